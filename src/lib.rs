@@ -1,1 +1,7 @@
+//! `zgserve-tui`: use, sell and pay for AI and storage services on the 0G Serving network.
+//!
+//! Floors, from the ground up; imports point down only (ARCHITECTURE.md says which, a test holds it):
+//! `domain` and `tasks`; the edges `wire`, `meter`, `body`, `keys`, `store`, `chain`; the rules
+//! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
+pub mod domain;

@@ -1,0 +1,39 @@
+//! The words of the network and their arithmetic. No I/O, no clock, no async.
+//!
+//! Every other floor speaks in these types: an amount is a [`Neuron`], never a bare integer; an
+//! account is the pair [`AccountId`]; a life (of a request, of a transaction) is an enum whose legal
+//! moves are functions. Foreign text becomes ours only through [`clean`].
+//!
+//! | word | meaning |
+//! |---|---|
+//! | neuron, A0GI | amounts are whole neuron; 1 A0GI = 10^18 neuron |
+//! | account | what one user has deposited with one provider |
+//! | delegate | a key that may sign vouchers for one account, and nothing else |
+//! | voucher | the user's signed promise: "this provider may have taken `cumulative` neuron in all" |
+//! | receipt | the provider's signed statement of what one request cost and why |
+//! | owed, reserved, settled | sum of fees ever; held for requests in flight; paid on chain |
+
+pub mod account;
+pub mod address;
+pub mod amount;
+pub mod clean;
+pub mod id;
+pub mod operation;
+pub mod price;
+pub mod receipt;
+pub mod request;
+pub mod service;
+pub mod time;
+pub mod voucher;
+
+pub use account::{AccountId, ChainAccount, PendingRefund, Rotation};
+pub use alloy::primitives::{Address, B256};
+pub use amount::Neuron;
+pub use id::{OperationId, RequestId};
+pub use operation::{OperationKind, OperationState};
+pub use price::{Fee, Prices, Units};
+pub use receipt::{Receipt, ReceiptStatus, SignedReceipt};
+pub use request::{ProviderRequestState, UserRequestState};
+pub use service::{Service, ServiceKind, ServiceName};
+pub use time::Timestamp;
+pub use voucher::{RequestAuth, Signature, SignedRequestAuth, SignedVoucher, Voucher, VoucherDomain};
