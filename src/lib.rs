@@ -4,4 +4,6 @@
 //! `domain` and `tasks`; the edges `wire`, `meter`, `body`, `keys`, `store`, `chain`; the rules
 //! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
+pub mod body;
 pub mod domain;
+pub mod wire;

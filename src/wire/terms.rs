@@ -1,0 +1,85 @@
+//! What a provider publishes of itself at `GET /v1/terms`, and answers to a voucher or to a shortage.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Address, Neuron, ServiceKind, ServiceName};
+
+/// The provider's terms: how much it lends, and how each service is metered and priced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Terms {
+    pub provider: Address,
+    pub chain_id: u64,
+    pub contract: Address,
+    /// What a user may owe beyond the best voucher.
+    pub credit_limit: Neuron,
+    pub services: Vec<ServiceTerms>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServiceTerms {
+    pub name: ServiceName,
+    #[serde(rename = "Type")]
+    pub kind: ServiceKind,
+    #[serde(default)]
+    pub model: String,
+    pub meter: MeterName,
+    pub input_price: Neuron,
+    pub output_price: Neuron,
+    /// The price version that a request must name.
+    pub version: u64,
+}
+
+/// How units are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MeterName {
+    /// Tokens of the public o200k vocabulary, counted from the transcript by both sides.
+    O200k,
+    /// The model server's own figures, which the user bounds by an own count.
+    Usage,
+    /// Bytes of request and response body.
+    Bytes,
+}
+
+impl MeterName {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            MeterName::O200k => "o200k",
+            MeterName::Usage => "usage",
+            MeterName::Bytes => "bytes",
+        }
+    }
+}
+
+/// Body of `POST /v1/voucher`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct VoucherBody {
+    /// See [`super::auth::encode_voucher`].
+    pub voucher: String,
+}
+
+/// Answer to `POST /v1/voucher`: the best voucher known now, and what is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VoucherAccepted {
+    pub cumulative: Neuron,
+    pub owed: Neuron,
+}
+
+/// The details of a provider's 402: everything that a user needs to heal lost state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shortage {
+    /// The user's own best voucher as the provider holds it, encoded; believed only if the user's key signed it.
+    pub best_voucher: Option<String>,
+    pub owed: Neuron,
+    pub reserved: Neuron,
+    /// The cumulative amount that a voucher must promise for this request to pass.
+    pub required: Neuron,
+    pub credit_limit: Neuron,
+    pub balance: Neuron,
+    pub settled: Neuron,
+    pub pending_refund: Neuron,
+}
