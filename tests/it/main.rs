@@ -1,1 +1,11 @@
-fn main() {}
+//! Integration tests over the real parts: embedded chain, both brokers, HTTP, SQLite on disk; and the house rules.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking and say what they skip"
+)]
+
+mod layers;
