@@ -500,48 +500,42 @@ contract Serving {
         uint112 cumulative = uint112(bytes14(row[20:34]));
         uint112 claim = uint112(bytes14(row[34:48]));
         Account storage account = _accounts[user][msg.sender];
-        uint112 balance = account.balance;
-        uint112 settled = account.settled;
+        // One read of the first slot.
+        (uint112 balance, uint112 settled, uint24 epoch, uint8 flags) =
+            (account.balance, account.settled, account.epoch, account.flags);
         if (claim > cumulative) claim = cumulative;
         if (claim <= settled || balance == 0) return 0;
-        if (!_signed(separator, account, user, cumulative, bytes32(row[48:80]), uint256(bytes32(row[80:112])))) {
-            return 0;
+
+        bool rotated = flags & ROTATING != 0 && block.timestamp >= account.activatesAt;
+        unchecked {
+            if (rotated) epoch += 1; // setDelegate leaves room for it
+        }
+        address signer = _recover(_digest(separator, user, msg.sender, epoch, cumulative), row[48:112]);
+        if (signer == address(0)) return 0;
+        if (signer != user) {
+            // The delegate's slot is only read when the user itself did not sign.
+            if (rotated) {
+                if (signer != account.nextDelegate) return 0;
+            } else if (flags & HAS_DELEGATE == 0 || signer != account.delegate) {
+                return 0;
+            }
         }
 
         unchecked {
             paid = claim - settled;
             if (paid > balance) paid = balance;
             settled += paid; // balance + settled fits 112 bits at every deposit, and this keeps their sum
-            account.balance = balance - paid;
-            account.settled = settled;
+            (account.balance, account.settled) = (balance - paid, settled);
         }
         emit Settled(user, msg.sender, paid, settled);
     }
 
-    /// @dev Whether the voucher of `user` for the caller over `cumulative` is signed by the user or its delegate of
-    /// now. The delegate's slot is only read when the user itself did not sign.
-    function _signed(
-        bytes32 separator,
-        Account storage account,
-        address user,
-        uint112 cumulative,
-        bytes32 r,
-        uint256 yParityAndS
-    ) private view returns (bool) {
+    /// @dev Who signed, by a signature of 64 bytes (EIP-2098); zero if it is malformed or its s is above half the order.
+    function _recover(bytes32 digest, bytes calldata signature) private pure returns (address) {
+        uint256 yParityAndS = uint256(bytes32(signature[32:64]));
         uint256 s = yParityAndS & (type(uint256).max >> 1);
-        if (s > HALF_ORDER) return false;
-        uint8 flags = account.flags;
-        uint24 epoch = account.epoch;
-        bool rotated = flags & ROTATING != 0 && block.timestamp >= account.activatesAt;
-        unchecked {
-            if (rotated) epoch += 1; // setDelegate leaves room for it
-        }
-        bytes32 digest = _digest(separator, user, msg.sender, epoch, cumulative);
-        address signer = ecrecover(digest, yParityAndS >> 255 == 0 ? 27 : 28, r, bytes32(s));
-        if (signer == address(0)) return false;
-        if (signer == user) return true;
-        if (rotated) return signer == account.nextDelegate;
-        return flags & HAS_DELEGATE != 0 && signer == account.delegate;
+        if (s > HALF_ORDER) return address(0);
+        return ecrecover(digest, yParityAndS >> 255 == 0 ? 27 : 28, bytes32(signature[0:32]), bytes32(s));
     }
 
     /// @dev Epoch and delegate as they count now, and whether a change is still waiting. A change that has come due
