@@ -6,4 +6,8 @@
 
 pub mod body;
 pub mod domain;
+pub mod keys;
+pub mod private_files;
+pub mod store;
+pub mod tasks;
 pub mod wire;
