@@ -52,7 +52,9 @@ impl Layer {
     /// Whether the encoding's own end was read, and nothing after it is open.
     pub(super) fn is_whole(&self) -> bool {
         match self {
-            Layer::Gzip(gzip) => matches!(&gzip.state, GzipState::Header(bytes) if bytes.is_empty() && gzip.ended),
+            Layer::Gzip(gzip) => {
+                matches!(&gzip.state, GzipState::Header(bytes) if bytes.is_empty() && gzip.ended)
+            }
             Layer::Deflate(deflate) => matches!(deflate, Deflate::Ended),
             Layer::Brotli(brotli) => brotli.ended,
             Layer::Zstd(zstd) => matches!(zstd, Zstd::Open { whole: true, .. }),
@@ -122,11 +124,14 @@ impl Gzip {
     fn decode(&mut self, mut input: &[u8], out: Out<'_>) -> Result<(), EncodingError> {
         let corrupt = EncodingError::Corrupt("gzip");
         while !input.is_empty() {
+            // What follows a member is another one, or does not belong here.
+            let no_header =
+                if self.ended { EncodingError::Trailing("gzip") } else { EncodingError::Corrupt("gzip") };
             match &mut self.state {
                 GzipState::Header(header) => {
                     let before = header.len();
                     header.extend_from_slice(&input[..input.len().min(MAX_GZIP_HEADER - before)]);
-                    match gzip_header(header).ok_or_else(|| self.header_fault())? {
+                    match gzip_header(header).ok_or(no_header)? {
                         Some(length) => {
                             input = &input[length - before..];
                             self.state = GzipState::Body(Decompress::new(false), Crc::new());
@@ -161,10 +166,6 @@ impl Gzip {
             }
         }
         Ok(())
-    }
-
-    fn header_fault(&self) -> EncodingError {
-        if self.ended { EncodingError::Trailing("gzip") } else { EncodingError::Corrupt("gzip") }
     }
 }
 
