@@ -7,6 +7,7 @@
 pub mod body;
 pub mod domain;
 pub mod keys;
+pub mod meter;
 pub mod private_files;
 pub mod store;
 pub mod tasks;
