@@ -1,0 +1,3 @@
+//! The network on an Ethereum chain.
+
+pub mod devnet;
