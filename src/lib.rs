@@ -7,6 +7,7 @@
 pub mod body;
 pub mod chain;
 pub mod domain;
+pub mod http;
 pub mod keys;
 pub mod private_files;
 pub mod store;
