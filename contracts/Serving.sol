@@ -18,9 +18,9 @@ contract Serving {
         uint112 balance; // what is left, pending refund included
         uint112 settled; // all-time sum paid to the provider; never falls
         uint24 epoch; // stored epoch; see _effective
-        uint8 flags; // EXISTS | HAS_DELEGATE | ROTATING
+        uint8 flags; // EXISTS | ROTATING
         // slot 1
-        address delegate;
+        address delegate; // zero for none
         // slot 2
         uint112 pendingRefund; // zero when none is pending
         uint40 unlockAt;
@@ -151,8 +151,7 @@ contract Serving {
     // -------------------------------------------------------------------------------------------------- constants
 
     uint8 private constant EXISTS = 1;
-    uint8 private constant HAS_DELEGATE = 2;
-    uint8 private constant ROTATING = 4;
+    uint8 private constant ROTATING = 2;
 
     /// @dev Bytes in a settlement row: user 20, cumulative 14, claim 14, r 32, yParityAndS 32.
     uint256 private constant ROW = 112;
@@ -205,7 +204,7 @@ contract Serving {
 
         uint112 amount = uint112(msg.value);
         account.balance = amount;
-        account.flags = delegate == address(0) ? EXISTS : EXISTS | HAS_DELEGATE;
+        account.flags = EXISTS;
         if (delegate != address(0)) account.delegate = delegate;
 
         Provider storage record = _enlist(provider);
@@ -233,26 +232,23 @@ contract Serving {
     /// @dev The change takes effect after the lock time and begins a new epoch; until then vouchers of the old key
     /// count, and the provider can settle them. A second call before that replaces the first and begins the wait
     /// anew. Naming the present delegate again is the way to begin a new epoch with the same key. An account without
-    /// delegate and without a waiting change takes a delegate at once and keeps its epoch, since what the user signed
-    /// itself stays good.
+    /// delegate takes one at once and keeps its epoch, since what the user signed itself stays good.
     function setDelegate(address provider, address delegate) external {
         Account storage account = _existing(msg.sender, provider);
-        (uint24 epoch, address current, bool waiting) = _effective(account);
+        (uint24 epoch, address current,) = _effective(account);
 
         uint40 activatesAt = uint40(block.timestamp);
-        uint8 flags = EXISTS;
-        if (current == address(0) && !waiting) {
-            if (delegate != address(0)) flags |= HAS_DELEGATE;
+        if (current == address(0)) {
+            // Then no change is waiting either: one waits only behind a delegate.
             account.delegate = delegate;
             account.epoch = epoch;
-            account.flags = flags;
+            account.flags = EXISTS;
         } else {
             if (epoch == type(uint24).max) revert EpochsExhausted();
             activatesAt += lockTime;
-            if (current != address(0)) flags |= HAS_DELEGATE;
             account.delegate = current;
             account.epoch = epoch;
-            account.flags = flags | ROTATING;
+            account.flags = EXISTS | ROTATING;
             account.nextDelegate = delegate;
             account.activatesAt = activatesAt;
             epoch += 1;
@@ -513,12 +509,8 @@ contract Serving {
         address signer = _recover(_digest(separator, user, msg.sender, epoch, cumulative), row[48:112]);
         if (signer == address(0)) return 0;
         if (signer != user) {
-            // The delegate's slot is only read when the user itself did not sign.
-            if (rotated) {
-                if (signer != account.nextDelegate) return 0;
-            } else if (flags & HAS_DELEGATE == 0 || signer != account.delegate) {
-                return 0;
-            }
+            // Only read when the user itself did not sign. A recovered signer is not zero, so no delegate is no match.
+            if (signer != (rotated ? account.nextDelegate : account.delegate)) return 0;
         }
 
         unchecked {
@@ -530,7 +522,8 @@ contract Serving {
         emit Settled(user, msg.sender, paid, settled);
     }
 
-    /// @dev Who signed, by a signature of 64 bytes (EIP-2098); zero if it is malformed or its s is above half the order.
+    /// @dev Who signed, by a signature of 64 bytes (EIP-2098). Zero if it is malformed or its s is above half the
+    /// order of the curve.
     function _recover(bytes32 digest, bytes calldata signature) private pure returns (address) {
         uint256 yParityAndS = uint256(bytes32(signature[32:64]));
         uint256 s = yParityAndS & (type(uint256).max >> 1);
@@ -542,12 +535,11 @@ contract Serving {
     /// counts without having been written back; the next setDelegate does that.
     function _effective(Account storage account) private view returns (uint24 epoch, address delegate, bool waiting) {
         epoch = account.epoch;
-        uint8 flags = account.flags;
-        if (flags & ROTATING != 0) {
+        if (account.flags & ROTATING != 0) {
             if (block.timestamp >= account.activatesAt) return (epoch + 1, account.nextDelegate, false);
             waiting = true;
         }
-        if (flags & HAS_DELEGATE != 0) delegate = account.delegate;
+        delegate = account.delegate;
     }
 
     /// @dev Forgets the pending refund but not how many there have been.

@@ -5,5 +5,12 @@
 //! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
 pub mod body;
+pub mod chain;
 pub mod domain;
+pub mod http;
+pub mod keys;
+pub mod meter;
+pub mod private_files;
+pub mod store;
+pub mod tasks;
 pub mod wire;

@@ -109,7 +109,25 @@ abstract contract Base {
 
     function setUp() public virtual {
         vm.warp(START);
-        serving = new Serving(LOCK);
+        serving = deploy(LOCK);
+    }
+
+    /// @dev Deploys the committed artifact, so that the very bytes brokers deploy are what is tested.
+    function deploy(uint40 lockTime) internal returns (Serving made) {
+        bytes memory code = vm.parseJsonBytes(vm.readFile("./Serving.json"), ".bytecode.object");
+        code = bytes.concat(code, abi.encode(lockTime));
+        assembly {
+            made := create(0, add(code, 0x20), mload(code))
+            if iszero(made) {
+                returndatacopy(code, 0, returndatasize())
+                revert(code, returndatasize())
+            }
+        }
+    }
+
+    /// @dev As `deploy`, for a constructor expected to revert.
+    function deployOutside(uint40 lockTime) external returns (Serving) {
+        return deploy(lockTime);
     }
 
     function person(uint256 key) internal returns (address who) {

@@ -21,10 +21,10 @@ contract AccountTest is Base {
 
     function test_lockTime() public {
         vm.assertEq(serving.lockTime(), LOCK, "lock time");
-        vm.assertEq(new Serving(365 days).lockTime(), 365 days, "longest");
-        vm.assertEq(new Serving(0).lockTime(), 0, "none");
+        vm.assertEq(deploy(365 days).lockTime(), 365 days, "longest");
+        vm.assertEq(deploy(0).lockTime(), 0, "none");
         vm.expectRevert(Serving.LockTimeTooLong.selector);
-        new Serving(365 days + 1);
+        this.deployOutside(365 days + 1);
     }
 
     function test_addAccount() public {
@@ -547,6 +547,17 @@ contract SettleTest is Base {
         vm.assertEq(settled(), DEPOSIT, "settled moves by what was paid");
     }
 
+    function test_staleAndEmpty_leaveNoEvent() public {
+        settle(provider, row(300, 300));
+        vm.recordLogs();
+        settle(provider, bytes.concat(row(300, 300), row(299, 299)));
+        vm.assertEq(vm.getRecordedLogs().length, 0, "stale");
+        settle(provider, row(DEPOSIT, DEPOSIT));
+        vm.recordLogs();
+        settle(provider, row(DEPOSIT + 1, DEPOSIT + 1));
+        vm.assertEq(vm.getRecordedLogs().length, 0, "empty");
+    }
+
     function test_partialPayment_restStaysClaimable() public {
         bytes memory rows = row(DEPOSIT + 500, DEPOSIT + 500);
         vm.assertEq(settle(provider, rows), DEPOSIT, "what there is");
@@ -637,7 +648,7 @@ contract SettleTest is Base {
     }
 
     function test_wrongContract() public {
-        Serving second = new Serving(LOCK);
+        Serving second = deploy(LOCK);
         vm.prank(user);
         second.addAccount{value: 50}(provider, address(0));
         vm.prank(provider);
@@ -1098,13 +1109,5 @@ contract ListingTest is Base {
         vm.assertEq(total, 4, "providers");
         (page, total) = serving.getAccountsByUser(person(9), 0, 10);
         vm.assertEq(page.length, 0, "a stranger");
-    }
-}
-
-/// @dev The tests run on what forge compiled; this ties that to the committed artifact.
-contract ArtifactTest is Base {
-    function test_artifactIsWhatIsTested() public view {
-        bytes memory code = vm.parseJsonBytes(vm.readFile("./Serving.json"), ".bytecode.object");
-        vm.assertEq(keccak256(code), keccak256(type(Serving).creationCode), "run npm run build");
     }
 }

@@ -1,5 +1,7 @@
 //! Bodies of requests and answers, held in memory when small and never held whole when large.
 
 pub mod answer;
+mod request;
 
 pub use answer::{Answer, AnswerBody};
+pub use request::{Body, BodyError, BodyLimits};

@@ -7,6 +7,7 @@
 //! `demo/` are the two built-in services that a demo sells; `devnet` is the embedded chain's JSON-RPC.
 
 pub mod demo;
+pub mod devnet;
 mod document;
 mod error;
 mod guard;

@@ -15,11 +15,13 @@ struct Unit {
 const UNITS: &[Unit] = &[
     Unit { path: "domain", imports: &[], homes: &[] },
     Unit { path: "tasks", imports: &[], homes: &[] },
+    Unit { path: "private_files", imports: &[], homes: &[] },
+    Unit { path: "private_files", imports: &[], homes: &[] },
     Unit { path: "wire", imports: &["domain"], homes: &["flate2", "brotli", "zstd"] },
     Unit { path: "meter", imports: &["domain", "wire"], homes: &["bpe_openai"] },
     Unit { path: "body", imports: &["domain"], homes: &[] },
-    Unit { path: "keys", imports: &["domain"], homes: &[] },
-    Unit { path: "store", imports: &["domain"], homes: &["rusqlite", "fs4"] },
+    Unit { path: "keys", imports: &["domain", "private_files"], homes: &[] },
+    Unit { path: "store", imports: &["domain", "tasks", "private_files"], homes: &["rusqlite"] },
     Unit { path: "chain", imports: &["domain", "tasks"], homes: &[] },
     Unit { path: "chain::devnet", imports: &["domain", "tasks"], homes: &["revm"] },
     Unit {

@@ -1,0 +1,220 @@
+//! Files and directories that only their owner may read, and writes that survive a power cut.
+//!
+//! Used for everything secret or single-owner on disk: key files, delegate keys, the lock of a data directory.
+//! A file appears under its name only once it is complete and on the disk: it is written under a temporary name in
+//! the same directory, synced, then linked or renamed, and the directory is synced too. A crash in the middle leaves
+//! at most a file whose name starts with [`TEMPORARY`], which every listing ignores.
+//!
+//! All functions block; call them at start, from commands, or inside `spawn_blocking`.
+
+use std::{
+    fs,
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use zeroize::Zeroizing;
+
+/// How names of unfinished files start.
+pub const TEMPORARY: &str = ".unfinished-";
+
+/// Why a private file or directory could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateFileError {
+    #[error("could not {action} {path}")]
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+    /// Someone else could read it, so what is in it may no longer be secret.
+    #[error("{path} can be read or changed by others (mode {mode:04o}); `chmod {wanted:04o}` it first")]
+    Loose { path: PathBuf, mode: u32, wanted: u32 },
+    #[error("{path} already exists and is not overwritten")]
+    Exists { path: PathBuf },
+    #[error("{path} is larger than {limit} bytes, which no file of this kind is")]
+    TooLarge { path: PathBuf, limit: u64 },
+    #[error("{path} is not a regular file or directory of the expected kind")]
+    WrongKind { path: PathBuf },
+}
+
+fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PrivateFileError {
+    let path = path.to_owned();
+    move |source| PrivateFileError::Io { action, path, source }
+}
+
+/// Makes a directory, and missing parents, with mode 0700. One that exists is refused if others may enter it.
+pub fn ensure_directory(path: &Path) -> Result<(), PrivateFileError> {
+    create_directory(path)?;
+    let meta = fs::metadata(path).map_err(io_error("look at", path))?;
+    if !meta.is_dir() {
+        return Err(PrivateFileError::WrongKind { path: path.to_owned() });
+    }
+    refuse_loose(path, meta.mode(), 0o700)
+}
+
+/// Makes a directory, and missing parents, with mode 0700. One that exists is left as it is.
+///
+/// Returns whether others may read or enter it.
+pub fn create_directory(path: &Path) -> Result<bool, PrivateFileError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error("create", path))?;
+    let meta = fs::metadata(path).map_err(io_error("look at", path))?;
+    Ok(meta.mode() & 0o077 != 0)
+}
+
+/// Takes a directory away from everybody but its owner (mode 0700).
+pub fn tighten_directory(path: &Path) -> Result<(), PrivateFileError> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error("change the mode of", path))
+}
+
+/// Writes a new file, mode 0600, durable when this returns. Never overwrites.
+pub fn create(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
+    let file = write_unfinished(path, content)?;
+    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => PrivateFileError::Exists { path: path.to_owned() },
+        _ => io_error("create", path)(error.error),
+    })?;
+    sync_directory(path)
+}
+
+/// Writes a file, mode 0600, in the place of the one of that name if there is one. Durable when this returns;
+/// a reader sees the old content or the new, never a part.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
+    let file = write_unfinished(path, content)?;
+    file.persist(path).map_err(|error| io_error("replace", path)(error.error))?;
+    sync_directory(path)
+}
+
+/// Reads a file that only its owner may read, of at most `limit` bytes. The content is wiped when dropped.
+pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileError> {
+    let file = fs::File::open(path).map_err(io_error("open", path))?;
+    let meta = file.metadata().map_err(io_error("look at", path))?;
+    if !meta.is_file() {
+        return Err(PrivateFileError::WrongKind { path: path.to_owned() });
+    }
+    refuse_loose(path, meta.mode(), 0o600)?;
+    if meta.len() > limit {
+        return Err(PrivateFileError::TooLarge { path: path.to_owned(), limit });
+    }
+    // Room for everything at once: a growing vector would leave unwiped copies behind.
+    let mut content =
+        Zeroizing::new(Vec::with_capacity(usize::try_from(limit).unwrap_or(usize::MAX).min(1 << 20)));
+    file.take(limit).read_to_end(&mut content).map_err(io_error("read", path))?;
+    Ok(content)
+}
+
+/// The names in a directory, unfinished files left out, in order. A directory that does not exist has none.
+pub fn list(directory: &Path) -> Result<Vec<String>, PrivateFileError> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_error("list", directory)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io_error("list", directory))?;
+        // A name that is not text is not one of ours.
+        if let Ok(name) = entry.file_name().into_string() {
+            if !name.starts_with(TEMPORARY) {
+                names.push(name);
+            }
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Opens a file for reading and writing, creating it with mode 0600 if it is missing.
+pub fn open_or_create(path: &Path) -> Result<fs::File, PrivateFileError> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map_err(io_error("open", path))
+}
+
+/// Makes the names in a file's directory durable.
+pub fn sync_directory(path: &Path) -> Result<(), PrivateFileError> {
+    let parent = parent(path);
+    fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(io_error("sync", parent))
+}
+
+fn write_unfinished(path: &Path, content: &[u8]) -> Result<tempfile::NamedTempFile, PrivateFileError> {
+    let mut file = tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(fs::Permissions::from_mode(0o600))
+        .tempfile_in(parent(path))
+        .map_err(io_error("create a file beside", path))?;
+    file.write_all(content).map_err(io_error("write", path))?;
+    file.as_file().sync_all().map_err(io_error("sync", path))?;
+    Ok(file)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn refuse_loose(path: &Path, mode: u32, wanted: u32) -> Result<(), PrivateFileError> {
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(PrivateFileError::Loose { path: path.to_owned(), mode: mode & 0o7777, wanted })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn files_and_directories_are_for_the_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("a/keys");
+        ensure_directory(&keys).unwrap();
+        assert_eq!((mode(&keys), mode(&dir.path().join("a"))), (0o700, 0o700));
+        let file = keys.join("one");
+        create(&file, b"secret").unwrap();
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(&read(&file, 100).unwrap()[..], b"secret");
+        replace(&file, b"newer").unwrap();
+        assert_eq!((mode(&file), &read(&file, 100).unwrap()[..]), (0o600, &b"newer"[..]));
+    }
+
+    #[test]
+    fn looser_modes_are_refused_with_the_cure() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("one");
+        create(&file, b"secret").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = read(&file, 100).unwrap_err();
+        assert!(matches!(error, PrivateFileError::Loose { mode: 0o640, wanted: 0o600, .. }));
+        assert!(error.to_string().contains("`chmod 0600`"));
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(ensure_directory(dir.path()), Err(PrivateFileError::Loose { mode: 0o755, .. })));
+    }
+
+    #[test]
+    fn nothing_is_overwritten_and_unfinished_files_are_ignored() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("one");
+        create(&file, b"first").unwrap();
+        assert!(matches!(create(&file, b"second"), Err(PrivateFileError::Exists { .. })));
+        assert_eq!(&read(&file, 100).unwrap()[..], b"first");
+        // What a crash between writing and renaming leaves behind.
+        fs::write(dir.path().join(format!("{TEMPORARY}x1y2")), b"half a se").unwrap();
+        assert_eq!(list(dir.path()).unwrap(), ["one"]);
+        assert_eq!(list(&dir.path().join("missing")).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_of_unreasonable_size_or_kind_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("one");
+        create(&file, &[0; 101]).unwrap();
+        assert!(matches!(read(&file, 100), Err(PrivateFileError::TooLarge { limit: 100, .. })));
+        assert!(matches!(read(dir.path(), 100), Err(PrivateFileError::WrongKind { .. })));
+    }
+}

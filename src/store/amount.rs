@@ -1,0 +1,91 @@
+//! How whole numbers beyond 63 bits are kept in SQLite.
+//!
+//! SQLite's integers end at 2^63, its sums turn into floating point, and amounts of neuron need 128 bits. An amount
+//! is a BLOB of 16 bytes, most significant first: SQLite compares BLOBs byte by byte, so `<`, `ORDER BY`, `MAX` and
+//! indexes see the numeric order, and unlike zero-padded text it cannot hold anything that is not a number.
+//! Amounts are never added up by SQL; totals are kept in rows of their own or summed in Rust, checked.
+
+use rusqlite::{
+    ToSql,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+
+/// A `u128` on its way to or from a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) struct Amount(pub u128);
+
+impl ToSql for Amount {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.0.to_be_bytes().to_vec()))
+    }
+}
+
+impl FromSql for Amount {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let blob = value.as_blob()?;
+        let bytes = <[u8; 16]>::try_from(blob)
+            .map_err(|_| FromSqlError::InvalidBlobSize { expected_size: 16, blob_size: blob.len() })?;
+        Ok(Self(u128::from_be_bytes(bytes)))
+    }
+}
+
+/// A `u64` whose whole range is used: SQLite's integer has one bit less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Count(pub u64);
+
+impl ToSql for Count {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value =
+            i64::try_from(self.0).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        Ok(ToSqlOutput::from(value))
+    }
+}
+
+impl FromSql for Count {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let value = value.as_i64()?;
+        u64::try_from(value).map(Self).map_err(|_| FromSqlError::OutOfRange(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+    use proptest::prelude::*;
+    use rusqlite::Connection;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sql_orders_amounts_as_numbers(amounts in proptest::collection::vec(any::<u128>(), 1..40), small in any::<u8>()) {
+            let connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch("CREATE TABLE t (a BLOB NOT NULL CHECK (length(a) = 16)) STRICT").unwrap();
+            let mut amounts = amounts;
+            amounts.extend([0, u128::from(small), u128::MAX]);
+            for amount in &amounts {
+                connection.execute("INSERT INTO t VALUES (?1)", [Amount(*amount)]).unwrap();
+            }
+            let mut statement = connection.prepare("SELECT a FROM t ORDER BY a").unwrap();
+            let stored: Vec<u128> =
+                statement.query_map([], |row| Ok(row.get::<_, Amount>(0)?.0)).unwrap().map(Result::unwrap).collect();
+            amounts.sort_unstable();
+            prop_assert_eq!(&stored, &amounts);
+            let largest: Amount = connection.query_row("SELECT MAX(a) FROM t", [], |row| row.get(0)).unwrap();
+            prop_assert_eq!(largest.0, u128::MAX);
+        }
+    }
+
+    #[test]
+    fn a_column_of_another_shape_is_an_error() {
+        let connection = Connection::open_in_memory().unwrap();
+        for bad in ["x'00'", "'12'", "12", "NULL", "1.5"] {
+            assert!(
+                connection.query_row(&format!("SELECT {bad}"), [], |row| row.get::<_, Amount>(0)).is_err()
+            );
+        }
+        assert!(connection.query_row("SELECT -1", [], |row| row.get::<_, Count>(0)).is_err());
+        assert!(connection.query_row("SELECT ?1", [Count(u64::MAX)], |row| row.get::<_, Count>(0)).is_err());
+    }
+}

@@ -1,0 +1,205 @@
+//! One running broker a data directory: a lock file that says who holds it.
+//!
+//! The lock is the operating system's (`flock`), so it ends with the process however that ends; the file's text, the
+//! process id and the address the broker listens on, only serves to tell the second one whom to talk to. A file left
+//! behind by a crash locks nobody out, whatever it says.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use crate::private_files::{self, PrivateFileError};
+
+/// The lock file's name in the data directory.
+const FILE: &str = "broker.lock";
+
+/// Far more than a pid and an address need.
+const LONGEST: u64 = 256;
+
+/// Why a data directory could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process runs on this directory. Commands talk to it at `address` instead.
+    #[error("{}", held_text(path, pid, address))]
+    Held { path: PathBuf, pid: Option<u32>, address: Option<SocketAddr> },
+    #[error(transparent)]
+    Directory(#[from] PrivateFileError),
+    #[error("could not lock the data directory {path}")]
+    Io { path: PathBuf, source: io::Error },
+}
+
+fn held_text(path: &Path, pid: &Option<u32>, address: &Option<SocketAddr>) -> String {
+    let mut text = format!("the data directory {} is in use by another broker", path.display());
+    if let Some(pid) = pid {
+        text.push_str(&format!(" (process {pid}"));
+        if let Some(address) = address {
+            text.push_str(&format!(", listening on {address}"));
+        }
+        text.push(')');
+    }
+    text
+}
+
+/// Who runs on a data directory, as far as its lock file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    pub pid: Option<u32>,
+    /// Absent until the holder has bound its listener, or if it has none.
+    pub address: Option<SocketAddr>,
+}
+
+/// A data directory that belongs to this process until the value is dropped.
+#[derive(Debug)]
+pub struct DataLock {
+    directory: PathBuf,
+    file: File,
+}
+
+impl DataLock {
+    /// Makes the directory if it is missing (mode 0700) and takes it. Blocks.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] when another process has it.
+    pub fn take(directory: &Path) -> Result<Self, LockError> {
+        let path = directory.join(FILE);
+        let loose = private_files::create_directory(directory)?;
+        // A directory that holds nothing but ours is ours to close; somebody's home or /tmp is not.
+        if loose && is_ours(directory) {
+            private_files::tighten_directory(directory)?;
+        }
+        let file = private_files::open_or_create(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let Holder { pid, address } = read(&file);
+                return Err(LockError::Held { path: directory.to_owned(), pid, address });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(LockError::Io { path: directory.to_owned(), source });
+            }
+        }
+        let mut lock = Self { directory: directory.to_owned(), file };
+        lock.write(None)?;
+        Ok(lock)
+    }
+
+    /// Who holds the directory now; `None` when nobody does. Blocks; takes nothing.
+    pub fn holder(directory: &Path) -> Result<Option<Holder>, LockError> {
+        let file = match File::open(directory.join(FILE)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(LockError::Io { path: directory.to_owned(), source }),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(read(&file))),
+            Err(TryLockError::Error(source)) => Err(LockError::Io { path: directory.to_owned(), source }),
+        }
+    }
+
+    /// Writes the address down, once the listener is bound.
+    pub fn listening_on(&mut self, address: SocketAddr) -> Result<(), LockError> {
+        self.write(Some(address))
+    }
+
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn write(&mut self, address: Option<SocketAddr>) -> Result<(), LockError> {
+        let address = address.map(|address| address.to_string()).unwrap_or_default();
+        let text = format!("{}\n{address}\n", std::process::id());
+        // Written over and then cut, so that a reader in between never finds the file empty.
+        let result = self
+            .file
+            .rewind()
+            .and_then(|()| self.file.write_all(text.as_bytes()))
+            .and_then(|()| self.file.set_len(text.len() as u64));
+        result.map_err(|source| LockError::Io { path: self.directory.clone(), source })
+    }
+}
+
+/// Whether a directory is empty or has been used as a data directory before.
+fn is_ours(directory: &Path) -> bool {
+    directory.join(FILE).exists() || fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn read(mut file: &File) -> Holder {
+    let mut text = String::new();
+    // Unreadable text is no text: the lock itself is what counts.
+    let _ = file.rewind().and_then(|()| file.take(LONGEST).read_to_string(&mut text));
+    let mut lines = text.lines();
+    let pid = lines.next().and_then(|line| line.trim().parse().ok());
+    let address = lines.next().and_then(|line| line.trim().parse().ok());
+    Holder { pid, address }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn the_second_one_hears_who_holds_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        let mut first = DataLock::take(&data).unwrap();
+        let pid = Some(std::process::id());
+        assert_eq!(DataLock::holder(&data).unwrap(), Some(Holder { pid, address: None }));
+        let bound: SocketAddr = "127.0.0.1:1034".parse().unwrap();
+        first.listening_on("127.0.0.1:65535".parse().unwrap()).unwrap();
+        first.listening_on(bound).unwrap();
+        let error = DataLock::take(&data).unwrap_err();
+        assert!(
+            error.to_string().ends_with(&format!("(process {}, listening on {bound})", std::process::id()))
+        );
+        match error {
+            LockError::Held { pid: found, address, .. } => assert_eq!((found, address), (pid, Some(bound))),
+            other => panic!("{other:?}"),
+        }
+        drop(first);
+        assert_eq!(DataLock::holder(&data).unwrap(), None);
+        DataLock::take(&data).unwrap();
+    }
+
+    #[test]
+    fn what_a_crash_left_in_the_file_locks_nobody_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(FILE), "1\n127.0.0.1:1034\nand something else entirely").unwrap();
+        assert_eq!(DataLock::holder(dir.path()).unwrap(), None);
+        let _lock = DataLock::take(dir.path()).unwrap();
+        let holder = DataLock::holder(dir.path()).unwrap().unwrap();
+        assert_eq!(holder, Holder { pid: Some(std::process::id()), address: None });
+    }
+
+    #[test]
+    fn the_directory_is_closed_to_others_unless_it_is_somebody_elses() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = dir.path().join("new");
+        let _new = DataLock::take(&new).unwrap();
+        assert_eq!((mode(&new), mode(&new.join(FILE))), (0o700, 0o600));
+
+        let empty = dir.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        fs::set_permissions(&empty, fs::Permissions::from_mode(0o755)).unwrap();
+        let _empty = DataLock::take(&empty).unwrap();
+        assert_eq!(mode(&empty), 0o700);
+
+        let home = dir.path().join("home");
+        fs::create_dir(&home).unwrap();
+        fs::write(home.join("letter.txt"), "dear").unwrap();
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
+        let _home = DataLock::take(&home).unwrap();
+        assert_eq!((mode(&home), mode(&home.join(FILE))), (0o755, 0o600));
+    }
+}
