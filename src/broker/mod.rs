@@ -1,0 +1,3 @@
+//! The rules of the two roles. Each folder holds one broker; they never import each other.
+
+pub mod provider;
