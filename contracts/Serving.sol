@@ -232,14 +232,14 @@ contract Serving {
     /// @dev The change takes effect after the lock time and begins a new epoch; until then vouchers of the old key
     /// count, and the provider can settle them. A second call before that replaces the first and begins the wait
     /// anew. Naming the present delegate again is the way to begin a new epoch with the same key. An account without
-    /// delegate and without a waiting change takes a delegate at once and keeps its epoch, since what the user signed
-    /// itself stays good.
+    /// delegate takes one at once and keeps its epoch, since what the user signed itself stays good.
     function setDelegate(address provider, address delegate) external {
         Account storage account = _existing(msg.sender, provider);
-        (uint24 epoch, address current, bool waiting) = _effective(account);
+        (uint24 epoch, address current,) = _effective(account);
 
         uint40 activatesAt = uint40(block.timestamp);
-        if (current == address(0) && !waiting) {
+        if (current == address(0)) {
+            // Then no change is waiting either: one waits only behind a delegate.
             account.delegate = delegate;
             account.epoch = epoch;
             account.flags = EXISTS;
@@ -522,7 +522,8 @@ contract Serving {
         emit Settled(user, msg.sender, paid, settled);
     }
 
-    /// @dev Who signed, by a signature of 64 bytes (EIP-2098); zero if it is malformed or its s is above half the order.
+    /// @dev Who signed, by a signature of 64 bytes (EIP-2098). Zero if it is malformed or its s is above half the
+    /// order of the curve.
     function _recover(bytes32 digest, bytes calldata signature) private pure returns (address) {
         uint256 yParityAndS = uint256(bytes32(signature[32:64]));
         uint256 s = yParityAndS & (type(uint256).max >> 1);

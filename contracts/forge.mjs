@@ -1,4 +1,5 @@
-// Runs forge, and fails when forge fails: the launcher that comes with the npm package exits with 0 whatever happens.
+// Runs the native forge of this platform's npm package and exits as it does. (The launcher in @foundry-rs/forge 1.7.1
+// exits with 0 even when tests fail.)
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

@@ -53,7 +53,8 @@ for (const [name, value, tee, zk, before, bar] of rows) {
   table.push([name, number(value) + (good ? "" : " BROKEN"), bar === null ? "" : number(bar), tee, zk, before]);
 }
 const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
-const line = (row) => `| ${row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join(" | ")} |`;
+const pad = (cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]));
+const line = (row) => `| ${row.map(pad).join(" | ")} |`;
 table.splice(1, 0, widths.map((width, i) => (i ? "-".repeat(width - 1) + ":" : "-".repeat(width))));
 console.log(table.map(line).join("\n"));
 if (broken > 0) {
