@@ -1,0 +1,173 @@
+//! Where the chain is asked: a JSON-RPC server over HTTP, or a chain in this process.
+//!
+//! The HTTP transport is ours rather than alloy's, because an answer is untrusted: it is read piece by piece and
+//! dropped at [`MAX_ANSWER`], redirects are not followed, and errors never carry the URL's path or password, which
+//! at many RPC providers is the API key.
+
+use std::fmt;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
+use alloy::transports::http::reqwest;
+use alloy::transports::{BoxTransport, TransportError, TransportErrorKind, TransportFut};
+use tower::Service;
+use url::Url;
+
+use super::ChainError;
+
+/// The largest answer that is read, in bytes. A page of events or services is far below it.
+pub const MAX_ANSWER: usize = 32 << 20;
+
+/// The way to a chain.
+#[derive(Clone)]
+pub enum Endpoint {
+    /// `http://` or `https://`; user and password in it are sent as basic authentication.
+    Http(Url),
+    /// A chain in this process (the embedded devnet), or anything else that speaks JSON-RPC.
+    InProcess(BoxTransport),
+}
+
+impl Endpoint {
+    /// Reads a URL and refuses what is not HTTP.
+    pub fn parse(url: &str) -> Result<Endpoint, ChainError> {
+        let refuse = |reason: &str| ChainError::Unreachable {
+            endpoint: "the given URL".to_owned(),
+            reason: reason.to_owned(),
+        };
+        let url: Url = url.parse().map_err(|_| refuse("it is not a URL"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(refuse("it must start with http:// or https:// and name a host"));
+        }
+        Ok(Endpoint::Http(url))
+    }
+
+    /// The name for people: scheme, host and port. What else is in a URL may be a secret.
+    pub fn name(&self) -> String {
+        match self {
+            Endpoint::Http(url) => {
+                let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+                let rest = if url.path() == "/" && url.query().is_none() { "" } else { "/…" };
+                format!("{}://{}{port}{rest}", url.scheme(), url.host_str().unwrap_or_default())
+            }
+            Endpoint::InProcess(_) => "the chain in this process".to_owned(),
+        }
+    }
+
+    /// How often it is worth looking for something new, if the settings do not say.
+    pub fn default_poll(&self) -> Duration {
+        match self {
+            Endpoint::Http(_) => Duration::from_secs(1),
+            Endpoint::InProcess(_) => Duration::from_millis(5),
+        }
+    }
+
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Endpoint::InProcess(_))
+    }
+
+    pub(super) fn transport(&self) -> Result<BoxTransport, ChainError> {
+        match self {
+            Endpoint::InProcess(transport) => Ok(transport.clone()),
+            Endpoint::Http(url) => {
+                let client = http_client(url).map_err(|error| ChainError::Unreachable {
+                    endpoint: self.name(),
+                    reason: error.without_url().to_string(),
+                })?;
+                Ok(BoxTransport::new(Http { client, url: url.clone() }))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.name())
+    }
+}
+
+fn http_client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
+    // `main` has chosen the provider already; this serves whoever uses the library without it.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .pool_idle_timeout(Duration::from_secs(60))
+        .tcp_nodelay(true);
+    if url.scheme() == "http" {
+        // A machine without root certificates can still talk to a node next door.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build()
+}
+
+#[derive(Clone)]
+struct Http {
+    client: reqwest::Client,
+    url: Url,
+}
+
+impl Http {
+    async fn post(self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
+        let failed = |error: reqwest::Error| TransportErrorKind::custom(error.without_url());
+        let mut answer = self.client.post(self.url).json(&packet).send().await.map_err(failed)?;
+        let status = answer.status();
+        let wait = answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut body = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(failed)? {
+            if body.len() + piece.len() > MAX_ANSWER {
+                return Err(TransportErrorKind::non_retryable_str("the answer is larger than 32 MiB"));
+            }
+            body.extend_from_slice(&piece);
+        }
+        // Some nodes send JSON-RPC errors with an HTTP error status; the JSON says more.
+        let parsed = serde_json::from_slice::<ResponsePacket>(&body);
+        if !status.is_success() && !parsed.as_ref().is_ok_and(ResponsePacket::is_error) {
+            let text = String::from_utf8_lossy(&body[..body.len().min(256)]).into_owned();
+            let wait = wait.map(Duration::from_secs);
+            return Err(TransportErrorKind::http_error_with_retry_after(status.as_u16(), text, wait));
+        }
+        parsed.map_err(|error| {
+            TransportError::deser_err(error, String::from_utf8_lossy(&body[..body.len().min(256)]))
+        })
+    }
+}
+
+impl Service<RequestPacket> for Http {
+    type Response = ResponsePacket;
+    type Error = TransportError;
+    type Future = TransportFut<'static>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, packet: RequestPacket) -> Self::Future {
+        Box::pin(self.clone().post(packet))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn names_keep_no_secrets() {
+        for (url, name) in [
+            ("https://rpc.example/v3/0123456789abcdef", "https://rpc.example/…"),
+            ("https://me:secret@rpc.example:8443/", "https://rpc.example:8443"),
+            ("http://127.0.0.1:8545", "http://127.0.0.1:8545"),
+            ("https://rpc.example/?key=1", "https://rpc.example/…"),
+        ] {
+            let endpoint = Endpoint::parse(url).unwrap();
+            assert_eq!(endpoint.name(), name);
+            assert!(!format!("{endpoint:?}").contains("secret"));
+        }
+        for bad in ["ws://x", "rpc.example", "file:///etc/passwd", ""] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

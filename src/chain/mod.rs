@@ -1,0 +1,42 @@
+//! The chain: what the Serving contract says, and what our keys do there. The only home of alloy's RPC client.
+//!
+//! ```text
+//! Endpoint ── rpc ── Chain ──┬── read, event      accounts, services, events; each at a named block
+//!  (HTTP or in process)      ├── Follower         batches of events, with what a reorg undid
+//!                            └── Sender           one per key: nonces, fees, replacement, outcomes
+//!                                  │  ▲
+//!                            Journal  TxSigner    the caller's store and key, as traits
+//! ```
+//!
+//! Answers of a node are untrusted: bounded in size, checked for shape and for being about what was asked, and every
+//! text in them cleaned. A [`Chain`] remembers nothing that can change; truth is what is read again.
+//! `devnet` is a whole chain in this process; it is plugged in as an [`Endpoint`] and never imported from here.
+
+mod block;
+mod call;
+mod contract;
+mod convert;
+mod endpoint;
+mod error;
+mod event;
+mod fees;
+mod follow;
+mod journal;
+mod open;
+mod read;
+mod revert;
+mod rpc;
+mod sender;
+
+pub use block::BlockRef;
+pub use call::{Call, SETTLE_ROW, SettleRow};
+pub use endpoint::{Endpoint, MAX_ANSWER};
+pub use error::ChainError;
+pub use event::{ChainEvent, EventFilter, EventKind};
+pub use fees::GasPrice;
+pub use follow::{Cursor, FollowBatch, FollowSettings, Follower};
+pub use journal::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner, TxState};
+pub use open::{Chain, ChainSettings};
+pub use read::ServiceList;
+pub use revert::Revert;
+pub use sender::{SendError, Sender, SenderSettings, Ticket};

@@ -1,0 +1,254 @@
+//! The sender: everything that one key does on the chain goes through one task that owns the key's nonces.
+//!
+//! ```text
+//! submit ─▶ simulate, price, sign ─▶ Journal::record ─▶ broadcast ─▶ Ticket
+//!                                                          │
+//!  every poll: receipts of any hash ◀── slots, one a nonce ┤  stuck: same nonce, higher fees, recorded first
+//!              reorg? → under way again                    │  gap between nonces: a transfer to ourselves
+//!              deep enough → Journal::finished             ┘  nonce used by somebody else: a new nonce
+//! ```
+//!
+//! `place` turns an order into a broadcast transaction, `sweep` follows what was broadcast, `slot` is one nonce,
+//! `verdict` reads what nodes say to a transaction. What holds throughout: a hash is on disk before its bytes leave; a
+//! nonce belongs to one operation until another transaction of that nonce is proven to be in the chain; an operation
+//! gets a second nonce only after that proof.
+
+mod place;
+mod slot;
+mod sweep;
+mod verdict;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use alloy::primitives::{Address, B256};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::journal::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner, TxState};
+use super::open::Chain;
+use super::{Call, ChainError, Revert};
+use crate::domain::{OperationId, Timestamp};
+use crate::tasks::Tasks;
+
+/// Submissions that may wait for their turn before further callers wait themselves.
+const WAITING: usize = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SenderSettings {
+    /// Transactions of one key that may be under way at once. Nodes keep 16 of an account; 8 is half of it.
+    pub max_in_flight: usize,
+    /// The most that one unit of gas may cost, in neuron.
+    pub max_fee_per_gas: u128,
+    /// A transaction that is next in line and not mined after this time is replaced at a higher fee.
+    pub replace_after: Duration,
+    /// How often that is done at most.
+    pub max_bumps: u32,
+    /// A transaction that is not mined is broadcast again this often, should nodes have dropped it.
+    pub rebroadcast_after: Duration,
+    /// A missing nonce that blocks later ones is filled after this time.
+    pub gap_after: Duration,
+    /// After this time without being mined the outcome is called unknown (and followed on).
+    pub unknown_after: Duration,
+    /// For so many blocks after a transaction is done it is watched for a reorg that undoes it.
+    pub watch_depth: u64,
+}
+
+impl Default for SenderSettings {
+    fn default() -> Self {
+        SenderSettings {
+            max_in_flight: 8,
+            max_fee_per_gas: 1_000_000_000_000,
+            replace_after: Duration::from_secs(45),
+            max_bumps: 12,
+            rebroadcast_after: Duration::from_secs(15),
+            gap_after: Duration::from_secs(10),
+            unknown_after: Duration::from_secs(600),
+            watch_depth: 64,
+        }
+    }
+}
+
+/// Why an operation was not sent. Unless the variant says otherwise nothing was broadcast and nothing spent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The contract would refuse it.
+    #[error(transparent)]
+    Reverted(Revert),
+    #[error(
+        "{address} has {available} neuron free but needs {needed} for the amount and its gas; send some to it first"
+    )]
+    InsufficientGas { needed: u128, available: u128, address: Address },
+    #[error("one unit of gas costs {current} neuron now, above the limit of {cap}; raise the limit or wait")]
+    FeeTooHigh { current: u128, cap: u128 },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Signer(#[from] SignerError),
+    /// The chain did not answer what must be known before sending.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The node took the transaction for wrong and did not accept it.
+    #[error("the node does not accept the transaction: {message}")]
+    Refused { message: String },
+    /// The sender has been stopped. The operation may have been recorded and sent: the journal says.
+    #[error("the sender has stopped")]
+    Stopped,
+}
+
+impl SendError {
+    /// Whether the same submission may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            SendError::Chain(error) => error.is_transient(),
+            SendError::FeeTooHigh { .. } | SendError::Journal(_) | SendError::Stopped => true,
+            _ => false,
+        }
+    }
+}
+
+enum Command {
+    Submit {
+        op: OperationId,
+        call: Box<Call>,
+        deadline: Option<Timestamp>,
+        reply: oneshot::Sender<Result<Ticket, SendError>>,
+    },
+    Resume {
+        attempts: Vec<Attempt>,
+        reply: oneshot::Sender<Result<Vec<Ticket>, SendError>>,
+    },
+}
+
+/// A handle to the task that owns one key's nonces. There must be one sender for a key in a process; other processes
+/// that use the key are put up with.
+#[derive(Clone)]
+pub struct Sender {
+    address: Address,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Sender {
+    /// Starts the task. It ends with `tasks`, or when every handle is gone and nothing is under way.
+    pub fn start(
+        chain: Chain,
+        signer: Arc<dyn TxSigner>,
+        journal: Arc<dyn Journal>,
+        tasks: &Tasks,
+        settings: SenderSettings,
+    ) -> Sender {
+        let (commands, queue) = mpsc::channel(WAITING);
+        let address = signer.address();
+        let worker = Worker::new(chain, signer, journal, settings);
+        let token = tasks.token();
+        tasks.spawn("chain sender", worker.run(queue, token));
+        Sender { address, commands }
+    }
+
+    /// The key's address.
+    pub fn address(&self) -> Address {
+        self.address
+    }
+
+    /// Sends an operation. Returns once it is broadcast (or may have been: the ticket follows it in either case),
+    /// or with the reason why it was not. The same operation id a second time gives the same ticket.
+    ///
+    /// Waits while [`SenderSettings::max_in_flight`] others are under way. Dropping the future does not stop what the
+    /// task has begun; the journal knows.
+    pub async fn submit(&self, op: OperationId, call: Call) -> Result<Ticket, SendError> {
+        self.submit_by(op, call, None).await
+    }
+
+    /// [`Sender::submit`] with a moment by which it should be mined: fees are raised sooner as it comes near.
+    pub async fn submit_by(
+        &self,
+        op: OperationId,
+        call: Call,
+        deadline: Option<Timestamp>,
+    ) -> Result<Ticket, SendError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Submit { op, call: Box::new(call), deadline, reply };
+        self.commands.send(command).await.map_err(|_| SendError::Stopped)?;
+        answer.await.map_err(|_| SendError::Stopped)?
+    }
+
+    /// Takes up what a former run left: every attempt whose operation has no final outcome yet (and, to have reorgs
+    /// noticed over a restart, those finished lately). To be called before the first submission. Attempts of other keys
+    /// or chains are ignored; giving the same attempts twice changes nothing.
+    pub async fn resume(&self, attempts: Vec<Attempt>) -> Result<Vec<Ticket>, SendError> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Resume { attempts, reply };
+        self.commands.send(command).await.map_err(|_| SendError::Stopped)?;
+        answer.await.map_err(|_| SendError::Stopped)?
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// An operation under way.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    pub op: OperationId,
+    /// The nonce and hash at the time of submission; replacements have other hashes, see [`Ticket::state`].
+    pub nonce: u64,
+    pub hash: B256,
+    state: watch::Receiver<TxState>,
+    told: Option<Outcome>,
+}
+
+impl Ticket {
+    /// Where it stands now.
+    pub fn state(&self) -> TxState {
+        self.state.borrow().clone()
+    }
+
+    /// Waits for the outcome. Called again it waits for the next one: what follows `Unknown`, or a reorg.
+    /// `None` when the sender has stopped, or no longer watches the operation.
+    pub async fn next(&mut self) -> Option<Outcome> {
+        loop {
+            let now = match &*self.state.borrow_and_update() {
+                TxState::Done(outcome) if self.told.as_ref() != Some(outcome) => Some(outcome.clone()),
+                _ => None,
+            };
+            if now.is_some() {
+                self.told.clone_from(&now);
+                return now;
+            }
+            self.state.changed().await.ok()?;
+        }
+    }
+
+    /// Waits for the first outcome. `Unknown` also when the sender stops before there is one.
+    pub async fn wait(&mut self) -> Outcome {
+        match self.next().await {
+            Some(outcome) => outcome,
+            None => match self.state() {
+                TxState::Done(outcome) => outcome,
+                TxState::Sent { hashes } => Outcome::Unknown { hashes },
+                TxState::Included { hash, .. } => Outcome::Unknown { hashes: vec![hash] },
+            },
+        }
+    }
+}
+
+/// The task's state. Its parts are in the submodules.
+struct Worker {
+    chain: Chain,
+    signer: Arc<dyn TxSigner>,
+    journal: Arc<dyn Journal>,
+    settings: SenderSettings,
+    /// By nonce. Two slots share a nonce only after a restart in the middle of a refusal.
+    slots: Vec<slot::Slot>,
+    /// The head at the last complete sweep.
+    head: Option<super::BlockRef>,
+    /// Since when lower nonces are missing.
+    gap_since: Option<tokio::time::Instant>,
+    /// Failed sweeps in a row.
+    failures: u32,
+    /// Looks in a row at a head below a block that we have seen.
+    below: u32,
+}

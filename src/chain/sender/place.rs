@@ -1,0 +1,243 @@
+//! From an order to a broadcast transaction: nonce, gas, fees, funds, signature, journal, broadcast.
+
+use std::time::Duration;
+
+use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
+use alloy::eips::eip2718::Encodable2718;
+use alloy::primitives::{B256, Bytes, U64};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::slot::{Order, Slot};
+use super::verdict::{Verdict, verdict};
+use super::{SendError, Worker};
+use crate::chain::call::Intent;
+use crate::chain::fees::{Fees, GasPrice};
+use crate::chain::journal::{Attempt, Outcome, SignerError, TxState};
+use crate::chain::rpc::At;
+use crate::chain::{Chain, ChainError};
+use crate::domain::{Address, Timestamp};
+
+/// How often a nonce or a fee is chosen anew before a submission is given up.
+const ROUNDS: u32 = 6;
+/// A settlement of a thousand rows needs a quarter of this.
+const MOST_GAS: u64 = 100_000_000;
+
+impl Chain {
+    /// The fields of a transaction as `eth_call` and `eth_estimateGas` want them.
+    fn request(from: Address, intent: &Intent) -> Value {
+        let mut request = json!({ "from": from, "value": intent.value, "input": intent.input });
+        if let Some(to) = intent.to.to() {
+            request["to"] = json!(to);
+        }
+        request
+    }
+
+    /// The gas that the transaction would use; refused with the revert's reason if it would fail.
+    async fn estimate(&self, from: Address, intent: &Intent, at: At) -> Result<u64, ChainError> {
+        let request = Self::request(from, intent);
+        let gas: Result<U64, _> =
+            self.rpc().ask_at("eth_estimateGas", |block| json!([request, block]), at).await;
+        match gas {
+            Ok(gas) if gas.to::<u64>() <= MOST_GAS => Ok(gas.to()),
+            Ok(gas) => {
+                let reason = format!("{gas} units of gas are more than a block holds");
+                Err(ChainError::BadAnswer { method: "eth_estimateGas", reason })
+            }
+            // Some nodes estimate without saying why it fails; the call itself says.
+            Err(ChainError::Revert(crate::chain::Revert::Other(text))) => {
+                self.replay(from, intent, at).await?;
+                Err(ChainError::Revert(crate::chain::Revert::Other(text)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs the transaction without sending it, for the reason of its failure.
+    pub(super) async fn replay(&self, from: Address, intent: &Intent, at: At) -> Result<(), ChainError> {
+        let request = Self::request(from, intent);
+        let _: Bytes = self.rpc().ask_at("eth_call", |block| json!([request, block]), at).await?;
+        Ok(())
+    }
+
+    /// Sends a signed transaction, once.
+    pub(super) async fn broadcast(&self, attempt: &Attempt) -> Result<(), ChainError> {
+        let hash: B256 = self.rpc().once("eth_sendRawTransaction", json!([attempt.raw])).await?;
+        if hash != attempt.hash {
+            tracing::warn!(ours = %attempt.hash, theirs = %hash, "the node names the transaction differently");
+        }
+        Ok(())
+    }
+}
+
+/// What a transaction needs beside its order.
+struct Quote {
+    nonce: u64,
+    gas_limit: u64,
+    fees: Fees,
+    price: GasPrice,
+}
+
+/// The most that a transaction can take from its sender, in neuron.
+fn cost(order: &Order, gas_limit: u64, fees: Fees) -> u128 {
+    let value = u128::try_from(order.intent.value).unwrap_or(u128::MAX);
+    fees.max_fee.saturating_mul(gas_limit.into()).saturating_add(value)
+}
+
+impl Worker {
+    /// Carries out `order` under a new nonce and gives its slot once it is, or may be, with the node.
+    pub(super) async fn place(
+        &mut self,
+        order: &Order,
+        state: watch::Sender<TxState>,
+    ) -> Result<Slot, SendError> {
+        let mut recorded = false;
+        let error = match self.try_place(order, &mut recorded).await {
+            Ok((gas_limit, attempt, again)) => {
+                let mut slot = Slot::new(order.clone(), gas_limit, vec![attempt], state);
+                slot.again_at = Instant::now() + again;
+                return Ok(slot);
+            }
+            Err(error) => error,
+        };
+        // The node has definitely not taken what the journal has on record, so it must not stay there as sent.
+        if let Some(op) = order.op.filter(|_| recorded) {
+            self.journal.finished(op, Outcome::Refused { reason: error.to_string() }).await?;
+        }
+        Err(error)
+    }
+
+    async fn try_place(
+        &self,
+        order: &Order,
+        recorded: &mut bool,
+    ) -> Result<(u64, Attempt, Duration), SendError> {
+        // A nonce that a node has called used, though the counts do not show it yet.
+        let mut floor = 0;
+        let mut too_low: Option<Fees> = None;
+        let mut refused = "";
+        let later = self.settings.rebroadcast_after;
+        for _ in 0..ROUNDS {
+            let quote = self.quote(order, floor).await?;
+            let cap = self.settings.max_fee_per_gas;
+            let fees = match too_low {
+                None => quote.fees,
+                Some(fees) => fees
+                    .raised(quote.price, cap)
+                    .ok_or(SendError::FeeTooHigh { current: fees.max_fee, cap })?,
+            };
+            let attempt = self.sign(order, quote.nonce, quote.gas_limit, fees)?;
+            self.journal.record(attempt.clone()).await?;
+            *recorded = true;
+            let said = verdict(&self.chain.broadcast(&attempt).await);
+            tracing::debug!(op = ?order.op, nonce = quote.nonce, hash = %attempt.hash, ?said, "broadcast");
+            match said {
+                Verdict::Accepted => return Ok((quote.gas_limit, attempt, later)),
+                Verdict::Uncertain => return Ok((quote.gas_limit, attempt, later.min(self.chain.poll()))),
+                Verdict::NonceUsed | Verdict::NonceContested => {
+                    // A server in between may have sent it twice, and this answer is about the second time. If that
+                    // cannot be told now, the sweep will find out.
+                    match self.chain.receipt(attempt.hash).await {
+                        Ok(None) => {}
+                        Ok(Some(_)) | Err(_) => return Ok((quote.gas_limit, attempt, later)),
+                    }
+                    floor = quote.nonce + 1;
+                    refused = "its nonces are used by another process with the same key";
+                }
+                Verdict::Underpriced => {
+                    too_low = Some(fees);
+                    refused = "its fees are too low";
+                }
+                Verdict::NoFunds => {
+                    let address = self.signer.address();
+                    let available = self.chain.native_balance(address).await?;
+                    let needed = cost(order, quote.gas_limit, fees);
+                    return Err(SendError::InsufficientGas { needed, available, address });
+                }
+                Verdict::Refused(message) => return Err(SendError::Refused { message }),
+            }
+        }
+        Err(SendError::Refused { message: refused.to_owned() })
+    }
+
+    /// Simulates the order and finds nonce, gas and fees for it; refuses what cannot succeed or be paid.
+    async fn quote(&self, order: &Order, floor: u64) -> Result<Quote, SendError> {
+        let address = self.signer.address();
+        let in_flight: Vec<&Slot> = self.slots.iter().filter(|slot| slot.is_open()).collect();
+        // With others under way the contract must be asked as it will be after them.
+        let at = if in_flight.is_empty() { At::Latest } else { At::Pending };
+        let (balance, price, latest, pending) = tokio::try_join!(
+            self.chain.native_balance(address),
+            self.chain.gas_price(),
+            self.chain.transaction_count(address, At::Latest),
+            self.chain.transaction_count(address, At::Pending),
+        )?;
+        // Nodes behind one address disagree about both counts; none of them can take back what we know.
+        let ours = self.slots.iter().map(|slot| slot.nonce + 1).max().unwrap_or(0);
+        let nonce = latest.max(pending).max(ours).max(floor);
+
+        let cap = self.settings.max_fee_per_gas;
+        let fees = Fees::offer(price, cap).ok_or(SendError::FeeTooHigh { current: price.base, cap })?;
+        let held = in_flight.iter().fold(0u128, |sum, slot| sum.saturating_add(slot.cost()));
+        let available = balance.saturating_sub(held);
+        let short = |gas: u64| {
+            let needed = cost(order, gas, fees);
+            SendError::InsufficientGas { needed, available, address }
+        };
+        // The least that any transaction needs; below it nodes refuse to simulate at all.
+        if cost(order, 21_000, fees) > available {
+            return Err(short(21_000));
+        }
+        let estimate =
+            self.chain.estimate(address, &order.intent, at).await.map_err(|error| match error {
+                ChainError::Revert(revert) => SendError::Reverted(revert),
+                ChainError::Refused { ref message, .. }
+                    if message.to_ascii_lowercase().contains("insufficient") =>
+                {
+                    short(21_000)
+                }
+                error => SendError::Chain(error),
+            })?;
+        let gas_limit = estimate.saturating_add(estimate / 5);
+        if cost(order, gas_limit, fees) > available {
+            return Err(short(gas_limit));
+        }
+        Ok(Quote { nonce, gas_limit, fees, price })
+    }
+
+    pub(super) fn sign(
+        &self,
+        order: &Order,
+        nonce: u64,
+        gas_limit: u64,
+        fees: Fees,
+    ) -> Result<Attempt, SignerError> {
+        let Intent { to, value, input } = order.intent.clone();
+        let tx = TxEip1559 {
+            chain_id: self.chain.id(),
+            nonce,
+            gas_limit,
+            max_fee_per_gas: fees.max_fee,
+            max_priority_fee_per_gas: fees.priority,
+            to,
+            value,
+            input,
+            ..TxEip1559::default()
+        };
+        let signature = self.signer.sign(tx.signature_hash())?;
+        let signature = alloy::primitives::Signature::from_raw_array(signature.bytes())
+            .map_err(|error| SignerError(error.to_string()))?;
+        let tx = TxEnvelope::from(tx.into_signed(signature));
+        Ok(Attempt {
+            op: order.op,
+            from: self.signer.address(),
+            nonce,
+            hash: *tx.tx_hash(),
+            raw: tx.encoded_2718().into(),
+            max_fee: fees.max_fee,
+            priority: fees.priority,
+            at: Timestamp::now(),
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! One nonce: the order it carries out, every transaction ever signed for it, and where it stands.
+
+use alloy::consensus::{Transaction as _, TxEnvelope};
+use alloy::eips::eip2718::Decodable2718;
+use alloy::primitives::{B256, TxKind, U256};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::Ticket;
+use crate::chain::block::{BlockRef, Receipt};
+use crate::chain::call::Intent;
+use crate::chain::fees::Fees;
+use crate::chain::journal::{Attempt, Outcome, TxState};
+use crate::domain::{OperationId, Timestamp};
+
+/// What is to be done, whatever nonce it gets.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    /// `None` for a transfer to ourselves that closes a gap.
+    pub(super) op: Option<OperationId>,
+    pub(super) intent: Intent,
+    pub(super) deadline: Option<Timestamp>,
+}
+
+impl Order {
+    pub(super) fn gap(address: alloy::primitives::Address) -> Order {
+        let intent = Intent { to: TxKind::Call(address), value: U256::ZERO, input: Default::default() };
+        Order { op: None, intent, deadline: None }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) nonce: u64,
+    pub(super) order: Order,
+    pub(super) gas_limit: u64,
+    /// Every transaction signed for this nonce, oldest first; never empty.
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) place: Place,
+    pub(super) state: watch::Sender<TxState>,
+    pub(super) started: Instant,
+    /// From when on its age counts: the last broadcast, or the moment it became next in line.
+    pub(super) since: Instant,
+    pub(super) next_in_line: bool,
+    /// The next broadcast of the same bytes.
+    pub(super) again_at: Instant,
+    pub(super) bumps: u32,
+    /// Looks at a used nonce that found none of our hashes.
+    pub(super) missing: u32,
+    pub(super) missing_since: u64,
+    /// A reorg has undone it and the journal does not know yet.
+    pub(super) reopened: bool,
+    pub(super) told_unknown: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// In no block.
+    Open,
+    Included {
+        block: BlockRef,
+        receipt: Receipt,
+        /// The journal and the tickets know the outcome.
+        reported: bool,
+    },
+}
+
+impl Slot {
+    pub(super) fn new(
+        order: Order,
+        gas_limit: u64,
+        attempts: Vec<Attempt>,
+        state: watch::Sender<TxState>,
+    ) -> Slot {
+        let now = Instant::now();
+        let nonce = attempts.first().map_or(0, |attempt| attempt.nonce);
+        let slot = Slot {
+            nonce,
+            order,
+            gas_limit,
+            attempts,
+            place: Place::Open,
+            state,
+            started: now,
+            since: now,
+            next_in_line: false,
+            again_at: now,
+            bumps: 0,
+            missing: 0,
+            missing_since: 0,
+            reopened: false,
+            told_unknown: false,
+        };
+        slot.state.send_replace(TxState::Sent { hashes: slot.hashes() });
+        slot
+    }
+
+    pub(super) fn hashes(&self) -> Vec<B256> {
+        self.attempts.iter().map(|attempt| attempt.hash).collect()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.place, Place::Open)
+    }
+
+    /// Whether nothing is left to be done unless a reorg comes.
+    pub(super) fn is_settled(&self) -> bool {
+        matches!(self.place, Place::Included { reported: true, .. })
+    }
+
+    pub(super) fn fees(&self) -> Fees {
+        self.attempts.last().map_or(Fees { max_fee: 0, priority: 0 }, |last| Fees {
+            max_fee: last.max_fee,
+            priority: last.priority,
+        })
+    }
+
+    /// The most that the newest attempt can take from the address, in neuron.
+    pub(super) fn cost(&self) -> u128 {
+        let value = u128::try_from(self.order.intent.value).unwrap_or(u128::MAX);
+        self.fees().max_fee.saturating_mul(self.gas_limit.into()).saturating_add(value)
+    }
+
+    pub(super) fn ticket(&self) -> Option<Ticket> {
+        let last = self.attempts.last()?;
+        Some(Ticket {
+            op: self.order.op?,
+            nonce: self.nonce,
+            hash: last.hash,
+            state: self.state.subscribe(),
+            told: None,
+        })
+    }
+
+    /// Another transaction for this nonce is on disk.
+    pub(super) fn add(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+        self.tell_sent();
+    }
+
+    pub(super) fn tell_sent(&self) {
+        let unknown = matches!(&*self.state.borrow(), TxState::Done(Outcome::Unknown { .. }));
+        if !unknown {
+            self.state.send_replace(TxState::Sent { hashes: self.hashes() });
+        }
+    }
+}
+
+/// What a stored attempt says when its bytes are read again; `None` if they are not what they should be.
+pub(super) fn reopen(attempt: &Attempt, chain_id: u64) -> Option<(Intent, u64)> {
+    let tx = TxEnvelope::decode_2718(&mut attempt.raw.as_ref()).ok()?;
+    let fits =
+        tx.chain_id() == Some(chain_id) && tx.nonce() == attempt.nonce && *tx.tx_hash() == attempt.hash;
+    let intent = Intent { to: tx.kind(), value: tx.value(), input: tx.input().clone() };
+    fits.then(|| (intent, tx.gas_limit()))
+}
