@@ -1,5 +1,4 @@
-//! The two brokers: every rule about money lives here, and nothing about screens, HTTP, SQL or RPC.
-//!
-//! They share the floors below and never import each other: what they agree on is in `wire` and `domain`.
+//! The rules: each broker owns its state and decides about money. The two never import each other.
 
+pub mod provider;
 pub mod user;
