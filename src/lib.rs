@@ -5,7 +5,9 @@
 //! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
 pub mod body;
+pub mod broker;
 pub mod chain;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod keys;

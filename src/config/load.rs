@@ -92,7 +92,11 @@ impl<C: RoleConfig> Loader<C> {
                 return Err(ConfigError::Unknown { origin: source, key: leaf.path, near });
             }
             Some(Value::Object(_)) => {
-                return Err(self.wrong(&leaf.path, source, "it has settings below it, not a value of its own"));
+                return Err(self.wrong(
+                    &leaf.path,
+                    source,
+                    "it has settings below it, not a value of its own",
+                ));
             }
             Some(_) => {}
         }
@@ -110,7 +114,9 @@ impl<C: RoleConfig> Loader<C> {
         match C::read(&tree) {
             Ok(_) => Ok(()),
             // The reader's own words may repeat the value.
-            Err(_) if SECRET.contains(&leaf.path.as_str()) => Err("it must be text in quotes, or a list of such".to_owned()),
+            Err(_) if SECRET.contains(&leaf.path.as_str()) => {
+                Err("it must be text in quotes, or a list of such".to_owned())
+            }
             Err(reason) => Err(reason),
         }
     }
@@ -121,7 +127,8 @@ impl<C: RoleConfig> Loader<C> {
         let list = text.split(',').map(str::trim).filter(|text| !text.is_empty());
         let list = Value::Array(list.map(|text| Value::String(text.to_owned())).collect());
         let mut candidates = vec![Value::String(text.to_owned())];
-        candidates.extend(serde_json::from_str(text).ok().filter(|v: &Value| v.is_number() || v.is_boolean()));
+        candidates
+            .extend(serde_json::from_str(text).ok().filter(|v: &Value| v.is_number() || v.is_boolean()));
         candidates.push(list);
         let leaf = |value: &Value| Leaf { path: path.to_owned(), value: value.clone() };
         let fitting = candidates.iter().find(|value| self.try_alone(&leaf(value)).is_ok());
@@ -159,7 +166,8 @@ impl<C: RoleConfig> Loader<C> {
     fn finish(self) -> Result<(C, Vec<Layer>), ConfigError> {
         let config = C::read(&self.tree).map_err(|reason| self.wrong("", Source::Default, &reason))?;
         if let Err((key, reason)) = config.check() {
-            let origin = self.origins.iter().find(|(path, _)| path == key).map_or(Source::Default, |(_, s)| s.clone());
+            let origin =
+                self.origins.iter().find(|(path, _)| path == key).map_or(Source::Default, |(_, s)| s.clone());
             return Err(self.wrong(key, origin, &reason));
         }
         let layers = self.origins.into_iter().map(|(key, source)| Layer { key, source: source.to_string() });
@@ -168,7 +176,9 @@ impl<C: RoleConfig> Loader<C> {
 }
 
 fn is_of_any_role(variable: &str) -> bool {
-    [UserConfig::defaults(), ProviderConfig::defaults()].iter().any(|known| path_of_variable(variable, known).is_some())
+    [UserConfig::defaults(), ProviderConfig::defaults()]
+        .iter()
+        .any(|known| path_of_variable(variable, known).is_some())
 }
 
 /// `CHAIN__RPC_URL` → `chain.rpcUrl`.
@@ -207,8 +217,13 @@ fn read_file(path: &Path) -> Result<Tree, ConfigError> {
 
 fn parse_yaml(text: &str) -> Result<Tree, String> {
     // Errors come without the lines around them: they could show a key.
-    let options = serde_saphyr::options! { with_snippet: false };
-    let value: Value = serde_saphyr::from_str_with_options(text, options.clone()).map_err(|error| error.to_string())?;
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        // Keys of digits and an `e` look like floats; errors about floats repeat them.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
+    };
+    let value: Value =
+        serde_saphyr::from_str_with_options(text, options.clone()).map_err(|error| error.to_string())?;
     let mut tree = match value {
         Value::Object(tree) => tree,
         Value::Null => Tree::new(),
@@ -231,7 +246,7 @@ fn parse_yaml(text: &str) -> Result<Tree, String> {
                 *value = Value::from(several.keys);
             }
         }
-        Some(value @ Value::Number(_)) => {
+        Some(value @ (Value::Number(_) | Value::String(_))) => {
             if let Ok(one) = serde_saphyr::from_str_with_options::<One>(text, options) {
                 *value = Value::from(one.key);
             }

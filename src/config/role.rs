@@ -160,6 +160,7 @@ fn merged<const N: usize>(parts: [Tree; N]) -> Tree {
 
 /// Reads the keys that `like` has.
 fn read_part<T: DeserializeOwned>(tree: &Tree, like: &Tree) -> Result<T, String> {
-    let own: Tree = like.keys().filter_map(|key| tree.get_key_value(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let own: Tree =
+        like.keys().filter_map(|key| tree.get_key_value(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
     serde_json::from_value(Value::Object(own)).map_err(|error| error.to_string())
 }

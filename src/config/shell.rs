@@ -32,7 +32,7 @@ pub struct Shell {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainKeys {
     pub rpc_url: String,
-    #[serde(deserialize_with = "address")]
+    #[serde(deserialize_with = "address", serialize_with = "checksummed")]
     pub contract: Address,
     pub chain_id: Option<u64>,
     pub confirmations: u64,
@@ -79,8 +79,8 @@ impl Shell {
 
 /// The contract that the first key of a fresh devnet deploys first: `zgserve-tui devnet`, with no settings at all.
 const DEVNET_CONTRACT: Address = Address::new([
-    0x5f, 0xbd, 0xb2, 0x31, 0x56, 0x78, 0xaf, 0xec, 0xb3, 0x67, 0xf0, 0x32, 0xd9, 0x3f, 0x64, 0x2f, 0x64, 0x18, 0x0a,
-    0xa3,
+    0x5f, 0xbd, 0xb2, 0x31, 0x56, 0x78, 0xaf, 0xec, 0xb3, 0x67, 0xf0, 0x32, 0xd9, 0x3f, 0x64, 0x2f, 0x64,
+    0x18, 0x0a, 0xa3,
 ]);
 
 impl Default for ChainKeys {
@@ -143,11 +143,18 @@ fn hidden<S: Serializer>(secret: &Option<Secret<String>>, serializer: S) -> Resu
     secret.as_ref().map(|_| HIDDEN).serialize(serializer)
 }
 
+fn checksummed<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(address)
+}
+
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Address, D::Error> {
     parse_address(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Address>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.filter(|text| !text.is_empty()).map(|text| parse_address(&text)).transpose().map_err(de::Error::custom)
+    text.filter(|text| !text.is_empty())
+        .map(|text| parse_address(&text))
+        .transpose()
+        .map_err(de::Error::custom)
 }

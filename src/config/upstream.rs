@@ -32,7 +32,8 @@ pub(super) fn translate(mut tree: Tree, source: &Source, known: &Tree) -> Result
     let Value::Object(networks) = networks else {
         return Err(unknown(source, "networks", Some("chain.rpcUrl")));
     };
-    let chosen = if networks.len() == 1 { networks.iter().next() } else { networks.get_key_value(MAIN_NETWORK) };
+    let chosen =
+        if networks.len() == 1 { networks.iter().next() } else { networks.get_key_value(MAIN_NETWORK) };
     let Some((name, Value::Object(network))) = chosen else {
         return Err(unknown(source, "networks", Some(&format!("networks.{MAIN_NETWORK}"))));
     };

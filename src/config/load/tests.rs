@@ -100,7 +100,9 @@ fn what_does_not_fit_is_named_with_its_source() {
         assert!(error.contains(".yaml"), "{text}: {error}");
     }
     let error = load::<UserConfig>(&variable("ZGSERVE_CHAIN__CHAIN_IDD", "1")).unwrap_err().to_string();
-    assert!(error.contains("ZGSERVE_CHAIN__CHAIN_IDD") && error.contains("did you mean ZGSERVE_CHAIN__CHAIN_ID?"));
+    assert!(
+        error.contains("ZGSERVE_CHAIN__CHAIN_IDD") && error.contains("did you mean ZGSERVE_CHAIN__CHAIN_ID?")
+    );
 }
 
 #[test]
@@ -118,7 +120,9 @@ fn upstreams_networks_are_understood() {
 #[test]
 fn secrets_are_in_no_error_and_no_listing() {
     let canary = "canary-0123456789abcdef";
-    for text in [format!("privateKeys: {{a: {canary}}}"), format!("token: [{canary}]"), format!("token: {canary}: x")] {
+    for text in
+        [format!("privateKeys: {{a: {canary}}}"), format!("token: [{canary}]"), format!("token: {canary}: x")]
+    {
         let error = with_file::<UserConfig>(&text).unwrap_err();
         assert!(!error.contains("canary"), "{error}");
     }
@@ -131,7 +135,11 @@ fn table_is_whole<C: RoleConfig>() {
     let known = C::defaults();
     let about = C::about();
     for leaf in leaves(&known, &known) {
-        assert!(about.iter().any(|about| about.key == leaf.path), "{} is not explained in about.rs", leaf.path);
+        assert!(
+            about.iter().any(|about| about.key == leaf.path),
+            "{} is not explained in about.rs",
+            leaf.path
+        );
     }
     for about in about {
         assert!(get(&known, about.key).is_some(), "{} is explained but is no setting", about.key);
