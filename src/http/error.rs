@@ -21,6 +21,11 @@ impl Problem {
         Problem { status, fault: Box::new(Fault::new(code, message)), retry_after: None }
     }
 
+    /// A fault that was put together elsewhere.
+    pub fn of(status: StatusCode, fault: Fault) -> Problem {
+        Problem { status, fault: Box::new(fault), retry_after: None }
+    }
+
     /// 400 about one field of a body or query.
     pub fn field(field: &str, message: impl std::fmt::Display) -> Problem {
         Problem::new(StatusCode::BAD_REQUEST, "bad_input", format!("{field}: {message}")).with("field", field)

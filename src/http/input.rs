@@ -9,7 +9,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -83,6 +84,25 @@ pub async fn read_body(body: Body, limit: usize, time: Duration) -> Result<Vec<u
         .await
         .unwrap_or_else(|_| Err(bad_body("the body took too long to arrive")))
 }
+
+/// Between two pieces of a body that is passed on; a body that stops for longer is not sent by a program that works.
+const PIECE_TIME: Duration = Duration::from_secs(60);
+
+/// A body as a stream of pieces, ended with an error when it stops for too long.
+pub fn body_stream(body: Body) -> BoxStream<'static, Result<Bytes, BodyStreamError>> {
+    let pieces = stream::unfold(Some(body.into_data_stream()), |pieces| async move {
+        let mut pieces = pieces?;
+        match tokio::time::timeout(PIECE_TIME, pieces.next()).await {
+            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(pieces))),
+            Ok(Some(Err(error))) => Some((Err(BodyStreamError::from(error)), None)),
+            Ok(None) => None,
+            Err(_) => Some((Err("the body stopped arriving".into()), None)),
+        }
+    });
+    Box::pin(pieces)
+}
+
+pub type BodyStreamError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Named values of a body or a query, keys in any case.
 #[derive(Debug)]

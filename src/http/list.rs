@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Problem;
 use super::input::Fields;
-use crate::domain::Neuron;
+use crate::domain::{Address, Neuron};
 
 /// What a list holds unless the caller says otherwise, and at most.
 pub const DEFAULT_LIMIT: u64 = 100;
@@ -74,6 +74,18 @@ impl<T: Serialize> IntoResponse for List<T> {
     fn into_response(self) -> Response {
         Json(self).into_response()
     }
+}
+
+/// Addresses with their checksum in upper and lower case.
+pub fn checksummed<S: serde::Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(address)
+}
+
+pub fn maybe_checksummed<S: serde::Serializer>(
+    address: &Option<Address>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    address.map(|address| address.to_string()).serialize(serializer)
 }
 
 #[cfg(test)]

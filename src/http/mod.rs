@@ -14,8 +14,11 @@ mod guard;
 mod input;
 mod list;
 mod metrics;
+mod pass;
+pub mod provider;
 mod routes;
 mod serve;
+pub mod user;
 
 pub use self::{
     error::Problem,

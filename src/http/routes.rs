@@ -132,6 +132,13 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         self.routes.iter().map(|route| route.doc).collect()
     }
 
+    /// The OpenAPI document of this table.
+    pub(super) fn openapi(mut self) -> serde_json::Value {
+        self.routes.push(openapi_route());
+        self.routes.push(page_route());
+        super::document::openapi(self.title, self.about, &self.docs())
+    }
+
     /// The router with every check in front, and the documents at `/` and `/openapi.json`.
     pub(super) fn router(mut self, state: S, guard: Arc<Guard>, counts: Arc<RequestCounts>) -> Router {
         // The documents describe themselves too, so they join the table first.
@@ -151,6 +158,20 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         owner
             .merge(open)
             .merge(public.route_layer(from_fn(guard::no_preflight)))
+            .fallback(no_route)
+            .method_not_allowed_fallback(no_method)
+            .with_state(state)
+            .layer(from_fn_with_state(counts, trace))
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Table<S> {
+    /// The router of a public listener: no documents, no guard; only routes that anyone may call.
+    pub(super) fn public_router(self, state: S, counts: Arc<RequestCounts>) -> Router {
+        let public = self.routes.into_iter().filter(|route| route.doc.access == Access::Public);
+        public
+            .fold(Router::new(), |router, route| router.route(route.doc.path, route.handler))
+            .route_layer(from_fn(guard::no_preflight))
             .fallback(no_route)
             .method_not_allowed_fallback(no_method)
             .with_state(state)
