@@ -1,3 +1,5 @@
+//! Tests of the meters as both brokers use them: every cut and split of an answer, bodies of all kinds, both sides agreeing.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 use std::io::Write;
 
