@@ -9,6 +9,7 @@ pub mod chain;
 pub mod domain;
 pub mod http;
 pub mod keys;
+pub mod meter;
 pub mod private_files;
 pub mod store;
 pub mod tasks;

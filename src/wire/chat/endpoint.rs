@@ -1,0 +1,82 @@
+//! What the last segments of a path say about a call.
+
+/// An endpoint of a model server, told from the end of its path; a query is no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `…/chat/completions`, `…/api/chat`
+    ChatCompletions,
+    /// `…/completions`, `…/completion`, `…/generate`
+    Completions,
+    /// `…/responses`
+    Responses,
+    /// `…/messages`
+    Messages,
+    /// `…/embeddings`, `…/embed`
+    Embeddings,
+    /// `…/images/generations`, `…/images/edits`, `…/images/variations`
+    Images,
+    /// `…/audio/speech`, `…/audio/transcriptions`, `…/audio/translations`
+    Audio,
+    /// `…/models`, `…/models/{id}`
+    Models,
+    /// An empty suffix, or one that is not known. Charged like any other.
+    Other,
+}
+
+impl Endpoint {
+    pub fn of(path: &str) -> Endpoint {
+        let path = path.split('?').next().unwrap_or_default();
+        let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
+        match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
+            ("completions", "chat") | ("chat", "api") => Endpoint::ChatCompletions,
+            ("completions" | "completion" | "generate", _) => Endpoint::Completions,
+            ("responses", _) => Endpoint::Responses,
+            ("messages", _) => Endpoint::Messages,
+            ("embeddings" | "embedding" | "embed", _) => Endpoint::Embeddings,
+            ("generations" | "edits" | "variations", "images") => Endpoint::Images,
+            ("speech" | "transcriptions" | "translations", "audio") => Endpoint::Audio,
+            ("models", _) | (_, "models") => Endpoint::Models,
+            _ => Endpoint::Other,
+        }
+    }
+
+    /// Whether it is one of the known endpoints at which a model works.
+    pub fn generates(self) -> bool {
+        !matches!(self, Endpoint::Models | Endpoint::Other)
+    }
+
+    /// Whether its answer is text whose length a request can limit.
+    pub fn writes_text(self) -> bool {
+        !matches!(self, Endpoint::Models | Endpoint::Embeddings | Endpoint::Images | Endpoint::Audio)
+    }
+
+    /// The member that limits an answer when a request has none of the known ones.
+    pub(super) fn limit_member(self) -> &'static str {
+        if self == Endpoint::Responses { "max_output_tokens" } else { "max_tokens" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_tell_their_endpoint() {
+        for (path, endpoint) in [
+            ("/chat/completions", Endpoint::ChatCompletions),
+            ("/v1/chat/completions?x=/models", Endpoint::ChatCompletions),
+            ("/chat/completions/", Endpoint::ChatCompletions),
+            ("/completions", Endpoint::Completions),
+            ("/v1/responses", Endpoint::Responses),
+            ("/v1/messages", Endpoint::Messages),
+            ("/embeddings", Endpoint::Embeddings),
+            ("/images/generations", Endpoint::Images),
+            ("/audio/speech", Endpoint::Audio),
+            ("/models/x", Endpoint::Models),
+            ("/fine_tuning/jobs", Endpoint::Other),
+            ("", Endpoint::Other),
+        ] {
+            assert_eq!(Endpoint::of(path), endpoint, "{path}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Tests of the decoders: every coding, every split, cut bodies, bombs.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+use proptest::prelude::*;
+
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Packer {
+    Gzip,
+    Zlib,
+    RawDeflate,
+    Brotli,
+    Zstd,
+}
+
+const PACKERS: [(Packer, &str); 5] = [
+    (Packer::Gzip, "gzip"),
+    (Packer::Zlib, "deflate"),
+    (Packer::RawDeflate, "deflate"),
+    (Packer::Brotli, "br"),
+    (Packer::Zstd, "zstd"),
+];
+
+fn pack(packer: Packer, text: &[u8]) -> Vec<u8> {
+    match packer {
+        Packer::Gzip => {
+            let mut writer = GzEncoder::new(Vec::new(), Compression::best());
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap()
+        }
+        Packer::Zlib => {
+            let mut writer = ZlibEncoder::new(Vec::new(), Compression::best());
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap()
+        }
+        Packer::RawDeflate => {
+            let mut writer = DeflateEncoder::new(Vec::new(), Compression::best());
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap()
+        }
+        Packer::Brotli => {
+            let mut packed = Vec::new();
+            brotli::CompressorWriter::new(&mut packed, 4096, 5, 22).write_all(text).unwrap();
+            packed
+        }
+        Packer::Zstd => zstd::encode_all(text, 3).unwrap(),
+    }
+}
+
+/// What came out, whether it was whole, and the fault.
+fn unpack(
+    header: &str,
+    packed: &[u8],
+    limits: Limits,
+    size: usize,
+) -> (Vec<u8>, bool, Option<EncodingError>) {
+    let mut decoder = Decoder::new(&codings(Some(header)).unwrap(), limits);
+    let mut text = Vec::new();
+    let mut fault = None;
+    for chunk in packed.chunks(size.max(1)) {
+        if let Err(error) = decoder.push(chunk, &mut |block| text.extend_from_slice(block)) {
+            fault = Some(error);
+            break;
+        }
+    }
+    (text, decoder.is_whole(), fault)
+}
+
+fn sample() -> Vec<u8> {
+    (0u32..4000)
+        .flat_map(|i| format!("data: {{\"n\":{}}}\n\n", i.wrapping_mul(2_654_435_761)).into_bytes())
+        .collect()
+}
+
+#[test]
+fn every_encoding_and_every_split_decodes() {
+    let text = sample();
+    for (packer, header) in PACKERS {
+        let packed = pack(packer, &text);
+        for size in [1, 2, 3, 7, 100, 4096, usize::MAX] {
+            let (out, whole, fault) = unpack(header, &packed, Limits::default(), size);
+            assert_eq!((out == text, whole, fault), (true, true, None), "{packer:?} by {size}");
+        }
+    }
+    assert_eq!(unpack("identity", &text, Limits::default(), 10).0, text);
+}
+
+#[test]
+fn two_encodings_nest_and_three_do_not() {
+    let text = sample();
+    let packed = pack(Packer::Brotli, &pack(Packer::Gzip, &text));
+    let (out, whole, fault) = unpack("gzip, br", &packed, Limits::default(), 11);
+    assert_eq!((out == text, whole, fault), (true, true, None));
+    assert_eq!(codings(Some("gzip, gzip, br")), Err(EncodingError::TooMany));
+    assert_eq!(codings(Some("identity, , X-GZIP")), Ok(vec![Coding::Gzip]));
+    assert_eq!(codings(Some("compress")), Err(EncodingError::Unknown("compress".into())));
+    assert_eq!(codings(None), Ok(vec![]));
+}
+
+#[test]
+fn a_cut_body_gives_the_same_prefix_for_every_split() {
+    let text = sample();
+    for (packer, header) in PACKERS {
+        let packed = pack(packer, &text);
+        for end in [0, 1, 2, 9, 11, packed.len() / 2, packed.len() - 9, packed.len() - 1] {
+            let cut = &packed[..end];
+            let at_once = unpack(header, cut, Limits::default(), usize::MAX);
+            assert_eq!(at_once.2, None, "{packer:?} cut at {end}");
+            assert_eq!(at_once.1, end == 0, "{packer:?} cut at {end}");
+            assert!(text.starts_with(&at_once.0));
+            for size in [1, 5, 64] {
+                assert_eq!(at_once, unpack(header, cut, Limits::default(), size), "{packer:?} cut at {end}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bombs_are_stopped_early() {
+    let zeros = vec![0; 64 << 20];
+    let limits = Limits { bytes: 1 << 30, ratio: 100, ratio_from: 1 << 20 };
+    for (packer, header) in PACKERS {
+        let packed = pack(packer, &zeros);
+        for size in [1000, usize::MAX] {
+            let (out, _, fault) = unpack(header, &packed, limits, size);
+            assert_eq!(fault, Some(EncodingError::Bomb { ratio: 100 }), "{packer:?}");
+            assert!(out.len() <= (1 << 20) + packed.len() * 100, "{packer:?}: {}", out.len());
+        }
+        let total = Limits { bytes: 3 << 20, ratio: u64::MAX, ratio_from: 0 };
+        let (out, _, fault) = unpack(header, &packed, total, 1000);
+        assert_eq!(fault, Some(EncodingError::TooLarge { limit: 3 << 20 }), "{packer:?}");
+        assert!(out.len() <= 3 << 20);
+    }
+    let nested = pack(Packer::Gzip, &pack(Packer::Gzip, &zeros));
+    assert_eq!(unpack("gzip, gzip", &nested, limits, 7).2, Some(EncodingError::Bomb { ratio: 100 }));
+    // A bomb whose inner layer shrinks again is stopped at the layer that swells.
+    let inner = pack(Packer::Zstd, &zeros);
+    assert!(unpack("gzip", &pack(Packer::Gzip, &inner), limits, 7).2.is_none());
+}
+
+#[test]
+fn damage_is_found() {
+    let text = sample();
+    for (packer, header) in PACKERS {
+        let packed = pack(packer, &text);
+        let mut long = packed.clone();
+        long.extend_from_slice(b"more");
+        assert!(unpack(header, &long, Limits::default(), 9).2.is_some(), "{packer:?}");
+        let garbage = unpack(header, &[0xff; 64], Limits::default(), 9);
+        assert!(garbage.2.is_some() && !garbage.1, "{packer:?}");
+    }
+    let mut packed = pack(Packer::Gzip, &text);
+    let sum = packed.len() - 8;
+    packed[sum] ^= 1;
+    assert_eq!(unpack("gzip", &packed, Limits::default(), 9).2, Some(EncodingError::Corrupt("gzip")));
+}
+
+#[test]
+fn gzip_headers_and_members_are_read() {
+    let mut packed = flate2::GzBuilder::new()
+        .filename("a.json")
+        .comment("c")
+        .extra(vec![1, 2, 3])
+        .write(Vec::new(), Compression::fast());
+    packed.write_all(b"one ").unwrap();
+    let mut packed = packed.finish().unwrap();
+    packed.extend(pack(Packer::Gzip, b"two"));
+    for size in 1..packed.len() {
+        let (out, whole, fault) = unpack("gzip", &packed, Limits::default(), size);
+        assert_eq!((&out[..], whole, fault), (&b"one two"[..], true, None));
+    }
+    let mut endless = vec![0x1f, 0x8b, 8, 0b1000, 0, 0, 0, 0, 0, 0];
+    endless.extend([b'x'; 10_000]);
+    assert_eq!(unpack("gzip", &endless, Limits::default(), 9).2, Some(EncodingError::Corrupt("gzip")));
+}
+
+#[test]
+fn what_cannot_be_metered_is_not_asked_for() {
+    for (accept, kept) in [
+        ("gzip, deflate, br", "gzip, deflate, br"),
+        ("gzip;q=0.5, br;q=1.0, *;q=0.1", "gzip;q=0.5, br;q=1.0"),
+        ("dcb, dcz, compress", "identity"),
+        ("*", "identity"),
+        ("", "identity"),
+        ("identity;q=0, zstd", "zstd"),
+        ("identity; q=0.000", "identity"),
+        ("identity;q=0.5,gzip;q=0", "identity;q=0.5, gzip;q=0"),
+        ("GZip , X-GZIP", "GZip, X-GZIP"),
+    ] {
+        assert_eq!(negotiate(accept), kept, "{accept:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_and_any_split_agree(
+        text in proptest::collection::vec(any::<u8>(), 0..600), size in 1usize..40, which in 0usize..5,
+    ) {
+        let (packer, header) = PACKERS[which];
+        let packed = pack(packer, &text);
+        prop_assert_eq!(unpack(header, &packed, Limits::default(), size), (text, true, None));
+    }
+
+    #[test]
+    fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300), which in 0usize..5) {
+        unpack(PACKERS[which].1, &bytes, Limits::default(), 17);
+    }
+}

@@ -1,0 +1,274 @@
+//! Which headers travel where.
+//!
+//! ```text
+//! application ─to_provider─▶ user broker ──▶ provider broker ─to_upstream─▶ model server
+//! application ◀──to_caller── user broker ◀── provider broker ◀──to_caller── model server
+//! ```
+//!
+//! Hop-by-hop headers stop at each step, whatever names them. What an application says about itself or its machine
+//! (keys, cookies, origins, addresses, client fingerprints) does not leave the user's machine. `zg-…` headers are the
+//! brokers' own: none is ever taken over from a neighbour. Repeated headers stay repeated.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::encoding;
+
+/// Headers of the brokers themselves.
+const OWN_PREFIX: &str = "zg-";
+
+/// Meant for one connection only (RFC 9110, section 7.6.1, and what older proxies sent).
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authentication-info",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Headers of a request that say who asks and from where, or that each sender sets anew.
+const PRIVATE: [&str; 34] = [
+    "accept-encoding", // set anew to what can be metered
+    "api-key",
+    "authorization",
+    "baggage",
+    "cf-connecting-ip",
+    "client-ip",
+    "content-length", // the sender counts for itself
+    "cookie",
+    "cookie2",
+    "dnt",
+    "expect",
+    "fastly-client-ip",
+    "forwarded",
+    "from",
+    "host",
+    "http2-settings",
+    "idempotency-key", // ours: it never pays twice
+    "openai-organization",
+    "openai-project",
+    "origin",
+    "priority",
+    "referer",
+    "referrer-policy",
+    "save-data",
+    "traceparent",
+    "tracestate",
+    "true-client-ip",
+    "upgrade-insecure-requests",
+    "user-agent",
+    "via",
+    "x-api-key",
+    "x-client-ip",
+    "x-real-ip",
+    "x-requested-with",
+];
+
+/// Beginnings of such headers.
+const PRIVATE_PREFIXES: [&str; 4] = ["access-control-", "sec-", "x-forwarded-", "x-stainless-"];
+
+/// Whether the body that follows an answer's head is, byte by byte, the one that the head was written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    Unchanged,
+    /// Bytes are added or taken out: lengths and checksums of the body are dropped.
+    Changed,
+}
+
+/// Of an application's request, what goes to the provider. `Accept-Encoding` is held to what can be metered.
+pub fn to_provider(application: &HeaderMap) -> HeaderMap {
+    let mut kept = filter(application, |name| is_private(name) || is_own(name));
+    let accepted: Vec<&str> =
+        application.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+    if let Ok(value) = HeaderValue::try_from(encoding::negotiate(&accepted.join(", "))) {
+        kept.insert(header::ACCEPT_ENCODING, value);
+    }
+    kept
+}
+
+/// Of a user broker's request, what goes to the model server, and the operator's own headers (its API key).
+///
+/// An operator's header replaces one of the same name. The answer is asked for unencoded, so that it can be metered
+/// and cut at any event.
+pub fn to_upstream(request: &HeaderMap, operator: &[(HeaderName, HeaderValue)]) -> HeaderMap {
+    let mut kept = filter(request, |name| is_private(name) || is_own(name));
+    kept.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    for (name, _) in operator {
+        kept.remove(name);
+    }
+    for (name, value) in operator {
+        let mut value = value.clone();
+        value.set_sensitive(true);
+        kept.append(name, value);
+    }
+    kept
+}
+
+/// Of an answer, what goes on to whoever asked: one step towards the application.
+pub fn to_caller(answer: &HeaderMap, framing: Framing) -> HeaderMap {
+    let changed = framing == Framing::Changed;
+    filter(answer, |name| {
+        let cookie = matches!(name, "set-cookie" | "set-cookie2");
+        // Neighbours must not steer a browser's or a client's dealings with the broker in between.
+        let site =
+            matches!(name, "strict-transport-security" | "alt-svc" | "clear-site-data" | "public-key-pins")
+                || name.starts_with("access-control-");
+        let body = matches!(
+            name,
+            "content-length" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag"
+        );
+        cookie || site || is_own(name) || (changed && (body || name == "accept-ranges"))
+    })
+}
+
+/// The values of a header as one text, the way HTTP joins them; `None` when it is absent or not text.
+pub fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Option<Vec<&str>> = headers.get_all(name).iter().map(|value| value.to_str().ok()).collect();
+    values.filter(|values| !values.is_empty()).map(|values| values.join(", "))
+}
+
+fn is_own(name: &str) -> bool {
+    name.starts_with(OWN_PREFIX)
+}
+
+fn is_private(name: &str) -> bool {
+    PRIVATE.contains(&name) || PRIVATE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn filter(headers: &HeaderMap, drop: impl Fn(&str) -> bool) -> HeaderMap {
+    let named: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let text = name.as_str();
+        if !HOP_BY_HOP.contains(&text) && !named.iter().any(|other| other == text) && !drop(text) {
+            kept.append(name, value.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    fn map(headers: &[(&str, &str)]) -> HeaderMap {
+        headers
+            .iter()
+            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
+            .fold(HeaderMap::new(), |mut map, (name, value)| {
+                map.append(name, value);
+                map
+            })
+    }
+
+    #[test]
+    fn nothing_private_leaves_the_machine() {
+        let hostile = map(&[
+            ("Authorization", "Bearer secret"),
+            ("X-Api-Key", "secret"),
+            ("api-key", "secret"),
+            ("Cookie", "a=b"),
+            ("Host", "127.0.0.1:1034"),
+            ("Origin", "http://localhost"),
+            ("Referer", "http://localhost/"),
+            ("Forwarded", "for=10.0.0.1"),
+            ("X-Forwarded-For", "10.0.0.1"),
+            ("X-Real-IP", "10.0.0.1"),
+            ("User-Agent", "curl on my machine"),
+            ("x-stainless-os", "Linux"),
+            ("sec-ch-ua", "x"),
+            ("Idempotency-Key", "k"),
+            ("Content-Length", "5"),
+            ("zg-voucher", "forged"),
+            ("ZG-Request", "forged"),
+            ("Connection", "close, X-Hop"),
+            ("X-Hop", "1"),
+            ("TE", "trailers"),
+            ("Transfer-Encoding", "chunked"),
+            ("Proxy-Authorization", "secret"),
+            ("Expect", "100-continue"),
+        ]);
+        let mut sent = to_provider(&hostile);
+        assert_eq!(sent.remove("accept-encoding").unwrap(), "identity");
+        assert!(sent.is_empty(), "{sent:?}");
+        let mut sent = to_upstream(&hostile, &[]);
+        sent.remove("accept-encoding");
+        assert!(sent.is_empty(), "{sent:?}");
+    }
+
+    #[test]
+    fn what_the_service_needs_is_kept() {
+        let sent = to_provider(&map(&[
+            ("Content-Type", "application/json"),
+            ("Content-Encoding", "gzip"),
+            ("Accept", "text/event-stream"),
+            ("Accept-Encoding", "gzip;q=0.5"),
+            ("Accept-Encoding", "lzma, br"),
+            ("X-Custom", "1"),
+            ("X-Custom", "2"),
+            ("Range", "bytes=0-9"),
+        ]));
+        assert_eq!(sent["content-type"], "application/json");
+        assert_eq!(sent["content-encoding"], "gzip");
+        assert_eq!(sent["accept-encoding"], "gzip;q=0.5, br");
+        assert_eq!(sent.get_all("x-custom").iter().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(joined(&sent, &HeaderName::from_static("x-custom")).unwrap(), "1, 2");
+        assert_eq!(joined(&sent, &header::AGE), None);
+    }
+
+    #[test]
+    fn the_operators_headers_win_and_are_secret() {
+        let operator = [
+            (header::AUTHORIZATION, HeaderValue::from_static("Bearer upstream")),
+            (HeaderName::from_static("x-tenant"), HeaderValue::from_static("us")),
+        ];
+        let sent = to_upstream(
+            &map(&[("X-Tenant", "me"), ("Accept-Encoding", "br"), ("zg-voucher", "v")]),
+            &operator,
+        );
+        assert_eq!(sent["authorization"], "Bearer upstream");
+        assert_eq!(sent.get_all("x-tenant").iter().collect::<Vec<_>>(), ["us"]);
+        assert_eq!(sent["accept-encoding"], "identity");
+        assert!(!format!("{sent:?}").contains("upstream"));
+        assert_eq!(sent.len(), 3);
+    }
+
+    #[test]
+    fn answers_lose_only_what_must_stop() {
+        let answer = map(&[
+            ("Content-Type", "text/event-stream"),
+            ("Content-Length", "99"),
+            ("ETag", "x"),
+            ("Set-Cookie", "a=b"),
+            ("Set-Cookie", "c=d"),
+            ("Connection", "x-private"),
+            ("X-Private", "1"),
+            ("Keep-Alive", "1"),
+            ("zg-receipt", "forged"),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Strict-Transport-Security", "max-age=1"),
+            ("Warning", "a"),
+            ("Warning", "b"),
+            ("Retry-After", "3"),
+        ]);
+        let passed = to_caller(&answer, Framing::Unchanged);
+        assert_eq!(passed.get_all("warning").iter().count(), 2);
+        assert_eq!(passed["content-length"], "99");
+        assert_eq!(passed["retry-after"], "3");
+        assert_eq!(passed.len(), 6);
+        let changed = to_caller(&answer, Framing::Changed);
+        assert!(!changed.contains_key("content-length") && !changed.contains_key("etag"));
+        assert_eq!(changed.len(), 4);
+    }
+}
