@@ -16,7 +16,7 @@ use crate::chain::call::Intent;
 use crate::chain::fees::{Fees, GasPrice};
 use crate::chain::journal::{Attempt, Outcome, SignerError, TxState};
 use crate::chain::rpc::At;
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Call, Chain, ChainError, Revert};
 use crate::domain::{Address, Timestamp};
 
 /// How often a nonce or a fee is chosen anew before a submission is given up.
@@ -34,6 +34,12 @@ impl Chain {
         request
     }
 
+    /// The units of gas that a call would use now; refused with the contract's reason if it would fail. Times
+    /// [`GasPrice::likely_cost`] it is what the call would cost.
+    pub async fn estimate_gas(&self, from: Address, call: &Call) -> Result<u64, ChainError> {
+        self.estimate(from, &call.intent(self.contract()), At::Latest).await
+    }
+
     /// The gas that the transaction would use; refused with the revert's reason if it would fail.
     async fn estimate(&self, from: Address, intent: &Intent, at: At) -> Result<u64, ChainError> {
         let request = Self::request(from, intent);
@@ -46,9 +52,9 @@ impl Chain {
                 Err(ChainError::BadAnswer { method: "eth_estimateGas", reason })
             }
             // Some nodes estimate without saying why it fails; the call itself says.
-            Err(ChainError::Revert(crate::chain::Revert::Other(text))) => {
+            Err(ChainError::Revert(Revert::Other(text))) => {
                 self.replay(from, intent, at).await?;
-                Err(ChainError::Revert(crate::chain::Revert::Other(text)))
+                Err(ChainError::Revert(Revert::Other(text)))
             }
             Err(error) => Err(error),
         }

@@ -16,6 +16,7 @@ const PROVIDER: Address = Address::repeat_byte(0x77);
 on_both!(
     everything_comes_once_and_a_cursor_goes_on,
     after_a_reorg_the_state_is_that_of_a_fresh_sync,
+    a_reorg_below_the_cursor_begins_anew,
     a_node_that_lags_takes_nothing_back,
     ranges_shrink_until_the_node_can_answer,
     only_what_is_wanted_comes,
@@ -100,6 +101,33 @@ async fn after_a_reorg_the_state_is_that_of_a_fresh_sync(net: Net) {
         assert_eq!(mirror.events, fresh.events, "depth {depth}");
     }
     assert_eq!(mirror.undone.len(), 5);
+}
+
+async fn a_reorg_below_the_cursor_begins_anew(net: Net) {
+    let sender = net.sender(key(0), &Arc::new(Book::default()));
+    net.account(&sender, PROVIDER).await;
+    net.mine(2).await;
+    for _ in 0..6 {
+        fund(&sender, 1).await;
+    }
+    net.tasks.stop(std::time::Duration::from_secs(2)).await;
+    let settings = FollowSettings { keep: 3, ..FollowSettings::default() };
+    let mut follower = Follower::new(net.chain.clone(), None, settings);
+    let mut batch = follower.next().await.unwrap();
+    while batch.to.hash != net.chain.head().await.unwrap().hash {
+        batch = follower.next().await.unwrap();
+    }
+    assert_eq!(batch.cursor.blocks().len(), 3);
+    net.reorg(6).await;
+    let mut batch = follower.next().await.unwrap();
+    assert_eq!((batch.undone_from, batch.from), (Some(0), 0));
+    let mut events = batch.events;
+    while batch.to.hash != net.chain.head().await.unwrap().hash {
+        batch = follower.next().await.unwrap();
+        assert_eq!(batch.undone_from, None);
+        events.extend(batch.events);
+    }
+    assert_eq!(events.len(), 1, "the deposits are gone, the account is from before");
 }
 
 async fn a_node_that_lags_takes_nothing_back(net: Net) {

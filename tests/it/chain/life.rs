@@ -125,7 +125,7 @@ async fn services_strange_ones_included(net: Net) {
             o: 0,
         };
         let nonce = net.nonce(provider.address()).await;
-        net.foreign(&provider, nonce, net.chain.contract(), call.abi_encode()).await;
+        net.foreign(&provider, nonce, net.chain.contract(), 0, call.abi_encode()).await;
     }
     let list = net.chain.services(None).await.unwrap();
     assert_eq!((list.services.len(), list.unreadable), (61, 2), "more than a page, the strange ones counted");

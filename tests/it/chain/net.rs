@@ -34,6 +34,8 @@ pub struct Net {
     pub faults: Faulty,
     pub tasks: Tasks,
     client: RpcClient,
+    /// Where it listens, if it does.
+    pub url: Option<String>,
     _anvil: Option<Anvil>,
 }
 
@@ -77,7 +79,9 @@ impl Net {
             client.build().unwrap(),
             format!("http://{address}").parse().unwrap(),
         );
-        Some(Self::over(BoxTransport::new(http), Some(child)).await)
+        let mut net = Self::over(BoxTransport::new(http), Some(child)).await;
+        net.url = Some(format!("http://{address}"));
+        Some(net)
     }
 
     async fn over(transport: BoxTransport, anvil: Option<Anvil>) -> Net {
@@ -95,7 +99,7 @@ impl Net {
             panic!("the contract is deployed")
         };
         let chain = bare.at_contract(contract).await.unwrap();
-        Net { chain, faults, tasks, client, _anvil: anvil }
+        Net { chain, faults, tasks, client, url: None, _anvil: anvil }
     }
 
     pub fn sender(&self, key: Arc<Key>, book: &Arc<Book>) -> Sender {
@@ -144,7 +148,7 @@ impl Net {
     }
 
     /// A transaction that no sender of ours knows about.
-    pub async fn foreign(&self, key: &Key, nonce: u64, to: Address, input: Vec<u8>) -> B256 {
+    pub async fn foreign(&self, key: &Key, nonce: u64, to: Address, value: u64, input: Vec<u8>) -> B256 {
         let tx = TxEip1559 {
             chain_id: self.chain.id(),
             nonce,
@@ -152,7 +156,7 @@ impl Net {
             max_fee_per_gas: 90_000_000_000,
             max_priority_fee_per_gas: 2_000_000_000,
             to: TxKind::Call(to),
-            value: U256::ZERO,
+            value: U256::from(value),
             input: input.into(),
             ..TxEip1559::default()
         };

@@ -2,15 +2,22 @@
 
 use std::time::Duration;
 
+use alloy::sol_types::SolCall;
 use serde_json::json;
 use zgserve_tui::chain::{Call, Outcome, SendError, SenderSettings, TxSigner, TxState};
-use zgserve_tui::domain::{Address, OperationId};
+use zgserve_tui::domain::{Address, Neuron, OperationId};
 
 use super::faults::Fault;
 use super::net::{Book, Net, deposit, key, quick, until};
 use super::on_both;
 
 const PROVIDER: Address = Address::repeat_byte(0x77);
+
+mod raw {
+    alloy::sol! {
+        function addAccount(address provider, address delegate);
+    }
+}
 
 on_both!(
     an_earlier_hash_may_be_the_one_that_is_mined,
@@ -150,7 +157,7 @@ async fn a_nonce_used_by_somebody_else_is_replaced_once(net: Net) {
     let op = OperationId::random();
     let mut ticket = sender.submit(op, deposit(PROVIDER, 5)).await.unwrap();
     net.forget_pool().await;
-    net.foreign(&key, ticket.nonce, Address::repeat_byte(9), Vec::new()).await;
+    net.foreign(&key, ticket.nonce, Address::repeat_byte(9), 1, Vec::new()).await;
     net.mine(1).await;
     until("it has a second nonce", || async {
         // Proof needs a little depth.
@@ -168,26 +175,18 @@ async fn a_retry_that_the_contract_refuses_ends_the_operation(net: Net) {
     let sender = net.sender(key.clone(), &book);
     net.automine(false).await;
     let op = OperationId::random();
-    let open =
-        Call::AddAccount { provider: PROVIDER, delegate: None, value: zgserve_tui::domain::Neuron::new(7) };
-    let mut ticket = sender.submit(op, open.clone()).await.unwrap();
-    // Another process with the key does the same first, with a transaction of its own.
+    let call = Call::AddAccount { provider: PROVIDER, delegate: None, value: Neuron::new(7) };
+    let mut ticket = sender.submit(op, call).await.unwrap();
+    // Another process with the key opens the same account first, with a transaction of its own.
     net.forget_pool().await;
-    let other_book = std::sync::Arc::new(Book::default());
-    let other = net.sender_with(key.clone(), &other_book, quick());
-    let mut theirs = other.submit(OperationId::random(), open).await.unwrap();
-    assert_eq!(theirs.nonce, ticket.nonce);
-    // The same order gives the same transaction, so make theirs different before it is mined.
-    if theirs.hash == ticket.hash {
-        net.mine(1).await;
-        assert!(mined(&theirs.wait().await));
-        assert!(mined(&ticket.wait().await));
-        return;
-    }
+    let call = raw::addAccountCall { provider: PROVIDER, delegate: Address::ZERO };
+    net.foreign(&key, ticket.nonce, net.chain.contract(), 9, call.abi_encode()).await;
     net.mine(3).await;
-    assert!(mined(&theirs.wait().await));
     let outcome = ticket.wait().await;
     assert!(matches!(&outcome, Outcome::Refused { reason } if reason.contains("exists")), "{outcome:?}");
+    assert_eq!(book.outcomes_of(op), [outcome]);
+    assert_eq!(net.balance(key.address(), PROVIDER).await, 9);
+    assert_eq!(net.nonce(key.address()).await, ticket.nonce + 1);
 }
 
 async fn two_senders_with_one_key_lose_and_double_nothing(net: Net) {

@@ -1,15 +1,18 @@
 //! Wrong chains, wrong contracts, and nodes that are down, slow, busy or no nodes at all.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use zgserve_tui::chain::{Chain, ChainError, ChainSettings, Endpoint};
-use zgserve_tui::domain::Address;
+use zgserve_tui::chain::{
+    Call, Chain, ChainError, ChainSettings, Endpoint, Outcome, Revert, SendError, Sender, TxSigner,
+};
+use zgserve_tui::domain::{Address, Neuron, OperationId};
 
 use super::faults::Fault;
-use super::net::Net;
+use super::net::{Book, Net, deposit, key, quick};
 use super::on_both;
 
 on_both!(
@@ -94,6 +97,27 @@ async fn lasting_faults_are_told_apart(net: Net) {
         assert!(!error.to_string().contains('\u{1b}'));
     }
     assert!(began.elapsed() < Duration::from_millis(300));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_http_client_talks_to_a_node() {
+    let Some(net) = Net::anvil().await else {
+        println!("skipped: ZGSERVE_TEST_ANVIL does not name an anvil binary");
+        return;
+    };
+    let endpoint = Endpoint::parse(net.url.as_deref().unwrap()).unwrap();
+    let mut settings = ChainSettings::new(endpoint, net.chain.contract());
+    settings.poll = Some(Duration::from_millis(10));
+    let chain = Chain::open(settings).await.unwrap();
+    let book: Arc<dyn zgserve_tui::chain::Journal> = Arc::new(Book::default());
+    let sender = Sender::start(chain.clone(), key(0), book, &net.tasks, quick());
+    let call = Call::AddAccount { provider: key(1).address(), delegate: None, value: Neuron::new(5) };
+    let outcome = sender.submit(OperationId::random(), call).await.unwrap().wait().await;
+    assert!(matches!(outcome, Outcome::Mined { .. }), "{outcome:?}");
+    let missing = Call::CancelRefund { provider: key(1).address() };
+    let error = sender.submit(OperationId::random(), missing).await.unwrap_err();
+    assert!(matches!(error, SendError::Reverted(Revert::RefundNotFound { .. })), "{error}");
+    assert!(chain.estimate_gas(key(0).address(), &deposit(key(1).address(), 1)).await.unwrap() > 21_000);
 }
 
 /// A web server that says one thing to everybody.
