@@ -4,6 +4,7 @@ use alloy::primitives::B256;
 use serde_json::json;
 
 use super::Worker;
+use super::place::NotPlaced;
 use super::slot::Place;
 use crate::chain::block::{BlockRef, FullBlock, Receipt};
 use crate::chain::journal::{Outcome, TxState};
@@ -168,7 +169,7 @@ impl Worker {
             Err(error) if error.is_transient() => {
                 tracing::debug!(%error, "the order cannot go out again yet")
             }
-            Err(error) => {
+            Err(NotPlaced { error, .. }) => {
                 let outcome = Outcome::Refused { reason: error.to_string() };
                 if self.journal.finished(op, outcome.clone()).await.is_ok() {
                     state.send_replace(TxState::Done(outcome));

@@ -7,9 +7,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::place::NotPlaced;
 use super::slot::{Order, Slot, reopen};
 use super::{Command, SendError, SenderSettings, Ticket, Worker};
-use crate::chain::journal::{Attempt, Journal, TxSigner, TxState};
+use crate::chain::journal::{Attempt, Journal, Outcome, TxSigner, TxState};
 use crate::chain::{Call, Chain};
 use crate::domain::{OperationId, Timestamp};
 
@@ -88,7 +89,15 @@ impl Worker {
         }
         let order = Order { op: Some(op), intent: call.intent(self.chain.contract()), deadline };
         let (state, _) = watch::channel(TxState::Sent { hashes: Vec::new() });
-        let slot = self.place(&order, state).await?;
+        let slot = match self.place(&order, state).await {
+            Ok(slot) => slot,
+            Err(NotPlaced { error, recorded }) => {
+                if recorded {
+                    self.journal.finished(op, Outcome::Refused { reason: error.to_string() }).await?;
+                }
+                return Err(error);
+            }
+        };
         let ticket = slot.ticket().ok_or(SendError::Stopped)?;
         self.insert(slot);
         Ok(ticket)

@@ -20,6 +20,7 @@ on_both!(
     replaced_and_the_first_was_mined_while_we_were_away,
     the_same_journal_twice,
     nothing_leaves_without_the_journal,
+    an_outcome_waits_for_the_journal,
 );
 
 /// A sender whose process can end without a word.
@@ -102,7 +103,7 @@ async fn replaced_and_the_first_was_mined_while_we_were_away(net: Net) {
     net.automine(false).await;
     let op = OperationId::random();
     sender.submit(op, deposit(PROVIDER, 5)).await.unwrap();
-    super::net::until("it is replaced", || async { book.of(op).len() == 2 }).await;
+    super::net::until("it is replaced", async || book.of(op).len() == 2).await;
     tasks.stop(Duration::from_secs(2)).await;
     net.forget_pool().await;
     net.send_raw(&book.of(op)[0].raw).await;
@@ -128,7 +129,7 @@ async fn the_same_journal_twice(net: Net) {
     // A second process reads the same file, too.
     let other = net.sender(key(0), &book);
     let mut third = other.resume(book.unfinished()).await.unwrap();
-    super::net::until("it is in the pool and mined", || async {
+    super::net::until("it is in the pool and mined", async || {
         net.mine(1).await;
         net.balance(key(0).address(), PROVIDER).await == 1005
     })
@@ -159,4 +160,20 @@ async fn nothing_leaves_without_the_journal(net: Net) {
     let mut ticket = sender.submit(OperationId::random(), deposit(PROVIDER, 5)).await.unwrap();
     assert_eq!(ticket.nonce, nonce, "the nonce was not used up");
     assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
+}
+
+async fn an_outcome_waits_for_the_journal(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender(key(0), &book);
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let op = OperationId::random();
+    let mut ticket = sender.submit(op, deposit(PROVIDER, 5)).await.unwrap();
+    *book.broken.lock() = true;
+    net.mine(1).await;
+    let early = tokio::time::timeout(Duration::from_millis(150), ticket.wait()).await;
+    assert!(early.is_err(), "nobody is told what is not written down");
+    *book.broken.lock() = false;
+    let outcome = ticket.wait().await;
+    assert_eq!(book.outcomes_of(op), [outcome]);
 }

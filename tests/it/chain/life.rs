@@ -13,7 +13,7 @@ use zgserve_tui::domain::{
 };
 
 use super::faults::Fault;
-use super::net::{Book, Key, LOCK_TIME, Net, deposit, key, quick};
+use super::net::{Book, Key, LOCK_TIME, Net, deposit, key, quick, until};
 use super::on_both;
 
 on_both!(
@@ -126,6 +126,7 @@ async fn services_strange_ones_included(net: Net) {
         };
         let nonce = net.nonce(provider.address()).await;
         net.foreign(&provider, nonce, net.chain.contract(), 0, call.abi_encode()).await;
+        until("it is mined", async || net.nonce(provider.address()).await > nonce).await;
     }
     let list = net.chain.services(None).await.unwrap();
     assert_eq!((list.services.len(), list.unreadable), (61, 2), "more than a page, the strange ones counted");

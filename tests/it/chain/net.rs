@@ -195,7 +195,7 @@ pub fn quick() -> SenderSettings {
 }
 
 /// Repeats `check` until it holds.
-pub async fn until<F: Future<Output = bool>>(what: &str, check: impl Fn() -> F) {
+pub async fn until(what: &str, check: impl AsyncFn() -> bool) {
     for _ in 0..2000 {
         if check().await {
             return;

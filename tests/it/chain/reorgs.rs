@@ -50,7 +50,7 @@ async fn several_undone_at_once_keep_their_order(net: Net) {
     }
     net.reorg(3).await;
     assert_eq!(net.balance(key.address(), PROVIDER).await, 1000, "all three are undone");
-    until("all three are back", || async { net.balance(key.address(), PROVIDER).await == 1007 }).await;
+    until("all three are back", async || net.balance(key.address(), PROVIDER).await == 1007).await;
     for ticket in &mut tickets {
         assert!(matches!(ticket.next().await, Some(Outcome::Mined { .. })));
         assert!(matches!(ticket.state(), TxState::Done(Outcome::Mined { .. })));
