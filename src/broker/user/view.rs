@@ -5,6 +5,7 @@ use crate::domain::{
     Address, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId, ServiceName,
     Timestamp, Units, UserRequestState,
 };
+use crate::store::RefundState;
 
 /// An account, chain figures and our own together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub struct RefundView {
     pub amount: Neuron,
     pub created_at: Timestamp,
     pub unlock_at: Timestamp,
-    pub processed: bool,
+    pub state: RefundState,
 }
 
 /// A request as listings show it.
@@ -72,12 +73,16 @@ pub struct RequestView {
     pub provider: Address,
     pub service: ServiceName,
     pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
     pub state: UserRequestState,
     pub input: Units,
     pub output: Units,
+    /// What is owed for it by our own count.
     pub fee: Fee,
     pub max_fee: Neuron,
-    /// What the provider asked for where it is more than was paid, or why the request failed.
+    /// What the provider asked for beyond that; not paid.
+    pub disputed: Neuron,
+    /// Why it failed or is disputed.
     pub note: Option<String>,
 }
 
