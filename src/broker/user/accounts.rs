@@ -61,7 +61,11 @@ impl UserBroker {
     /// Names the delegate key of this data directory on an account whose delegate's key is lost or elsewhere.
     ///
     /// If there is another delegate now, the change takes effect after the contract's lock time.
-    pub async fn take_over(&self, provider: Address, key: Option<String>) -> Result<OperationView, UserError> {
+    pub async fn take_over(
+        &self,
+        provider: Address,
+        key: Option<String>,
+    ) -> Result<OperationView, UserError> {
         let inner = &self.inner;
         let act = Act { kind: OperationKind::SetDelegate, provider, amount: None, key };
         if let Some(known) = inner.known_operation(&act).await? {

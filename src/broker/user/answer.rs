@@ -81,7 +81,8 @@ pub(super) async fn pump(
     let content_type = text(&header::CONTENT_TYPE);
     let events = content_type.as_deref().is_some_and(is_event_stream);
     let encoding = text(&header::CONTENT_ENCODING);
-    let meter = OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
+    let meter =
+        OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
     let in_head = headers.get(RECEIPT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let framing = if events { Framing::Changed } else { Framing::Unchanged };
     let mut head = to_caller(&headers, framing);

@@ -18,7 +18,7 @@ use http::{HeaderMap, Method};
 use tokio::sync::oneshot;
 
 use super::caps::Caps;
-use super::counting::{input_units, output_limit};
+use super::counting::count;
 use super::error::CallRefusal;
 use super::handle::{Inner, UserBroker};
 use super::pay::pay;
@@ -54,7 +54,13 @@ pub struct PaidCall {
 
 impl PaidCall {
     /// A POST of bytes at hand.
-    pub fn post(provider: Address, service: ServiceName, suffix: &str, headers: HeaderMap, body: Bytes) -> Self {
+    pub fn post(
+        provider: Address,
+        service: ServiceName,
+        suffix: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Self {
         PaidCall {
             provider,
             service,
@@ -123,11 +129,11 @@ impl UserBroker {
         }
         if inner.account(call.provider).is_none() {
             // It may be younger than our last look.
-            inner.read_account(call.provider, None).await.map_err(|error| inner.without_chain(call.provider, error))?;
+            inner.read_account(call.provider, None).await?;
         }
         let (service, conditions) = inner.conditions(service, call.prices_seen).await?;
-        let input = input_units(conditions.meter, &suffix, &body).await?;
-        let limit = output_limit(conditions.meter, &suffix, &body, &inner.settings).await?;
+        let (input, limit) =
+            count(service.kind, (&call.method, &suffix), &headers, &body, &inner.settings).await?;
         let prepared = Prepared {
             quote: Quote::new(service.prices, input, limit)?,
             service,
@@ -175,12 +181,6 @@ impl Inner {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Without the chain an account that we do not know cannot be told from one that is not there.
-    fn without_chain(&self, provider: Address, error: UserError) -> UserError {
-        tracing::debug!(%provider, %error, "an account could not be looked up");
-        error
     }
 }
 

@@ -187,7 +187,8 @@ mod tests {
         let catalogue = catalogue();
         let nobody = BTreeSet::new();
         let second = BTreeSet::from([Address::repeat_byte(2)]);
-        let provider = |model: &str, accounts| catalogue.resolve(model, accounts).map(|service| service.provider);
+        let provider =
+            |model: &str, accounts| catalogue.resolve(model, accounts).map(|service| service.provider);
         assert_eq!(provider("qwen", &nobody), Ok(Address::repeat_byte(2)));
         assert_eq!(provider("qwen-2", &nobody), Ok(Address::repeat_byte(2)));
         assert_eq!(provider("llama7b", &second), Ok(Address::repeat_byte(2)));

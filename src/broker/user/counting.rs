@@ -36,15 +36,12 @@ pub(super) async fn count(
     let large = bytes.len() > LARGE;
     let work = move || {
         let body = RequestBody::Whole(&bytes);
-        let request = Request { method: &method, suffix: &suffix, content_encoding: encoding.as_deref(), body };
+        let request =
+            Request { method: &method, suffix: &suffix, content_encoding: encoding.as_deref(), body };
         let input = input_units(kind, &request, &Limits::default()).map_err(bad)?;
         Ok((input, max_output(kind, &suffix, &bytes).unwrap_or(assumed)))
     };
-    if large {
-        tokio::task::spawn_blocking(work).await.unwrap_or(Err(CallRefusal::Stopping))
-    } else {
-        work()
-    }
+    if large { tokio::task::spawn_blocking(work).await.unwrap_or(Err(CallRefusal::Stopping)) } else { work() }
 }
 
 fn bad(error: crate::meter::MeterError) -> CallRefusal {

@@ -14,7 +14,12 @@ pub const EVENT_QUEUE: usize = 256;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// A request is on its way.
-    RequestSent { request: RequestId, provider: Address, service: ServiceName, max_fee: Neuron },
+    RequestSent {
+        request: RequestId,
+        provider: Address,
+        service: ServiceName,
+        max_fee: Neuron,
+    },
     /// A request is over; `state` is `done`, `disputed`, `failed` or `unconfirmed`.
     RequestEnded {
         request: RequestId,
@@ -27,26 +32,35 @@ pub enum Event {
     },
     OperationChanged {
         id: OperationId,
-        #[serde(serialize_with = "kind")]
+        #[serde(serialize_with = "kind_text")]
         kind: OperationKind,
-        #[serde(serialize_with = "state")]
+        #[serde(serialize_with = "state_text")]
         state: OperationState,
         provider: Option<Address>,
         reason: Option<String>,
     },
     /// Figures of an account changed on the chain.
-    AccountChanged { provider: Address },
-    ServicesChanged { total: usize },
+    AccountChanged {
+        provider: Address,
+    },
+    ServicesChanged {
+        total: usize,
+    },
     /// The chain moved on.
-    Head { number: u64 },
+    Head {
+        number: u64,
+    },
     /// The chain cannot be read at the moment, or can again.
-    ChainReachable { reachable: bool, reason: Option<String> },
+    ChainReachable {
+        reachable: bool,
+        reason: Option<String>,
+    },
 }
 
-fn kind<S: serde::Serializer>(kind: &OperationKind, serializer: S) -> Result<S::Ok, S::Error> {
+fn kind_text<S: serde::Serializer>(kind: &OperationKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.as_str())
 }
 
-fn state<S: serde::Serializer>(state: &OperationState, serializer: S) -> Result<S::Ok, S::Error> {
+fn state_text<S: serde::Serializer>(state: &OperationState, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state.as_str())
 }

@@ -9,9 +9,10 @@ use super::push;
 use super::verdict::{OwnCount, Seen, Tolerance, Verdict};
 use super::{UserError, book::Grant};
 use crate::domain::{
-    Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units, UserRequestState,
+    Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units,
+    UserRequestState,
 };
-use crate::store::{Finish, NewUserRequest, Reservation, StoreError, UserRequest};
+use crate::store::user::{Finish, NewUserRequest, Reservation, UserRequest};
 use crate::wire::terms::MeterName;
 
 /// Stands in the row of an unconfirmed request whose answer we did not see to its end.
@@ -157,7 +158,7 @@ impl Inner {
     /// The request cost nothing.
     pub async fn failed(&self, case: &Case, why: &str) {
         let finish = Finish { error: Some(why.to_owned()), ..case.end(UserRequestState::Failed) };
-        let freed = self.store.finish_and_free_key(finish).await;
+        let freed = self.store.fail(finish).await;
         if let Err(error) = freed {
             // The hold stays, on disk and in the book: what may have been promised is not given out again.
             tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
@@ -201,7 +202,8 @@ impl Inner {
             (None, _) | (Some(_), true) => UserRequestState::Done,
             (Some(_), false) => UserRequestState::Disputed,
         };
-        let state = if receipt.is_none() && case.own.seen.is_none() { UserRequestState::Failed } else { state };
+        let state =
+            if receipt.is_none() && case.own.seen.is_none() { UserRequestState::Failed } else { state };
         if state == UserRequestState::Disputed {
             let (request, provider) = (case.own.request, case.provider());
             tracing::warn!(%request, %provider, note = note.as_deref(), "a receipt does not fit our own count");
@@ -211,7 +213,11 @@ impl Inner {
             input,
             output,
             fee: paid,
-            disputed: if state == UserRequestState::Disputed { asked.above(paid.total()) } else { Neuron::ZERO },
+            disputed: if state == UserRequestState::Disputed {
+                asked.above(paid.total())
+            } else {
+                Neuron::ZERO
+            },
             receipt,
             error: note.clone(),
             authorize: Some(owed),
@@ -245,12 +251,5 @@ impl Inner {
             note,
         });
         self.publish();
-    }
-}
-
-/// A failure of the store while something was being given back is only logged: the next start repairs it.
-pub(super) fn log_if_failed(what: &str, result: Result<(), StoreError>) {
-    if let Err(error) = result {
-        tracing::warn!(%error, "{what}");
     }
 }

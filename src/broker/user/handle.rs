@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::UserError;
 use super::book::Book;
 use super::catalogue::Catalogue;
 use super::event::{EVENT_QUEUE, Event};
@@ -18,7 +19,6 @@ use super::snapshot::Snapshot;
 use super::terms::TermsCache;
 use super::upstream::Upstream;
 use super::view::{AccountView, OperationView};
-use super::UserError;
 use crate::chain::{BlockRef, Chain, Sender};
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 use crate::keys::{DelegateKeys, Wallet};

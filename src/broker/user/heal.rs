@@ -12,16 +12,22 @@ use crate::wire::auth::decode_voucher;
 use crate::wire::terms::Shortage;
 
 /// Repairs what can be repaired. True when a second try may pass.
-pub(super) async fn heal(inner: &Inner, call: &mut Prepared, shortage: &Shortage) -> Result<bool, CallRefusal> {
+pub(super) async fn heal(
+    inner: &Inner,
+    call: &mut Prepared,
+    shortage: &Shortage,
+) -> Result<bool, CallRefusal> {
     let provider = call.service.provider;
-    let Some(account) = inner.book.lock().position(provider).and_then(|position| position.chain().copied()) else {
+    let Some(account) = inner.book.lock().position(provider).and_then(|position| position.chain().copied())
+    else {
         return Ok(false);
     };
     let id = inner.keys.account(provider);
     let known = shortage.best_voucher.as_deref().and_then(|text| decode_voucher(text).ok());
     if let Some(best) = known.filter(|best| inner.keys.is_own(best, &account)) {
         let promised = best.voucher.cumulative;
-        let authorized = inner.book.lock().position(provider).map_or(Neuron::ZERO, |position| position.authorized());
+        let authorized =
+            inner.book.lock().position(provider).map_or(Neuron::ZERO, |position| position.authorized());
         if promised > authorized {
             // We signed this once and forgot it. What it promises can be claimed in any case.
             let owed = shortage.owed.min(promised);

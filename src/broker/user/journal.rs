@@ -83,7 +83,9 @@ pub(super) fn end_of(outcome: &Outcome, at: Timestamp) -> OperationEnd {
             error: Some(reason.to_string()),
             at,
         },
-        Outcome::Unknown { .. } => OperationEnd { state: OperationState::Unknown, ..refused(String::new(), at) },
+        Outcome::Unknown { .. } => {
+            OperationEnd { state: OperationState::Unknown, ..refused(String::new(), at) }
+        }
         Outcome::Refused { reason } => refused(reason.clone(), at),
     }
 }

@@ -59,13 +59,8 @@ impl Inner {
     pub async fn act(self: &Arc<Self>, act: Act, call: Call) -> Result<OperationView, UserError> {
         let sender = self.sender.clone().ok_or(UserError::ReadOnly)?;
         let (id, at) = (OperationId::random(), Timestamp::now());
-        let new = NewOperation {
-            id,
-            kind: act.kind,
-            params: act.params(),
-            idempotency_key: act.key.clone(),
-            at,
-        };
+        let new =
+            NewOperation { id, kind: act.kind, params: act.params(), idempotency_key: act.key.clone(), at };
         match self.store.operations().begin(new).await? {
             Begun::New => {}
             Begun::Before(known) if act.is(&known) => return self.view_of(*known).await,
@@ -214,7 +209,9 @@ impl Inner {
             SendError::Reverted(Revert::AccountExists { .. }) => UserError::AccountExists(provider),
             SendError::Reverted(Revert::AccountNotFound { .. }) => UserError::NoAccount(provider),
             SendError::Reverted(Revert::RefundNotFound { .. }) => UserError::NoRefund(provider),
-            SendError::Reverted(Revert::RefundLocked { unlock_at, .. }) => UserError::RefundLocked { unlock_at },
+            SendError::Reverted(Revert::RefundLocked { unlock_at, .. }) => {
+                UserError::RefundLocked { unlock_at }
+            }
             SendError::Reverted(Revert::AmountTooLarge) => {
                 UserError::TooLarge { amount: amount.unwrap_or_default() }
             }
@@ -248,7 +245,8 @@ impl UserBroker {
 
     /// The latest operations, newest first, at most `limit`.
     pub async fn operations(&self, limit: u32) -> Result<Vec<OperationView>, UserError> {
-        let page = self.inner.store.operations().list(OperationFilter::default(), PageOf::first(limit)).await?;
+        let page =
+            self.inner.store.operations().list(OperationFilter::default(), PageOf::first(limit)).await?;
         let mut views = Vec::with_capacity(page.items.len());
         for operation in page.items {
             views.push(self.inner.view_of(operation).await?);

@@ -8,21 +8,19 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use tokio::sync::oneshot;
 
 use super::answer::{self, Reply};
 use super::book::{Ask, Denied, DeniedReason, Grant};
 use super::call::{Prepared, check_prices};
-use super::counting::input_units;
 use super::error::CallRefusal;
 use super::event::Event;
+use super::finish::Case;
 use super::handle::Inner;
 use super::heal::heal;
 use super::quote::Quote;
 use super::upstream::{Outgoing, read_small};
 use crate::body::Answer;
 use crate::domain::{Neuron, RequestAuth, RequestId, Timestamp};
-use crate::store;
 use crate::wire::auth::{REQUEST_HEADER, VOUCHER_HEADER, encode_request_auth, encode_voucher};
 use crate::wire::fault::{Fault, FaultBody};
 use crate::wire::terms::Shortage;
@@ -31,6 +29,7 @@ use crate::wire::terms::Shortage;
 #[derive(Clone, Debug)]
 pub(super) struct Sent {
     pub request: RequestId,
+    pub created_at: Timestamp,
     pub max_fee: Neuron,
     pub voucher: Neuron,
 }
@@ -93,7 +92,7 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
     let outgoing = match sign(inner, call, &sent, epoch) {
         Ok(outgoing) => outgoing,
         Err(refusal) => {
-            inner.failed(call, &sent, "it could not be signed").await;
+            inner.failed(&Case::live(inner, call, &sent), "it could not be signed").await;
             return Err(refusal);
         }
     };
@@ -111,9 +110,9 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         Err(error) => {
             inner.book.lock().not_carried(provider);
             if error.never_left() {
-                inner.failed(call, &sent, &error.to_string()).await;
+                inner.failed(&Case::live(inner, call, &sent), &error.to_string()).await;
             } else {
-                inner.unconfirmed(call, &sent, None).await;
+                inner.unconfirmed(&Case::live(inner, call, &sent)).await;
             }
             return Err(error.into());
         }
@@ -123,12 +122,11 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         return Ok(Attempted::Answered(sent, response));
     }
     // A refusal of the provider's broker, or an answer of the service itself that looks like one.
-    inner.failed(call, &sent, &format!("the provider answered {status}")).await;
+    inner.failed(&Case::live(inner, call, &sent), &format!("the provider answered {status}")).await;
     let head = response.headers().clone();
     let body = read_small("the provider", response).await?;
-    let refused = serde_json::from_slice::<FaultBody>(&body).map_or(Refused::Otherwise, |body| {
-        reason(status, &body.error)
-    });
+    let refused = serde_json::from_slice::<FaultBody>(&body)
+        .map_or(Refused::Otherwise, |body| reason(status, &body.error));
     Ok(Attempted::Refused(refused, answer::whole(status, &head, sent.request, body)))
 }
 
@@ -167,8 +165,7 @@ async fn again(
             let Some(newer) = inner.read_service(provider, &name).await? else { return Ok(false) };
             check_prices(&newer, Some(call.service.prices))?;
             call.conditions = inner.terms.conditions(&inner.upstream, &newer).await?;
-            let input = input_units(call.conditions.meter, &call.suffix, &call.body).await?;
-            call.quote = Quote::new(newer.prices, input, call.quote.output_limit)?;
+            call.quote = Quote::new(newer.prices, call.quote.input, call.quote.output_limit)?;
             call.service = newer;
             Ok(true)
         }
@@ -191,11 +188,7 @@ fn short(inner: &Inner, call: &Prepared, shortage: Shortage) -> CallRefusal {
 }
 
 /// Holds the request's highest fee, waiting for room if that helps, and puts it on disk before it returns.
-async fn reserve(
-    inner: &Arc<Inner>,
-    call: &Prepared,
-    reply: &mut Reply,
-) -> Result<(Sent, u32), CallRefusal> {
+async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Result<(Sent, u32), CallRefusal> {
     let request = RequestId::random();
     let provider = call.service.provider;
     let until = tokio::time::Instant::now() + inner.settings.reservation_wait();
@@ -225,9 +218,9 @@ async fn reserve(
     };
     let Grant { max_fee, voucher } = grant;
     match inner.write_reservation(call, request, grant).await {
-        Ok(()) => {
+        Ok(created_at) => {
             inner.book.lock().made_durable(provider, voucher);
-            Ok((Sent { request, max_fee, voucher }, epoch))
+            Ok((Sent { request, created_at, max_fee, voucher }, epoch))
         }
         Err(refusal) => {
             inner.book.lock().release(provider, request);
@@ -270,7 +263,8 @@ fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgo
     let voucher = inner.keys.voucher(provider, epoch, sent.voucher)?.ok_or_else(no_key)?;
     let mut headers = call.headers.clone();
     let value = |text: String| http::HeaderValue::try_from(text).ok();
-    if let (Some(auth), Some(voucher)) = (value(encode_request_auth(&auth)), value(encode_voucher(&voucher))) {
+    if let (Some(auth), Some(voucher)) = (value(encode_request_auth(&auth)), value(encode_voucher(&voucher)))
+    {
         headers.insert(REQUEST_HEADER, auth);
         headers.insert(VOUCHER_HEADER, voucher);
     }

@@ -51,7 +51,8 @@ pub(super) fn push(inner: &Arc<Inner>, provider: Address) {
 async fn bring(inner: &Inner, provider: Address) -> Result<(), PushError> {
     let Some((owed, durable, epoch)) = due(inner, provider) else { return Ok(()) };
     let cumulative = if durable < owed {
-        let raised = inner.store.authorize(inner.keys.account(provider), owed).await.map_err(UserError::from)?;
+        let raised =
+            inner.store.authorize(inner.keys.account(provider), owed).await.map_err(UserError::from)?;
         inner.book.lock().made_durable(provider, raised);
         raised
     } else {

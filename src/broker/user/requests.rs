@@ -4,9 +4,8 @@ use super::UserError;
 use super::handle::UserBroker;
 use super::view::{RefundView, RequestView};
 use crate::domain::{Address, Fee, RequestId, ServiceName, SignedReceipt, Timestamp, UserRequestState};
-use crate::store::{
-    Direction, PageOf, RefundState, StoreError, UserRequest, UserRequestFilter, UserRequestSort,
-};
+use crate::store::user::{RefundState, UserRequest, UserRequestFilter, UserRequestSort};
+use crate::store::{Direction, PageOf, StoreError};
 
 /// Which requests a listing wants; everything that is set must fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,7 +88,8 @@ impl UserBroker {
     pub async fn refunds(&self, processed: Option<bool>) -> Result<Vec<RefundView>, UserError> {
         let user = self.inner.user;
         let refunds = self.inner.store.refunds(None).await?;
-        let views = refunds.into_iter().filter(|refund| refund.account.user == user).map(|refund| RefundView {
+        let own = refunds.into_iter().filter(|refund| refund.account.user == user);
+        let views = own.map(|refund| RefundView {
             provider: refund.account.provider,
             index: refund.index,
             amount: refund.amount,

@@ -14,7 +14,8 @@ use super::upstream::Upstream;
 use super::{follow, receipts, refunds};
 use crate::chain::BlockRef;
 use crate::domain::{B256, OperationState, Timestamp, UserRequestState};
-use crate::store::{Direction, PageOf, UserRequestFilter, UserRequestSort};
+use crate::store::user::{UserRequestFilter, UserRequestSort};
+use crate::store::{Direction, PageOf};
 
 /// How long the first look at the chain may hold up the start.
 const FIRST_LOOK: Duration = Duration::from_secs(5);

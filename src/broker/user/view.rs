@@ -5,7 +5,7 @@ use crate::domain::{
     Address, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId, ServiceName,
     Timestamp, Units, UserRequestState,
 };
-use crate::store::RefundState;
+use crate::store::user::RefundState;
 
 /// An account, chain figures and our own together.
 #[derive(Clone, Debug, PartialEq, Eq)]
