@@ -188,6 +188,21 @@ impl Book {
         *page
     }
 
+    /// The debt of a restored page is this old.
+    pub(in crate::broker::provider) fn debt_since(&self, user: Address, since: Timestamp) {
+        if let Some(page) = self.state.lock().pages.get_mut(&user) {
+            page.debt_since = Some(since);
+        }
+    }
+
+    /// The chain has no such account (any more: a reorg has undone it). What is owed stays in the book.
+    pub(in crate::broker::provider) fn vanished(&self, user: Address) {
+        if let Some(page) = self.state.lock().pages.get_mut(&user) {
+            page.account.balance = Neuron::ZERO;
+            page.account.refund = None;
+        }
+    }
+
     /// From this moment on the refund no longer backs requests, whatever the node says about the block.
     pub(in crate::broker::provider) fn refund_requested(&self, user: Address, refund: PendingRefund, block: u64) {
         if let Some(page) = self.state.lock().pages.get_mut(&user)
@@ -249,6 +264,11 @@ impl Book {
     /// Requests whose task died: their rows wait to be struck off.
     pub(in crate::broker::provider) fn take_abandoned(&self) -> Vec<RequestId> {
         std::mem::take(&mut self.state.lock().abandoned)
+    }
+
+    /// They could not be struck off; the next round tries again.
+    pub(in crate::broker::provider) fn put_back_abandoned(&self, requests: Vec<RequestId>) {
+        self.state.lock().abandoned.extend(requests);
     }
 
     pub(in crate::broker::provider) fn running(&self) -> usize {
