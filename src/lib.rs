@@ -5,9 +5,11 @@
 //! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
 pub mod body;
+pub mod broker;
 pub mod chain;
 pub mod domain;
 pub mod keys;
+pub mod meter;
 pub mod private_files;
 pub mod store;
 pub mod tasks;

@@ -27,10 +27,13 @@ impl Body {
         let essence = essence.trim().to_ascii_lowercase();
         match essence.as_str() {
             "text/event-stream" => Body::Events(Splitter::new(limits.events)),
-            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines"
-            | "application/json-lines" | "application/stream+json" | "application/json-seq" => {
-                Body::Lines(Vec::new())
-            }
+            "application/x-ndjson"
+            | "application/ndjson"
+            | "application/jsonl"
+            | "application/x-jsonlines"
+            | "application/json-lines"
+            | "application/stream+json"
+            | "application/json-seq" => Body::Lines(Vec::new()),
             "" | "application/json" | "text/json" => Body::Json(Vec::new()),
             json if json.ends_with("+json") => Body::Json(Vec::new()),
             "application/xml" | "application/javascript" | "application/yaml" | "application/x-yaml" => {
@@ -46,7 +49,12 @@ impl Body {
         matches!(self, Body::Events(_) | Body::Lines(_))
     }
 
-    pub(super) fn push(&mut self, block: &[u8], limits: &Limits, texts: &mut Texts) -> Result<(), MeterError> {
+    pub(super) fn push(
+        &mut self,
+        block: &[u8],
+        limits: &Limits,
+        texts: &mut Texts,
+    ) -> Result<(), MeterError> {
         match self {
             Body::Events(splitter) => {
                 splitter.push(block);
@@ -110,7 +118,12 @@ pub(super) fn read_event(data: Option<&str>, terminated: bool, texts: &mut Texts
     }
 }
 
-fn push_lines(line: &mut Vec<u8>, block: &[u8], limits: &Limits, texts: &mut Texts) -> Result<(), MeterError> {
+fn push_lines(
+    line: &mut Vec<u8>,
+    block: &[u8],
+    limits: &Limits,
+    texts: &mut Texts,
+) -> Result<(), MeterError> {
     for piece in block.split_inclusive(|byte| *byte == b'\n') {
         line.extend_from_slice(piece);
         if line.len() > limits.events.line {

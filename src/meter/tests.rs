@@ -28,7 +28,8 @@ fn encoded_input(body: &[u8], encoding: Option<&str>) -> Result<Units, MeterErro
 }
 
 fn meter(content_type: Option<&str>, encoding: Option<&str>, body: &[u8], size: usize) -> MeterResult {
-    let mut meter = OutputMeter::new(ServiceKind::Chatbot, content_type, encoding, Limits::default()).unwrap();
+    let mut meter =
+        OutputMeter::new(ServiceKind::Chatbot, content_type, encoding, Limits::default()).unwrap();
     let mut shown = Units(0);
     for chunk in body.chunks(size) {
         meter.push(chunk).unwrap();
@@ -57,14 +58,23 @@ fn stream(pieces: &[(u64, &str)]) -> String {
 #[test]
 fn requests_count_all_their_texts() {
     // The procedure's own example: "user" and "Say this is a test!".
-    assert_eq!(input(r#"{"messages":[{"role":"user","content":"Say this is a test!"}],"temperature":0.7}"#), 7);
+    assert_eq!(
+        input(r#"{"messages":[{"role":"user","content":"Say this is a test!"}],"temperature":0.7}"#),
+        7
+    );
     let chinese = "我今天去了商店买了三个苹果".repeat(10);
     assert!(input(&format!(r#"{{"messages":[{{"role":"user","content":"{chinese}"}}]}}"#)) > 60);
     assert_eq!(input(r#"{"prompt":[1,2,3]}"#), 3);
     assert_eq!(input(r#"{"input":["hello world","hello"]}"#), 3);
-    assert_eq!(input(r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://x/y"}}]}]}"#), 1024);
+    assert_eq!(
+        input(r#"{"messages":[{"content":[{"type":"image_url","image_url":{"url":"https://x/y"}}]}]}"#),
+        1024
+    );
     let image = "A".repeat(4096 * 4 / 3 + 4);
-    assert_eq!(input(&format!(r#"{{"messages":[{{"content":[{{"input_audio":{{"data":"{image}"}}}}]}}]}}"#)), 5);
+    assert_eq!(
+        input(&format!(r#"{{"messages":[{{"content":[{{"input_audio":{{"data":"{image}"}}}}]}}]}}"#)),
+        5
+    );
     assert_eq!(input(""), 0);
     assert_eq!(input("hello world"), 2);
     assert!(input(r#"{"tools":[{"type":"function","function":{"name":"f"}}]}"#) > 8);
@@ -76,9 +86,13 @@ fn requests_in_odd_bytes_are_counted_or_refused() {
     let body = r#"{"prompt":"hello world"}"#;
     let wide: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(encoded_input(&wide, None), Err(MeterError::Charset));
-    let marked: Vec<u8> = [0xfeff].into_iter().chain(body.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+    let marked: Vec<u8> =
+        [0xfeff].into_iter().chain(body.encode_utf16()).flat_map(u16::to_be_bytes).collect();
     assert_eq!(encoded_input(&marked, None), Err(MeterError::Charset));
-    assert_eq!(encoded_input(b"{\"prompt\":\"hello\xff world\"}", None).unwrap().0, count("hello\u{fffd} world"));
+    assert_eq!(
+        encoded_input(b"{\"prompt\":\"hello\xff world\"}", None).unwrap().0,
+        count("hello\u{fffd} world")
+    );
     assert_eq!(encoded_input(&[0xff; 2049], None).unwrap(), Units(3));
     assert_eq!(encoded_input(b"--x\r\n\xff\xfe{", None).unwrap(), Units(1));
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -93,7 +107,11 @@ fn requests_in_odd_bytes_are_counted_or_refused() {
 fn free_calls_and_storage_calls() {
     let request = |kind, method: &Method, path: &str, body| {
         let suffix = Suffix::parse(path).unwrap();
-        input_units(kind, &Request { method, suffix: &suffix, content_encoding: None, body }, &Limits::default())
+        input_units(
+            kind,
+            &Request { method, suffix: &suffix, content_encoding: None, body },
+            &Limits::default(),
+        )
     };
     let models = request(ServiceKind::Chatbot, &Method::GET, "/models", RequestBody::Whole(b""));
     assert_eq!(models, Ok(Units(0)));
@@ -105,11 +123,16 @@ fn free_calls_and_storage_calls() {
 
 #[test]
 fn the_longest_answer_is_limit_times_choices() {
-    let max = |path: &str, body: &str| max_output(ServiceKind::Chatbot, &Suffix::parse(path).unwrap(), body.as_bytes());
+    let max = |path: &str, body: &str| {
+        max_output(ServiceKind::Chatbot, &Suffix::parse(path).unwrap(), body.as_bytes())
+    };
     assert_eq!(max("/chat/completions", r#"{"max_tokens":10,"n":3}"#), Some(Units(30)));
     assert_eq!(max("", r#"{"max_completion_tokens":10}"#), Some(Units(10)));
     assert_eq!(max("/chat/completions", r#"{"max_tokens":null}"#), None);
-    assert_eq!(max("/chat/completions", &format!(r#"{{"max_tokens":{},"n":9}}"#, u64::MAX)), Some(Units(u64::MAX)));
+    assert_eq!(
+        max("/chat/completions", &format!(r#"{{"max_tokens":{},"n":9}}"#, u64::MAX)),
+        Some(Units(u64::MAX))
+    );
     assert_eq!(max("/embeddings", r#"{"input":"x"}"#), Some(Units(0)));
     assert_eq!(max_output(ServiceKind::ZgStorage, &Suffix::default(), b""), None);
 }
@@ -150,7 +173,9 @@ fn upstreams_weak_points_are_counted_right() {
             assert_eq!(meter(EVENTS, None, body.as_bytes(), size).units, Units(units), "{body}");
         }
     }
-    let error = meter(EVENTS, None, b"data: {\"error\":{\"message\":\"over\\u001bloaded\",\"code\":529}}\n\n", 9).error;
+    let error =
+        meter(EVENTS, None, b"data: {\"error\":{\"message\":\"over\\u001bloaded\",\"code\":529}}\n\n", 9)
+            .error;
     assert_eq!(error, Some(AnswerError { code: Some("529".into()), message: "over\u{fffd}loaded".into() }));
 }
 
@@ -183,7 +208,13 @@ fn other_bodies_have_their_rule() {
     assert_eq!(output(Some("text/plain"), "hello world"), 2);
     assert_eq!(output(None, "hello world"), 2);
     assert_eq!(output(Some("audio/mpeg"), &"x".repeat(2049)), 3);
-    assert_eq!(output(Some("application/x-ndjson"), "{\"message\":{\"content\":\"hel\"}}\n{\"message\":{\"content\":\"lo\"},\"done\":true}\n"), 1);
+    assert_eq!(
+        output(
+            Some("application/x-ndjson"),
+            "{\"message\":{\"content\":\"hel\"}}\n{\"message\":{\"content\":\"lo\"},\"done\":true}\n"
+        ),
+        1
+    );
     assert_eq!(output(Some("application/x-ndjson"), "{\"response\":\"hel\"}\n{\"response\":\"lo"), 1);
     assert_eq!(output(JSON, ""), 0);
     let cut = meter(JSON, None, br#"{"choices":[{"message":{"content":"hello wor"#, 3);

@@ -185,7 +185,9 @@ mod tests {
 
     #[test]
     fn known_counts() {
-        for (text, tokens) in [("", 0), ("Say this is a test!", 6), ("hello world", 2), ("0123456789", 4), ("我喜欢编程。", 4)] {
+        for (text, tokens) in
+            [("", 0), ("Say this is a test!", 6), ("hello world", 2), ("0123456789", 4), ("我喜欢编程。", 4)]
+        {
             assert_eq!(count(text), tokens, "{text}");
         }
     }
@@ -229,7 +231,23 @@ mod tests {
         warm_up();
         let size = 1 << 20;
         let slow = std::time::Duration::from_secs(20);
-        for unit in ["a", "A", " ", "\n", "!", "1", "中", "\u{301}", "ʰA", "aA", " \n", "'", "\u{e01}\u{e31}", "aB3 ", "😀"] {
+        for unit in [
+            "a",
+            "A",
+            " ",
+            "\n",
+            "!",
+            "1",
+            "中",
+            "\u{301}",
+            "ʰA",
+            "aA",
+            " \n",
+            "'",
+            "\u{e01}\u{e31}",
+            "aB3 ",
+            "😀",
+        ] {
             let text = unit.repeat(size / unit.len());
             let start = Instant::now();
             let whole = count(&text);

@@ -114,9 +114,13 @@ pub fn to_caller(answer: &HeaderMap, framing: Framing) -> HeaderMap {
     filter(answer, |name| {
         let cookie = matches!(name, "set-cookie" | "set-cookie2");
         // Neighbours must not steer a browser's or a client's dealings with the broker in between.
-        let site = matches!(name, "strict-transport-security" | "alt-svc" | "clear-site-data" | "public-key-pins")
-            || name.starts_with("access-control-");
-        let body = matches!(name, "content-length" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag");
+        let site =
+            matches!(name, "strict-transport-security" | "alt-svc" | "clear-site-data" | "public-key-pins")
+                || name.starts_with("access-control-");
+        let body = matches!(
+            name,
+            "content-length" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag"
+        );
         cookie || site || is_own(name) || (changed && (body || name == "accept-ranges"))
     })
 }
@@ -229,7 +233,10 @@ mod tests {
             (header::AUTHORIZATION, HeaderValue::from_static("Bearer upstream")),
             (HeaderName::from_static("x-tenant"), HeaderValue::from_static("us")),
         ];
-        let sent = to_upstream(&map(&[("X-Tenant", "me"), ("Accept-Encoding", "br"), ("zg-voucher", "v")]), &operator);
+        let sent = to_upstream(
+            &map(&[("X-Tenant", "me"), ("Accept-Encoding", "br"), ("zg-voucher", "v")]),
+            &operator,
+        );
         assert_eq!(sent["authorization"], "Bearer upstream");
         assert_eq!(sent.get_all("x-tenant").iter().collect::<Vec<_>>(), ["us"]);
         assert_eq!(sent["accept-encoding"], "identity");

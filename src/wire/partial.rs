@@ -69,7 +69,11 @@ fn whole_escapes(string: &str) -> usize {
             (b'\\', _) => 2,
             _ => 1,
         };
-        let high = long == 6 && matches!(bytes.get(at + 2..at + 4), Some([b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B']));
+        let high = long == 6
+            && matches!(
+                bytes.get(at + 2..at + 4),
+                Some([b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B'])
+            );
         let step = if high { 12 } else { long };
         if at + step > bytes.len() {
             break;

@@ -43,8 +43,17 @@ pub enum PathError {
 const MAX_LENGTH: usize = 8 << 10;
 
 /// What URL libraries escape by themselves in a path …
-const PATH_ESCAPES: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'^').add(b'?');
+const PATH_ESCAPES: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'^')
+    .add(b'?');
 /// … and in a query.
 const QUERY_ESCAPES: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\'');
 
@@ -129,7 +138,8 @@ impl Suffix {
             joined.set_path(&path);
         }
         joined.set_query(query.as_deref());
-        let within = joined.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let within =
+            joined.path().strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let same_host = joined.origin() == base.origin() && joined.scheme() == base.scheme();
         if within && same_host && (self.path.is_empty() || joined.path() == path) {
             Ok(joined)
@@ -205,7 +215,9 @@ pub fn charge(kind: ServiceKind, method: &Method, suffix: &Suffix, has_body: boo
     }
     let free = match kind {
         _ if *method == Method::OPTIONS => true,
-        ServiceKind::Chatbot => (method == Method::GET || method == Method::HEAD) && is_free_page(suffix.path()),
+        ServiceKind::Chatbot => {
+            (method == Method::GET || method == Method::HEAD) && is_free_page(suffix.path())
+        }
         ServiceKind::ZgStorage => method == Method::HEAD,
     };
     if free { Charge::Free } else { Charge::Charged }
@@ -328,7 +340,11 @@ mod tests {
             ("http://h:1/a/", "", "http://h:1/a/"),
             ("https://h/x", "/@evil:80", "https://h/x/@evil:80"),
         ] {
-            assert_eq!(suffix(text).join(&Url::parse(base).unwrap()).map(String::from), Ok(joined.to_owned()), "{base} {text}");
+            assert_eq!(
+                suffix(text).join(&Url::parse(base).unwrap()).map(String::from),
+                Ok(joined.to_owned()),
+                "{base} {text}"
+            );
         }
         for bad in ["ftp://h/", "http://u@h/", "http://u:p@h/", "http://h/#a", "data:x", "unix:/a"] {
             assert_eq!(suffix("").join(&Url::parse(bad).unwrap()), Err(PathError::BadBase), "{bad}");
@@ -338,7 +354,15 @@ mod tests {
     #[test]
     fn only_the_listed_pages_are_free() {
         let chat = |method: Method, text: &str| charge(ServiceKind::Chatbot, &method, &suffix(text), false);
-        for text in ["/models", "/v1/models", "/models/llama7b", "/v1/models/llama3:8b", "/models?x=1", "/health", "/version"] {
+        for text in [
+            "/models",
+            "/v1/models",
+            "/models/llama7b",
+            "/v1/models/llama3:8b",
+            "/models?x=1",
+            "/health",
+            "/version",
+        ] {
             assert_eq!(chat(Method::GET, text), Charge::Free, "{text}");
             assert_eq!(chat(Method::HEAD, text), Charge::Free, "{text}");
             assert_eq!(chat(Method::POST, text), Charge::Charged, "{text}");
@@ -346,8 +370,22 @@ mod tests {
             assert_eq!(charge(ServiceKind::ZgStorage, &Method::GET, &suffix(text), false), Charge::Charged);
         }
         for text in [
-            "", "?models", "/chat/completions", "/chat/completions?x=/models", "/models/", "/Models", "/MODELS", "/models/a/b",
-            "/x/models", "/v1/x/models", "/health/x", "/healthz", "/unknown", "/api/generate", "/models/a/generate", "/%6dodels",
+            "",
+            "?models",
+            "/chat/completions",
+            "/chat/completions?x=/models",
+            "/models/",
+            "/Models",
+            "/MODELS",
+            "/models/a/b",
+            "/x/models",
+            "/v1/x/models",
+            "/health/x",
+            "/healthz",
+            "/unknown",
+            "/api/generate",
+            "/models/a/generate",
+            "/%6dodels",
         ] {
             assert_eq!(chat(Method::GET, text), Charge::Charged, "{text}");
         }

@@ -117,7 +117,8 @@ impl Separator {
                 }
                 State::Prefix(read) if OWN_PREFIX.get(read) == Some(&byte) => {
                     at += 1;
-                    self.state = if read + 1 == OWN_PREFIX.len() { State::Own } else { State::Prefix(read + 1) };
+                    self.state =
+                        if read + 1 == OWN_PREFIX.len() { State::Own } else { State::Prefix(read + 1) };
                 }
                 State::Prefix(read) => {
                     // Not ours after all: what was held back passes, from this chunk and from the ones before.
@@ -245,12 +246,18 @@ mod tests {
     fn own_comments_leave_and_the_rest_stays() {
         for (bytes, pass, own) in [
             ("data: a\n\n: zg-receipt AB\n\n", "data: a\n\n", vec![receipt("AB")]),
-            ("data: a\r\n\r\n: zg-receipt AB\r\n\r\ndata: b\r\n\r\n", "data: a\r\n\r\ndata: b\r\n\r\n", vec![
-                receipt("AB"),
-            ]),
+            (
+                "data: a\r\n\r\n: zg-receipt AB\r\n\r\ndata: b\r\n\r\n",
+                "data: a\r\n\r\ndata: b\r\n\r\n",
+                vec![receipt("AB")],
+            ),
             ("data: a\r\r: zg-receipt AB\r\r", "data: a\r\r", vec![receipt("AB")]),
             (": zg-receipt AB\n\n\n", "\n", vec![receipt("AB")]),
-            (": zg-receipt A\n: zg-receipt B\n\ndata: x\n\n", "data: x\n\n", vec![receipt("A"), receipt("B")]),
+            (
+                ": zg-receipt A\n: zg-receipt B\n\ndata: x\n\n",
+                "data: x\n\n",
+                vec![receipt("A"), receipt("B")],
+            ),
             // Within an event only the line leaves: the empty line is the event's own end.
             ("data: a\n: zg-receipt AB\n\n", "data: a\n\n", vec![receipt("AB")]),
             (": ping\n\n:zg-receipt\n\n: zgx\n\n", ": ping\n\n:zg-receipt\n\n: zgx\n\n", vec![]),

@@ -21,8 +21,8 @@ use super::vouchers::Page;
 use super::vouchers::book::Book;
 use crate::chain::{BlockRef, Chain, Cursor, Sender, Ticket};
 use crate::domain::{
-    AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, SignedReceipt, Timestamp,
-    VoucherDomain,
+    AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, SignedReceipt,
+    Timestamp, VoucherDomain,
 };
 use crate::keys::Wallet;
 use crate::store::{Observed, OperationEnd, ProviderStore, StoreError};
@@ -122,7 +122,7 @@ impl ProviderBroker {
             settings,
         });
         let tickets = core.resume().await?;
-        let head = core.read_all_accounts().await?;
+        let head = core.read_all_accounts(false).await?;
         core.load_services().await?;
         core.publish_first();
         core.begin(tickets, head);
@@ -136,7 +136,10 @@ impl Core {
         let now = Timestamp::now();
         let lost = self.store.mark_lost(now).await?;
         if !lost.is_empty() {
-            tracing::warn!(requests = lost.len(), "requests of the last run were never metered; they cost nothing");
+            tracing::warn!(
+                requests = lost.len(),
+                "requests of the last run were never metered; they cost nothing"
+            );
         }
         for user in self.store.all_users().await? {
             let Some(account) = user.chain.filter(|_| user.id.provider == self.me) else { continue };
@@ -182,25 +185,20 @@ impl Core {
 
     /// Starts the tasks.
     fn begin(self: &Arc<Self>, tickets: Vec<(Ticket, OperationKind)>, head: BlockRef) {
-        for (ticket, kind) in tickets {
-            let core = Arc::clone(self);
-            match kind {
-                OperationKind::Settle => {
-                    self.settling.running.lock().replace(ticket.op);
-                    self.tasks.spawn("settlement of the last run", core.finish_settlement(ticket));
-                }
-                _ => {
-                    self.tasks.spawn_until_stopped("operation of the last run", async move {
-                        let mut ticket = ticket;
-                        ticket.wait().await;
-                        core.services.again.notify_one();
-                    });
-                }
-            }
+        let (settlements, others): (Vec<_>, Vec<_>) =
+            tickets.into_iter().partition(|(_, kind)| *kind == OperationKind::Settle);
+        for (ticket, _) in settlements {
+            self.settling.running.lock().replace(ticket.op);
+            self.tasks.spawn_until_stopped(
+                "settlement of the last run",
+                Arc::clone(self).finish_settlement(ticket),
+            );
         }
+        let others = others.into_iter().map(|(ticket, _)| ticket).collect();
         self.tasks.spawn_until_stopped("provider snapshots", Arc::clone(self).publish());
         self.tasks.spawn_until_stopped("provider chain follower", Arc::clone(self).follow(Cursor::at(head)));
-        self.tasks.spawn_until_stopped("provider service reconciliation", Arc::clone(self).keep_reconciled());
+        self.tasks
+            .spawn_until_stopped("provider service reconciliation", Arc::clone(self).keep_reconciled(others));
         self.tasks.spawn_until_stopped("provider account resync", Arc::clone(self).resync());
         self.tasks.spawn("provider settlement engine", Arc::clone(self).settle_when_due());
         self.tasks.spawn_until_stopped("provider housekeeping", Arc::clone(self).keep_house());
@@ -237,7 +235,12 @@ impl Core {
 
     /// Our own books never say less than the chain has paid: if they do, they were lost, and the fees behind the
     /// payment with them.
-    async fn owed_at_least(&self, id: AccountId, owed: Neuron, settled: Neuron) -> Result<Neuron, StoreError> {
+    async fn owed_at_least(
+        &self,
+        id: AccountId,
+        owed: Neuron,
+        settled: Neuron,
+    ) -> Result<Neuron, StoreError> {
         if owed >= settled {
             return Ok(owed);
         }

@@ -22,8 +22,9 @@ pub enum ProviderError {
     UnknownRequest(RequestId),
     #[error("no operation {0} was begun here")]
     UnknownOperation(OperationId),
-    #[error("the service {0} exists; change it with PUT, or remove it first")]
-    ServiceExists(ServiceName),
+    /// Another change of it is on its way to the chain.
+    #[error("a change of {0} is on its way to the chain; wait for it")]
+    ServiceBusy(ServiceName),
     /// Only one settlement, and one change of services, at a time.
     #[error("a settlement is under way already")]
     SettlementRunning { operation: Option<OperationId> },

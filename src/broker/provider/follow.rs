@@ -12,7 +12,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::core::Core;
 use super::error::ProviderError;
 use super::view::Event;
-use crate::chain::{BlockRef, ChainError, Cursor, EventFilter, EventKind, FollowBatch, FollowSettings, Follower};
+use crate::chain::{
+    BlockRef, ChainError, Cursor, EventFilter, EventKind, FollowBatch, FollowSettings, Follower,
+};
 use crate::domain::{AccountId, Address, PendingRefund, Timestamp};
 
 /// Pause after an answer that was an error, growing up to the second.
@@ -78,7 +80,8 @@ impl Core {
                     unlock_at: *unlock_at,
                 };
                 self.book.refund_requested(account.user, refund, event.block);
-                let event = Event::RefundRequested { user: account.user, amount: *amount, unlock_at: *unlock_at };
+                let event =
+                    Event::RefundRequested { user: account.user, amount: *amount, unlock_at: *unlock_at };
                 self.publisher.tell(event);
                 self.settling.wake.notify_one();
             }
@@ -92,8 +95,11 @@ impl Core {
             }
         }
         if batch.undone_from.is_some() {
-            tracing::warn!(from = batch.undone_from, "the chain was reorganised; all accounts are read again");
-            self.read_all_accounts().await?;
+            tracing::warn!(
+                from = batch.undone_from,
+                "the chain was reorganised; all accounts are read again"
+            );
+            self.read_all_accounts(true).await?;
             self.services.again.notify_one();
             return Ok(());
         }
@@ -111,7 +117,7 @@ impl Core {
             return Ok(());
         }
         if users.len() > SINGLE_READS {
-            self.read_all_accounts().await?;
+            self.read_all_accounts(forced).await?;
             return Ok(());
         }
         let (read, at) = match self.read_each(&users, at).await {
@@ -145,7 +151,7 @@ impl Core {
 
     /// Reads every account at the head. What the book has and the chain has not is left in place, without a balance:
     /// an answer that is short of somebody must not make us forget what is owed.
-    pub(super) async fn read_all_accounts(&self) -> Result<BlockRef, ProviderError> {
+    pub(super) async fn read_all_accounts(&self, forced: bool) -> Result<BlockRef, ProviderError> {
         let head = self.chain.head().await?;
         self.book.saw_block(head.time, Timestamp::now());
         let accounts = self.chain.accounts_of_provider(self.me, Some(head)).await?;
@@ -156,7 +162,7 @@ impl Core {
             read.push((account.id, Some(account)));
         }
         read.extend(missing.into_iter().map(|user| (AccountId { user, provider: self.me }, None)));
-        self.observe(&read, head, true).await?;
+        self.observe(&read, head, forced).await?;
         *self.block.lock() = Some(head);
         Ok(head)
     }
@@ -168,7 +174,7 @@ impl Core {
         }
         loop {
             tokio::time::sleep(Duration::from_secs(self.settings.resync)).await;
-            if let Err(error) = self.read_all_accounts().await {
+            if let Err(error) = self.read_all_accounts(false).await {
                 tracing::warn!(%error, "the accounts could not be read again");
             }
         }

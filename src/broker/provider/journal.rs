@@ -118,6 +118,5 @@ impl TxSigner for WalletSigner {
 
 /// Signs a digest with the provider's key.
 pub(super) fn sign(wallet: &Wallet, hash: B256) -> Result<Signature, SignerError> {
-    let bytes = wallet.sign(hash).map_err(|error| SignerError(error.to_string()))?;
-    Signature::new(bytes).map_err(|error| SignerError(error.to_string()))
+    wallet.sign(hash).map_err(|error| SignerError(error.to_string()))
 }

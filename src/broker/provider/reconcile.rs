@@ -90,7 +90,8 @@ impl Core {
         let mut listed = listed.services;
         for row in self.services.rows() {
             let name = row.name.clone();
-            let on_chain = listed.iter().position(|service| service.name == name).map(|at| listed.swap_remove(at));
+            let on_chain =
+                listed.iter().position(|service| service.name == name).map(|at| listed.swap_remove(at));
             let Some(turn) = self.try_turn(&name) else {
                 sync.pending.push((name, "an operation is under way".to_owned()));
                 continue;
@@ -120,7 +121,9 @@ impl Core {
             match (done, errand) {
                 (Ok(true), Errand::Put) => sync.pushed.push(name),
                 (Ok(true), Errand::Remove) => sync.removed.push(name),
-                (Ok(false), _) => sync.pending.push((name, "the transaction is not in a block yet".to_owned())),
+                (Ok(false), _) => {
+                    sync.pending.push((name, "the transaction is not in a block yet".to_owned()))
+                }
                 (Err(error), _) => sync.pending.push((name, error.to_string())),
             }
         }

@@ -167,7 +167,11 @@ impl ProviderBroker {
     }
 
     /// Changes a service that exists.
-    pub async fn update_service(&self, input: ServiceInput, wait: Wait) -> Result<ServiceChange, ProviderError> {
+    pub async fn update_service(
+        &self,
+        input: ServiceInput,
+        wait: Wait,
+    ) -> Result<ServiceChange, ProviderError> {
         let name: ServiceName = input.name.parse().map_err(|error| ProviderError::input("name", error))?;
         match self.core.services.row(&name) {
             Some(_) => self.put_service(input, wait).await,
@@ -176,10 +180,13 @@ impl ProviderBroker {
     }
 
     /// Takes a service off the chain and forgets it. It answers no more from this moment on.
-    pub async fn delete_service(&self, name: &ServiceName, wait: Wait) -> Result<ServiceChange, ProviderError> {
+    pub async fn delete_service(
+        &self,
+        name: &ServiceName,
+        wait: Wait,
+    ) -> Result<ServiceChange, ProviderError> {
         let turn = self.core.turn(name)?;
-        let row =
-            self.core.services.row(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
+        let row = self.core.services.row(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
         self.core.take_off(turn, row, wait).await.map(|change| self.complete(change))
     }
 
@@ -205,13 +212,17 @@ fn check(
     }
     for (field, price) in [("inputPrice", input.prices.input), ("outputPrice", input.prices.output)] {
         if price > HIGHEST_PRICE {
-            return Err(ProviderError::input(field, format!("it is above {HIGHEST_PRICE} neuron for one unit")));
+            return Err(ProviderError::input(
+                field,
+                format!("it is above {HIGHEST_PRICE} neuron for one unit"),
+            ));
         }
     }
     let meter = meter_for(input.kind, input.meter).map_err(|reason| ProviderError::input("meter", reason))?;
     let headers = match &input.upstream_headers {
         Some(headers) => {
-            let headers = headers.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect();
+            let headers =
+                headers.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect();
             UpstreamHeaders(headers)
         }
         None => before.map(|row| row.headers.clone()).unwrap_or_default(),
@@ -240,10 +251,14 @@ fn header_values(headers: &UpstreamHeaders) -> Result<Vec<(HeaderName, HeaderVal
     }
     let read = |(name, value): &(String, String)| {
         let name: HeaderName = name.parse().map_err(|_| bad("a name is not a header name"))?;
-        if matches!(name.as_str(), "host" | "content-length" | "transfer-encoding" | "connection" | "accept-encoding") {
+        if matches!(
+            name.as_str(),
+            "host" | "content-length" | "transfer-encoding" | "connection" | "accept-encoding"
+        ) {
             return Err(bad("host, connection, lengths and encodings are set by the broker"));
         }
-        let mut value = HeaderValue::from_str(value).map_err(|_| bad("a value has characters that no header can carry"))?;
+        let mut value = HeaderValue::from_str(value)
+            .map_err(|_| bad("a value has characters that no header can carry"))?;
         value.set_sensitive(true);
         Ok((name, value))
     };
@@ -282,7 +297,8 @@ impl Core {
     ) -> Result<ServiceChange, ProviderError> {
         let same_terms = before.as_ref().is_some_and(|old| {
             old.status == StoredStatus::Listed
-                && (old.kind, &old.model, old.prices, &old.meter) == (row.kind, &row.model, row.prices, &row.meter)
+                && (old.kind, &old.model, old.prices, &old.meter)
+                    == (row.kind, &row.model, row.prices, &row.meter)
         });
         if same_terms {
             // Only what is behind the broker changes; nothing of it is on the chain.
@@ -310,7 +326,8 @@ impl Core {
         before: OfferedService,
         wait: Wait,
     ) -> Result<ServiceChange, ProviderError> {
-        let row = OfferedService { status: StoredStatus::Removing, updated_at: Timestamp::now(), ..before.clone() };
+        let row =
+            OfferedService { status: StoredStatus::Removing, updated_at: Timestamp::now(), ..before.clone() };
         self.store.put_service(row.clone()).await?;
         self.services.set(row.clone());
         self.offers.remove(&row.name);
@@ -412,20 +429,22 @@ impl Core {
                 self.services.again.notify_one();
                 return Ok(false);
             }
-            Outcome::Mined { block, .. } => match (errand, self.chain.service(self.me, &row.name, Some(*block)).await?) {
-                (Errand::Put, Some(listed)) => {
-                    self.adopt(&listed).await?;
-                    return Ok(true);
+            Outcome::Mined { block, .. } => {
+                match (errand, self.chain.service(self.me, &row.name, Some(*block)).await?) {
+                    (Errand::Put, Some(listed)) => {
+                        self.adopt(&listed).await?;
+                        return Ok(true);
+                    }
+                    (Errand::Remove, None) => {
+                        self.forget(&row.name).await?;
+                        return Ok(true);
+                    }
+                    _ => {
+                        self.services.again.notify_one();
+                        return Ok(false);
+                    }
                 }
-                (Errand::Remove, None) => {
-                    self.forget(&row.name).await?;
-                    return Ok(true);
-                }
-                _ => {
-                    self.services.again.notify_one();
-                    return Ok(false);
-                }
-            },
+            }
             Outcome::Reverted { reason, .. } => reason.to_string(),
             Outcome::Refused { reason } => reason.clone(),
         };

@@ -66,6 +66,9 @@ mod tests {
         assert!(matches!(parse_target("host:80"), Err(TargetError::Scheme | TargetError::Shape(_))));
         assert!(matches!(parse_target("http://"), Err(TargetError::Shape(_))));
         assert!(matches!(parse_target("<endpoint>"), Err(TargetError::Shape(_))));
-        assert!(matches!(parse_public(&format!("http://h/{}", "a".repeat(600))), Err(TargetError::Length { .. })));
+        assert!(matches!(
+            parse_public(&format!("http://h/{}", "a".repeat(600))),
+            Err(TargetError::Length { .. })
+        ));
     }
 }

@@ -115,8 +115,8 @@ fn walk<'a>(value: &'a str, depth: usize, sink: &mut dyn FnMut(Piece<'a>)) {
                 "content" | "output" | "summary" | "parts" | "tool_calls" | "function_call" | "function" => {
                     walk(value, depth - 1, sink);
                 }
-                "image_url" | "input_image" | "input_audio" | "video_url" | "audio_url" | "file_url" | "file_data"
-                | "file" | "source" | "images" | "audio" => media(value, depth - 1, sink),
+                "image_url" | "input_image" | "input_audio" | "video_url" | "audio_url" | "file_url"
+                | "file_data" | "file" | "source" | "images" | "audio" => media(value, depth - 1, sink),
                 _ if LABELS.contains(&name) => {}
                 _ => plain(value, sink),
             });
@@ -154,7 +154,9 @@ fn media<'a>(value: &'a str, depth: usize, sink: &mut dyn FnMut(Piece<'a>)) {
             });
             let _ = json::members(value, |name, value| match name {
                 "data" if document => plain(value, sink),
-                "url" | "data" | "file_data" | "file_url" | "image_url" | "b64_json" => media(value, depth - 1, sink),
+                "url" | "data" | "file_data" | "file_url" | "image_url" | "b64_json" => {
+                    media(value, depth - 1, sink)
+                }
                 _ if LABELS.contains(&name) => {}
                 _ => plain(value, sink),
             });
@@ -201,27 +203,31 @@ mod tests {
             r#"{"messages":[{"role":"assistant","content":null,"reasoning_content":"why","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","tool_call_id":"1","content":"42"}]}"#,
             &["assistant", "why", "f", "{\"x\":1}", "tool", "42"],
         );
-        texts(r#"{"tools":[{"type":"function", "x":1}],"response_format":{"type":"json_object"}}"#, &[
-            r#"[{"type":"function", "x":1}]"#,
-            r#"{"type":"json_object"}"#,
-        ]);
-        texts(r#"{"input":[{"type":"function_call_output","call_id":"1","output":"ok"}],"instructions":"be"}"#, &[
-            "ok", "be",
-        ]);
-        texts(r#"{"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"tool_use","id":"1","name":"f","input":{"x": 1}}]}]}"#, &[
-            "s", "user", "f", r#"{"x": 1}"#,
-        ]);
+        texts(
+            r#"{"tools":[{"type":"function", "x":1}],"response_format":{"type":"json_object"}}"#,
+            &[r#"[{"type":"function", "x":1}]"#, r#"{"type":"json_object"}"#],
+        );
+        texts(
+            r#"{"input":[{"type":"function_call_output","call_id":"1","output":"ok"}],"instructions":"be"}"#,
+            &["ok", "be"],
+        );
+        texts(
+            r#"{"system":[{"type":"text","text":"s"}],"messages":[{"role":"user","content":[{"type":"tool_use","id":"1","name":"f","input":{"x": 1}}]}]}"#,
+            &["s", "user", "f", r#"{"x": 1}"#],
+        );
     }
 
     #[test]
     fn nothing_is_hidden_in_unknown_members() {
-        texts(r#"{"Messages":[{"content":"x"}],"guided_json":{"a":1},"suffix":"s","best_of":3}"#, &[
-            r#"[{"content":"x"}]"#,
-            r#"{"a":1}"#,
-            "s",
-        ]);
+        texts(
+            r#"{"Messages":[{"content":"x"}],"guided_json":{"a":1},"suffix":"s","best_of":3}"#,
+            &[r#"[{"content":"x"}]"#, r#"{"a":1}"#, "s"],
+        );
         texts(r#"{"prompt":"a","prompt":"b"}"#, &["a", "b"]);
-        texts(r#"{"messages":[{"role":"r","content":"a","content":"b","x":["y"]}]}"#, &["r", "a", "b", r#"["y"]"#]);
+        texts(
+            r#"{"messages":[{"role":"r","content":"a","content":"b","x":["y"]}]}"#,
+            &["r", "a", "b", r#"["y"]"#],
+        );
         texts(r#"{"prompt":[[[[[[[[[["deep"]]]]]]]]]]}"#, &[r#"[["deep"]]"#]);
     }
 

@@ -110,10 +110,16 @@ mod tests {
     #[test]
     fn requests_are_read_tolerantly() {
         let ask = read_ask(br#"{"model":"m","stream":true,"n":3,"max_tokens":10,"max_completion_tokens":12.0,"stream_options":{"include_usage":true}}"#);
-        let expected =
-            Ask { model: Some("m".into()), stream: true, include_usage: true, choices: 3, max_output: Some(12) };
+        let expected = Ask {
+            model: Some("m".into()),
+            stream: true,
+            include_usage: true,
+            choices: 3,
+            max_output: Some(12),
+        };
         assert_eq!(ask, Some(expected));
-        let ask = read_ask(br#"{"model":1,"stream":"yes","n":null,"max_tokens":-1,"max_tokens":null}"#).unwrap();
+        let ask =
+            read_ask(br#"{"model":1,"stream":"yes","n":null,"max_tokens":-1,"max_tokens":null}"#).unwrap();
         assert_eq!(ask, Ask { choices: 1, ..Ask::default() });
         // The larger of repeated members counts: some servers take the first, some the last.
         assert_eq!(read_ask(br#"{"n":5,"n":2,"max_tokens":9,"max_tokens":3}"#).unwrap().choices, 5);
@@ -138,15 +144,22 @@ mod tests {
             limit(r#"{"max_tokens":5,"max_completion_tokens":999}"#, chat).unwrap(),
             r#"{"max_tokens":5,"max_completion_tokens":100}"#
         );
-        assert_eq!(limit(r#"{"max_tokens":5,"max_tokens":999}"#, chat).unwrap(), r#"{"max_tokens":100,"max_tokens":100}"#);
+        assert_eq!(
+            limit(r#"{"max_tokens":5,"max_tokens":999}"#, chat).unwrap(),
+            r#"{"max_tokens":100,"max_tokens":100}"#
+        );
         assert_eq!(limit("{}", Endpoint::Embeddings), None);
         assert!(limit_output(b"not json", chat, 1).is_err());
     }
 
     #[test]
     fn usage_is_asked_for_once() {
-        let ask = |body: &str| ask_for_usage(body.as_bytes()).unwrap().map(|body| String::from_utf8(body).unwrap());
-        assert_eq!(ask(r#"{"stream":true}"#).unwrap(), r#"{"stream":true,"stream_options":{"include_usage":true}}"#);
+        let ask =
+            |body: &str| ask_for_usage(body.as_bytes()).unwrap().map(|body| String::from_utf8(body).unwrap());
+        assert_eq!(
+            ask(r#"{"stream":true}"#).unwrap(),
+            r#"{"stream":true,"stream_options":{"include_usage":true}}"#
+        );
         assert_eq!(
             ask(r#"{"stream_options":{"x":1},"stream":true}"#).unwrap(),
             r#"{"stream_options":{"x":1,"include_usage":true},"stream":true}"#

@@ -40,8 +40,8 @@ pub fn codings(header: Option<&str>) -> Result<Vec<Coding>, EncodingError> {
     let mut codings = Vec::new();
     let names = header.unwrap_or_default().split(',').map(str::trim);
     for name in names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity")) {
-        let coding = Coding::from_name(name)
-            .ok_or_else(|| EncodingError::Unknown(name.chars().take(32).collect()))?;
+        let coding =
+            Coding::from_name(name).ok_or_else(|| EncodingError::Unknown(name.chars().take(32).collect()))?;
         codings.push(coding);
     }
     if codings.len() > 2 { Err(EncodingError::TooMany) } else { Ok(codings) }
@@ -63,4 +63,3 @@ pub fn negotiate(accept: &str) -> String {
     let kept: Vec<&str> = accept.split(',').map(str::trim).filter(known).collect();
     if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") }
 }
-

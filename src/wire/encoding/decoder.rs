@@ -117,4 +117,3 @@ fn decode(
         decode(rest, block, taken, limits, sink)
     })
 }
-

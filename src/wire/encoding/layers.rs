@@ -52,7 +52,9 @@ impl Layer {
     /// Whether the encoding's own end was read, and nothing after it is open.
     pub(super) fn is_whole(&self) -> bool {
         match self {
-            Layer::Gzip(gzip) => matches!(&gzip.state, GzipState::Header(bytes) if bytes.is_empty() && gzip.ended),
+            Layer::Gzip(gzip) => {
+                matches!(&gzip.state, GzipState::Header(bytes) if bytes.is_empty() && gzip.ended)
+            }
             Layer::Deflate(deflate) => matches!(deflate, Deflate::Ended),
             Layer::Brotli(brotli) => brotli.ended,
             Layer::Zstd(zstd) => matches!(zstd, Zstd::Open { whole: true, .. }),

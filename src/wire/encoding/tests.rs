@@ -51,7 +51,12 @@ fn pack(packer: Packer, text: &[u8]) -> Vec<u8> {
 }
 
 /// What came out, whether it was whole, and the fault.
-fn unpack(header: &str, packed: &[u8], limits: Limits, size: usize) -> (Vec<u8>, bool, Option<EncodingError>) {
+fn unpack(
+    header: &str,
+    packed: &[u8],
+    limits: Limits,
+    size: usize,
+) -> (Vec<u8>, bool, Option<EncodingError>) {
     let mut decoder = Decoder::new(&codings(Some(header)).unwrap(), limits);
     let mut text = Vec::new();
     let mut fault = None;
@@ -65,7 +70,9 @@ fn unpack(header: &str, packed: &[u8], limits: Limits, size: usize) -> (Vec<u8>,
 }
 
 fn sample() -> Vec<u8> {
-    (0u32..4000).flat_map(|i| format!("data: {{\"n\":{}}}\n\n", i.wrapping_mul(2_654_435_761)).into_bytes()).collect()
+    (0u32..4000)
+        .flat_map(|i| format!("data: {{\"n\":{}}}\n\n", i.wrapping_mul(2_654_435_761)).into_bytes())
+        .collect()
 }
 
 #[test]

@@ -80,7 +80,9 @@ pub(in crate::broker::provider) enum Denied {
     Unknown,
     /// The id is being served right now.
     Duplicate,
-    TooMany { most: usize },
+    TooMany {
+        most: usize,
+    },
     /// Rule (1): a voucher for at least `required` would help.
     Promise(Short),
     /// Rule (2): a deposit would help.
@@ -160,13 +162,21 @@ impl Book {
 
     /// Opens a page at the start, from the durable books.
     pub(in crate::broker::provider) fn restore(&self, page: Page) {
-        self.state.lock().pages.insert(page.account.id.user, Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
+        self.state
+            .lock()
+            .pages
+            .insert(page.account.id.user, Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
     }
 
     /// Takes over an account as read from the chain at `block`. A reading older than what is known is ignored,
     /// unless `forced` because a reorg undid what was known. Returns the page's `owed`, which rises to what the
     /// chain has settled: that much was surely owed, even if our own books were lost.
-    pub(in crate::broker::provider) fn refresh(&self, account: ChainAccount, block: u64, forced: bool) -> Page {
+    pub(in crate::broker::provider) fn refresh(
+        &self,
+        account: ChainAccount,
+        block: u64,
+        forced: bool,
+    ) -> Page {
         let mut state = self.state.lock();
         let page = state.pages.entry(account.id.user).or_insert(Page {
             account,
@@ -204,7 +214,12 @@ impl Book {
     }
 
     /// From this moment on the refund no longer backs requests, whatever the node says about the block.
-    pub(in crate::broker::provider) fn refund_requested(&self, user: Address, refund: PendingRefund, block: u64) {
+    pub(in crate::broker::provider) fn refund_requested(
+        &self,
+        user: Address,
+        refund: PendingRefund,
+        block: u64,
+    ) {
         if let Some(page) = self.state.lock().pages.get_mut(&user)
             && block >= page.block
         {
@@ -273,6 +288,10 @@ impl Book {
 
     pub(in crate::broker::provider) fn running(&self) -> usize {
         self.state.lock().running.len()
+    }
+
+    pub(in crate::broker::provider) fn is_running(&self, id: RequestId) -> bool {
+        self.state.lock().running.contains(&id)
     }
 
     pub(in crate::broker::provider) fn totals(&self) -> Totals {

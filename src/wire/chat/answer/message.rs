@@ -67,7 +67,12 @@ pub(super) fn read_message<'a>(message: &'a str, choice: u64, mode: Mode, sink: 
             let _ = json::elements(value, |place, call| read_call(call, choice, place as u64, mode, sink));
         }
         "function_call" => {
-            read_function(value, [slot(Field::FunctionName, 0), slot(Field::FunctionArguments, 0)], mode, sink);
+            read_function(
+                value,
+                [slot(Field::FunctionName, 0), slot(Field::FunctionArguments, 0)],
+                mode,
+                sink,
+            );
         }
         "audio" => {
             let _ = json::members(value, |name, value| match (name, json::text(value)) {

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::message::{Mode, Sink, read_block, read_choice, read_error, read_message, read_output, read_item, usage};
+use super::message::{
+    Mode, Sink, read_block, read_choice, read_error, read_item, read_message, read_output, usage,
+};
 use super::{Field, Part, Reading, Slot, Usage};
 use crate::wire::chat::input::inline_bytes;
 use crate::wire::json::{self, Kind};

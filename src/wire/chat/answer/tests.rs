@@ -84,10 +84,7 @@ fn responses_whole_and_streamed() {
         r#"{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"a"}"#,
         &["Content 1 0 a"],
     );
-    known(
-        r#"{"type":"response.output_text.done","output_index":1,"content_index":0,"text":"whole"}"#,
-        &[],
-    );
+    known(r#"{"type":"response.output_text.done","output_index":1,"content_index":0,"text":"whole"}"#, &[]);
     known(
         r#"{"type":"response.function_call_arguments.delta","output_index":2,"delta":"{"}"#,
         &["ToolArguments 2 0 {"],
@@ -113,30 +110,58 @@ fn other_servers() {
     );
     known(
         r#"{"message":{"content":"","tool_calls":[{"function":{"name":"f","arguments":{"x": 1}}}]},"done":true,"done_reason":"stop","prompt_eval_count":3,"eval_count":4}"#,
-        &["usage Some(3) Some(4)", "finish stop", "Content 0 0 ", "ToolName 0 0 f", "ToolArguments 0 0 {\"x\": 1}", "done"],
+        &[
+            "usage Some(3) Some(4)",
+            "finish stop",
+            "Content 0 0 ",
+            "ToolName 0 0 f",
+            "ToolArguments 0 0 {\"x\": 1}",
+            "done",
+        ],
     );
     known(r#"{"response":"a","done":false}"#, &["Content 0 0 a"]);
     known(r#"{"content":"a","stop":false}"#, &["Content 0 0 a"]);
     known(r#"{"text":"what was said"}"#, &["Content 0 0 what was said"]);
     known(
         r#"{"type":"message","role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"1","name":"f","input":{"x":1}}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#,
-        &["usage Some(1) Some(2)", "finish end_turn", "Content 0 0 a", "ToolName 0 1 f", "ToolArguments 0 1 {\"x\":1}"],
+        &[
+            "usage Some(1) Some(2)",
+            "finish end_turn",
+            "Content 0 0 a",
+            "ToolName 0 1 f",
+            "ToolArguments 0 1 {\"x\":1}",
+        ],
     );
-    known(r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"a"}}"#, &["Content 0 1 a"]);
-    known(r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","name":"f","input":{}}}"#, &[
-        "ToolName 0 1 f",
-    ]);
-    known(r#"{"type":"message_start","message":{"content":[],"usage":{"input_tokens":1}}}"#, &[
-        "usage Some(1) None",
-    ]);
+    known(
+        r#"{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"a"}}"#,
+        &["Content 0 1 a"],
+    );
+    known(
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","name":"f","input":{}}}"#,
+        &["ToolName 0 1 f"],
+    );
+    known(
+        r#"{"type":"message_start","message":{"content":[],"usage":{"input_tokens":1}}}"#,
+        &["usage Some(1) None"],
+    );
     known(r#"{"type":"ping"}"#, &[]);
-    known(r#"{"object":"list","data":[{"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":3}}"#, &["usage Some(3) None"]);
+    known(
+        r#"{"object":"list","data":[{"embedding":[0.1,0.2]}],"usage":{"prompt_tokens":3}}"#,
+        &["usage Some(3) None"],
+    );
     known(r#"{"data":[{"b64_json":"AAAAAAAA","revised_prompt":"p"}]}"#, &["media 6", "Other 0 0 p"]);
 }
 
 #[test]
 fn unknown_shapes_are_said_to_be_unknown() {
-    for json in [r#"{"generated":"x"}"#, "{}", "[]", r#"[{"generated_text":"x"}]"#, r#"{"choices":"x"}"#, r#"{"message":"x"}"#] {
+    for json in [
+        r#"{"generated":"x"}"#,
+        "{}",
+        "[]",
+        r#"[{"generated_text":"x"}]"#,
+        r#"{"choices":"x"}"#,
+        r#"{"message":"x"}"#,
+    ] {
         assert_eq!(parts(json), (Reading::Unknown, vec![]), "{json}");
     }
     for json in ["", "hello", "{\"choices\":[", "{}{}", "\"text\"", "3"] {
