@@ -8,6 +8,7 @@ pub mod body;
 pub mod broker;
 pub mod chain;
 pub mod domain;
+pub mod http;
 pub mod keys;
 pub mod meter;
 pub mod private_files;

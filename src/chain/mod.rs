@@ -16,6 +16,7 @@ mod block;
 mod call;
 mod contract;
 mod convert;
+pub mod devnet;
 mod endpoint;
 mod error;
 mod event;

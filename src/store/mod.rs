@@ -9,6 +9,7 @@
 
 mod accounts;
 mod amount;
+mod audit;
 mod columns;
 mod db;
 mod error;

@@ -333,6 +333,27 @@ async fn lists_filter_sort_and_page_exactly() {
     assert!(page.items.is_empty());
 }
 
+#[tokio::test]
+async fn an_audit_finds_what_was_tampered_with() {
+    let store = store().await;
+    store.admit(new(1, 1)).await.unwrap();
+    store.complete(completion(1, State::Charged, 10)).await.unwrap();
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+    store
+        .db
+        .write(|connection| {
+            let more = n(11);
+            connection
+                .execute("UPDATE requests SET input_fee = ?1, output_fee = ?2, fee = ?1", (more, n(0)))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let wrong = store.audit().await.unwrap();
+    assert!(wrong[0].contains("owed is 10, but its calls come to 11"), "{wrong:?}");
+    assert_eq!(wrong.len(), 2);
+}
+
 /// One step of the model.
 #[derive(Debug, Clone)]
 enum Step {
@@ -368,6 +389,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 async fn sums_are_those_of_the_rows(store: &ProviderStore) {
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
     let everything = ProviderRequestFilter::default();
     let rows = all(store, &everything, ProviderRequestSort::CreatedAt(Direction::Ascending)).await;
     for user in store.all_users().await.unwrap() {

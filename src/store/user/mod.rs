@@ -13,7 +13,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 
-use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, network};
+use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit, network};
 
 pub use self::{
     accounts::UserAccount,
@@ -45,6 +45,11 @@ impl UserStore {
     /// The database itself, for its figures and to close it.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// Checks the file and recomputes every sum from its rows; says what does not fit. Reads everything.
+    pub async fn audit(&self) -> Result<Vec<String>, StoreError> {
+        audit::audit(&self.db).await
     }
 
     /// On-chain actions.

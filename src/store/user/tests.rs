@@ -280,6 +280,27 @@ async fn lists_filter_sort_and_page_exactly() {
     }
 }
 
+#[tokio::test]
+async fn an_audit_finds_what_was_tampered_with() {
+    let store = store().await;
+    store.reserve(new(1, 2), n(0)).await.unwrap();
+    store.finish(finish(1, State::Done, 10)).await.unwrap();
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+    store
+        .db
+        .write(|connection| {
+            let more = n(11);
+            connection
+                .execute("UPDATE requests SET input_fee = ?1, output_fee = ?2, fee = ?1", (more, n(0)))?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let wrong = store.audit().await.unwrap();
+    assert!(wrong[0].contains("owed is 10, but its calls come to 11"), "{wrong:?}");
+    assert_eq!(wrong.len(), 3);
+}
+
 /// One step of the model.
 #[derive(Debug, Clone)]
 enum Step {
@@ -309,6 +330,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Whatever happens in whatever order, each sum is that of its rows, and what may be signed never falls.
 async fn sums_are_those_of_the_rows(store: &UserStore, authorized: &mut BTreeMap<AccountId, Neuron>) {
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
     let rows =
         all(store, &UserRequestFilter::default(), UserRequestSort::CreatedAt(Direction::Ascending), 100)
             .await;

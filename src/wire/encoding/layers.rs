@@ -124,11 +124,14 @@ impl Gzip {
     fn decode(&mut self, mut input: &[u8], out: Out<'_>) -> Result<(), EncodingError> {
         let corrupt = EncodingError::Corrupt("gzip");
         while !input.is_empty() {
+            // What follows a member is another one, or does not belong here.
+            let no_header =
+                if self.ended { EncodingError::Trailing("gzip") } else { EncodingError::Corrupt("gzip") };
             match &mut self.state {
                 GzipState::Header(header) => {
                     let before = header.len();
                     header.extend_from_slice(&input[..input.len().min(MAX_GZIP_HEADER - before)]);
-                    match gzip_header(header).ok_or_else(|| self.header_fault())? {
+                    match gzip_header(header).ok_or(no_header)? {
                         Some(length) => {
                             input = &input[length - before..];
                             self.state = GzipState::Body(Decompress::new(false), Crc::new());
@@ -163,10 +166,6 @@ impl Gzip {
             }
         }
         Ok(())
-    }
-
-    fn header_fault(&self) -> EncodingError {
-        if self.ended { EncodingError::Trailing("gzip") } else { EncodingError::Corrupt("gzip") }
     }
 }
 
@@ -263,8 +262,9 @@ impl Brotli {
             }
             match result {
                 BrotliResult::ResultSuccess => self.ended = true,
-                BrotliResult::NeedsMoreInput => return Ok(()),
-                BrotliResult::NeedsMoreOutput => {}
+                // With a full block there may be more that is decoded already.
+                BrotliResult::NeedsMoreInput if written < BLOCK => return Ok(()),
+                BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
                 BrotliResult::ResultFailure => return Err(EncodingError::Corrupt("br")),
             }
         }
