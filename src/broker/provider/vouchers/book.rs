@@ -329,6 +329,7 @@ enum End {
 }
 
 impl Reservation {
+    #[cfg(test)]
     pub(in crate::broker::provider) fn max_fee(&self) -> Neuron {
         self.max_fee
     }
