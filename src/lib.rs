@@ -5,6 +5,7 @@
 //! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
 pub mod body;
+pub mod broker;
 pub mod chain;
 pub mod domain;
 pub mod http;

@@ -5,6 +5,7 @@
 //! not kept with its signature: everything in it is in the call's row, so it can be signed again whenever it is asked for.
 
 mod accounts;
+mod repair;
 mod requests;
 mod services;
 mod settlements;

@@ -323,7 +323,7 @@ fn complete(connection: &Connection, completion: &Completion) -> Result<Complete
 }
 
 /// Moves a call from its state's total to another's.
-fn shift(
+pub(super) fn shift(
     connection: &Connection,
     request: &ProviderRequest,
     next: ProviderRequestState,
@@ -334,7 +334,7 @@ fn shift(
     totals::enter(connection, key(next), fee)
 }
 
-fn get(connection: &Connection, id: RequestId) -> Result<Option<ProviderRequest>, StoreError> {
+pub(super) fn get(connection: &Connection, id: RequestId) -> Result<Option<ProviderRequest>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT * FROM requests WHERE id = ?1")?;
     Ok(statement.query_row([id], read).optional()?)
 }

@@ -1,0 +1,138 @@
+//! The services behind the broker, as an HTTP client sees them. The only place of this broker that speaks HTTP.
+//!
+//! Redirects are not followed, proxies of the environment are not used, cookies are not kept, nothing is decoded:
+//! the operator has named an address, and what that address says is passed on as it is. Every wait has an end.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use reqwest::redirect;
+use url::Url;
+
+use super::settings::UpstreamSettings;
+use crate::body::Body;
+
+/// Connections to one service that are kept open while nobody uses them.
+const IDLE_CONNECTIONS: usize = 64;
+
+/// The client for all services. Clones share their connections.
+#[derive(Clone, Debug)]
+pub(super) struct Upstream {
+    client: reqwest::Client,
+    first_byte: Duration,
+    idle: Duration,
+}
+
+/// A service that does not do its part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UpstreamError {
+    #[error("the service cannot be reached: {0}")]
+    Unreachable(String),
+    #[error("the service was silent for {} seconds", .0.as_secs())]
+    Timeout(Duration),
+    #[error("the service's answer broke off: {0}")]
+    Broken(String),
+}
+
+/// One call, ready to be sent.
+#[derive(Debug)]
+pub(super) struct UpstreamCall {
+    pub method: Method,
+    pub url: Url,
+    pub headers: HeaderMap,
+    pub body: Payload,
+}
+
+/// What is sent: the caller's body as it came, or an edited one.
+#[derive(Debug)]
+pub(super) enum Payload {
+    Whole(Body),
+    Edited(Bytes),
+}
+
+/// The head of an answer, and its body as it comes.
+#[derive(Debug)]
+pub(super) struct UpstreamAnswer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    response: reqwest::Response,
+    idle: Duration,
+}
+
+impl Upstream {
+    pub(super) fn new(settings: &UpstreamSettings) -> Result<Self, UpstreamError> {
+        // Whoever was first in the process has chosen the library; it is the same one everywhere.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(settings.connect_timeout))
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build()
+            .map_err(|error| UpstreamError::Unreachable(reason(&error)))?;
+        let seconds = Duration::from_secs;
+        Ok(Upstream {
+            client,
+            first_byte: seconds(settings.first_byte_timeout),
+            idle: seconds(settings.idle_timeout),
+        })
+    }
+
+    /// Sends a call and waits for the head of the answer. Dropping the future closes the connection.
+    pub(super) async fn send(&self, call: UpstreamCall) -> Result<UpstreamAnswer, UpstreamError> {
+        let mut request = self.client.request(call.method, call.url).headers(call.headers);
+        request = match call.body {
+            Payload::Edited(bytes) => request.body(bytes),
+            Payload::Whole(body) if body.is_empty() => request,
+            Payload::Whole(body) => match body.bytes() {
+                Some(bytes) => request.body(bytes.clone()),
+                // A stream has no length of its own, and many servers take no body without one.
+                None => request
+                    .header(header::CONTENT_LENGTH, body.len())
+                    .body(reqwest::Body::wrap_stream(body.stream())),
+            },
+        };
+        match tokio::time::timeout(self.first_byte, request.send()).await {
+            Err(_) => Err(UpstreamError::Timeout(self.first_byte)),
+            Ok(Err(error)) => Err(UpstreamError::Unreachable(reason(&error))),
+            Ok(Ok(response)) => Ok(UpstreamAnswer {
+                status: response.status(),
+                headers: response.headers().clone(),
+                response,
+                idle: self.idle,
+            }),
+        }
+    }
+}
+
+impl UpstreamAnswer {
+    /// The next piece of the body; `None` at its proper end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        match tokio::time::timeout(self.idle, self.response.chunk()).await {
+            Err(_) => Err(UpstreamError::Timeout(self.idle)),
+            Ok(Err(error)) => Err(UpstreamError::Broken(reason(&error))),
+            Ok(Ok(chunk)) => Ok(chunk),
+        }
+    }
+
+    /// The length of the body, where the answer names it.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+    }
+
+    /// The content type without its parameters, in lower case.
+    pub(super) fn content_type(&self) -> String {
+        let value = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// The innermost cause; the outer texts repeat the URL, which may hold what strangers sent.
+fn reason(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    if std::ptr::addr_eq(cause, error) { "the request failed".to_owned() } else { cause.to_string() }
+}

@@ -1,0 +1,386 @@
+//! What faces see: plain data at one moment, and events in the past tense.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, broadcast, watch};
+
+use super::core::Core;
+use super::due::{Forecast, Reason};
+use super::settle::SettlementReport;
+use super::vouchers::{LeftOut, Page, Totals};
+use crate::chain::BlockRef;
+use crate::domain::{
+    Address, Fee, Neuron, OperationId, Prices, ProviderRequestState, RequestId, ServiceKind, ServiceName,
+    Timestamp, Units,
+};
+use crate::wire::terms::MeterName;
+
+/// Users in a snapshot, those who owe most first; the full list is paged.
+pub const USERS_IN_SNAPSHOT: usize = 500;
+/// Decisions about settling that are remembered.
+const MOST_DECISIONS: usize = 200;
+/// Events that a slow listener may lag behind.
+const EVENT_QUEUE: usize = 256;
+/// Changes within this time come in one snapshot.
+const COALESCE: Duration = Duration::from_millis(100);
+
+/// The broker at one moment. A newer one has a higher `version`.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub version: u64,
+    pub at: Option<Timestamp>,
+    pub provider: Address,
+    pub chain_id: u64,
+    pub contract: Address,
+    /// The newest block whose events were taken in.
+    pub block: Option<BlockRef>,
+    pub services: Vec<ServiceView>,
+    /// At most [`USERS_IN_SNAPSHOT`].
+    pub users: Vec<UserView>,
+    pub totals: Totals,
+    pub settlement: SettlementView,
+    pub health: HealthView,
+}
+
+/// A service as its operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceView {
+    pub name: ServiceName,
+    pub kind: ServiceKind,
+    /// Where the service itself is.
+    pub target: String,
+    /// What the chain lists: this broker's public URL.
+    pub public_url: String,
+    pub model: String,
+    pub prices: Prices,
+    pub meter: MeterName,
+    /// Names of the headers sent along; their values are secret.
+    pub header_names: Vec<String>,
+    pub status: ServiceStatus,
+    /// The chain's version, once listed.
+    pub version: Option<u64>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServiceStatus {
+    /// On its way to the chain.
+    Pending,
+    Listed,
+    /// On its way off the chain.
+    Removing,
+}
+
+impl ServiceStatus {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ServiceStatus::Pending => "pending",
+            ServiceStatus::Listed => "listed",
+            ServiceStatus::Removing => "removing",
+        }
+    }
+}
+
+/// A user as the provider's books have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserView {
+    pub user: Address,
+    pub balance: Neuron,
+    pub pending_refund: Neuron,
+    pub refund_unlock_at: Option<Timestamp>,
+    pub owed: Neuron,
+    pub reserved: Neuron,
+    pub in_flight: usize,
+    /// The best voucher that still counts; zero without one.
+    pub voucher: Neuron,
+    /// Owed and not paid on chain yet.
+    pub unsettled: Neuron,
+    /// What a settlement could bring now.
+    pub claimable: Neuron,
+    pub settled: Neuron,
+    pub delegate: Option<Address>,
+    pub debt_since: Option<Timestamp>,
+    /// The block at which the chain's figures were read.
+    pub block: u64,
+}
+
+impl UserView {
+    pub(super) fn of(page: &Page, now: Timestamp) -> Self {
+        let settled = page.account.settled;
+        UserView {
+            user: page.account.id.user,
+            balance: page.account.balance,
+            pending_refund: page.account.pending_refund(),
+            refund_unlock_at: page.account.refund.map(|refund| refund.unlock_at),
+            owed: page.owed,
+            reserved: page.reserved,
+            in_flight: page.in_flight,
+            voucher: page.voucher(now).map_or(Neuron::ZERO, |best| best.voucher.cumulative),
+            unsettled: page.unsettled(),
+            claimable: page.claim(now).above(settled).min(page.account.balance),
+            settled,
+            delegate: page.epoch(now).1,
+            debt_since: page.debt_since,
+            block: page.block,
+        }
+    }
+}
+
+/// A proxied request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestView {
+    pub id: RequestId,
+    pub user: Address,
+    pub service: ServiceName,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub state: ProviderRequestState,
+    pub input: Units,
+    pub output: Units,
+    pub fee: Fee,
+    pub max_fee: Neuron,
+    pub prices: Prices,
+    pub price_version: u64,
+}
+
+/// How it stands with settling.
+#[derive(Clone, Debug, Default)]
+pub struct SettlementView {
+    /// The operation under way.
+    pub running: Option<OperationId>,
+    /// The last look at the books.
+    pub forecast: Option<Arc<Forecast>>,
+    /// Newest last; a run of equal decisions is kept as one.
+    pub decisions: Vec<Decision>,
+}
+
+/// One decision to settle or to wait, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// When it was first made.
+    pub at: Timestamp,
+    /// When it was made last without change.
+    pub until: Timestamp,
+    pub verdict: Verdict,
+    pub rows: usize,
+    pub brings: Neuron,
+    pub costs: Neuron,
+    pub left_out: Vec<(Address, LeftOut)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Settled, for these reasons.
+    Settle(Vec<Reason>),
+    /// Nothing can be claimed.
+    NothingToClaim,
+    /// It would cost more gas than it brings.
+    CostsMoreThanItBrings,
+    /// Claimable, but no rule asks for it yet; the next deadline is this.
+    Wait { next_deadline: Option<Timestamp> },
+    /// A settlement is under way.
+    Busy,
+    /// It could not be decided or done; the text says why.
+    Failed(String),
+}
+
+impl Verdict {
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Verdict::Settle(_) => "settle",
+            Verdict::NothingToClaim => "nothing_to_claim",
+            Verdict::CostsMoreThanItBrings => "costs_more_than_it_brings",
+            Verdict::Wait { .. } => "wait",
+            Verdict::Busy => "busy",
+            Verdict::Failed(_) => "failed",
+        }
+    }
+}
+
+/// What does not work at the moment. Empty: all is well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HealthView {
+    /// Since when, and why, the chain cannot be read.
+    pub chain: Option<String>,
+    /// Why the books cannot be written. Nothing is served meanwhile.
+    pub store: Option<String>,
+    pub stopping: bool,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    RequestAdmitted {
+        id: RequestId,
+        user: Address,
+        service: ServiceName,
+        max_fee: Neuron,
+    },
+    RequestBooked(Box<RequestView>),
+    VoucherTaken {
+        user: Address,
+        cumulative: Neuron,
+    },
+    AccountChanged {
+        user: Address,
+    },
+    RefundRequested {
+        user: Address,
+        amount: Neuron,
+        unlock_at: Timestamp,
+    },
+    ServiceChanged {
+        name: ServiceName,
+    },
+    SettlementSent {
+        operation: OperationId,
+        rows: usize,
+    },
+    SettlementFinished(Box<SettlementReport>),
+    Decided(Box<Decision>),
+    /// The chain or the books stopped or began to work.
+    HealthChanged(HealthView),
+}
+
+/// What works and what does not.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    state: Mutex<HealthView>,
+}
+
+impl Health {
+    pub(super) fn view(&self) -> HealthView {
+        self.state.lock().clone()
+    }
+
+    pub(super) fn chain_failed(&self, error: &crate::chain::ChainError) {
+        self.state.lock().chain = Some(error.to_string());
+    }
+
+    pub(super) fn chain_works(&self) {
+        self.state.lock().chain = None;
+    }
+
+    pub(super) fn store_failed(&self, error: &crate::store::StoreError) {
+        self.state.lock().store = Some(error.to_string());
+    }
+
+    pub(super) fn store_works(&self) {
+        let mut state = self.state.lock();
+        if state.store.is_some() {
+            state.store = None;
+        }
+    }
+}
+
+/// Tells faces what is new.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    snapshots: watch::Sender<Arc<Snapshot>>,
+    events: broadcast::Sender<Event>,
+    changed: Notify,
+    decisions: Mutex<VecDeque<Decision>>,
+}
+
+impl Publisher {
+    pub(super) fn new() -> Self {
+        Publisher {
+            snapshots: watch::Sender::new(Arc::default()),
+            events: broadcast::Sender::new(EVENT_QUEUE),
+            changed: Notify::new(),
+            decisions: Mutex::default(),
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.subscribe()
+    }
+
+    pub(super) fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Something changed; a snapshot follows soon. Without listeners an event is nobody's.
+    pub(super) fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn touch(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Remembers a decision. The same one again only moves the end of the former.
+    pub(super) fn decided(&self, decision: Decision) {
+        let mut decisions = self.decisions.lock();
+        if let Some(last) = decisions.back_mut()
+            && !matches!(decision.verdict, Verdict::Settle(_))
+            && last.verdict == decision.verdict
+        {
+            *last = Decision { at: last.at, ..decision };
+        } else {
+            if decisions.len() >= MOST_DECISIONS {
+                decisions.pop_front();
+            }
+            decisions.push_back(decision.clone());
+            drop(decisions);
+            self.tell(Event::Decided(Box::new(decision)));
+        }
+        self.touch();
+    }
+
+    pub(super) fn decisions(&self) -> Vec<Decision> {
+        self.decisions.lock().iter().cloned().collect()
+    }
+}
+
+impl Core {
+    /// The present state, put together anew.
+    pub(super) fn snapshot(&self, version: u64) -> Snapshot {
+        let now = Timestamp::now();
+        let chain_now = self.book.chain_now(now);
+        let mut users: Vec<UserView> =
+            self.book.pages().iter().map(|page| UserView::of(page, chain_now)).collect();
+        users.sort_by(|a, b| b.unsettled.cmp(&a.unsettled).then_with(|| a.user.cmp(&b.user)));
+        users.truncate(USERS_IN_SNAPSHOT);
+        let mut health = self.health.view();
+        health.stopping = self.tasks.stopping();
+        Snapshot {
+            version,
+            at: Some(now),
+            provider: self.me,
+            chain_id: self.chain.id(),
+            contract: self.chain.contract(),
+            block: *self.block.lock(),
+            services: self.services.views(),
+            users,
+            totals: self.book.totals(),
+            settlement: SettlementView {
+                running: *self.settling.running.lock(),
+                forecast: self.settling.forecast.lock().clone(),
+                decisions: self.publisher.decisions(),
+            },
+            health,
+        }
+    }
+
+    /// Publishes snapshots for as long as there is something new.
+    pub(super) async fn publish(self: Arc<Self>) {
+        let mut version = 1;
+        loop {
+            self.publisher.changed.notified().await;
+            tokio::time::sleep(COALESCE).await;
+            version += 1;
+            self.publisher.snapshots.send_replace(Arc::new(self.snapshot(version)));
+        }
+    }
+
+    /// The first snapshot, so that nobody ever sees an empty one.
+    pub(super) fn publish_first(&self) {
+        self.publisher.snapshots.send_replace(Arc::new(self.snapshot(1)));
+    }
+}

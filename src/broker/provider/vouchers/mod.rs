@@ -1,0 +1,11 @@
+//! All that is particular to payment by cumulative vouchers; the rest of the broker sees amounts and decisions.
+//!
+//! `book` holds what users owe, hold and have promised, and admits; `check` reads and verifies what a request brings
+//! to pay with; `claim` turns promises into rows of a settlement.
+
+pub(super) mod book;
+pub(super) mod check;
+pub(super) mod claim;
+
+pub use book::{Page, Totals};
+pub use claim::{ClaimRow, LeftOut};
