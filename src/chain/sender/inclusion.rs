@@ -166,7 +166,7 @@ impl Worker {
                 self.insert(placed);
             }
             // Try again at the next sweep; the slot stays until then.
-            Err(error) if error.is_transient() => {
+            Err(NotPlaced { error, .. }) if error.is_transient() => {
                 tracing::debug!(%error, "the order cannot go out again yet")
             }
             Err(NotPlaced { error, .. }) => {
