@@ -3,6 +3,7 @@
 //! ```text
 //! prepared → sent → mined | reverted | unknown        unknown → mined | reverted
 //! prepared → refused (nothing was broadcast)          mined | reverted → sent (a reorg undid it)
+//! sent | unknown → refused (broadcast, but another transaction took its place and it can never be mined)
 //! ```
 
 use std::fmt;
@@ -72,7 +73,7 @@ pub enum OperationState {
     Reverted,
     /// The wait ended without an answer; it is looked up again.
     Unknown,
-    /// It never left: the check before sending failed.
+    /// It had no effect and never will: the check before sending failed, or its nonce went to another transaction.
     Refused,
 }
 
@@ -85,8 +86,8 @@ states!(OperationState {
     Refused = "refused",
 } moves {
     Prepared => Sent | Refused,
-    Sent => Mined | Reverted | Unknown | Sent,
-    Unknown => Mined | Reverted | Sent,
+    Sent => Mined | Reverted | Unknown | Sent | Refused,
+    Unknown => Mined | Reverted | Sent | Refused,
     Mined => Sent,
     Reverted => Sent,
 });

@@ -103,11 +103,6 @@ impl Wallet {
         let signature = self.signer.sign_hash_sync(&digest).map_err(|_| KeyError::Signing)?;
         Signature::new(signature.as_bytes()).map_err(|_| KeyError::Signing)
     }
-
-    /// For transactions: the library's signer, which also knows their envelope.
-    pub(crate) fn signer(&self) -> &Secp256k1Signer {
-        &self.signer
-    }
 }
 
 /// Random bytes for a key, salt or initial value, straight from the operating system.

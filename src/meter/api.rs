@@ -6,9 +6,10 @@ use super::chatbot;
 use super::storage;
 use super::texts::AnswerError;
 use crate::domain::{ServiceKind, Units};
+use crate::wire::charge::{Charge, charge};
 use crate::wire::chat::Usage;
 use crate::wire::encoding::{self, EncodingError};
-use crate::wire::path::{Charge, Suffix, charge};
+use crate::wire::path::Suffix;
 use crate::wire::sse::{self, SseError};
 
 /// Why bytes cannot be counted (further). What was counted until then stands.

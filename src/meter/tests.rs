@@ -1,6 +1,9 @@
+//! Tests of the meters as both brokers use them: every cut and split of an answer, bodies of all kinds, both sides agreeing.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 use std::io::Write;
 
+use bytes::Bytes;
 use http::Method;
 use proptest::prelude::*;
 
@@ -8,6 +11,8 @@ use super::*;
 use crate::domain::{ServiceKind, Units};
 use crate::wire::chat::Usage;
 use crate::wire::path::Suffix;
+use crate::wire::separator::Separator;
+use crate::wire::sse::Splitter;
 
 const EVENTS: Option<&str> = Some("text/event-stream; charset=utf-8");
 const JSON: Option<&str> = Some("application/json");
@@ -251,6 +256,43 @@ fn a_stream_is_cut_behind_the_event_that_passes_the_limit() {
     let mut provider = OutputMeter::new(ServiceKind::Chatbot, EVENTS, None, Limits::default()).unwrap();
     assert_eq!(provider.push_until(body.as_bytes(), Units(5)), Ok(Pushed::All));
     assert!(provider.finish().complete);
+}
+
+/// The whole way of an answer: metered and receipted by the provider, parted and metered again by the user.
+#[test]
+fn both_sides_agree_on_what_was_delivered() {
+    let events = stream(&[(0, "Say "), (1, "this"), (0, "is a"), (0, " test!")]);
+    for end in [0, 10, events.len() / 2, events.len() - 3, events.len()] {
+        let upstream = &events.as_bytes()[..end];
+        let mut provider = OutputMeter::new(ServiceKind::Chatbot, EVENTS, None, Limits::default()).unwrap();
+        let mut splitter = Splitter::default();
+        provider.push(upstream).unwrap();
+        splitter.push(upstream);
+        let closing = splitter.closing();
+        provider.push(closing).unwrap();
+        let delivered = [upstream, closing].concat();
+        let sent = [&delivered[..], b": zg-receipt QUJD\n\n"].concat();
+
+        for size in [1, 7, usize::MAX] {
+            let mut separator = Separator::default();
+            let mut user = OutputMeter::new(ServiceKind::Chatbot, EVENTS, None, Limits::default()).unwrap();
+            let (mut passed, mut receipts) = (Vec::new(), Vec::new());
+            for chunk in sent.chunks(size) {
+                let parted = separator.push(&Bytes::copy_from_slice(chunk)).unwrap();
+                user.push(&parted.pass).unwrap();
+                passed.extend_from_slice(&parted.pass);
+                receipts.extend(parted.own);
+            }
+            passed.extend_from_slice(separator.finish());
+            assert_eq!(passed, delivered);
+            assert_eq!(receipts.len(), 1);
+            assert_eq!((&*receipts[0].name, &*receipts[0].value), ("zg-receipt", "QUJD"));
+            let result = user.finish();
+            assert_eq!(result.units, meter(EVENTS, None, &delivered, 5).units);
+            assert_eq!(result.complete, end == events.len() || end == events.len() - 3);
+        }
+        assert_eq!(provider.finish().units, meter(EVENTS, None, &delivered, 3).units);
+    }
 }
 
 #[test]

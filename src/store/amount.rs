@@ -10,26 +10,47 @@ use rusqlite::{
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
-/// A `u128` on its way to or from a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::store) struct Amount(pub u128);
+use super::StoreError;
+use crate::domain::{Fee, Neuron, Units};
 
-impl ToSql for Amount {
+impl ToSql for Neuron {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(self.0.to_be_bytes().to_vec()))
+        Ok(ToSqlOutput::from(self.get().to_be_bytes().to_vec()))
     }
 }
 
-impl FromSql for Amount {
+impl FromSql for Neuron {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let blob = value.as_blob()?;
         let bytes = <[u8; 16]>::try_from(blob)
             .map_err(|_| FromSqlError::InvalidBlobSize { expected_size: 16, blob_size: blob.len() })?;
-        Ok(Self(u128::from_be_bytes(bytes)))
+        Ok(Self::new(u128::from_be_bytes(bytes)))
     }
 }
 
-/// A `u64` whose whole range is used: SQLite's integer has one bit less.
+/// A sum that must exist: totals of money never wrap and are never cut off.
+pub(in crate::store) fn add(total: Neuron, more: Neuron) -> Result<Neuron, StoreError> {
+    total.checked_add(more).ok_or_else(|| StoreError::invalid("a total would pass 2^128 neuron"))
+}
+
+/// [`add`] for both parts of a fee.
+pub(in crate::store) fn add_fee(total: Fee, more: Fee) -> Result<Fee, StoreError> {
+    Ok(Fee { input: add(total.input, more.input)?, output: add(total.output, more.output)? })
+}
+
+impl ToSql for Units {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        count_to_sql(self.0)
+    }
+}
+
+impl FromSql for Units {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        count_from_sql(value).map(Self)
+    }
+}
+
+/// Any other `u64` on its way to or from a column. SQLite's integer has one bit less; what needs it is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Count(pub u64);
 
@@ -43,9 +64,19 @@ impl ToSql for Count {
 
 impl FromSql for Count {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let value = value.as_i64()?;
-        u64::try_from(value).map(Self).map_err(|_| FromSqlError::OutOfRange(value))
+        count_from_sql(value).map(Self)
     }
+}
+
+fn count_to_sql(value: u64) -> rusqlite::Result<ToSqlOutput<'static>> {
+    let value =
+        i64::try_from(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    Ok(ToSqlOutput::from(value))
+}
+
+fn count_from_sql(value: ValueRef<'_>) -> FromSqlResult<u64> {
+    let value = value.as_i64()?;
+    u64::try_from(value).map_err(|_| FromSqlError::OutOfRange(value))
 }
 
 #[cfg(test)]
@@ -65,15 +96,15 @@ mod tests {
             let mut amounts = amounts;
             amounts.extend([0, u128::from(small), u128::MAX]);
             for amount in &amounts {
-                connection.execute("INSERT INTO t VALUES (?1)", [Amount(*amount)]).unwrap();
+                connection.execute("INSERT INTO t VALUES (?1)", [Neuron::new(*amount)]).unwrap();
             }
             let mut statement = connection.prepare("SELECT a FROM t ORDER BY a").unwrap();
             let stored: Vec<u128> =
-                statement.query_map([], |row| Ok(row.get::<_, Amount>(0)?.0)).unwrap().map(Result::unwrap).collect();
+                statement.query_map([], |row| Ok(row.get::<_, Neuron>(0)?.get())).unwrap().map(Result::unwrap).collect();
             amounts.sort_unstable();
             prop_assert_eq!(&stored, &amounts);
-            let largest: Amount = connection.query_row("SELECT MAX(a) FROM t", [], |row| row.get(0)).unwrap();
-            prop_assert_eq!(largest.0, u128::MAX);
+            let largest: Neuron = connection.query_row("SELECT MAX(a) FROM t", [], |row| row.get(0)).unwrap();
+            prop_assert_eq!(largest.get(), u128::MAX);
         }
     }
 
@@ -82,7 +113,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         for bad in ["x'00'", "'12'", "12", "NULL", "1.5"] {
             assert!(
-                connection.query_row(&format!("SELECT {bad}"), [], |row| row.get::<_, Amount>(0)).is_err()
+                connection.query_row(&format!("SELECT {bad}"), [], |row| row.get::<_, Neuron>(0)).is_err()
             );
         }
         assert!(connection.query_row("SELECT -1", [], |row| row.get::<_, Count>(0)).is_err());

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use rusqlite::ErrorCode;
 
-use super::Role;
+use super::{Network, Role};
 
 /// A failure of the database. Cloneable, because one failed commit is the answer to every write of its group.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -24,6 +24,16 @@ pub enum StoreError {
     Newer { found: u32, known: u32 },
     #[error("{}", role_text(.wanted, .found))]
     Role { wanted: Role, found: Option<Role> },
+    /// The books of one contract mean nothing on another.
+    #[error(
+        "this data directory belongs to contract {} on chain {}, not to {} on chain {}; give the other one a data \
+         directory of its own",
+        .found.contract, .found.chain_id, .wanted.contract, .wanted.chain_id
+    )]
+    Network { found: Network, wanted: Network },
+    /// A cursor that is none, or that another list or order gave out.
+    #[error("the cursor does not belong to this list; start again without one")]
+    Cursor,
     #[error("the database is closed")]
     Closed,
     /// A uniqueness or other rule of the schema refused the write.

@@ -31,8 +31,8 @@ impl Role {
     /// The role's migrations in order; the first has number 1.
     pub(in crate::store) const fn migrations(self) -> &'static [&'static str] {
         match self {
-            Self::User => &[],
-            Self::Provider => &[],
+            Self::User => &[include_str!("user/0001_start.sql")],
+            Self::Provider => &[include_str!("provider/0001_start.sql")],
         }
     }
 }

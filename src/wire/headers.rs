@@ -1,8 +1,8 @@
 //! Which headers travel where.
 //!
 //! ```text
-//! application ──to_provider──▶ user broker ──▶ provider broker ──to_upstream──▶ model server
-//! application ◀──to_caller──── user broker ◀── provider broker ◀──to_caller──── model server
+//! application ─to_provider─▶ user broker ──▶ provider broker ─to_upstream─▶ model server
+//! application ◀──to_caller── user broker ◀── provider broker ◀──to_caller── model server
 //! ```
 //!
 //! Hop-by-hop headers stop at each step, whatever names them. What an application says about itself or its machine

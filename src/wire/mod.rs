@@ -4,11 +4,13 @@
 //! and write the same bytes: `auth` (vouchers and request authorisations as headers), `receipt` (the receipt as it
 //! travels), `terms` (what a provider publishes of itself), `fault` (the one error body).
 //!
-//! What passes between an application and a model server is read here too, and changed as little as possible: `path` and
-//! `headers` (what of a request may travel where), `encoding` (compressed bodies), `sse` and `separator` (event streams and
-//! our own comments in them), `json`, `json_edit` and `partial` (JSON over its own text), `chat` (the bodies of model APIs).
+//! What passes between an application and a model server is read here too, and changed as little as possible:
+//! `path` and `headers` (what of a request may travel where), `charge` (which calls are free), `encoding`
+//! (compressed bodies), `sse` and `separator` (event streams, and our own comments in them), `json`, `json_edit`
+//! and `partial` (JSON over its own text), `chat` (the bodies of model APIs).
 
 pub mod auth;
+pub mod charge;
 pub mod chat;
 pub mod encoding;
 pub mod fault;

@@ -1,4 +1,4 @@
-//! What follows a service's name in a request: checked, joined to the service's own URL, and classed as free or charged.
+//! What follows a service's name in a request: checked, and joined to the service's own URL.
 //!
 //! An application, and at the provider a stranger, chooses the suffix of every paid call. It must not leave the
 //! service's root, and both brokers must read it alike, for the suffix is part of what the user signs. So a
@@ -7,13 +7,12 @@
 
 use std::fmt;
 
-use http::Method;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 use super::chat::Endpoint;
-use crate::domain::ServiceKind;
 
+pub use super::charge::{Charge, charge};
 /// Why a suffix or a base URL is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -196,49 +195,6 @@ fn check_segment(segment: &str) -> Result<(), PathError> {
     if matches!(name, "." | "..") { Err(PathError::DotSegment) } else { Ok(()) }
 }
 
-/// Whether a call costs anything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charge {
-    Free,
-    Charged,
-}
-
-/// Classes a call. Whatever is not surely free is charged: an unknown endpoint, an empty suffix, any case or
-/// slash variant of a free one. A query never makes a call free.
-///
-/// Free for every kind: `OPTIONS` and `HEAD` without a body, whose answers have none. Free for a chatbot: `GET` without
-/// a body of `/models` and `/models/{id}`, also under one version segment (`/v1/models`), and of `/health` and `/version`.
-/// For zgStorage every other call is charged by the bytes of its bodies.
-pub fn charge(kind: ServiceKind, method: &Method, suffix: &Suffix, has_body: bool) -> Charge {
-    if has_body {
-        return Charge::Charged;
-    }
-    let free = match kind {
-        _ if *method == Method::OPTIONS => true,
-        ServiceKind::Chatbot => {
-            (method == Method::GET || method == Method::HEAD) && is_free_page(suffix.path())
-        }
-        ServiceKind::ZgStorage => method == Method::HEAD,
-    };
-    if free { Charge::Free } else { Charge::Charged }
-}
-
-fn is_free_page(path: &str) -> bool {
-    let segments: Vec<&str> = path.split('/').skip(1).collect();
-    let version = |segment: &str| {
-        segment.strip_prefix('v').is_some_and(|number| {
-            !number.is_empty() && number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit())
-        })
-    };
-    match segments[..] {
-        ["health" | "version" | "models"] => true,
-        [first, "models"] => version(first),
-        ["models", id] => !id.is_empty(),
-        [first, "models", id] => version(first) && !id.is_empty(),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
@@ -349,50 +305,6 @@ mod tests {
         for bad in ["ftp://h/", "http://u@h/", "http://u:p@h/", "http://h/#a", "data:x", "unix:/a"] {
             assert_eq!(suffix("").join(&Url::parse(bad).unwrap()), Err(PathError::BadBase), "{bad}");
         }
-    }
-
-    #[test]
-    fn only_the_listed_pages_are_free() {
-        let chat = |method: Method, text: &str| charge(ServiceKind::Chatbot, &method, &suffix(text), false);
-        for text in [
-            "/models",
-            "/v1/models",
-            "/models/llama7b",
-            "/v1/models/llama3:8b",
-            "/models?x=1",
-            "/health",
-            "/version",
-        ] {
-            assert_eq!(chat(Method::GET, text), Charge::Free, "{text}");
-            assert_eq!(chat(Method::HEAD, text), Charge::Free, "{text}");
-            assert_eq!(chat(Method::POST, text), Charge::Charged, "{text}");
-            assert_eq!(charge(ServiceKind::Chatbot, &Method::GET, &suffix(text), true), Charge::Charged);
-            assert_eq!(charge(ServiceKind::ZgStorage, &Method::GET, &suffix(text), false), Charge::Charged);
-        }
-        for text in [
-            "",
-            "?models",
-            "/chat/completions",
-            "/chat/completions?x=/models",
-            "/models/",
-            "/Models",
-            "/MODELS",
-            "/models/a/b",
-            "/x/models",
-            "/v1/x/models",
-            "/health/x",
-            "/healthz",
-            "/unknown",
-            "/api/generate",
-            "/models/a/generate",
-            "/%6dodels",
-        ] {
-            assert_eq!(chat(Method::GET, text), Charge::Charged, "{text}");
-        }
-        assert_eq!(chat(Method::OPTIONS, "/chat/completions"), Charge::Free);
-        assert_eq!(chat(Method::HEAD, "/chat/completions"), Charge::Charged);
-        assert_eq!(charge(ServiceKind::ZgStorage, &Method::HEAD, &suffix("/x"), false), Charge::Free);
-        assert_eq!(charge(ServiceKind::ZgStorage, &Method::HEAD, &suffix("/x"), true), Charge::Charged);
     }
 
     proptest! {

@@ -7,10 +7,10 @@
 
 use std::collections::HashMap;
 
+use super::settings::SettlementSettings;
 use super::vouchers::Page;
 use super::vouchers::claim;
 use super::vouchers::{ClaimRow, LeftOut};
-use super::settings::SettlementSettings;
 use crate::domain::{Address, Neuron, Timestamp};
 
 /// A rule that asks for a settlement now.
@@ -246,7 +246,8 @@ mod tests {
     }
 
     fn decide(pages: &[Page], now: u64, tried: &HashMap<Address, Tried>) -> Forecast {
-        let settings = SettlementSettings { risk_limit: Neuron::new(1 << 60), ..SettlementSettings::default() };
+        let settings =
+            SettlementSettings { risk_limit: Neuron::new(1 << 60), ..SettlementSettings::default() };
         let books = Books {
             pages,
             now: Timestamp::from_seconds(now),
@@ -341,11 +342,8 @@ mod tests {
     #[test]
     fn a_row_that_was_not_paid_is_not_sent_again_at_once() {
         let page = debt(1, 1 << 70, 200 * ROW);
-        let last = Tried {
-            claim: page.owed,
-            balance: page.account.balance,
-            at: Timestamp::from_seconds(100_000),
-        };
+        let last =
+            Tried { claim: page.owed, balance: page.account.balance, at: Timestamp::from_seconds(100_000) };
         let tried = HashMap::from([(page.account.id.user, last)]);
         assert_eq!(decide(&[page], 103_599, &tried).reasons, []);
         assert!(!decide(&[page], 103_600, &tried).reasons.is_empty());

@@ -39,7 +39,10 @@ pub(super) struct Version {
 
 impl std::fmt::Debug for Offer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Offer").field("name", &self.name).field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("Offer")
+            .field("name", &self.name)
+            .field("current", &self.current)
+            .finish_non_exhaustive()
     }
 }
 
@@ -86,8 +89,12 @@ impl Offers {
     pub(super) fn put(&self, mut offer: Offer, now: Timestamp, grace_until: Timestamp) {
         let mut offers = self.0.write();
         if let Some(old) = offers.get(&offer.name) {
-            let mut former: Vec<_> =
-                old.former.iter().filter(|(version, until)| now < *until && version.number != offer.current.number).copied().collect();
+            let mut former: Vec<_> = old
+                .former
+                .iter()
+                .filter(|(version, until)| now < *until && version.number != offer.current.number)
+                .copied()
+                .collect();
             if old.current.number != offer.current.number {
                 former.push((old.current, grace_until));
             }
@@ -129,7 +136,10 @@ mod tests {
             model: String::new(),
             target: "http://127.0.0.1:1".parse().unwrap(),
             meter: MeterName::O200k,
-            headers: vec![(HeaderName::from_static("authorization"), HeaderValue::from_static("Bearer canary"))],
+            headers: vec![(
+                HeaderName::from_static("authorization"),
+                HeaderValue::from_static("Bearer canary"),
+            )],
             current: Version { number, prices },
             former: Vec::new(),
         }
@@ -144,7 +154,10 @@ mod tests {
         offers.put(offer(20, 2), at(110), at(170)); // the same again, say with another target
         let found = offers.get(&"llama7b".parse().unwrap()).unwrap();
         let price = |version, now| found.prices(version, at(now)).map(|prices| prices.input.get());
-        assert_eq!((price(20, 0), price(10, 159), price(10, 160), price(30, 0)), (Some(2), Some(1), None, None));
+        assert_eq!(
+            (price(20, 0), price(10, 159), price(10, 160), price(30, 0)),
+            (Some(2), Some(1), None, None)
+        );
         assert!(!format!("{found:?}").contains("canary"));
     }
 

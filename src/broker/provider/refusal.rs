@@ -191,7 +191,10 @@ mod tests {
             prices: Prices { input: Neuron::new(1), output: Neuron::new(2) },
         };
         let fault = refusal.fault();
-        assert_eq!((fault.details["version"].as_u64(), fault.details["outputPrice"].as_str()), (Some(9), Some("2")));
+        assert_eq!(
+            (fault.details["version"].as_u64(), fault.details["outputPrice"].as_str()),
+            (Some(9), Some("2"))
+        );
         assert!(fault.message.contains("llama7b"));
     }
 }

@@ -72,7 +72,11 @@ impl Upstream {
             .build()
             .map_err(|error| UpstreamError::Unreachable(reason(&error)))?;
         let seconds = Duration::from_secs;
-        Ok(Upstream { client, first_byte: seconds(settings.first_byte_timeout), idle: seconds(settings.idle_timeout) })
+        Ok(Upstream {
+            client,
+            first_byte: seconds(settings.first_byte_timeout),
+            idle: seconds(settings.idle_timeout),
+        })
     }
 
     /// Sends a call and waits for the head of the answer. Dropping the future closes the connection.

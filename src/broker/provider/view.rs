@@ -13,8 +13,8 @@ use super::settle::SettlementReport;
 use super::vouchers::{LeftOut, Page, Totals};
 use crate::chain::BlockRef;
 use crate::domain::{
-    Address, Fee, Neuron, OperationId, Prices, ProviderRequestState, RequestId, ServiceKind, ServiceName, Timestamp,
-    Units,
+    Address, Fee, Neuron, OperationId, Prices, ProviderRequestState, RequestId, ServiceKind, ServiceName,
+    Timestamp, Units,
 };
 use crate::wire::terms::MeterName;
 
@@ -214,13 +214,32 @@ pub struct HealthView {
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Event {
-    RequestAdmitted { id: RequestId, user: Address, service: ServiceName, max_fee: Neuron },
+    RequestAdmitted {
+        id: RequestId,
+        user: Address,
+        service: ServiceName,
+        max_fee: Neuron,
+    },
     RequestBooked(Box<RequestView>),
-    VoucherTaken { user: Address, cumulative: Neuron },
-    AccountChanged { user: Address },
-    RefundRequested { user: Address, amount: Neuron, unlock_at: Timestamp },
-    ServiceChanged { name: ServiceName },
-    SettlementSent { operation: OperationId, rows: usize },
+    VoucherTaken {
+        user: Address,
+        cumulative: Neuron,
+    },
+    AccountChanged {
+        user: Address,
+    },
+    RefundRequested {
+        user: Address,
+        amount: Neuron,
+        unlock_at: Timestamp,
+    },
+    ServiceChanged {
+        name: ServiceName,
+    },
+    SettlementSent {
+        operation: OperationId,
+        rows: usize,
+    },
     SettlementFinished(Box<SettlementReport>),
     Decided(Box<Decision>),
     /// The chain or the books stopped or began to work.

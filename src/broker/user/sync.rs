@@ -7,12 +7,26 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
+<<<<<<< HEAD
 use super::event::Event;
 use super::handle::{Inner, UserBroker};
 use super::view::AccountView;
 use super::UserError;
 use crate::chain::{BlockRef, ChainError};
 use crate::domain::{Address, ChainAccount, Neuron, Service, ServiceName, Timestamp};
+=======
+use super::UserError;
+use super::book::Position;
+use super::event::Event;
+use super::handle::{Inner, UserBroker};
+use super::view::AccountView;
+use crate::chain::{BlockRef, EventFilter, EventKind, ServiceList};
+use crate::domain::{
+    AccountId, Address, ChainAccount, Neuron, PendingRefund, Service, ServiceName, Timestamp,
+};
+use crate::store::Observed;
+use crate::store::user::{Refund, RefundState};
+>>>>>>> user
 
 impl Inner {
     /// Reads accounts, services and the wallet's own money at the newest block.
@@ -31,15 +45,23 @@ impl Inner {
             known.map(|(provider, _)| *provider).filter(|provider| !named.contains(provider)).collect()
         };
         for account in accounts {
+<<<<<<< HEAD
             self.take_account(account.id.provider, Some(account)).await?;
+=======
+            self.take_account(account.id.provider, Some(account), Some(head)).await?;
+>>>>>>> user
         }
         for provider in missing {
             self.read_account(provider, Some(head)).await?;
         }
+<<<<<<< HEAD
         let changed = {
             let mut catalogue = self.catalogue.write();
             catalogue.replace(services.services, services.unreadable, head)
         };
+=======
+        self.take_services(services, head).await?;
+>>>>>>> user
         {
             let mut view = self.view.lock();
             if let Ok(wallet) = wallet {
@@ -47,13 +69,29 @@ impl Inner {
             }
         }
         self.reached(head);
+<<<<<<< HEAD
         if changed {
             self.emit(Event::ServicesChanged { total: self.catalogue.read().len() });
         }
+=======
+>>>>>>> user
         self.publish();
         Ok(head)
     }
 
+<<<<<<< HEAD
+=======
+    /// Takes the list of services as read at a block.
+    pub async fn take_services(&self, list: ServiceList, at: BlockRef) -> Result<(), UserError> {
+        let changed = self.catalogue.write().replace(list.services.clone(), list.unreadable, at);
+        if changed {
+            self.emit(Event::ServicesChanged { total: list.services.len() });
+            self.store.put_services(list.services).await?;
+        }
+        Ok(())
+    }
+
+>>>>>>> user
     /// Reads one account, at a block or at the newest.
     pub async fn read_account(
         &self,
@@ -61,7 +99,11 @@ impl Inner {
         at: Option<BlockRef>,
     ) -> Result<Option<ChainAccount>, UserError> {
         let account = self.chain.account(self.keys.account(provider), at).await?;
+<<<<<<< HEAD
         self.take_account(provider, account).await?;
+=======
+        self.take_account(provider, account, at).await?;
+>>>>>>> user
         Ok(account)
     }
 
@@ -76,6 +118,7 @@ impl Inner {
         Ok(service)
     }
 
+<<<<<<< HEAD
     async fn take_account(&self, provider: Address, account: Option<ChainAccount>) -> Result<(), UserError> {
         if let Some(account) = &account {
             self.keys.refresh(account).await?;
@@ -89,6 +132,81 @@ impl Inner {
         if changed {
             self.room.notify_waiters();
             self.emit(Event::AccountChanged { provider });
+=======
+    /// Takes an account as read: into the store, then into the book.
+    async fn take_account(
+        &self,
+        provider: Address,
+        account: Option<ChainAccount>,
+        at: Option<BlockRef>,
+    ) -> Result<(), UserError> {
+        let id = self.keys.account(provider);
+        if let Some(account) = &account {
+            self.keys.refresh(account).await?;
+        }
+        let (before, owed) = {
+            let book = self.book.lock();
+            let position = book.position(provider);
+            (position.and_then(|position| position.chain().copied()), position.map(Position::owed_by_books))
+        };
+        if before == account {
+            return Ok(());
+        }
+        let head = self.view.lock().head;
+        let block = at.or(head).map_or(0, |block| block.number);
+        self.note_refund(before.and_then(|account| account.refund), account.as_ref(), id, block).await?;
+        self.store.observe(vec![Observed { id, account, block }]).await?;
+        let settled = account.map_or(Neuron::ZERO, |account| account.settled);
+        if settled > owed.unwrap_or(Neuron::ZERO) {
+            // Settled money was owed, and a voucher promised it, even if our books were lost since.
+            let adopted = self.store.adopt(id, settled, settled).await?;
+            self.book.lock().restore(provider, adopted.authorized, adopted.owed);
+        }
+        self.book.lock().set_chain(provider, account);
+        self.room.notify_waiters();
+        self.emit(Event::AccountChanged { provider });
+        Ok(())
+    }
+
+    /// Keeps the history of refunds: the pending one as it is, and how one ended that is pending no more.
+    async fn note_refund(
+        &self,
+        before: Option<PendingRefund>,
+        account: Option<&ChainAccount>,
+        id: AccountId,
+        block: u64,
+    ) -> Result<(), UserError> {
+        let row = |refund: PendingRefund, amount, state| Refund {
+            account: id,
+            index: refund.index,
+            amount,
+            created_at: refund.created_at,
+            unlock_at: refund.unlock_at,
+            state,
+        };
+        let now = account.and_then(|account| account.refund);
+        let mut refunds: Vec<Refund> =
+            now.map(|refund| row(refund, refund.amount, RefundState::Pending)).into_iter().collect();
+        if let Some(over) = before.filter(|over| now.is_none_or(|now| now.index != over.index)) {
+            let known = self.store.account(id).await?.and_then(|account| account.block).unwrap_or(0);
+            let filter = EventFilter { user: Some(id.user), provider: Some(id.provider) };
+            let events = self.chain.events(known.min(block), block, filter).await?;
+            let end = events.into_iter().find_map(|event| match event.kind {
+                EventKind::RefundProcessed { index, amount, .. } if index == over.index => {
+                    Some((amount, RefundState::Processed))
+                }
+                EventKind::RefundCanceled { index, amount, .. } if index == over.index => {
+                    Some((amount, RefundState::Cancelled))
+                }
+                _ => None,
+            });
+            // A reorg can have undone the request itself: then it never was.
+            let (amount, state) = end.unwrap_or((over.amount, RefundState::Cancelled));
+            refunds.push(row(over, amount, state));
+        }
+        if !refunds.is_empty() {
+            self.store.put_refunds(refunds).await?;
+>>>>>>> user
         }
         Ok(())
     }
@@ -148,6 +266,7 @@ pub(super) async fn read_accounts(
     inner: &Inner,
     providers: BTreeSet<Address>,
     at: BlockRef,
+<<<<<<< HEAD
 ) -> Result<(), ChainError> {
     let reads = providers.into_iter().map(|provider| async move {
         match inner.read_account(provider, Some(at)).await {
@@ -159,5 +278,9 @@ pub(super) async fn read_accounts(
             }
         }
     });
+=======
+) -> Result<(), UserError> {
+    let reads = providers.into_iter().map(|provider| inner.read_account(provider, Some(at)));
+>>>>>>> user
     try_join_all(reads).await.map(drop)
 }

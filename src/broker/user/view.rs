@@ -5,6 +5,10 @@ use crate::domain::{
     Address, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId, ServiceName,
     Timestamp, Units, UserRequestState,
 };
+<<<<<<< HEAD
+=======
+use crate::store::user::RefundState;
+>>>>>>> user
 
 /// An account, chain figures and our own together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +66,11 @@ pub struct RefundView {
     pub amount: Neuron,
     pub created_at: Timestamp,
     pub unlock_at: Timestamp,
+<<<<<<< HEAD
     pub processed: bool,
+=======
+    pub state: RefundState,
+>>>>>>> user
 }
 
 /// A request as listings show it.
@@ -72,12 +80,25 @@ pub struct RequestView {
     pub provider: Address,
     pub service: ServiceName,
     pub created_at: Timestamp,
+<<<<<<< HEAD
     pub state: UserRequestState,
     pub input: Units,
     pub output: Units,
     pub fee: Fee,
     pub max_fee: Neuron,
     /// What the provider asked for where it is more than was paid, or why the request failed.
+=======
+    pub finished_at: Option<Timestamp>,
+    pub state: UserRequestState,
+    pub input: Units,
+    pub output: Units,
+    /// What is owed for it by our own count.
+    pub fee: Fee,
+    pub max_fee: Neuron,
+    /// What the provider asked for beyond that; not paid.
+    pub disputed: Neuron,
+    /// Why it failed or is disputed.
+>>>>>>> user
     pub note: Option<String>,
 }
 

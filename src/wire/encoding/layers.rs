@@ -262,8 +262,9 @@ impl Brotli {
             }
             match result {
                 BrotliResult::ResultSuccess => self.ended = true,
-                BrotliResult::NeedsMoreInput => return Ok(()),
-                BrotliResult::NeedsMoreOutput => {}
+                // With a full block there may be more that is decoded already.
+                BrotliResult::NeedsMoreInput if written < BLOCK => return Ok(()),
+                BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => {}
                 BrotliResult::ResultFailure => return Err(EncodingError::Corrupt("br")),
             }
         }

@@ -1,3 +1,5 @@
+//! Tests of the decoders: every coding, every split, cut bodies, bombs.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 use std::io::Write;
 

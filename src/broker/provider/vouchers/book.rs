@@ -80,7 +80,9 @@ pub(in crate::broker::provider) enum Denied {
     Unknown,
     /// The id is being served right now.
     Duplicate,
-    TooMany { most: usize },
+    TooMany {
+        most: usize,
+    },
     /// Rule (1): a voucher for at least `required` would help.
     Promise(Short),
     /// Rule (2): a deposit would help.
@@ -160,13 +162,21 @@ impl Book {
 
     /// Opens a page at the start, from the durable books.
     pub(in crate::broker::provider) fn restore(&self, page: Page) {
-        self.state.lock().pages.insert(page.account.id.user, Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
+        self.state
+            .lock()
+            .pages
+            .insert(page.account.id.user, Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
     }
 
     /// Takes over an account as read from the chain at `block`. A reading older than what is known is ignored,
     /// unless `forced` because a reorg undid what was known. Returns the page's `owed`, which rises to what the
     /// chain has settled: that much was surely owed, even if our own books were lost.
-    pub(in crate::broker::provider) fn refresh(&self, account: ChainAccount, block: u64, forced: bool) -> Page {
+    pub(in crate::broker::provider) fn refresh(
+        &self,
+        account: ChainAccount,
+        block: u64,
+        forced: bool,
+    ) -> Page {
         let mut state = self.state.lock();
         let page = state.pages.entry(account.id.user).or_insert(Page {
             account,
@@ -188,8 +198,28 @@ impl Book {
         *page
     }
 
+    /// The debt of a restored page is this old.
+    pub(in crate::broker::provider) fn debt_since(&self, user: Address, since: Timestamp) {
+        if let Some(page) = self.state.lock().pages.get_mut(&user) {
+            page.debt_since = Some(since);
+        }
+    }
+
+    /// The chain has no such account (any more: a reorg has undone it). What is owed stays in the book.
+    pub(in crate::broker::provider) fn vanished(&self, user: Address) {
+        if let Some(page) = self.state.lock().pages.get_mut(&user) {
+            page.account.balance = Neuron::ZERO;
+            page.account.refund = None;
+        }
+    }
+
     /// From this moment on the refund no longer backs requests, whatever the node says about the block.
-    pub(in crate::broker::provider) fn refund_requested(&self, user: Address, refund: PendingRefund, block: u64) {
+    pub(in crate::broker::provider) fn refund_requested(
+        &self,
+        user: Address,
+        refund: PendingRefund,
+        block: u64,
+    ) {
         if let Some(page) = self.state.lock().pages.get_mut(&user)
             && block >= page.block
         {
@@ -251,8 +281,17 @@ impl Book {
         std::mem::take(&mut self.state.lock().abandoned)
     }
 
+    /// They could not be struck off; the next round tries again.
+    pub(in crate::broker::provider) fn put_back_abandoned(&self, requests: Vec<RequestId>) {
+        self.state.lock().abandoned.extend(requests);
+    }
+
     pub(in crate::broker::provider) fn running(&self) -> usize {
         self.state.lock().running.len()
+    }
+
+    pub(in crate::broker::provider) fn is_running(&self, id: RequestId) -> bool {
+        self.state.lock().running.contains(&id)
     }
 
     pub(in crate::broker::provider) fn totals(&self) -> Totals {
@@ -290,6 +329,7 @@ enum End {
 }
 
 impl Reservation {
+    #[cfg(test)]
     pub(in crate::broker::provider) fn max_fee(&self) -> Neuron {
         self.max_fee
     }

@@ -21,7 +21,10 @@ pub(in crate::broker::provider) struct Payment {
 }
 
 impl Payment {
-    pub(in crate::broker::provider) fn read(headers: &HeaderMap, provider: Address) -> Result<Self, ProxyRefusal> {
+    pub(in crate::broker::provider) fn read(
+        headers: &HeaderMap,
+        provider: Address,
+    ) -> Result<Self, ProxyRefusal> {
         let voucher = header(headers, VOUCHER_HEADER, decode_voucher)?;
         let request = header(headers, REQUEST_HEADER, decode_request_auth)?;
         right_provider(&voucher, provider)?;
@@ -49,7 +52,12 @@ impl Payment {
     }
 
     /// The authorisation that must have been signed for this very request.
-    pub(in crate::broker::provider) fn authorisation(&self, service: &str, method: &str, path: &str) -> SignedRequestAuth {
+    pub(in crate::broker::provider) fn authorisation(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+    ) -> SignedRequestAuth {
         self.request.for_request(self.voucher.voucher.account, service, method, path)
     }
 }
@@ -184,7 +192,8 @@ mod tests {
         ));
         let payment = Payment::read(&headers, PROVIDER).unwrap();
         let check = |service, method, path| {
-            check_authorisation(&payment.authorisation(service, method, path), &page, &domain(), at(0)).is_ok()
+            check_authorisation(&payment.authorisation(service, method, path), &page, &domain(), at(0))
+                .is_ok()
         };
         assert!(check("llama7b", "POST", "/chat/completions?x=1"));
         assert!(!check("llama70b", "POST", "/chat/completions?x=1"));

@@ -114,7 +114,11 @@ mod tests {
         assert_eq!(row(&base, NOW()), None);
         let debt = Page { owed: n(60), ..base };
         assert_eq!(row(&debt, NOW()), Some(Err(LeftOut::NoVoucher)));
-        let old = Page { best: Some(voucher(1, 0, 60)), account: crate::domain::ChainAccount { epoch: 1, ..debt.account }, ..debt };
+        let old = Page {
+            best: Some(voucher(1, 0, 60)),
+            account: crate::domain::ChainAccount { epoch: 1, ..debt.account },
+            ..debt
+        };
         assert_eq!(row(&old, NOW()), Some(Err(LeftOut::OldEpoch)));
         let promised = Page { best: Some(voucher(1, 0, 40)), ..debt };
         let found = row(&promised, NOW()).unwrap().unwrap();

@@ -11,7 +11,8 @@
 //! - An object of unknown shape reads as [`Reading::Unknown`]: its whole text counts, so that nothing is free for being
 //!   written differently.
 //!
-//! `part` is what an answer can hold; `reader` knows the protocols' outer shapes; `message` reads messages, items and blocks.
+//! `part` is what an answer can hold; `reader` knows the protocols' outer shapes; `message` reads messages, items
+//! and blocks.
 
 mod message;
 mod part;

@@ -1,3 +1,5 @@
+//! Tests of reading answers: every shape of answer and stream that is known.
+
 use super::*;
 
 /// `field choice place text` of every text, `=` before whole ones; other parts in words.

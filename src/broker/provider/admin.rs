@@ -1,0 +1,185 @@
+//! What operators and users ask besides serving: terms, vouchers, receipts, users, requests, settlements, operations.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+
+use super::ProxyRefusal;
+use super::core::ProviderBroker;
+use super::error::ProviderError;
+use super::serve::view;
+use super::settings::ProviderSettings;
+use super::view::{Event, RequestView, Snapshot, UserView};
+use super::vouchers::check;
+use crate::domain::{
+    Address, Neuron, OperationId, ProviderRequestState, RequestId, SignedReceipt, Timestamp,
+};
+use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement};
+use crate::store::{Operation, OperationFilter, Page, PageOf, Totals};
+use crate::wire::auth::decode_voucher;
+use crate::wire::terms::{Terms, VoucherAccepted};
+
+/// How long a question for a receipt waits for a request that is just being booked.
+const RECEIPT_WAIT: Duration = Duration::from_secs(10);
+const RECEIPT_LOOK: Duration = Duration::from_millis(20);
+
+/// What there is to say about a receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReceiptState {
+    Ready(Box<SignedReceipt>),
+    /// The request is still being served.
+    Pending,
+    /// It was admitted but never metered; it costs nothing and has no receipt.
+    Lost,
+    Unknown,
+}
+
+impl ProviderBroker {
+    pub fn settings(&self) -> &ProviderSettings {
+        &self.core.settings
+    }
+
+    /// The provider's address.
+    pub fn address(&self) -> Address {
+        self.core.me
+    }
+
+    /// What this provider publishes of itself.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            provider: self.core.me,
+            chain_id: self.core.chain.id(),
+            contract: self.core.chain.contract(),
+            credit_limit: self.core.settings.credit_limit,
+            services: self.core.offers.all().iter().map(|offer| offer.terms()).collect(),
+        }
+    }
+
+    /// Takes a voucher (encoded as in its header) that was pushed by itself. It is durable before this returns.
+    pub async fn voucher(&self, text: &str, peer: IpAddr) -> Result<VoucherAccepted, ProxyRefusal> {
+        let core = &self.core;
+        let bad = |reason| ProxyRefusal::BadHeader { header: "voucher", reason };
+        let signed = decode_voucher(text.trim()).map_err(bad)?;
+        check::right_provider(&signed, core.me)?;
+        let user = signed.voucher.account.user;
+        let page = core.page_of(user, peer).await?;
+        let now = core.book.chain_now(Timestamp::now());
+        core.with_second_look(page, |page| check::check_voucher(&signed, page, &core.domain, now)).await?;
+        let best = core.store.record_voucher(signed).await.map_err(|error| {
+            core.health.store_failed(&error);
+            ProxyRefusal::StorageFailed
+        })?;
+        core.take_voucher(best);
+        let owed = core.book.page(user).map_or(Neuron::ZERO, |page| page.owed);
+        Ok(VoucherAccepted { cumulative: best.voucher.cumulative, owed })
+    }
+
+    /// The signed receipt of a request, for whoever knows its id. Waits a little for one that is just being booked.
+    pub async fn receipt(&self, id: RequestId) -> Result<ReceiptState, ProviderError> {
+        let until = tokio::time::Instant::now() + RECEIPT_WAIT;
+        loop {
+            let served = self.core.book.is_running(id);
+            let Some(request) = self.core.store.request(id).await? else {
+                return Ok(if served { ReceiptState::Pending } else { ReceiptState::Unknown });
+            };
+            if let Some(receipt) = request.receipt() {
+                return Ok(ReceiptState::Ready(Box::new(self.core.sign_receipt(receipt)?)));
+            }
+            if request.state == ProviderRequestState::Lost {
+                return Ok(ReceiptState::Lost);
+            }
+            if tokio::time::Instant::now() >= until {
+                return Ok(ReceiptState::Pending);
+            }
+            tokio::time::sleep(RECEIPT_LOOK).await;
+        }
+    }
+
+    /// All users, those who owe most first.
+    pub fn users(&self) -> Vec<UserView> {
+        let now = self.core.book.chain_now(Timestamp::now());
+        let mut users: Vec<UserView> =
+            self.core.book.pages().iter().map(|page| UserView::of(page, now)).collect();
+        users.sort_by(|a, b| b.unsettled.cmp(&a.unsettled).then_with(|| a.user.cmp(&b.user)));
+        users
+    }
+
+    pub fn user(&self, user: Address) -> Option<UserView> {
+        let now = self.core.book.chain_now(Timestamp::now());
+        self.core.book.page(user).map(|page| UserView::of(&page, now))
+    }
+
+    /// Reads one account again from the chain.
+    pub async fn sync_account(&self, user: Address) -> Result<UserView, ProviderError> {
+        let head = self.core.chain.head().await?;
+        self.core.read_accounts(vec![user], head, false).await?;
+        self.user(user).ok_or(ProviderError::UnknownUser(user))
+    }
+
+    /// Reads all accounts again from the chain. Returns how many there are.
+    pub async fn sync_accounts(&self) -> Result<usize, ProviderError> {
+        self.core.read_all_accounts(false).await?;
+        Ok(self.core.book.totals().users)
+    }
+
+    pub async fn requests(
+        &self,
+        filter: ProviderRequestFilter,
+        sort: ProviderRequestSort,
+        page: PageOf,
+    ) -> Result<Page<RequestView>, ProviderError> {
+        let Page { items, next } = self.core.store.requests(filter, sort, page).await?;
+        Ok(Page { items: items.iter().map(view).collect(), next })
+    }
+
+    /// How many requests a filter covers and what they cost in all.
+    pub async fn request_totals(&self, filter: ProviderRequestFilter) -> Result<Totals, ProviderError> {
+        Ok(self.core.store.request_totals(filter).await?)
+    }
+
+    pub async fn request(&self, id: RequestId) -> Result<RequestView, ProviderError> {
+        let request = self.core.store.request(id).await?.ok_or(ProviderError::UnknownRequest(id))?;
+        Ok(view(&request))
+    }
+
+    /// Settlements with their rows, newest first.
+    pub async fn settlements(&self, page: PageOf) -> Result<Page<Settlement>, ProviderError> {
+        Ok(self.core.store.settlements(None, page).await?)
+    }
+
+    pub async fn operation(&self, id: OperationId) -> Result<Operation, ProviderError> {
+        self.core.store.operations().get(id).await?.ok_or(ProviderError::UnknownOperation(id))
+    }
+
+    /// On-chain actions, newest first.
+    pub async fn operations(
+        &self,
+        filter: OperationFilter,
+        page: PageOf,
+    ) -> Result<Page<Operation>, ProviderError> {
+        Ok(self.core.store.operations().list(filter, page).await?)
+    }
+
+    /// What the provider's key owns outside the contract, in neuron: what gas is paid from.
+    pub async fn wallet_balance(&self) -> Result<u128, ProviderError> {
+        Ok(self.core.chain.native_balance(self.core.me).await?)
+    }
+
+    /// The state of everything, put together at this moment.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let version = self.core.publisher.subscribe().borrow().version;
+        Arc::new(self.core.snapshot(version))
+    }
+
+    /// Snapshots as things change, at most ten a second.
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.core.publisher.subscribe()
+    }
+
+    /// Events from now on. A listener that lags misses some and is told how many.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.core.publisher.events()
+    }
+}

@@ -1,0 +1,285 @@
+//! What the broker is made of, and how it starts: first what the last run left, then the chain's facts, then work.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::accounts::Lookups;
+use super::error::ProviderError;
+use super::free::FreeGate;
+use super::journal;
+use super::offer::Offers;
+use super::services::Services;
+use super::settings::ProviderSettings;
+use super::settle::Settling;
+use super::upstream::Upstream;
+use super::view::{Health, Publisher};
+use super::vouchers::Page;
+use super::vouchers::book::Book;
+use crate::chain::{BlockRef, Chain, Cursor, Sender, Ticket};
+use crate::domain::{
+    AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, SignedReceipt,
+    Timestamp, VoucherDomain,
+};
+use crate::keys::Wallet;
+use crate::store::{Observed, OperationEnd, ProviderStore, StoreError};
+use crate::tasks::Tasks;
+
+/// Rows whose task died are struck off this often.
+const HOUSEKEEPING: Duration = Duration::from_secs(30);
+
+/// What a broker needs from outside.
+#[derive(Debug)]
+pub struct ProviderParts {
+    pub store: ProviderStore,
+    pub chain: Chain,
+    /// Of the wallet's key; its journal is [`journal`](super::journal()) of the same store.
+    pub sender: Sender,
+    pub wallet: Arc<Wallet>,
+    pub tasks: Tasks,
+    /// Where large request bodies wait; on the disk of the data directory, not in memory.
+    pub spool: PathBuf,
+    pub settings: ProviderSettings,
+}
+
+/// The provider broker. Clones are the same broker.
+#[derive(Clone, Debug)]
+pub struct ProviderBroker {
+    pub(super) core: Arc<Core>,
+}
+
+/// Shared by all clones and tasks.
+pub(super) struct Core {
+    pub store: ProviderStore,
+    pub chain: Chain,
+    pub sender: Sender,
+    pub wallet: Arc<Wallet>,
+    /// The provider's address.
+    pub me: Address,
+    pub domain: VoucherDomain,
+    pub tasks: Tasks,
+    pub spool: PathBuf,
+    pub settings: ProviderSettings,
+    pub book: Arc<Book>,
+    pub offers: Offers,
+    pub services: Services,
+    pub lookups: Lookups,
+    pub free: FreeGate,
+    pub upstream: Upstream,
+    pub settling: Settling,
+    pub publisher: Publisher,
+    pub health: Health,
+    /// The newest block taken in.
+    pub block: Mutex<Option<BlockRef>>,
+    /// Cancelled when answers under way must be cut and booked.
+    pub cut: CancellationToken,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProviderBroker").field("provider", &self.me).finish_non_exhaustive()
+    }
+}
+
+impl ProviderBroker {
+    /// Starts a broker: closes what the last run left open, reads all accounts and services again from the chain,
+    /// then begins to follow it and to settle.
+    ///
+    /// # Errors
+    /// Settings that cannot work, a store or chain that cannot be read, a sender of another key.
+    pub async fn start(parts: ProviderParts) -> Result<ProviderBroker, ProviderError> {
+        let ProviderParts { store, chain, sender, wallet, tasks, spool, settings } = parts;
+        settings.check()?;
+        let me = wallet.address();
+        if sender.address() != me {
+            return Err(ProviderError::WrongSender);
+        }
+        let upstream =
+            Upstream::new(&settings.upstream).map_err(|error| ProviderError::Client(error.to_string()))?;
+        let core = Arc::new(Core {
+            domain: chain.domain(),
+            book: Book::new(settings.credit_limit, settings.max_in_flight_per_user),
+            offers: Offers::default(),
+            services: Services::default(),
+            lookups: Lookups::new(),
+            free: FreeGate::new(&settings.free),
+            upstream,
+            settling: Settling::default(),
+            publisher: Publisher::new(),
+            health: Health::default(),
+            block: Mutex::new(None),
+            cut: CancellationToken::new(),
+            store,
+            chain,
+            sender,
+            wallet,
+            me,
+            tasks,
+            spool,
+            settings,
+        });
+        let tickets = core.resume().await?;
+        let head = core.read_all_accounts(false).await?;
+        core.load_services().await?;
+        core.publish_first();
+        core.begin(tickets, head);
+        Ok(ProviderBroker { core })
+    }
+}
+
+impl Core {
+    /// Closes or takes up what the last run left.
+    async fn resume(&self) -> Result<Vec<(Ticket, OperationKind)>, ProviderError> {
+        let now = Timestamp::now();
+        let lost = self.store.mark_lost(now).await?;
+        if !lost.is_empty() {
+            tracing::warn!(
+                requests = lost.len(),
+                "requests of the last run were never metered; they cost nothing"
+            );
+        }
+        for user in self.store.all_users().await? {
+            let Some(account) = user.chain.filter(|_| user.id.provider == self.me) else { continue };
+            let owed = self.owed_at_least(user.id, user.owed, account.settled).await?;
+            self.book.restore(Page {
+                account,
+                block: 0,
+                owed,
+                reserved: Neuron::ZERO,
+                in_flight: 0,
+                best: user.voucher,
+                debt_since: None,
+            });
+        }
+        for claim in self.store.claimable().await? {
+            if let Some(since) = claim.since {
+                self.book.debt_since(claim.user.id.user, since);
+            }
+        }
+        let operations = self.store.operations();
+        let attempts = operations.unfinished_attempts().await?;
+        let unfinished = operations.unfinished().await?;
+        for operation in &unfinished {
+            // Written down, never signed: nothing of it exists outside.
+            if attempts.iter().all(|attempt| attempt.op != Some(operation.id)) {
+                let end = OperationEnd {
+                    state: OperationState::Refused,
+                    hash: None,
+                    block: None,
+                    gas_used: 0,
+                    gas_price: Neuron::ZERO,
+                    contract: None,
+                    error: Some("the broker stopped before it was sent".to_owned()),
+                    at: now,
+                };
+                operations.finish(operation.id, end).await?;
+            }
+        }
+        let tickets = self.sender.resume(attempts.into_iter().map(journal::attempt).collect()).await?;
+        let kind_of = |ticket: &Ticket| unfinished.iter().find(|op| op.id == ticket.op).map(|op| op.kind);
+        Ok(tickets.into_iter().filter_map(|ticket| kind_of(&ticket).map(|kind| (ticket, kind))).collect())
+    }
+
+    /// Starts the tasks.
+    fn begin(self: &Arc<Self>, tickets: Vec<(Ticket, OperationKind)>, head: BlockRef) {
+        let (settlements, others): (Vec<_>, Vec<_>) =
+            tickets.into_iter().partition(|(_, kind)| *kind == OperationKind::Settle);
+        for (ticket, _) in settlements {
+            self.settling.running.lock().replace(ticket.op);
+            self.tasks.spawn_until_stopped(
+                "settlement of the last run",
+                Arc::clone(self).finish_settlement(ticket),
+            );
+        }
+        let others = others.into_iter().map(|(ticket, _)| ticket).collect();
+        self.tasks.spawn_until_stopped("provider snapshots", Arc::clone(self).publish());
+        self.tasks.spawn_until_stopped("provider chain follower", Arc::clone(self).follow(Cursor::at(head)));
+        self.tasks
+            .spawn_until_stopped("provider service reconciliation", Arc::clone(self).keep_reconciled(others));
+        self.tasks.spawn_until_stopped("provider account resync", Arc::clone(self).resync());
+        self.tasks.spawn("provider settlement engine", Arc::clone(self).settle_when_due());
+        self.tasks.spawn_until_stopped("provider housekeeping", Arc::clone(self).keep_house());
+        let (token, cut, book) = (self.tasks.token(), self.cut.clone(), Arc::clone(&self.book));
+        let drain = Duration::from_secs(self.settings.drain);
+        self.tasks.spawn("provider drain", async move {
+            token.cancelled().await;
+            let until = tokio::time::Instant::now() + drain;
+            // Nobody waits for an idle broker.
+            while book.running() > 0 && tokio::time::Instant::now() < until {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            cut.cancel();
+        });
+    }
+
+    /// Strikes off rows whose task died without booking.
+    async fn keep_house(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            let abandoned = self.book.take_abandoned();
+            if abandoned.is_empty() {
+                continue;
+            }
+            match self.store.lose(abandoned.clone(), Timestamp::now()).await {
+                Ok(_) => tracing::warn!(requests = abandoned.len(), "requests ended without being metered"),
+                Err(error) => {
+                    self.health.store_failed(&error);
+                    self.book.put_back_abandoned(abandoned);
+                }
+            }
+        }
+    }
+
+    /// Our own books never say less than the chain has paid: if they do, they were lost, and the fees behind the
+    /// payment with them.
+    async fn owed_at_least(
+        &self,
+        id: AccountId,
+        owed: Neuron,
+        settled: Neuron,
+    ) -> Result<Neuron, StoreError> {
+        if owed >= settled {
+            return Ok(owed);
+        }
+        tracing::warn!(user = %id.user, %owed, %settled, "the chain has settled more than the books say is owed");
+        self.store.raise_owed(id, settled).await
+    }
+
+    /// Takes over what the chain says of accounts at a block: book first, so that less money counts at once, then
+    /// the store.
+    pub(super) async fn observe(
+        &self,
+        read: &[(AccountId, Option<ChainAccount>)],
+        at: BlockRef,
+        forced: bool,
+    ) -> Result<(), StoreError> {
+        let mut observed = Vec::with_capacity(read.len());
+        for (id, account) in read {
+            observed.push(Observed { id: *id, account: *account, block: at.number });
+            let Some(account) = account else {
+                self.book.vanished(id.user);
+                continue;
+            };
+            self.lookups.appeared(id.user);
+            let known = self.book.page(id.user);
+            let page = self.book.refresh(*account, at.number, forced);
+            // A new page, or a settlement that our books know nothing of.
+            if known.is_none_or(|known| known.owed < account.settled) && !page.owed.is_zero() {
+                self.store.raise_owed(*id, account.settled).await?;
+            }
+        }
+        self.store.observe(observed).await?;
+        self.publisher.touch();
+        Ok(())
+    }
+
+    /// Signs a receipt.
+    pub(super) fn sign_receipt(&self, receipt: Receipt) -> Result<SignedReceipt, ProviderError> {
+        let signature = journal::sign(&self.wallet, receipt.signing_hash(&self.domain))
+            .map_err(|error| ProviderError::Key(error.to_string()))?;
+        Ok(SignedReceipt { receipt, signature })
+    }
+}

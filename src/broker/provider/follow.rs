@@ -1,0 +1,182 @@
+//! Keeps the book at what the chain says: by its events, and by reading everything again now and then.
+//!
+//! Events only tell whose account to read again; balances are never added up. One event acts by itself: a refund that
+//! was asked for stops counting as balance at once. After a reorg every account is read again.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::core::Core;
+use super::error::ProviderError;
+use super::view::Event;
+use crate::chain::{
+    BlockRef, ChainError, Cursor, EventFilter, EventKind, FollowBatch, FollowSettings, Follower,
+};
+use crate::domain::{AccountId, Address, PendingRefund, Timestamp};
+
+/// Pause after an answer that was an error, growing up to the second.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Accounts read one by one at the same time; more of them are read as one listing.
+const READS_AT_ONCE: usize = 8;
+const SINGLE_READS: usize = 50;
+
+impl Core {
+    /// Takes in events for as long as the broker runs.
+    pub(super) async fn follow(self: Arc<Self>, cursor: Cursor) {
+        let filter = EventFilter { user: None, provider: Some(self.me) };
+        let from_block = cursor.tip().map_or(0, |tip| tip.number);
+        let settings = FollowSettings { filter, from_block, ..FollowSettings::default() };
+        let mut follower = Follower::new(self.chain.clone(), Some(cursor), settings);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let batch = match follower.next().await {
+                Ok(batch) => batch,
+                Err(error) => {
+                    self.chain_failed(&error);
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
+                }
+            };
+            // What the events say must arrive in the book, however often the chain has to be asked for it.
+            while let Err(error) = self.take_in(&batch).await {
+                tracing::warn!(%error, block = batch.to.number, "the chain's news could not be taken in");
+                if let ProviderError::Chain(error) = &error {
+                    self.chain_failed(error);
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            pause = FIRST_PAUSE;
+            self.health.chain_works();
+            *self.block.lock() = Some(batch.to);
+            self.publisher.touch();
+        }
+    }
+
+    fn chain_failed(&self, error: &ChainError) {
+        let before = self.health.view();
+        self.health.chain_failed(error);
+        if before.chain.is_none() {
+            tracing::warn!(%error, "the chain cannot be followed at the moment");
+            self.publisher.tell(Event::HealthChanged(self.health.view()));
+        }
+    }
+
+    async fn take_in(&self, batch: &FollowBatch) -> Result<(), ProviderError> {
+        let now = Timestamp::now();
+        self.book.saw_block(batch.head.time, now);
+        let mut users = BTreeSet::new();
+        for event in &batch.events {
+            if let EventKind::RefundRequested { account, index, amount, unlock_at } = &event.kind {
+                let refund = PendingRefund {
+                    index: *index,
+                    amount: *amount,
+                    created_at: batch.to.time,
+                    unlock_at: *unlock_at,
+                };
+                self.book.refund_requested(account.user, refund, event.block);
+                let event =
+                    Event::RefundRequested { user: account.user, amount: *amount, unlock_at: *unlock_at };
+                self.publisher.tell(event);
+                self.settling.wake.notify_one();
+            }
+            match (&event.kind, event.kind.account()) {
+                (_, Some(account)) => {
+                    users.insert(account.user);
+                }
+                (EventKind::ServiceUpdated(service), _) => self.adopt(service).await?,
+                (EventKind::ServiceRemoved { .. }, _) => self.services.again.notify_one(),
+                _ => {}
+            }
+        }
+        if batch.undone_from.is_some() {
+            tracing::warn!(
+                from = batch.undone_from,
+                "the chain was reorganised; all accounts are read again"
+            );
+            self.read_all_accounts(true).await?;
+            self.services.again.notify_one();
+            return Ok(());
+        }
+        self.read_accounts(users.into_iter().collect(), batch.to, false).await
+    }
+
+    /// Reads these accounts at a block. If the node cannot read at that block any more, at its newest.
+    pub(super) async fn read_accounts(
+        &self,
+        users: Vec<Address>,
+        at: BlockRef,
+        forced: bool,
+    ) -> Result<(), ProviderError> {
+        if users.is_empty() {
+            return Ok(());
+        }
+        if users.len() > SINGLE_READS {
+            self.read_all_accounts(forced).await?;
+            return Ok(());
+        }
+        let (read, at) = match self.read_each(&users, at).await {
+            Err(ChainError::UnknownBlock(_)) => {
+                let head = self.chain.head().await?;
+                (self.read_each(&users, head).await?, head)
+            }
+            read => (read?, at),
+        };
+        self.observe(&read, at, forced).await?;
+        for user in users {
+            self.publisher.tell(Event::AccountChanged { user });
+        }
+        Ok(())
+    }
+
+    async fn read_each(
+        &self,
+        users: &[Address],
+        at: BlockRef,
+    ) -> Result<Vec<(AccountId, Option<crate::domain::ChainAccount>)>, ChainError> {
+        stream::iter(users.to_vec())
+            .map(|user| async move {
+                let id = AccountId { user, provider: self.me };
+                Ok((id, self.chain.account(id, Some(at)).await?))
+            })
+            .buffered(READS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Reads every account at the head. What the book has and the chain has not is left in place, without a balance:
+    /// an answer that is short of somebody must not make us forget what is owed.
+    pub(super) async fn read_all_accounts(&self, forced: bool) -> Result<BlockRef, ProviderError> {
+        let head = self.chain.head().await?;
+        self.book.saw_block(head.time, Timestamp::now());
+        let accounts = self.chain.accounts_of_provider(self.me, Some(head)).await?;
+        let mut missing: BTreeSet<Address> = self.book.users().into_iter().collect();
+        let mut read = Vec::with_capacity(accounts.len());
+        for account in accounts {
+            missing.remove(&account.id.user);
+            read.push((account.id, Some(account)));
+        }
+        read.extend(missing.into_iter().map(|user| (AccountId { user, provider: self.me }, None)));
+        self.observe(&read, head, forced).await?;
+        *self.block.lock() = Some(head);
+        Ok(head)
+    }
+
+    /// The backstop: everything again, in case an event was missed.
+    pub(super) async fn resync(self: Arc<Self>) {
+        if self.settings.resync == 0 {
+            return;
+        }
+        loop {
+            tokio::time::sleep(Duration::from_secs(self.settings.resync)).await;
+            if let Err(error) = self.read_all_accounts(false).await {
+                tracing::warn!(%error, "the accounts could not be read again");
+            }
+        }
+    }
+}

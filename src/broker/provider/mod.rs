@@ -1,0 +1,74 @@
+//! The provider broker: sells services, and is paid for what it delivered.
+//!
+//! [`ProviderBroker`] is the handle that HTTP faces, commands and the console share. Data flows like this:
+//!
+//! ```text
+//! proxy ─▶ vouchers::check ─▶ vouchers::book (hold) ─▶ serve: row ∥ upstream ─▶ stream ─▶ booked, receipt
+//! chain ─▶ follow ─▶ book                                                           │
+//! book  ─▶ due (pure decision) ─▶ settle ─▶ chain ◀── services, reconcile          book
+//! ```
+//!
+//! | file | owns |
+//! |---|---|
+//! | `core` | the parts, start, housekeeping |
+//! | `proxy`, `free` | the way in: checks from cheap to dear; what costs nothing |
+//! | `serve`, `stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
+//! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
+//! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
+//! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
+//! | `due`, `settle` | when to settle (pure), and doing it |
+//! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
+//! | `journal` | the chain sender's journal and signer, made of store and key |
+
+mod accounts;
+mod admin;
+mod core;
+mod cut;
+mod due;
+mod error;
+mod follow;
+mod free;
+mod journal;
+mod offer;
+mod proxy;
+mod rate;
+mod reconcile;
+mod refusal;
+mod serve;
+mod services;
+mod settings;
+mod settle;
+mod stream;
+mod target;
+mod upstream;
+mod view;
+mod vouchers;
+
+#[cfg(test)]
+mod test_values;
+
+pub use admin::ReceiptState;
+pub use core::{ProviderBroker, ProviderParts};
+pub use due::{Forecast, Reason};
+pub use error::ProviderError;
+pub use journal::{journal, signer};
+pub use proxy::{CallBody, ProxyCall};
+pub use reconcile::ServiceSync;
+pub use refusal::ProxyRefusal;
+pub use services::{ServiceChange, ServiceInput, Wait};
+pub use settings::{
+    AuthorisationSettings, BodyLimits, FreeSettings, ProviderSettings, SettingsError, SettlementSettings,
+    UpstreamSettings,
+};
+pub use settle::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
+pub use view::{
+    Decision, Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot,
+    USERS_IN_SNAPSHOT, UserView, Verdict,
+};
+pub use vouchers::{ClaimRow, LeftOut, Totals};
+
+// Faces list rows page by page with the store's own words for pages, filters and orders.
+pub use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement, SettlementRow};
+pub use crate::store::{
+    Cursor as PageCursor, Direction, Operation, OperationFilter, Page, PageOf, Totals as ListTotals,
+};

@@ -1,0 +1,375 @@
+//! A proxied request on its way in: from the cheapest check to the dearest, then into a task that owns it.
+//!
+//! ```text
+//! service, path ─ free? ─▶ free.rs
+//!    │ charged
+//! payment headers, times ─ account ─ price version ─ voucher and authorisation signatures
+//!    ─ body (spooled, hashed) ─ input units ─ rules (1) and (2): a hold in the book ─ id unseen
+//!    ─▶ serve.rs: row durable ∥ service asked, then the answer
+//! ```
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::{HeaderMap, Method, header};
+use tokio::sync::oneshot;
+use url::Url;
+
+use super::ProxyRefusal;
+use super::core::{Core, ProviderBroker};
+use super::offer::Offer;
+use super::serve::Job;
+use super::upstream::{Payload, UpstreamCall};
+use super::vouchers::Page;
+use super::vouchers::book::{Denied, Reservation, Short};
+use super::vouchers::check::{self, Payment};
+use crate::body::{Answer, Body, BodyError, BodyLimits};
+use crate::domain::clean::clean;
+use crate::domain::{Neuron, Prices, ServiceKind, ServiceName, SignedVoucher, Timestamp, Units};
+use crate::meter::{self, RequestBody};
+use crate::store::provider::NewProviderRequest;
+use crate::wire::auth::encode_voucher;
+use crate::wire::chat::{Ask, Endpoint, ask_for_usage, limit_output, read_ask};
+use crate::wire::headers;
+use crate::wire::path::{Charge, Suffix, charge};
+use crate::wire::terms::{MeterName, Shortage};
+
+/// The body of a request as it arrives.
+pub type CallBody = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+
+/// A request to a service, as a face received it.
+pub struct ProxyCall {
+    /// The path segment behind `/v1/proxy/`.
+    pub service: String,
+    /// What follows it, with the query, exactly as sent: this is what was signed.
+    pub suffix_and_query: String,
+    pub method: Method,
+    pub headers: HeaderMap,
+    pub body: CallBody,
+    pub peer: SocketAddr,
+}
+
+impl std::fmt::Debug for ProxyCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ProxyCall")
+            .field("service", &self.service)
+            .field("method", &self.method)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bodies up to this size are counted on the spot; larger ones on a thread of their own.
+const COUNT_AT_ONCE: usize = 64 << 10;
+
+impl ProviderBroker {
+    /// Serves a request: passes it to the service behind, and its answer back, metered and booked.
+    ///
+    /// Dropping the future, or the stream of the answer, tells that the caller left; what was handed over until then
+    /// is charged.
+    pub async fn proxy(&self, call: ProxyCall) -> Result<Answer, ProxyRefusal> {
+        Box::pin(Arc::clone(&self.core).proxy(call)).await
+    }
+}
+
+/// What the body of a verified request comes to.
+struct Counted {
+    body: Body,
+    /// The whole body of a chatbot request; empty otherwise.
+    text: Bytes,
+    input: Units,
+    input_fee: Neuron,
+    /// How much output the highest fee pays for beyond the input; `None` when output is free.
+    room: Option<Units>,
+}
+
+impl Core {
+    async fn proxy(self: Arc<Self>, mut call: ProxyCall) -> Result<Answer, ProxyRefusal> {
+        if self.tasks.stopping() {
+            return Err(ProxyRefusal::Stopping);
+        }
+        let unknown = || ProxyRefusal::UnknownService(clean(&call.service, 64).into_owned());
+        let name: ServiceName = call.service.parse().map_err(|_| unknown())?;
+        let offer = self.offers.get(&name).ok_or_else(unknown)?;
+        let bad_path = |error: crate::wire::path::PathError| ProxyRefusal::BadPath(error.to_string());
+        let suffix = Suffix::parse(&call.suffix_and_query).map_err(bad_path)?;
+        let url = suffix.join(&offer.target).map_err(bad_path)?;
+        if charge(offer.kind, &call.method, &suffix, has_body(&call.headers)) == Charge::Free {
+            return self.serve_free(&offer, &call, url).await;
+        }
+
+        let (payment, prices) = self.verify(&offer, &call, &suffix).await?;
+        let body = std::mem::replace(&mut call.body, Box::pin(futures_util::stream::empty()));
+        let body = self.take_body(offer.kind, &call.headers, body).await?;
+        if body.sha256() != payment.request.body_hash {
+            return Err(ProxyRefusal::BodyMismatch);
+        }
+        let counted = count(&offer, &call, &suffix, body, prices, payment.request.max_fee).await?;
+        let (upstream, ask) = prepare(&offer, &call, url, &counted, payment.request.max_fee)?;
+
+        let hold = self.reserve(&payment).await?;
+        match self.store.request(payment.request.request).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Err(ProxyRefusal::Duplicate),
+            Err(error) => {
+                self.health.store_failed(&error);
+                return Err(ProxyRefusal::StorageFailed);
+            }
+        }
+        let new = NewProviderRequest {
+            id: payment.request.request,
+            account: payment.voucher.voucher.account,
+            service: offer.name.clone(),
+            created_at: Timestamp::now(),
+            max_fee: payment.request.max_fee,
+            price_version: payment.request.price_version,
+            prices,
+            body_hash: payment.request.body_hash,
+            voucher: Some(payment.voucher),
+        };
+        let hides_usage = offer.meter == MeterName::Usage && !ask.include_usage;
+        let endpoint = Endpoint::of(upstream.url.path());
+        let (reply, answer) = oneshot::channel();
+        let tasks = self.tasks.clone();
+        let job = Job {
+            core: self,
+            offer,
+            new,
+            input: counted.input,
+            room: counted.room,
+            endpoint,
+            ask,
+            hides_usage,
+            hold,
+        };
+        tasks.spawn("proxied request", job.run(upstream, reply));
+        // The task ends without a word only if it panicked.
+        answer.await.unwrap_or(Err(ProxyRefusal::UpstreamBroken))
+    }
+
+    /// Checks everything about the payment that needs no body.
+    async fn verify(
+        &self,
+        offer: &Offer,
+        call: &ProxyCall,
+        suffix: &Suffix,
+    ) -> Result<(Payment, Prices), ProxyRefusal> {
+        let now = Timestamp::now();
+        let payment = Payment::read(&call.headers, self.me)?;
+        payment.check_time(now, &self.settings.authorisation)?;
+        let page = self.page_of(payment.user(), call.peer.ip()).await?;
+        let version = payment.request.price_version;
+        let prices = offer.prices(version, now).ok_or_else(|| ProxyRefusal::PriceChanged {
+            service: offer.name.clone(),
+            version: offer.current.number,
+            prices: offer.current.prices,
+        })?;
+        if page.in_flight >= self.settings.max_in_flight_per_user {
+            return Err(ProxyRefusal::TooManyInFlight { most: self.settings.max_in_flight_per_user });
+        }
+        let authorisation =
+            payment.authorisation(offer.name.as_str(), call.method.as_str(), &suffix.to_string());
+        let signed = |page: &Page| {
+            let now = self.book.chain_now(now);
+            check::check_voucher(&payment.voucher, page, &self.domain, now)?;
+            check::check_authorisation(&authorisation, page, &self.domain, now)
+        };
+        self.with_second_look(page, signed).await?;
+        self.take_voucher(payment.voucher);
+        Ok((payment, prices))
+    }
+
+    /// Tries a check, and once more with a newer reading of the account if it fails: a delegate may be new.
+    pub(super) async fn with_second_look<T>(
+        &self,
+        page: Page,
+        check: impl Fn(&Page) -> Result<T, ProxyRefusal>,
+    ) -> Result<T, ProxyRefusal> {
+        match check(&page) {
+            Ok(value) => Ok(value),
+            Err(refusal) => match self.page_again(page.account.id.user).await {
+                Some(page) => check(&page),
+                None => Err(refusal),
+            },
+        }
+    }
+
+    /// A verified voucher counts from now on; it is durable with the request's row.
+    pub(super) fn take_voucher(&self, voucher: SignedVoucher) {
+        if self.book.voucher(voucher) {
+            let voucher = voucher.voucher;
+            self.publisher.tell(super::view::Event::VoucherTaken {
+                user: voucher.account.user,
+                cumulative: voucher.cumulative,
+            });
+        }
+    }
+
+    async fn take_body(
+        &self,
+        kind: ServiceKind,
+        headers: &HeaderMap,
+        body: CallBody,
+    ) -> Result<Body, ProxyRefusal> {
+        let limits = BodyLimits::up_to(self.settings.body_limits.of(kind));
+        let refuse = |error: BodyError| match error {
+            BodyError::TooLarge { limit } => ProxyRefusal::BodyTooLarge { limit },
+            BodyError::Receive(_) => ProxyRefusal::BodyBroken,
+            BodyError::Disk(error) => {
+                tracing::error!(%error, "a request body could not be kept on disk");
+                ProxyRefusal::StorageFailed
+            }
+        };
+        if let Some(length) = announced(headers) {
+            limits.check_announced(length).map_err(refuse)?;
+        }
+        Body::collect(body, limits, &self.spool).await.map_err(refuse)
+    }
+
+    /// Holds the highest fee, after one more look at the chain if it seems not to be covered.
+    async fn reserve(&self, payment: &Payment) -> Result<Reservation, ProxyRefusal> {
+        let (user, id, max_fee) = (payment.user(), payment.request.request, payment.request.max_fee);
+        let denied = match self.book.reserve(user, id, max_fee, Timestamp::now()) {
+            Ok(hold) => return Ok(hold),
+            Err(denied) => denied,
+        };
+        let denied = match denied {
+            Denied::Funds(_) | Denied::Promise(_) if self.page_again(user).await.is_some() => {
+                match self.book.reserve(user, id, max_fee, Timestamp::now()) {
+                    Ok(hold) => return Ok(hold),
+                    Err(denied) => denied,
+                }
+            }
+            denied => denied,
+        };
+        Err(match denied {
+            Denied::Unknown => ProxyRefusal::UnknownAccount(user),
+            Denied::Duplicate => ProxyRefusal::Duplicate,
+            Denied::TooMany { most } => ProxyRefusal::TooManyInFlight { most },
+            Denied::Promise(short) => ProxyRefusal::VoucherNeeded(Box::new(self.shortage(&short))),
+            Denied::Funds(short) => ProxyRefusal::BalanceTooLow(Box::new(self.shortage(&short))),
+        })
+    }
+
+    fn shortage(&self, short: &Short) -> Shortage {
+        Shortage {
+            best_voucher: short.voucher.as_ref().map(encode_voucher),
+            owed: short.page.owed,
+            reserved: short.page.reserved,
+            required: short.required,
+            credit_limit: self.book.credit(),
+            balance: short.page.account.balance,
+            settled: short.page.account.settled,
+            pending_refund: short.page.account.pending_refund(),
+        }
+    }
+}
+
+/// Counts the input and what the highest fee leaves for output.
+async fn count(
+    offer: &Offer,
+    call: &ProxyCall,
+    suffix: &Suffix,
+    body: Body,
+    prices: Prices,
+    max_fee: Neuron,
+) -> Result<Counted, ProxyRefusal> {
+    let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
+    let encoding = headers::joined(&call.headers, &header::CONTENT_ENCODING);
+    let (kind, method) = (offer.kind, call.method.clone());
+    let text = match kind {
+        ServiceKind::ZgStorage => Bytes::new(),
+        ServiceKind::Chatbot => body.read(body.len()).await.map_err(|error| {
+            tracing::error!(%error, "a request body could not be read back");
+            ProxyRefusal::StorageFailed
+        })?,
+    };
+    let length = body.len();
+    let units = {
+        let (suffix, text) = (suffix.clone(), text.clone());
+        move || {
+            let body = match kind {
+                ServiceKind::ZgStorage => RequestBody::Length(length),
+                ServiceKind::Chatbot => RequestBody::Whole(&text),
+            };
+            let request = meter::Request {
+                method: &method,
+                suffix: &suffix,
+                content_encoding: encoding.as_deref(),
+                body,
+            };
+            meter::input_units(kind, &request, &meter::Limits::default())
+        }
+    };
+    let input = if text.len() <= COUNT_AT_ONCE {
+        units()
+    } else {
+        tokio::task::spawn_blocking(units)
+            .await
+            .map_err(|_| ProxyRefusal::BadBody("it cannot be counted".to_owned()))?
+    };
+    let input = input.map_err(bad)?;
+    let input_fee = prices.fee(input, Units(0)).map_or(Neuron::new(u128::MAX), |fee| fee.total());
+    if input_fee > max_fee {
+        return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee });
+    }
+    let room = prices.output_units_for(max_fee.above(input_fee));
+    Ok(Counted { body, text, input, input_fee, room })
+}
+
+/// The call for the service: our headers, and a chatbot's answer limited to what the highest fee pays for.
+fn prepare(
+    offer: &Offer,
+    call: &ProxyCall,
+    url: Url,
+    counted: &Counted,
+    max_fee: Neuron,
+) -> Result<(UpstreamCall, Ask), ProxyRefusal> {
+    let headers = headers::to_upstream(&call.headers, &offer.headers);
+    let whole = || Payload::Whole(counted.body.clone());
+    let upstream =
+        |body| UpstreamCall { method: call.method.clone(), url: url.clone(), headers: headers.clone(), body };
+    let endpoint = Endpoint::of(url.path());
+    if offer.kind != ServiceKind::Chatbot || !endpoint.writes_text() || counted.text.is_empty() {
+        return Ok((upstream(whole()), Ask { choices: 1, ..Ask::default() }));
+    }
+    if counted.room == Some(Units(0)) {
+        return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee: counted.input_fee });
+    }
+    let encoded = headers::joined(&call.headers, &header::CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity"));
+    if encoded && counted.room.is_some() {
+        // Its limit could not be set, and an answer that is one JSON text cannot be cut.
+        return Err(ProxyRefusal::BadBody("send it without Content-Encoding".to_owned()));
+    }
+    // What is no JSON object has no limit to set; the meter cuts the answer all the same.
+    let Some(ask) = read_ask(&counted.text).filter(|_| !encoded) else {
+        return Ok((upstream(whole()), Ask { choices: 1, ..Ask::default() }));
+    };
+    let bad = |error: crate::wire::json_edit::EditError| ProxyRefusal::BadBody(error.to_string());
+    let mut edited: Option<Vec<u8>> = None;
+    if let Some(room) = counted.room {
+        let per_choice = (room.0 / ask.choices.max(1)).max(1);
+        edited = limit_output(&counted.text, endpoint, per_choice).map_err(bad)?;
+    }
+    if offer.meter == MeterName::Usage {
+        let so_far = edited.as_deref().unwrap_or(&counted.text);
+        if let Some(asking) = ask_for_usage(so_far).map_err(bad)? {
+            edited = Some(asking);
+        }
+    }
+    let body = edited.map_or_else(whole, |edited| Payload::Edited(edited.into()));
+    Ok((upstream(body), ask))
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+}

@@ -1,0 +1,154 @@
+//! What both roles keep of an account: the chain's last word, the sum of fees, the best voucher.
+//!
+//! The chain's view is a copy that is overwritten by every newer reading; `owed` and the voucher are our own books and
+//! only grow. Vouchers form a maximum by (epoch, cumulative), so they may arrive in any order, twice, or late.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{
+    StoreError,
+    amount::{Count, add},
+    columns::{account, bytes},
+};
+use crate::domain::{
+    AccountId, Address, ChainAccount, Neuron, PendingRefund, Rotation, Signature, SignedVoucher, Timestamp,
+    Voucher,
+};
+
+/// What the chain said of an account, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    pub id: AccountId,
+    /// `None` when the chain has no such account.
+    pub account: Option<ChainAccount>,
+    /// The number of the block it was read at.
+    pub block: u64,
+}
+
+/// Makes an account's row if it is missing.
+pub(in crate::store) fn ensure(connection: &Connection, id: AccountId) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO accounts (user, provider) VALUES (?1, ?2)")?
+        .execute(params![bytes(&id.user), bytes(&id.provider)])?;
+    Ok(())
+}
+
+/// Takes over what the chain says. The last one to be written counts, so that a reorg can take things back.
+pub(in crate::store) fn observe(connection: &Connection, observed: &[Observed]) -> Result<(), StoreError> {
+    let mut update = connection.prepare_cached(
+        "UPDATE accounts SET balance = ?3, settled = ?4, epoch = ?5, delegate = ?6, rotation_delegate = ?7,
+            rotation_at = ?8, refund_index = ?9, refund_amount = ?10, refund_created_at = ?11,
+            refund_unlock_at = ?12, block = ?13
+         WHERE user = ?1 AND provider = ?2",
+    )?;
+    for Observed { id, account, block } in observed {
+        ensure(connection, *id)?;
+        let rotation = account.and_then(|account| account.rotation);
+        let refund = account.and_then(|account| account.refund);
+        let delegate = account.and_then(|account| account.delegate);
+        let new_delegate = rotation.and_then(|rotation| rotation.delegate);
+        update.execute(params![
+            bytes(&id.user),
+            bytes(&id.provider),
+            account.map(|account| account.balance),
+            account.map(|account| account.settled),
+            account.map(|account| account.epoch),
+            delegate.as_ref().map(bytes),
+            new_delegate.as_ref().map(bytes),
+            rotation.map(|rotation| rotation.active_at),
+            refund.map(|refund| refund.index),
+            refund.map(|refund| refund.amount),
+            refund.map(|refund| refund.created_at),
+            refund.map(|refund| refund.unlock_at),
+            Count(*block),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The chain's view in a row of `accounts`.
+pub(in crate::store) fn chain_view(row: &Row<'_>) -> rusqlite::Result<Option<ChainAccount>> {
+    let Some(balance) = row.get("balance")? else { return Ok(None) };
+    let optional_address =
+        |column| row.get::<_, Option<[u8; 20]>>(column).map(|address| address.map(Address::from));
+    let rotation = match row.get::<_, Option<Timestamp>>("rotation_at")? {
+        Some(active_at) => Some(Rotation { delegate: optional_address("rotation_delegate")?, active_at }),
+        None => None,
+    };
+    let refund = match row.get("refund_index")? {
+        Some(index) => Some(PendingRefund {
+            index,
+            amount: row.get("refund_amount")?,
+            created_at: row.get("refund_created_at")?,
+            unlock_at: row.get("refund_unlock_at")?,
+        }),
+        None => None,
+    };
+    let (settled, epoch, delegate) = (row.get("settled")?, row.get("epoch")?, optional_address("delegate")?);
+    Ok(Some(ChainAccount { id: account(row)?, balance, settled, epoch, delegate, rotation, refund }))
+}
+
+/// The number of the block that the chain's view was read at.
+pub(in crate::store) fn block(row: &Row<'_>) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<Count>>("block")?.map(|count| count.0))
+}
+
+/// The best voucher in a row of `accounts`.
+pub(in crate::store) fn voucher(row: &Row<'_>) -> rusqlite::Result<Option<SignedVoucher>> {
+    let Some(signature) = row.get::<_, Option<Signature>>("voucher_signature")? else { return Ok(None) };
+    let (epoch, cumulative) = (row.get("voucher_epoch")?, row.get("voucher_cumulative")?);
+    Ok(Some(SignedVoucher { voucher: Voucher { account: account(row)?, epoch, cumulative }, signature }))
+}
+
+/// Keeps a voucher if it is better than the one there, and returns the best.
+pub(in crate::store) fn keep_voucher(
+    connection: &Connection,
+    new: &SignedVoucher,
+) -> Result<SignedVoucher, StoreError> {
+    let id = new.voucher.account;
+    ensure(connection, id)?;
+    let best = connection
+        .prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?
+        .query_row(params![bytes(&id.user), bytes(&id.provider)], voucher)?;
+    let rank = |signed: &SignedVoucher| (signed.voucher.epoch, signed.voucher.cumulative);
+    match best {
+        Some(best) if rank(&best) >= rank(new) => Ok(best),
+        _ => {
+            connection
+                .prepare_cached(
+                    "UPDATE accounts SET voucher_epoch = ?3, voucher_cumulative = ?4, voucher_signature = ?5
+                     WHERE user = ?1 AND provider = ?2",
+                )?
+                .execute(params![
+                    bytes(&id.user),
+                    bytes(&id.provider),
+                    new.voucher.epoch,
+                    new.voucher.cumulative,
+                    new.signature
+                ])?;
+            Ok(*new)
+        }
+    }
+}
+
+/// Adds a fee to what is owed on an account that has a row, and returns the new sum.
+pub(in crate::store) fn owe(
+    connection: &Connection,
+    id: AccountId,
+    fee: Neuron,
+) -> Result<Neuron, StoreError> {
+    let owed = add(owed(connection, id)?, fee)?;
+    let changed = connection
+        .prepare_cached("UPDATE accounts SET owed = ?3 WHERE user = ?1 AND provider = ?2")?
+        .execute(params![bytes(&id.user), bytes(&id.provider), owed])?;
+    if changed == 1 { Ok(owed) } else { Err(StoreError::invalid("a fee for an account without a row")) }
+}
+
+/// The sum of all fees of an account; zero for one that was never seen.
+pub(in crate::store) fn owed(connection: &Connection, id: AccountId) -> Result<Neuron, StoreError> {
+    let owed = connection
+        .prepare_cached("SELECT owed FROM accounts WHERE user = ?1 AND provider = ?2")?
+        .query_row(params![bytes(&id.user), bytes(&id.provider)], |row| row.get(0))
+        .optional()?;
+    Ok(owed.unwrap_or(Neuron::ZERO))
+}

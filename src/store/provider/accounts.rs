@@ -1,0 +1,181 @@
+//! Accounts as the provider sees them: what each user owes, has promised, and has on the chain.
+
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
+
+use super::ProviderStore;
+use crate::{
+    domain::{AccountId, ChainAccount, Neuron, SignedVoucher, Timestamp},
+    store::{
+        Direction, Observed, Page, PageOf, StoreError, accounts,
+        columns::{account, bytes},
+        page::{Filter, Order, cut},
+    },
+};
+
+/// An account and the provider's book of it. Amounts in neuron, over all time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserRow {
+    pub id: AccountId,
+    /// What the chain said last; `None` while it has no such account.
+    pub chain: Option<ChainAccount>,
+    /// The block it said so at.
+    pub block: Option<u64>,
+    /// The sum of all fees.
+    pub owed: Neuron,
+    /// The best voucher, by epoch and amount.
+    pub voucher: Option<SignedVoucher>,
+}
+
+/// An account with something to settle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimable {
+    pub user: UserRow,
+    pub voucher: SignedVoucher,
+    /// What to claim in all: the smaller of owed and promised (invariant I12).
+    pub claim: Neuron,
+    /// Of it not paid yet.
+    pub unsettled: Neuron,
+    /// When the oldest fee that is not paid yet was charged.
+    pub since: Option<Timestamp>,
+}
+
+/// Which users are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// Owing at least this much in all.
+    pub owed_from: Option<Neuron>,
+}
+
+/// How users are sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UserSort {
+    Address(Direction),
+    Owed(Direction),
+}
+
+impl UserRow {
+    /// What would be claimed in all; `None` without a voucher that still counts.
+    pub fn claim(&self) -> Option<(SignedVoucher, Neuron)> {
+        let (voucher, chain) = (self.voucher?, self.chain?);
+        (voucher.voucher.epoch == chain.epoch).then(|| (voucher, self.owed.min(voucher.voucher.cumulative)))
+    }
+
+    /// Owed but not paid on the chain.
+    pub fn unsettled(&self) -> Neuron {
+        self.owed.above(self.chain.map_or(Neuron::ZERO, |chain| chain.settled))
+    }
+}
+
+impl ProviderStore {
+    /// Takes over what the chain says of accounts. The last one to be written counts.
+    pub async fn observe(&self, observed: Vec<Observed>) -> Result<(), StoreError> {
+        self.db.write(move |connection| accounts::observe(connection, &observed)).await
+    }
+
+    /// Keeps a voucher if it is better than the one kept, and returns the best. Acknowledge it to the user only after
+    /// this has returned (invariant I10). The caller has checked the signature.
+    pub async fn record_voucher(&self, voucher: SignedVoucher) -> Result<SignedVoucher, StoreError> {
+        self.db.write(move |connection| accounts::keep_voucher(connection, &voucher)).await
+    }
+
+    pub async fn user(&self, id: AccountId) -> Result<Option<UserRow>, StoreError> {
+        self.db.read(move |connection| get(connection, id)).await
+    }
+
+    /// Every account, for the start.
+    pub async fn all_users(&self) -> Result<Vec<UserRow>, StoreError> {
+        self.db.read(all).await
+    }
+
+    pub async fn users(
+        &self,
+        filter: UserFilter,
+        sort: UserSort,
+        page: PageOf,
+    ) -> Result<Page<UserRow>, StoreError> {
+        self.db
+            .read(move |connection| {
+                let (column, direction) = match sort {
+                    UserSort::Address(direction) => ("user", direction),
+                    UserSort::Owed(direction) => ("owed", direction),
+                };
+                // A broker has one provider address at a time; the pair is the id all the same.
+                let order = Order { column, id: "CAST(user || provider AS BLOB)", direction };
+                let mut conditions = Filter::default();
+                conditions
+                    .and_if("owed >= ?", filter.owed_from.map(|owed| owed.get().to_be_bytes().to_vec()));
+                let sql = format!("SELECT * FROM accounts{}", conditions.page(order, &page)?);
+                let mut statement = connection.prepare_cached(&sql)?;
+                let values = rusqlite::params_from_iter(&conditions.values);
+                let items = statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()?;
+                Ok(cut(items, &page, order, |last| {
+                    let key: Value = match sort {
+                        UserSort::Address(_) => last.id.user.to_vec().into(),
+                        UserSort::Owed(_) => last.owed.get().to_be_bytes().to_vec().into(),
+                    };
+                    (key, [last.id.user.as_slice(), last.id.provider.as_slice()].concat())
+                }))
+            })
+            .await
+    }
+
+    /// Accounts where something is owed and promised beyond what is paid, the oldest debt first. Whether it pays to
+    /// settle them is for the broker to say.
+    pub async fn claimable(&self) -> Result<Vec<Claimable>, StoreError> {
+        self.db
+            .read(|connection| {
+                let mut claims = Vec::new();
+                for user in all(connection)? {
+                    let settled = user.chain.map_or(Neuron::ZERO, |chain| chain.settled);
+                    if let Some((voucher, claim)) = user.claim() {
+                        let unsettled = claim.above(settled);
+                        if !unsettled.is_zero() {
+                            let since = debt_since(connection, user.id, settled)?;
+                            claims.push(Claimable { user, voucher, claim, unsettled, since });
+                        }
+                    }
+                }
+                claims.sort_by_key(|claim| (claim.since, claim.user.id));
+                Ok(claims)
+            })
+            .await
+    }
+}
+
+fn all(connection: &Connection) -> Result<Vec<UserRow>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT * FROM accounts ORDER BY user, provider")?;
+    Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+}
+
+fn get(connection: &Connection, id: AccountId) -> Result<Option<UserRow>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?;
+    Ok(statement.query_row(params![bytes(&id.user), bytes(&id.provider)], read).optional()?)
+}
+
+/// The first charge that took the sum of fees above what is paid.
+fn debt_since(
+    connection: &Connection,
+    id: AccountId,
+    settled: Neuron,
+) -> Result<Option<Timestamp>, StoreError> {
+    let since = connection
+        .prepare_cached(
+            "SELECT finished_at FROM requests
+             WHERE user = ?1 AND provider = ?2 AND state = 'charged' AND owed_after > ?3
+             ORDER BY owed_after LIMIT 1",
+        )?
+        .query_row(params![bytes(&id.user), bytes(&id.provider), settled], |row| row.get(0))
+        .optional()?;
+    Ok(since.flatten())
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<UserRow> {
+    Ok(UserRow {
+        id: account(row)?,
+        chain: accounts::chain_view(row)?,
+        block: accounts::block(row)?,
+        owed: row.get("owed")?,
+        voucher: accounts::voucher(row)?,
+    })
+}

@@ -1,0 +1,109 @@
+//! Accounts as the user sees them: the chain's view beside what was promised, owed and disputed.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::UserStore;
+use crate::{
+    domain::{AccountId, ChainAccount, Neuron, SignedVoucher},
+    store::{
+        Observed, StoreError,
+        accounts::{self, ensure},
+        columns::{account, bytes},
+    },
+};
+
+/// An account and the user's book of it. Amounts in neuron, over all time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UserAccount {
+    pub id: AccountId,
+    /// What the chain said last; `None` while it has no such account.
+    pub chain: Option<ChainAccount>,
+    /// The block it said so at.
+    pub block: Option<u64>,
+    /// The highest cumulative amount that may have been signed.
+    pub authorized: Neuron,
+    /// Fees that our own count agrees with.
+    pub owed: Neuron,
+    /// What the provider asked for beyond that; not paid.
+    pub disputed: Neuron,
+    /// The best voucher that was kept with its signature.
+    pub voucher: Option<SignedVoucher>,
+}
+
+impl UserStore {
+    pub async fn accounts(&self) -> Result<Vec<UserAccount>, StoreError> {
+        self.db
+            .read(|connection| {
+                let mut statement =
+                    connection.prepare_cached("SELECT * FROM accounts ORDER BY user, provider")?;
+                Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    pub async fn account(&self, id: AccountId) -> Result<Option<UserAccount>, StoreError> {
+        self.db.read(move |connection| get(connection, id)).await
+    }
+
+    /// Takes over what the chain says of accounts. The last one to be written counts.
+    pub async fn observe(&self, observed: Vec<Observed>) -> Result<(), StoreError> {
+        self.db.write(move |connection| accounts::observe(connection, &observed)).await
+    }
+
+    /// Raises what may be signed for an account to at least `cumulative`, and returns what it is now. Sign only after
+    /// this has returned, and nothing above what it returned (invariant I15). It never falls.
+    pub async fn authorize(&self, id: AccountId, cumulative: Neuron) -> Result<Neuron, StoreError> {
+        self.db.write(move |connection| authorize(connection, id, cumulative)).await
+    }
+
+    /// Keeps a signed voucher if it is better than the one kept, and returns the best.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for one above what was authorized.
+    pub async fn keep_voucher(&self, voucher: SignedVoucher) -> Result<SignedVoucher, StoreError> {
+        self.db
+            .write(move |connection| {
+                let id = voucher.voucher.account;
+                let authorized = get(connection, id)?.map_or(Neuron::ZERO, |account| account.authorized);
+                if voucher.voucher.cumulative > authorized {
+                    return Err(StoreError::invalid("a voucher was signed beyond what was authorized"));
+                }
+                accounts::keep_voucher(connection, &voucher)
+            })
+            .await
+    }
+}
+
+pub(super) fn get(connection: &Connection, id: AccountId) -> Result<Option<UserAccount>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?;
+    Ok(statement.query_row(params![bytes(&id.user), bytes(&id.provider)], read).optional()?)
+}
+
+/// The maximum is taken by the database, in the one statement that writes.
+pub(super) fn authorize(
+    connection: &Connection,
+    id: AccountId,
+    cumulative: Neuron,
+) -> Result<Neuron, StoreError> {
+    ensure(connection, id)?;
+    let raised = connection
+        .prepare_cached(
+            "UPDATE accounts SET authorized = MAX(authorized, ?3) WHERE user = ?1 AND provider = ?2
+             RETURNING authorized",
+        )?
+        .query_row(params![bytes(&id.user), bytes(&id.provider), cumulative], |row| row.get(0))?;
+    Ok(raised)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<UserAccount> {
+    Ok(UserAccount {
+        id: account(row)?,
+        chain: accounts::chain_view(row)?,
+        block: accounts::block(row)?,
+        authorized: row.get("authorized")?,
+        owed: row.get("owed")?,
+        disputed: row.get("disputed")?,
+        voucher: accounts::voucher(row)?,
+    })
+}

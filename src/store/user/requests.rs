@@ -1,0 +1,443 @@
+//! Paid calls: held, sent, answered, and what they came to.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
+
+use super::{UserStore, accounts::authorize, receipt::Kept};
+use crate::{
+    domain::{
+        AccountId, Address, B256, Fee, Neuron, Prices, RequestId, ServiceName, SignedReceipt, Timestamp,
+        Units, UserRequestState,
+    },
+    store::{
+        Direction, Page, PageOf, StoreError, Totals, accounts,
+        amount::{Count, add},
+        columns::{account, bytes, hash, hash_if_any},
+        page::{Filter, Order, cut},
+        totals::{self, Key},
+    },
+};
+
+/// A call that is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUserRequest {
+    pub id: RequestId,
+    pub account: AccountId,
+    pub service: ServiceName,
+    pub created_at: Timestamp,
+    /// `Reserved`, or `Sent` when sending follows at once: then a crash in between counts as sent.
+    pub state: UserRequestState,
+    /// The highest fee it can come to.
+    pub max_fee: Neuron,
+    pub price_version: u64,
+    pub prices: Prices,
+    pub body_hash: B256,
+    /// The caller's own key against paying twice.
+    pub idempotency_key: Option<String>,
+}
+
+/// A call as kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRequest {
+    pub id: RequestId,
+    pub account: AccountId,
+    pub service: ServiceName,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub state: UserRequestState,
+    /// By our own count.
+    pub input: Units,
+    pub output: Units,
+    /// What is owed for it.
+    pub fee: Fee,
+    /// What the provider asked for beyond that.
+    pub disputed: Neuron,
+    pub max_fee: Neuron,
+    pub price_version: u64,
+    pub prices: Prices,
+    pub body_hash: B256,
+    pub response_hash: Option<B256>,
+    pub receipt: Option<SignedReceipt>,
+    /// Why it failed or is disputed.
+    pub error: Option<String>,
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of a reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reservation {
+    /// Written; vouchers up to `authorized` may be signed.
+    Made { authorized: Neuron },
+    /// The id or the caller's key was used before; nothing was changed.
+    Before(Box<UserRequest>),
+}
+
+/// How a call ended, or that its end is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finish {
+    pub id: RequestId,
+    /// `Done`, `Disputed`, `Unconfirmed` or `Failed`.
+    pub state: UserRequestState,
+    pub input: Units,
+    pub output: Units,
+    /// What is owed for it; nothing while unconfirmed or when it failed.
+    pub fee: Fee,
+    pub disputed: Neuron,
+    pub response_hash: Option<B256>,
+    pub receipt: Option<SignedReceipt>,
+    pub error: Option<String>,
+    /// Raise what may be signed in the same write, for the voucher that acknowledges the answer.
+    pub authorize: Option<Neuron>,
+    pub at: Timestamp,
+}
+
+/// The books after a [`Finish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// Whether this was the write that changed the call; false when it had ended before.
+    pub applied: bool,
+    /// The state it is in now.
+    pub state: UserRequestState,
+    /// The account's sums, this call included.
+    pub owed: Neuron,
+    pub disputed: Neuron,
+    pub authorized: Neuron,
+}
+
+/// Which calls are wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserRequestFilter {
+    pub provider: Option<Address>,
+    pub service: Option<ServiceName>,
+    pub state: Option<UserRequestState>,
+    /// Created at this moment or later.
+    pub from: Option<Timestamp>,
+    /// Created before this moment.
+    pub to: Option<Timestamp>,
+}
+
+/// How a list of calls is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UserRequestSort {
+    CreatedAt(Direction),
+    Fee(Direction),
+}
+
+impl UserStore {
+    /// Writes a call down and raises what may be signed for its account to at least `authorized`: one write, before
+    /// anything leaves the machine.
+    pub async fn reserve(&self, new: NewUserRequest, authorized: Neuron) -> Result<Reservation, StoreError> {
+        self.db.write(move |connection| reserve(connection, &new, authorized)).await
+    }
+
+    /// Notes that a reserved call is about to leave the machine.
+    pub async fn sent(&self, id: RequestId) -> Result<(), StoreError> {
+        self.db
+            .write(move |connection| {
+                let request = existing(connection, id)?;
+                if request.state == UserRequestState::Sent {
+                    return Ok(());
+                }
+                let next = moved(request.state, UserRequestState::Sent)?;
+                shift(connection, &request, next, Fee::NONE)?;
+                connection
+                    .prepare_cached("UPDATE requests SET state = ?2 WHERE id = ?1")?
+                    .execute(params![id, next])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Books how a call ended: its row, what is owed in all, the day's spending, in one write. The first end counts;
+    /// repeating it, or another end after it, changes nothing and answers with the books as they are. A call that is
+    /// unconfirmed can still end.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] for an unknown call, a fee above its highest, or a fee for one that is not answered.
+    pub async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
+        self.db.write(move |connection| apply(connection, &finish)).await
+    }
+
+    pub async fn request(&self, id: RequestId) -> Result<Option<UserRequest>, StoreError> {
+        self.db.read(move |connection| get(connection, id)).await
+    }
+
+    /// The call that a caller's key stands for.
+    pub async fn request_by_key(&self, key: String) -> Result<Option<UserRequest>, StoreError> {
+        self.db.read(move |connection| by_key(connection, &key)).await
+    }
+
+    /// Calls that have not ended, oldest first: reserved, sent or unconfirmed. Their highest fees are held.
+    pub async fn unfinished_requests(&self) -> Result<Vec<UserRequest>, StoreError> {
+        self.db
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT * FROM requests WHERE state IN ('reserved', 'sent', 'unconfirmed') ORDER BY created_at, id",
+                )?;
+                Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
+    pub async fn requests(
+        &self,
+        filter: UserRequestFilter,
+        sort: UserRequestSort,
+        page: PageOf,
+    ) -> Result<Page<UserRequest>, StoreError> {
+        self.db
+            .read(move |connection| {
+                let order = sort.order();
+                let mut conditions = filter.conditions();
+                let sql = format!("SELECT * FROM requests{}", conditions.page(order, &page)?);
+                let mut statement = connection.prepare_cached(&sql)?;
+                let values = rusqlite::params_from_iter(&conditions.values);
+                let items = statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()?;
+                Ok(cut(items, &page, order, |last| (sort.key(last), last.id.bytes().to_vec())))
+            })
+            .await
+    }
+
+    /// How many calls a filter covers and what they cost, exactly. Without limits of time it reads running totals.
+    pub async fn request_totals(&self, filter: UserRequestFilter) -> Result<Totals, StoreError> {
+        self.db
+            .read(move |connection| {
+                let conditions = filter.conditions();
+                if filter.from.is_none() && filter.to.is_none() {
+                    totals::sum(connection, &conditions)
+                } else {
+                    totals::scan(connection, &conditions)
+                }
+            })
+            .await
+    }
+
+    /// What was spent with each provider on a UTC day (days since 1970, as [`Timestamp::day`] gives it). A call
+    /// counts for the day it was made.
+    pub async fn spent_on(&self, day: u64) -> Result<BTreeMap<Address, Neuron>, StoreError> {
+        self.db
+            .read(move |connection| {
+                let mut statement =
+                    connection.prepare_cached("SELECT provider, fee FROM spend_days WHERE day = ?1")?;
+                let days = statement.query_map([Count(day)], |row| {
+                    Ok((Address::from(row.get::<_, [u8; 20]>(0)?), row.get(1)?))
+                })?;
+                Ok(days.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+}
+
+impl UserRequestFilter {
+    fn conditions(&self) -> Filter {
+        let mut conditions = Filter::default();
+        conditions.and_if("provider = ?", self.provider.map(|provider| provider.to_vec()));
+        conditions.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
+        conditions.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
+        conditions.and_if("created_at >= ?", self.from.map(Timestamp::as_micros));
+        conditions.and_if("created_at < ?", self.to.map(Timestamp::as_micros));
+        conditions
+    }
+}
+
+impl UserRequestSort {
+    fn order(self) -> Order {
+        let (column, direction) = match self {
+            Self::CreatedAt(direction) => ("created_at", direction),
+            Self::Fee(direction) => ("fee", direction),
+        };
+        Order { column, id: "id", direction }
+    }
+
+    fn key(self, request: &UserRequest) -> Value {
+        match self {
+            Self::CreatedAt(_) => request.created_at.as_micros().into(),
+            Self::Fee(_) => request.fee.total().get().to_be_bytes().to_vec().into(),
+        }
+    }
+}
+
+fn reserve(
+    connection: &Connection,
+    new: &NewUserRequest,
+    authorized: Neuron,
+) -> Result<Reservation, StoreError> {
+    let before = match &new.idempotency_key {
+        Some(key) => by_key(connection, key)?,
+        None => None,
+    };
+    let before = match before {
+        Some(before) => Some(before),
+        None => get(connection, new.id)?,
+    };
+    if let Some(before) = before {
+        return Ok(Reservation::Before(Box::new(before)));
+    }
+    if !matches!(new.state, UserRequestState::Reserved | UserRequestState::Sent) {
+        return Err(StoreError::invalid(format!("a call cannot begin as {}", new.state)));
+    }
+    connection
+        .prepare_cached(
+            "INSERT INTO requests (id, user, provider, service, created_at, state, max_fee, price_version,
+                input_price, output_price, body_hash, idempotency_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            new.id,
+            bytes(&new.account.user),
+            bytes(&new.account.provider),
+            new.service,
+            new.created_at,
+            new.state,
+            new.max_fee,
+            Count(new.price_version),
+            new.prices.input,
+            new.prices.output,
+            bytes(&new.body_hash),
+            new.idempotency_key
+        ])?;
+    let key = Key { account: new.account, service: &new.service, state: new.state };
+    totals::enter(connection, key, Fee::NONE)?;
+    Ok(Reservation::Made { authorized: authorize(connection, new.account, authorized)? })
+}
+
+pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished, StoreError> {
+    let request = existing(connection, finish.id)?;
+    let id = request.account;
+    let applied = !request.state.is_final() && request.state != finish.state;
+    if applied {
+        let next = moved(request.state, finish.state)?;
+        check(&request, finish)?;
+        let total = finish.fee.total();
+        connection
+            .prepare_cached(
+                "UPDATE requests SET state = ?2, finished_at = ?3, input_units = ?4, output_units = ?5,
+                    input_fee = ?6, output_fee = ?7, fee = ?8, disputed = ?9, response_hash = ?10, receipt = ?11,
+                    error = ?12
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                finish.id,
+                next,
+                finish.at,
+                finish.input,
+                finish.output,
+                finish.fee.input,
+                finish.fee.output,
+                total,
+                finish.disputed,
+                finish.response_hash.as_ref().map(bytes),
+                finish.receipt.map(Kept),
+                finish.error
+            ])?;
+        shift(connection, &request, next, finish.fee)?;
+        if !total.is_zero() {
+            accounts::owe(connection, id, total)?;
+            spend(connection, request.created_at.day(), id.provider, total)?;
+        }
+        if !finish.disputed.is_zero() {
+            dispute(connection, id, finish.disputed)?;
+        }
+    }
+    if let Some(cumulative) = finish.authorize {
+        authorize(connection, id, cumulative)?;
+    }
+    let account = super::accounts::get(connection, id)?
+        .ok_or_else(|| StoreError::invalid("a call without an account"))?;
+    Ok(Finished {
+        applied,
+        state: if applied { finish.state } else { request.state },
+        owed: account.owed,
+        disputed: account.disputed,
+        authorized: account.authorized,
+    })
+}
+
+/// What an end may say about money.
+fn check(request: &UserRequest, finish: &Finish) -> Result<(), StoreError> {
+    let total = add(finish.fee.input, finish.fee.output)?;
+    match finish.state {
+        UserRequestState::Done | UserRequestState::Disputed if total > request.max_fee => {
+            Err(StoreError::invalid(format!("a fee of {total} is above the highest, {}", request.max_fee)))
+        }
+        UserRequestState::Done | UserRequestState::Disputed => Ok(()),
+        _ if total.is_zero() && finish.disputed.is_zero() => Ok(()),
+        state => Err(StoreError::invalid(format!("nothing can be owed for a call that is {state}"))),
+    }
+}
+
+fn moved(from: UserRequestState, to: UserRequestState) -> Result<UserRequestState, StoreError> {
+    from.to(to).map_err(|error| StoreError::invalid(error.to_string()))
+}
+
+/// Moves a call from its state's total to another's.
+fn shift(
+    connection: &Connection,
+    request: &UserRequest,
+    next: UserRequestState,
+    fee: Fee,
+) -> Result<(), StoreError> {
+    let key = |state| Key { account: request.account, service: &request.service, state };
+    totals::leave(connection, key(request.state))?;
+    totals::enter(connection, key(next), fee)
+}
+
+fn spend(connection: &Connection, day: u64, provider: Address, fee: Neuron) -> Result<(), StoreError> {
+    let spent = connection
+        .prepare_cached("SELECT fee FROM spend_days WHERE day = ?1 AND provider = ?2")?
+        .query_row(params![Count(day), bytes(&provider)], |row| row.get(0))
+        .optional()?;
+    let spent = add(spent.unwrap_or(Neuron::ZERO), fee)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO spend_days (day, provider, fee) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET fee = ?3",
+        )?
+        .execute(params![Count(day), bytes(&provider), spent])?;
+    Ok(())
+}
+
+fn dispute(connection: &Connection, id: AccountId, amount: Neuron) -> Result<(), StoreError> {
+    let disputed = super::accounts::get(connection, id)?.map_or(Neuron::ZERO, |account| account.disputed);
+    connection
+        .prepare_cached("UPDATE accounts SET disputed = ?3 WHERE user = ?1 AND provider = ?2")?
+        .execute(params![bytes(&id.user), bytes(&id.provider), add(disputed, amount)?])?;
+    Ok(())
+}
+
+fn existing(connection: &Connection, id: RequestId) -> Result<UserRequest, StoreError> {
+    get(connection, id)?.ok_or_else(|| StoreError::invalid(format!("there is no call {id}")))
+}
+
+fn get(connection: &Connection, id: RequestId) -> Result<Option<UserRequest>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT * FROM requests WHERE id = ?1")?;
+    Ok(statement.query_row([id], read).optional()?)
+}
+
+fn by_key(connection: &Connection, key: &str) -> Result<Option<UserRequest>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT * FROM requests WHERE idempotency_key = ?1")?;
+    Ok(statement.query_row([key], read).optional()?)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<UserRequest> {
+    Ok(UserRequest {
+        id: row.get("id")?,
+        account: account(row)?,
+        service: row.get("service")?,
+        created_at: row.get("created_at")?,
+        finished_at: row.get("finished_at")?,
+        state: row.get("state")?,
+        input: row.get("input_units")?,
+        output: row.get("output_units")?,
+        fee: Fee { input: row.get("input_fee")?, output: row.get("output_fee")? },
+        disputed: row.get("disputed")?,
+        max_fee: row.get("max_fee")?,
+        price_version: row.get::<_, Count>("price_version")?.0,
+        prices: Prices { input: row.get("input_price")?, output: row.get("output_price")? },
+        body_hash: hash(row, "body_hash")?,
+        response_hash: hash_if_any(row, "response_hash")?,
+        receipt: row.get::<_, Option<Kept>>("receipt")?.map(|kept| kept.0),
+        error: row.get("error")?,
+        idempotency_key: row.get("idempotency_key")?,
+    })
+}
