@@ -98,14 +98,11 @@ impl Position {
         self.owed.max(self.chain.map_or(Neuron::ZERO, |account| account.settled))
     }
 
-<<<<<<< HEAD
-=======
     /// Without what the chain says of it.
     pub fn owed_by_books(&self) -> Neuron {
         self.owed
     }
 
->>>>>>> user
     pub fn held(&self) -> Neuron {
         self.held
     }
@@ -120,11 +117,7 @@ impl Position {
 
     /// Whether a voucher should be brought to the provider on its own.
     pub fn unpaid(&self) -> bool {
-<<<<<<< HEAD
-        self.owed() > self.carried && self.durable >= self.owed()
-=======
         self.owed() > self.carried
->>>>>>> user
     }
 
     /// The most that is promised or may come to be owed.
@@ -252,12 +245,8 @@ impl Book {
         }
         if let Some(cap) = ask.caps.per_day {
             let today = if ask.day > self.day { Neuron::ZERO } else { self.spent_today };
-<<<<<<< HEAD
-            let held = self.positions.values().fold(Neuron::ZERO, |sum, other| sum.saturating_add(counted(other)));
-=======
             let held =
                 self.positions.values().fold(Neuron::ZERO, |sum, other| sum.saturating_add(counted(other)));
->>>>>>> user
             limit(DeniedReason::Cap(Cap::Day, cap), cap.above(today.saturating_add(held)));
         }
         // A voucher once signed can be claimed, so what was promised counts as spent.
@@ -313,26 +302,19 @@ impl Book {
         }
     }
 
-<<<<<<< HEAD
-=======
     /// Requests whose end is not known.
     pub fn waiting(&self) -> Vec<RequestId> {
         let holds = self.positions.values().flat_map(|position| &position.holds);
         holds.filter(|(_, hold)| !hold.live).map(|(request, _)| *request).collect()
     }
 
->>>>>>> user
     /// What `owed` will be when this fee is booked; vouchers must be able to follow.
     pub fn owed_after(&self, provider: Address, fee: Neuron) -> Neuron {
         self.positions.get(&provider).map_or(Neuron::ZERO, Position::owed).saturating_add(fee)
     }
 
-<<<<<<< HEAD
-    /// Ends a request that cost `fee`, once the store has it: `owed` and `authorized` are the store's new figures.
-=======
     /// Ends a request that cost `fee`, once the store has it. What may be signed for it is told apart, by
     /// [`Book::made_durable`]: of several ends at once none knows the sum of all.
->>>>>>> user
     pub fn finish(&mut self, provider: Address, request: RequestId, fee: Neuron, day: u64) {
         self.release(provider, request);
         let (today, _) = self.today(day);
@@ -340,29 +322,17 @@ impl Book {
         self.spent_today = self.spent_today.saturating_add(fee);
         let position = self.positions.entry(provider).or_default();
         position.owed = position.owed().saturating_add(fee);
-<<<<<<< HEAD
-        position.authorized = position.authorized.max(position.owed);
-        position.durable = position.durable.max(position.owed);
-=======
->>>>>>> user
     }
 
     /// How high a voucher we would sign for a provider that says it needs `required`, or how high at most.
     ///
     /// Never beyond what is owed by our own count plus the exposure, nor beyond deposit and caps.
-<<<<<<< HEAD
-    pub fn may_raise(&self, ask: &Ask, required: Neuron) -> Result<Neuron, Neuron> {
-        let Some(position) = self.positions.get(&ask.provider) else { return Err(Neuron::ZERO) };
-        let Some(chain) = position.chain else { return Err(Neuron::ZERO) };
-        let exposure = ask.max_exposure.unwrap_or(position.held);
-=======
     ///
     /// `wanted` is the highest fee of the request to come, which counts as held already.
     pub fn may_raise(&self, ask: &Ask, required: Neuron, wanted: Neuron) -> Result<Neuron, Neuron> {
         let Some(position) = self.positions.get(&ask.provider) else { return Err(Neuron::ZERO) };
         let Some(chain) = position.chain else { return Err(Neuron::ZERO) };
         let exposure = ask.max_exposure.unwrap_or(position.held.saturating_add(wanted));
->>>>>>> user
         let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
         let others = others.fold(Neuron::ZERO, |sum, (_, other)| sum.saturating_add(other.committed()));
         let most = position

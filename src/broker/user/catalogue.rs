@@ -95,13 +95,6 @@ impl Catalogue {
         self.services.len()
     }
 
-<<<<<<< HEAD
-    pub fn at(&self) -> Option<BlockRef> {
-        self.at
-    }
-
-=======
->>>>>>> user
     pub fn list(&self, filter: &ServiceFilter) -> Listing {
         let services = self.services.values().filter(|service| filter.fits(service)).cloned().collect();
         Listing { services, unreadable: self.unreadable, at: self.at }
@@ -190,12 +183,8 @@ mod tests {
         let catalogue = catalogue();
         let nobody = BTreeSet::new();
         let second = BTreeSet::from([Address::repeat_byte(2)]);
-<<<<<<< HEAD
-        let provider = |model: &str, accounts| catalogue.resolve(model, accounts).map(|service| service.provider);
-=======
         let provider =
             |model: &str, accounts| catalogue.resolve(model, accounts).map(|service| service.provider);
->>>>>>> user
         assert_eq!(provider("qwen", &nobody), Ok(Address::repeat_byte(2)));
         assert_eq!(provider("qwen-2", &nobody), Ok(Address::repeat_byte(2)));
         assert_eq!(provider("llama7b", &second), Ok(Address::repeat_byte(2)));

@@ -99,13 +99,9 @@ pub enum CallRefusal {
     )]
     ExposureReached { needed: Neuron, available: Neuron },
     /// Neither the wallet nor a delegate key for the account is here.
-<<<<<<< HEAD
-    #[error("no key here may sign for the account with provider {0}; start with the wallet to name a new delegate")]
-=======
     #[error(
         "no key here may sign for the account with provider {0}; start with the wallet to name a new delegate"
     )]
->>>>>>> user
     NoKey(Address),
     #[error("the prices of {service} rose while asking; look at them and ask again")]
     PriceChanged { service: ServiceName, seen: Prices, now: Prices },

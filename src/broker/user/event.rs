@@ -14,16 +14,12 @@ pub const EVENT_QUEUE: usize = 256;
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// A request is on its way.
-<<<<<<< HEAD
-    RequestSent { request: RequestId, provider: Address, service: ServiceName, max_fee: Neuron },
-=======
     RequestSent {
         request: RequestId,
         provider: Address,
         service: ServiceName,
         max_fee: Neuron,
     },
->>>>>>> user
     /// A request is over; `state` is `done`, `disputed`, `failed` or `unconfirmed`.
     RequestEnded {
         request: RequestId,
@@ -36,35 +32,14 @@ pub enum Event {
     },
     OperationChanged {
         id: OperationId,
-<<<<<<< HEAD
-        #[serde(serialize_with = "kind")]
-        kind: OperationKind,
-        #[serde(serialize_with = "state")]
-=======
         #[serde(serialize_with = "kind_text")]
         kind: OperationKind,
         #[serde(serialize_with = "state_text")]
->>>>>>> user
         state: OperationState,
         provider: Option<Address>,
         reason: Option<String>,
     },
     /// Figures of an account changed on the chain.
-<<<<<<< HEAD
-    AccountChanged { provider: Address },
-    ServicesChanged { total: usize },
-    /// The chain moved on.
-    Head { number: u64 },
-    /// The chain cannot be read at the moment, or can again.
-    ChainReachable { reachable: bool, reason: Option<String> },
-}
-
-fn kind<S: serde::Serializer>(kind: &OperationKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.as_str())
-}
-
-fn state<S: serde::Serializer>(state: &OperationState, serializer: S) -> Result<S::Ok, S::Error> {
-=======
     AccountChanged {
         provider: Address,
     },
@@ -87,6 +62,5 @@ fn kind_text<S: serde::Serializer>(kind: &OperationKind, serializer: S) -> Resul
 }
 
 fn state_text<S: serde::Serializer>(state: &OperationState, serializer: S) -> Result<S::Ok, S::Error> {
->>>>>>> user
     serializer.serialize_str(state.as_str())
 }

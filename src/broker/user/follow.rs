@@ -8,11 +8,7 @@ use tokio::time::Instant;
 use super::UserError;
 use super::handle::Inner;
 use super::sync::read_accounts;
-<<<<<<< HEAD
-use crate::chain::{ChainError, Cursor, EventFilter, EventKind, FollowBatch, FollowSettings, Follower};
-=======
 use crate::chain::{Cursor, EventFilter, EventKind, FollowBatch, FollowSettings, Follower};
->>>>>>> user
 use crate::domain::Address;
 
 /// The first wait after a failed read; each further one is twice as long, up to the refresh interval.
@@ -66,11 +62,7 @@ async fn follow(inner: &Inner, wait: &mut Duration) -> Result<std::convert::Infa
 }
 
 /// Reads again what the events of a batch are about.
-<<<<<<< HEAD
-async fn take(inner: &Inner, batch: &FollowBatch) -> Result<(), ChainError> {
-=======
 async fn take(inner: &Inner, batch: &FollowBatch) -> Result<(), UserError> {
->>>>>>> user
     let accounts: BTreeSet<Address> = batch
         .events
         .iter()
@@ -84,26 +76,14 @@ async fn take(inner: &Inner, batch: &FollowBatch) -> Result<(), UserError> {
     let services = batch.events.iter().any(|event| {
         matches!(
             event.kind,
-<<<<<<< HEAD
-            EventKind::ServiceUpdated(_) | EventKind::UnreadableService { .. } | EventKind::ServiceRemoved { .. }
-=======
             EventKind::ServiceUpdated(_)
                 | EventKind::UnreadableService { .. }
                 | EventKind::ServiceRemoved { .. }
->>>>>>> user
         )
     });
     if services {
         let list = inner.chain.services(Some(batch.to)).await?;
-<<<<<<< HEAD
-        let changed = inner.catalogue.write().replace(list.services, list.unreadable, batch.to);
-        if changed {
-            let total = inner.catalogue.read().len();
-            inner.emit(super::event::Event::ServicesChanged { total });
-        }
-=======
         inner.take_services(list, batch.to).await?;
->>>>>>> user
     }
     Ok(())
 }

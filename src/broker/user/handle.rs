@@ -8,10 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, broadcast, watch};
 
-<<<<<<< HEAD
-=======
 use super::UserError;
->>>>>>> user
 use super::book::Book;
 use super::catalogue::Catalogue;
 use super::event::{EVENT_QUEUE, Event};
@@ -22,10 +19,6 @@ use super::snapshot::Snapshot;
 use super::terms::TermsCache;
 use super::upstream::Upstream;
 use super::view::{AccountView, OperationView};
-<<<<<<< HEAD
-use super::UserError;
-=======
->>>>>>> user
 use crate::chain::{BlockRef, Chain, Sender};
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 use crate::keys::{DelegateKeys, Wallet};

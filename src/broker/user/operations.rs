@@ -12,22 +12,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-<<<<<<< HEAD
-use futures_util::future::BoxFuture;
-=======
 use serde_json::json;
->>>>>>> user
 use tokio::time::Instant;
 
 use super::UserError;
 use super::event::Event;
 use super::handle::{Inner, UserBroker};
-<<<<<<< HEAD
-use super::view::OperationView;
-use crate::chain::{Attempt, Call, Journal, JournalError, Outcome, SendError, Ticket};
-use crate::domain::{Address, Neuron, OperationId, OperationKind, OperationState, Timestamp};
-use crate::store::{self, UserStore};
-=======
 use super::journal::{end_of, refused};
 use super::view::OperationView;
 use crate::chain::{Call, Outcome, Revert, SendError, Ticket};
@@ -284,4 +274,3 @@ impl UserBroker {
         }
     }
 }
->>>>>>> user

@@ -38,11 +38,7 @@ pub struct Settings {
     /// Call providers at loopback, private and other special addresses. Unset: only where the chain itself is on
     /// this machine, as on a development network.
     pub allow_private_providers: Option<bool>,
-<<<<<<< HEAD
-    /// By how many per cent the figures of a model server (meter `usage`) may pass our own count.
-=======
     /// By how many per cent (and 64 units) the figures of a model server (meter `usage`) may pass our own count.
->>>>>>> user
     pub usage_tolerance_percent: u64,
     /// What may have been on its way when we hung up on an answer, and is paid although it did not reach us.
     pub cut_allowance: CutAllowance,
@@ -96,11 +92,7 @@ impl Default for Settings {
             max_chat_answer: 64 << 20,
             auto_process_refunds: true,
             allow_private_providers: None,
-<<<<<<< HEAD
-            usage_tolerance_percent: 25,
-=======
             usage_tolerance_percent: 100,
->>>>>>> user
             cut_allowance: CutAllowance::default(),
             receipt_patience: 86_400,
             refresh_interval: 60,

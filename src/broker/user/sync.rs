@@ -7,14 +7,6 @@ use std::collections::BTreeSet;
 
 use futures_util::future::try_join_all;
 
-<<<<<<< HEAD
-use super::event::Event;
-use super::handle::{Inner, UserBroker};
-use super::view::AccountView;
-use super::UserError;
-use crate::chain::{BlockRef, ChainError};
-use crate::domain::{Address, ChainAccount, Neuron, Service, ServiceName, Timestamp};
-=======
 use super::UserError;
 use super::book::Position;
 use super::event::Event;
@@ -26,7 +18,6 @@ use crate::domain::{
 };
 use crate::store::Observed;
 use crate::store::user::{Refund, RefundState};
->>>>>>> user
 
 impl Inner {
     /// Reads accounts, services and the wallet's own money at the newest block.
@@ -45,23 +36,12 @@ impl Inner {
             known.map(|(provider, _)| *provider).filter(|provider| !named.contains(provider)).collect()
         };
         for account in accounts {
-<<<<<<< HEAD
-            self.take_account(account.id.provider, Some(account)).await?;
-=======
             self.take_account(account.id.provider, Some(account), Some(head)).await?;
->>>>>>> user
         }
         for provider in missing {
             self.read_account(provider, Some(head)).await?;
         }
-<<<<<<< HEAD
-        let changed = {
-            let mut catalogue = self.catalogue.write();
-            catalogue.replace(services.services, services.unreadable, head)
-        };
-=======
         self.take_services(services, head).await?;
->>>>>>> user
         {
             let mut view = self.view.lock();
             if let Ok(wallet) = wallet {
@@ -69,18 +49,10 @@ impl Inner {
             }
         }
         self.reached(head);
-<<<<<<< HEAD
-        if changed {
-            self.emit(Event::ServicesChanged { total: self.catalogue.read().len() });
-        }
-=======
->>>>>>> user
         self.publish();
         Ok(head)
     }
 
-<<<<<<< HEAD
-=======
     /// Takes the list of services as read at a block.
     pub async fn take_services(&self, list: ServiceList, at: BlockRef) -> Result<(), UserError> {
         let changed = self.catalogue.write().replace(list.services.clone(), list.unreadable, at);
@@ -91,7 +63,6 @@ impl Inner {
         Ok(())
     }
 
->>>>>>> user
     /// Reads one account, at a block or at the newest.
     pub async fn read_account(
         &self,
@@ -99,11 +70,7 @@ impl Inner {
         at: Option<BlockRef>,
     ) -> Result<Option<ChainAccount>, UserError> {
         let account = self.chain.account(self.keys.account(provider), at).await?;
-<<<<<<< HEAD
-        self.take_account(provider, account).await?;
-=======
         self.take_account(provider, account, at).await?;
->>>>>>> user
         Ok(account)
     }
 
@@ -118,21 +85,6 @@ impl Inner {
         Ok(service)
     }
 
-<<<<<<< HEAD
-    async fn take_account(&self, provider: Address, account: Option<ChainAccount>) -> Result<(), UserError> {
-        if let Some(account) = &account {
-            self.keys.refresh(account).await?;
-        }
-        let changed = {
-            let mut book = self.book.lock();
-            let changed = book.position(provider).and_then(|position| position.chain()) != account.as_ref();
-            book.set_chain(provider, account);
-            changed
-        };
-        if changed {
-            self.room.notify_waiters();
-            self.emit(Event::AccountChanged { provider });
-=======
     /// Takes an account as read: into the store, then into the book.
     async fn take_account(
         &self,
@@ -206,7 +158,6 @@ impl Inner {
         }
         if !refunds.is_empty() {
             self.store.put_refunds(refunds).await?;
->>>>>>> user
         }
         Ok(())
     }
@@ -266,21 +217,7 @@ pub(super) async fn read_accounts(
     inner: &Inner,
     providers: BTreeSet<Address>,
     at: BlockRef,
-<<<<<<< HEAD
-) -> Result<(), ChainError> {
-    let reads = providers.into_iter().map(|provider| async move {
-        match inner.read_account(provider, Some(at)).await {
-            Ok(_) => Ok(()),
-            Err(UserError::Chain(error)) => Err(error),
-            Err(error) => {
-                tracing::warn!(%provider, %error, "an account could not be taken over");
-                Ok(())
-            }
-        }
-    });
-=======
 ) -> Result<(), UserError> {
     let reads = providers.into_iter().map(|provider| inner.read_account(provider, Some(at)));
->>>>>>> user
     try_join_all(reads).await.map(drop)
 }

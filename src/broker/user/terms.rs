@@ -101,17 +101,11 @@ impl TermsCache {
         self.kept.lock().remove(&provider);
     }
 
-<<<<<<< HEAD
-    /// The credit limit as last told, without asking.
-    pub fn credit_limit(&self, provider: Address) -> Option<Neuron> {
-        self.kept.lock().get(&provider).map(|kept| kept.terms.credit_limit)
-=======
     /// How a service is metered, as last told, without asking.
     pub fn meter(&self, provider: Address, name: &ServiceName) -> Option<MeterName> {
         let kept = self.kept.lock();
         let services = &kept.get(&provider)?.terms.services;
         services.iter().find(|service| service.name == *name).map(|service| service.meter)
->>>>>>> user
     }
 }
 

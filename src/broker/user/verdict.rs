@@ -45,11 +45,7 @@ pub(super) struct Tolerance {
 
 impl Tolerance {
     /// Chat templates add a few tokens per message that nobody outside can count; so a fixed part is allowed too.
-<<<<<<< HEAD
-    const SLACK: u64 = 32;
-=======
     const SLACK: u64 = 64;
->>>>>>> user
 
     fn most(self, own: Units) -> Units {
         let share = u128::from(own.0) * u128::from(self.percent) / 100;
@@ -66,10 +62,6 @@ pub enum Difference {
     Identity,
     /// About other bytes than those that reached us.
     ResponseHash,
-<<<<<<< HEAD
-    Input { own: Units, receipt: Units },
-    Output { own: Units, receipt: Units },
-=======
     Input {
         own: Units,
         receipt: Units,
@@ -78,7 +70,6 @@ pub enum Difference {
         own: Units,
         receipt: Units,
     },
->>>>>>> user
     /// The fee is not price × units.
     Arithmetic,
     /// The fee is above the highest fee that was agreed.
@@ -94,13 +85,9 @@ impl fmt::Display for Difference {
         match self {
             Difference::Signature => f.write_str("the receipt is not signed by the provider"),
             Difference::Identity => f.write_str("the receipt is about another request"),
-<<<<<<< HEAD
-            Difference::ResponseHash => f.write_str("the receipt is about another answer than the one that came"),
-=======
             Difference::ResponseHash => {
                 f.write_str("the receipt is about another answer than the one that came")
             }
->>>>>>> user
             Difference::Input { own, receipt } => {
                 write!(f, "the receipt counts {} units of input, we count {}", receipt.0, own.0)
             }
@@ -108,13 +95,9 @@ impl fmt::Display for Difference {
                 write!(f, "the receipt counts {} units of output, we count {}", receipt.0, own.0)
             }
             Difference::Arithmetic => f.write_str("the fee of the receipt is not price times units"),
-<<<<<<< HEAD
-            Difference::AboveMax => f.write_str("the fee of the receipt is above the highest fee of the request"),
-=======
             Difference::AboveMax => {
                 f.write_str("the fee of the receipt is above the highest fee of the request")
             }
->>>>>>> user
             Difference::Failed => f.write_str("the receipt asks for a fee although the service failed"),
             Difference::Missing => f.write_str("the provider gave no receipt"),
         }
@@ -350,12 +333,6 @@ mod tests {
         case.own.bounded = Some(Tolerance { percent: 20 });
         case.own.max_fee = Neuron::new(1_000_000);
         case.see(|seen| seen.output = Units(100));
-<<<<<<< HEAD
-        case.charge(20, 152);
-        assert_eq!(case.verdict(), (32_400, vec![]));
-        case.charge(20, 153);
-        assert_eq!(case.verdict(), (20_600, vec![Difference::Output { own: Units(100), receipt: Units(153) }]));
-=======
         case.charge(20, 184);
         assert_eq!(case.verdict(), (38_800, vec![]));
         case.charge(20, 185);
@@ -363,7 +340,6 @@ mod tests {
             case.verdict(),
             (20_600, vec![Difference::Output { own: Units(100), receipt: Units(185) }])
         );
->>>>>>> user
     }
 
     #[test]

@@ -5,10 +5,7 @@ use crate::domain::{
     Address, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId, ServiceName,
     Timestamp, Units, UserRequestState,
 };
-<<<<<<< HEAD
-=======
 use crate::store::user::RefundState;
->>>>>>> user
 
 /// An account, chain figures and our own together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,11 +63,7 @@ pub struct RefundView {
     pub amount: Neuron,
     pub created_at: Timestamp,
     pub unlock_at: Timestamp,
-<<<<<<< HEAD
-    pub processed: bool,
-=======
     pub state: RefundState,
->>>>>>> user
 }
 
 /// A request as listings show it.
@@ -80,14 +73,6 @@ pub struct RequestView {
     pub provider: Address,
     pub service: ServiceName,
     pub created_at: Timestamp,
-<<<<<<< HEAD
-    pub state: UserRequestState,
-    pub input: Units,
-    pub output: Units,
-    pub fee: Fee,
-    pub max_fee: Neuron,
-    /// What the provider asked for where it is more than was paid, or why the request failed.
-=======
     pub finished_at: Option<Timestamp>,
     pub state: UserRequestState,
     pub input: Units,
@@ -98,7 +83,6 @@ pub struct RequestView {
     /// What the provider asked for beyond that; not paid.
     pub disputed: Neuron,
     /// Why it failed or is disputed.
->>>>>>> user
     pub note: Option<String>,
 }
 

@@ -13,7 +13,6 @@ use crate::domain::{Prices, ServiceName};
 use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_value};
 use crate::http::list::List;
-use crate::keys::Secret;
 use crate::wire::terms::MeterName;
 
 pub(super) const FIELDS: &[&str] =
@@ -53,7 +52,7 @@ pub(super) async fn register(
         model: input.text("model")?.unwrap_or_default().to_owned(),
         prices: Prices { input: input.need_amount("inputPrice")?, output: input.need_amount("outputPrice")? },
         meter: meter(&input)?,
-        upstream_headers: headers(&input)?,
+        upstream_headers: headers(&input)?.map(secret),
     };
     let broker = face.broker.clone();
     let change = face.order(async move { broker.put_service(service, wait).await }).await?;
@@ -84,7 +83,7 @@ pub(super) async fn update(
             output: input.amount("outputPrice")?.unwrap_or(before.prices.output),
         },
         meter: meter(&input)?.or(Some(before.meter)),
-        upstream_headers: headers(&input)?,
+        upstream_headers: headers(&input)?.map(secret),
     };
     let broker = face.broker.clone();
     let change = face.order(async move { broker.update_service(service, wait).await }).await?;
@@ -133,7 +132,7 @@ fn meter(input: &Fields) -> Result<Option<MeterName>, Problem> {
 }
 
 /// Headers to send along to the service: an object of names and values.
-fn headers(input: &Fields) -> Result<Option<Vec<(String, Secret<String>)>>, Problem> {
+fn headers(input: &Fields) -> Result<Option<Vec<(String, String)>>, Problem> {
     match input.get("upstreamHeaders") {
         None => Ok(None),
         // As answers show them: names only, which changes nothing.
@@ -141,13 +140,18 @@ fn headers(input: &Fields) -> Result<Option<Vec<(String, Secret<String>)>>, Prob
         Some(Value::Object(headers)) => headers
             .iter()
             .map(|(name, value)| match value {
-                Value::String(value) => Ok((name.clone(), Secret::new(value.clone()))),
+                Value::String(value) => Ok((name.clone(), value.clone())),
                 _ => Err(Problem::field("upstreamHeaders", "every value must be text")),
             })
             .collect::<Result<_, _>>()
             .map(Some),
         Some(_) => Err(Problem::field("upstreamHeaders", "it must be an object of names and values")),
     }
+}
+
+/// Values as secrets, whatever the broker keeps them in.
+fn secret<S: From<String>>(headers: Vec<(String, String)>) -> Vec<(String, S)> {
+    headers.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
 /// `done` once the chain has it; else 202 with the operation to follow.
