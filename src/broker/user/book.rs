@@ -313,7 +313,8 @@ impl Book {
         self.positions.get(&provider).map_or(Neuron::ZERO, Position::owed).saturating_add(fee)
     }
 
-    /// Ends a request that cost `fee`, once the store has it: `owed` and `authorized` are the store's new figures.
+    /// Ends a request that cost `fee`, once the store has it. What may be signed for it is told apart, by
+    /// [`Book::made_durable`]: of several ends at once none knows the sum of all.
     pub fn finish(&mut self, provider: Address, request: RequestId, fee: Neuron, day: u64) {
         self.release(provider, request);
         let (today, _) = self.today(day);
@@ -321,8 +322,6 @@ impl Book {
         self.spent_today = self.spent_today.saturating_add(fee);
         let position = self.positions.entry(provider).or_default();
         position.owed = position.owed().saturating_add(fee);
-        position.authorized = position.authorized.max(position.owed);
-        position.durable = position.durable.max(position.owed);
     }
 
     /// How high a voucher we would sign for a provider that says it needs `required`, or how high at most.

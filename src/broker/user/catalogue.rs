@@ -95,10 +95,6 @@ impl Catalogue {
         self.services.len()
     }
 
-    pub fn at(&self) -> Option<BlockRef> {
-        self.at
-    }
-
     pub fn list(&self, filter: &ServiceFilter) -> Listing {
         let services = self.services.values().filter(|service| filter.fits(service)).cloned().collect();
         Listing { services, unreadable: self.unreadable, at: self.at }

@@ -217,9 +217,6 @@ proptest! {
                     book.finish(provider(number), request, Neuron::new(fee), day);
                     *reference.owed.entry(number).or_default() += fee;
                     reference.today += fee;
-                    let owed = reference.owed[&number];
-                    let promised = reference.promised.entry(number).or_default();
-                    *promised = owed.max(*promised);
                 }
                 Step::Fail { which } if !reference.open.is_empty() => {
                     let (request, number, _) = reference.open.remove(which % reference.open.len());

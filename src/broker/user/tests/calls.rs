@@ -50,14 +50,7 @@ async fn a_whole_answer_is_paid_and_says_what_it_cost() {
     assert_eq!(account.available, Neuron::new(10_000_000 - fee));
     assert_eq!(broker.snapshot().spent_today, Neuron::new(fee));
     // The voucher for it is brought without another request.
-    let best = || bed.script.books.lock().best.map_or(Neuron::ZERO, |best| best.voucher.cumulative);
-    for _ in 0..200 {
-        if best() >= Neuron::new(fee) {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(best(), Neuron::new(fee));
+    assert_eq!(bed.script.promised(Neuron::new(fee)).await, Neuron::new(fee));
     let books = bed.script.books.lock();
     assert!(books.unwritten.is_empty());
     let sent = &books.headers[0];
@@ -195,15 +188,8 @@ async fn many_calls_at_once_cost_what_their_receipts_say() {
     let account = broker.account(bed.provider()).unwrap();
     let owed = bed.script.books.lock().owed;
     assert_eq!((account.owed, account.reserved), (owed, Neuron::ZERO));
-    let best = || bed.script.books.lock().best.map_or(Neuron::ZERO, |best| best.voucher.cumulative);
-    for _ in 0..200 {
-        if best() >= owed {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    assert_eq!(bed.script.promised(owed).await, owed);
     let books = bed.script.books.lock();
-    assert_eq!(books.best.unwrap().voucher.cumulative, owed);
     assert!(books.at_once > 8, "they ran one after another");
     assert!(books.pushes < 64, "vouchers are brought together");
     assert!(books.unwritten.is_empty());

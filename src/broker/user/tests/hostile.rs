@@ -135,7 +135,8 @@ async fn terms_that_contradict_the_chain_are_refused() {
 #[tokio::test]
 async fn a_provider_that_claims_a_huge_debt_gets_no_voucher_for_it() {
     let bed = Bed::new(Script { credit_limit: Neuron::ZERO, ..Script::honest(chat("x")) }).await;
-    let broker = bed.funded(Settings::default(), 10_000_000).await;
+    let settings = Settings { max_exposure: Some(Neuron::new(20_000)), ..Settings::default() };
+    let broker = bed.funded(settings, 10_000_000).await;
     bed.script.books.lock().owed = Neuron::new(5_000_000);
     let refusal = refused(&broker, bed.chat(HELLO)).await;
     let CallRefusal::ProviderShort { required, signed, .. } = refusal else { panic!("{refusal}") };
@@ -143,7 +144,7 @@ async fn a_provider_that_claims_a_huge_debt_gets_no_voucher_for_it() {
     assert!(bed.books().await.authorized < Neuron::new(20_000));
     let account = broker.account(bed.provider()).unwrap();
     assert_eq!((account.owed, account.reserved), (Neuron::ZERO, Neuron::ZERO));
-    // A small difference is within what a request in flight exposes anyway.
+    // A small difference is within the exposure that the user has allowed.
     bed.script.books.lock().owed = Neuron::new(1_000);
     let (status, ..) = read(broker.call(bed.chat(HELLO)).await.unwrap()).await;
     assert_eq!(status, StatusCode::OK);

@@ -194,6 +194,17 @@ impl Scripted {
         signed
     }
 
+    /// The best voucher that came, once it is at least this, or what it is after a second.
+    pub async fn promised(&self, at_least: Neuron) -> Neuron {
+        for _ in 0..200 {
+            if self.best() >= at_least {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.best()
+    }
+
     fn best(&self) -> Neuron {
         self.books.lock().best.map_or(Neuron::ZERO, |best| best.voucher.cumulative)
     }
@@ -319,6 +330,11 @@ async fn proxy(State(provider): State<Arc<Scripted>>, request: Request) -> Respo
     if let Some((status, refusal)) = provider.books.lock().refuse_next.take() {
         return fault(status, refusal);
     }
+    let listed =
+        provider.chain.service(provider.key.address(), &service.parse().unwrap(), None).await.unwrap();
+    if listed.unwrap().version != auth.price_version {
+        return fault(409, Fault::new("price_changed", "look at the prices"));
+    }
     provider.take(&voucher).await;
     let script = provider.script.lock().clone();
     {
@@ -435,10 +451,10 @@ async fn answer(mut work: Work, script: Script) -> Response {
             stream_of(work, lie, std::iter::repeat(piece), Duration::from_millis(2))
         }
         Says::Breaks(first) => {
-            let broken = Err(std::io::Error::other("broken on purpose"));
-            let body = stream::iter([Ok(first), broken]).chain(stream::once(async move {
+            let body = stream::iter([Ok(first)]).chain(stream::once(async move {
+                tokio::time::sleep(Duration::from_millis(50)).await;
                 drop(work);
-                Ok(Bytes::new())
+                Err(std::io::Error::other("broken on purpose"))
             }));
             let mut response = Response::new(Body::from_stream(body));
             response.headers_mut().insert("content-type", "text/event-stream".parse().unwrap());
