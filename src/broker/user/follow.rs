@@ -81,7 +81,7 @@ async fn take(inner: &Inner, batch: &FollowBatch) -> Result<(), UserError> {
     for event in &batch.events {
         match &event.kind {
             EventKind::ServiceUpdated(service) => {
-                drop(changed.insert((service.provider, service.name.clone())))
+                changed.insert((service.provider, service.name.clone()));
             }
             // A name that is none of ours was never in our list.
             EventKind::ServiceRemoved { provider, name } => {
