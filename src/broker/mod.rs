@@ -1,3 +1,6 @@
-//! The rules of the two roles. Each folder holds one broker; they never import each other.
+//! The two brokers: every rule about money lives here, and nothing about screens, HTTP, SQL or RPC.
+//!
+//! They share the floors below and never import each other: what they agree on is in `wire`, `meter` and `domain`.
 
 pub mod provider;
+pub mod user;

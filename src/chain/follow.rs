@@ -84,7 +84,7 @@ impl Default for FollowSettings {
 /// What is new.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowBatch {
-    /// The first block of the batch.
+    /// The first block of the batch; above `to` when a reorg took blocks and no new ones are there yet.
     pub from: u64,
     /// The last one; state may be read at it.
     pub to: BlockRef,

@@ -231,8 +231,8 @@ impl Chain {
         match self.logs(&json!({ "blockHash": block.hash }), filter).await {
             Ok(events) if events.iter().all(|event| event.block_hash == block.hash) => Ok(events),
             Ok(_) => Err(bad_logs("it has events of other blocks")),
-            Err(ChainError::Refused { code: -32602 | -32601, message, .. })
-                if !is_unknown_block(&message) =>
+            Err(ChainError::Refused { code: code @ (-32602 | -32601), message, .. })
+                if !is_unknown_block(code, &message) =>
             {
                 // A node that takes no hashes here: ask by number and check the hashes ourselves.
                 let events = self.event_page(block.number, block.number, filter).await?;

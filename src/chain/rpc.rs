@@ -74,7 +74,7 @@ impl Rpc {
                 Err(failure) => failure,
             };
             let passing = error.is_transient()
-                || matches!(&error, ChainError::Refused { message, .. } if is_unknown_block(message));
+                || matches!(&error, ChainError::Refused { code, message, .. } if is_unknown_block(*code, message));
             if !passing || tries == TRIES {
                 return Err(error);
             }
@@ -166,7 +166,7 @@ impl Rpc {
             At::Block(block) => block,
         };
         let unknown = |error: ChainError| match error {
-            ChainError::Refused { message, .. } if is_unknown_block(&message) => {
+            ChainError::Refused { code, message, .. } if is_unknown_block(code, &message) => {
                 ChainError::UnknownBlock(block)
             }
             error => error,
@@ -174,8 +174,8 @@ impl Rpc {
         if self.0.by_hash.load(Ordering::Relaxed) {
             let by_hash = json!({ "blockHash": block.hash, "requireCanonical": true });
             match self.ask(method, params(by_hash)).await {
-                Err(ChainError::Refused { code: -32602 | -32600 | -32601, message, .. })
-                    if !is_unknown_block(&message) =>
+                Err(ChainError::Refused { code: code @ (-32602 | -32600 | -32601), message, .. })
+                    if !is_unknown_block(code, &message) =>
                 {
                     tracing::debug!(%message, "this node does not take blocks by hash; using numbers");
                     self.0.by_hash.store(false, Ordering::Relaxed);
@@ -187,10 +187,10 @@ impl Rpc {
     }
 }
 
-/// What nodes say when they do not have the block.
-pub(super) fn is_unknown_block(message: &str) -> bool {
+/// What nodes say when they do not have the block: a code of EIP-1898, or words.
+pub(super) fn is_unknown_block(code: i64, message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    [
+    let words = [
         "header not found",
         "unknown block",
         "block not found",
@@ -200,9 +200,8 @@ pub(super) fn is_unknown_block(message: &str) -> bool {
         "could not find block",
         "hash not found",
         "block hash not",
-    ]
-    .iter()
-    .any(|text| message.contains(text))
+    ];
+    code == -32001 || words.iter().any(|text| message.contains(text))
 }
 
 fn sort_refusal(endpoint: String, method: &'static str, payload: &ErrorPayload) -> ChainError {
@@ -215,7 +214,7 @@ fn sort_refusal(endpoint: String, method: &'static str, payload: &ErrorPayload) 
     }
     // "More than 10000 results" comes with the code of a rate limit; waiting does not help against it.
     let too_much = ["result", "range", "size"].iter().any(|word| lower.contains(word));
-    if payload.is_retry_err() && !too_much && !is_unknown_block(&message) {
+    if payload.is_retry_err() && !too_much && !is_unknown_block(payload.code, &message) {
         return ChainError::Busy { endpoint };
     }
     ChainError::Refused { method, code: payload.code, message }

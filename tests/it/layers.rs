@@ -44,7 +44,7 @@ const UNITS: &[Unit] = &[
     Unit {
         path: "config",
         imports: &["domain", "keys", "chain", "broker::user", "broker::provider", "http"],
-        homes: &["serde_saphyr", "directories", "strsim"],
+        homes: &["serde_saphyr", "directories"],
     },
     Unit {
         path: "cli",

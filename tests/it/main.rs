@@ -8,4 +8,5 @@
     reason = "tests fail by panicking and say what they skip"
 )]
 
+mod chain;
 mod layers;

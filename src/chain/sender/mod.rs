@@ -8,15 +8,19 @@
 //!              deep enough → Journal::finished             ┘  nonce used by somebody else: a new nonce
 //! ```
 //!
-//! `place` turns an order into a broadcast transaction, `sweep` follows what was broadcast, `slot` is one nonce,
-//! `verdict` reads what nodes say to a transaction. What holds throughout: a hash is on disk before its bytes leave; a
+//! `worker` is the task's loop, `place` turns an order into a broadcast transaction, `sweep` follows what was broadcast
+//! (`inclusion`: receipts and reorgs; `push`: gaps, repetition, replacement), `slot` is one nonce, `verdict` reads what
+//! nodes say to a transaction. What holds throughout: a hash is on disk before its bytes leave; a
 //! nonce belongs to one operation until another transaction of that nonce is proven to be in the chain; an operation
 //! gets a second nonce only after that proof.
 
+mod inclusion;
 mod place;
+mod push;
 mod slot;
 mod sweep;
 mod verdict;
+mod worker;
 
 use std::fmt;
 use std::sync::Arc;

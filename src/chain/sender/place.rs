@@ -14,9 +14,9 @@ use super::verdict::{Verdict, verdict};
 use super::{SendError, Worker};
 use crate::chain::call::Intent;
 use crate::chain::fees::{Fees, GasPrice};
-use crate::chain::journal::{Attempt, Outcome, SignerError, TxState};
+use crate::chain::journal::{Attempt, SignerError, TxState};
 use crate::chain::rpc::At;
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Call, Chain, ChainError, Revert};
 use crate::domain::{Address, Timestamp};
 
 /// How often a nonce or a fee is chosen anew before a submission is given up.
@@ -34,6 +34,12 @@ impl Chain {
         request
     }
 
+    /// The units of gas that a call would use now; refused with the contract's reason if it would fail. Times
+    /// [`GasPrice::likely_cost`] it is what the call would cost.
+    pub async fn estimate_gas(&self, from: Address, call: &Call) -> Result<u64, ChainError> {
+        self.estimate(from, &call.intent(self.contract()), At::Latest).await
+    }
+
     /// The gas that the transaction would use; refused with the revert's reason if it would fail.
     async fn estimate(&self, from: Address, intent: &Intent, at: At) -> Result<u64, ChainError> {
         let request = Self::request(from, intent);
@@ -46,9 +52,9 @@ impl Chain {
                 Err(ChainError::BadAnswer { method: "eth_estimateGas", reason })
             }
             // Some nodes estimate without saying why it fails; the call itself says.
-            Err(ChainError::Revert(crate::chain::Revert::Other(text))) => {
+            Err(ChainError::Revert(Revert::Other(text))) => {
                 self.replay(from, intent, at).await?;
-                Err(ChainError::Revert(crate::chain::Revert::Other(text)))
+                Err(ChainError::Revert(Revert::Other(text)))
             }
             Err(error) => Err(error),
         }
@@ -79,6 +85,13 @@ struct Quote {
     price: GasPrice,
 }
 
+/// Why an order did not go out.
+pub(super) struct NotPlaced {
+    pub(super) error: SendError,
+    /// The journal has transactions on record that no node has taken or will take; it must be told so.
+    pub(super) recorded: bool,
+}
+
 /// The most that a transaction can take from its sender, in neuron.
 fn cost(order: &Order, gas_limit: u64, fees: Fees) -> u128 {
     let value = u128::try_from(order.intent.value).unwrap_or(u128::MAX);
@@ -91,21 +104,16 @@ impl Worker {
         &mut self,
         order: &Order,
         state: watch::Sender<TxState>,
-    ) -> Result<Slot, SendError> {
+    ) -> Result<Slot, NotPlaced> {
         let mut recorded = false;
-        let error = match self.try_place(order, &mut recorded).await {
+        match self.try_place(order, &mut recorded).await {
             Ok((gas_limit, attempt, again)) => {
                 let mut slot = Slot::new(order.clone(), gas_limit, vec![attempt], state);
                 slot.again_at = Instant::now() + again;
-                return Ok(slot);
+                Ok(slot)
             }
-            Err(error) => error,
-        };
-        // The node has definitely not taken what the journal has on record, so it must not stay there as sent.
-        if let Some(op) = order.op.filter(|_| recorded) {
-            self.journal.finished(op, Outcome::Refused { reason: error.to_string() }).await?;
+            Err(error) => Err(NotPlaced { error, recorded }),
         }
-        Err(error)
     }
 
     async fn try_place(
@@ -113,7 +121,7 @@ impl Worker {
         order: &Order,
         recorded: &mut bool,
     ) -> Result<(u64, Attempt, Duration), SendError> {
-        // A nonce that a node has called used, though the counts do not show it yet.
+        // Above nonces for which other transactions wait, though the counts do not show it.
         let mut floor = 0;
         let mut too_low: Option<Fees> = None;
         let mut refused = "";
@@ -135,15 +143,13 @@ impl Worker {
             match said {
                 Verdict::Accepted => return Ok((quote.gas_limit, attempt, later)),
                 Verdict::Uncertain => return Ok((quote.gas_limit, attempt, later.min(self.chain.poll()))),
-                Verdict::NonceUsed | Verdict::NonceContested => {
-                    // A server in between may have sent it twice, and this answer is about the second time. If that
-                    // cannot be told now, the sweep will find out.
-                    match self.chain.receipt(attempt.hash).await {
-                        Ok(None) => {}
-                        Ok(Some(_)) | Err(_) => return Ok((quote.gas_limit, attempt, later)),
-                    }
+                // Used by whom? A server in between may have delivered ours twice, and the receipt may not be there
+                // yet. Only the block that used the nonce proves anything, and the sweep looks for that.
+                Verdict::NonceUsed => return Ok((quote.gas_limit, attempt, later)),
+                // Ours would have been "known": another transaction waits under this nonce, and ours is not taken.
+                Verdict::NonceContested => {
                     floor = quote.nonce + 1;
-                    refused = "its nonces are used by another process with the same key";
+                    refused = "its nonces are taken by another process with the same key";
                 }
                 Verdict::Underpriced => {
                     too_low = Some(fees);

@@ -115,6 +115,21 @@ impl Slot {
         })
     }
 
+    pub(super) fn is_in(&self, wanted: BlockRef) -> bool {
+        matches!(&self.place, Place::Included { block, .. } if *block == wanted)
+    }
+
+    /// A reorg has undone it: under way again, and broadcast again at once.
+    pub(super) fn reopen(&mut self) {
+        self.reopened = self.is_settled();
+        self.place = Place::Open;
+        self.missing = 0;
+        self.next_in_line = false;
+        self.started = Instant::now();
+        self.again_at = self.started;
+        self.state.send_replace(TxState::Sent { hashes: self.hashes() });
+    }
+
     /// The most that the newest attempt can take from the address, in neuron.
     pub(super) fn cost(&self) -> u128 {
         let value = u128::try_from(self.order.intent.value).unwrap_or(u128::MAX);

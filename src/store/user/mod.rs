@@ -5,6 +5,7 @@
 //! the rows.
 
 mod accounts;
+mod mend;
 mod receipt;
 mod refunds;
 mod requests;

@@ -302,7 +302,7 @@ fn reserve(
     Ok(Reservation::Made { authorized: authorize(connection, new.account, authorized)? })
 }
 
-fn apply(connection: &Connection, finish: &Finish) -> Result<Finished, StoreError> {
+pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished, StoreError> {
     let request = existing(connection, finish.id)?;
     let id = request.account;
     let applied = !request.state.is_final() && request.state != finish.state;

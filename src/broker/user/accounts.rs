@@ -1,0 +1,111 @@
+//! Opening an account, adding to it, naming another delegate.
+
+use super::UserError;
+use super::handle::{Inner, UserBroker};
+use super::operations::Act;
+use super::view::OperationView;
+use crate::chain::Call;
+use crate::domain::{Address, Neuron, OperationKind};
+
+impl UserBroker {
+    /// Opens an account with a provider that offers at least one service, with a first deposit.
+    ///
+    /// The delegate key for it is on disk before the chain hears of it. Returns once the transaction is broadcast; the
+    /// same `key` gives the same operation. See [`UserBroker::wait`].
+    pub async fn create_account(
+        &self,
+        provider: Address,
+        balance: Neuron,
+        key: Option<String>,
+    ) -> Result<OperationView, UserError> {
+        let inner = &self.inner;
+        let act = Act { kind: OperationKind::CreateAccount, provider, amount: Some(balance), key };
+        if let Some(known) = inner.known_operation(&act).await? {
+            return Ok(known);
+        }
+        inner.check_sending()?;
+        if provider == inner.user {
+            return Err(UserError::OwnAddress(provider));
+        }
+        check_amount(balance, Neuron::ZERO)?;
+        if inner.read_account(provider, None).await?.is_some() {
+            return Err(UserError::AccountExists(provider));
+        }
+        if !inner.offers_something(provider).await? {
+            return Err(UserError::UnknownProvider(provider));
+        }
+        inner.check_wallet(balance).await?;
+        let delegate = inner.keys.new_delegate(provider).await?;
+        inner.act(act, Call::AddAccount { provider, delegate: Some(delegate), value: balance }).await
+    }
+
+    /// Adds to an account.
+    pub async fn deposit(
+        &self,
+        provider: Address,
+        amount: Neuron,
+        key: Option<String>,
+    ) -> Result<OperationView, UserError> {
+        let inner = &self.inner;
+        let act = Act { kind: OperationKind::Deposit, provider, amount: Some(amount), key };
+        if let Some(known) = inner.known_operation(&act).await? {
+            return Ok(known);
+        }
+        inner.check_sending()?;
+        let account = inner.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
+        check_amount(amount, account.balance.saturating_add(account.settled))?;
+        inner.check_wallet(amount).await?;
+        inner.act(act, Call::Deposit { provider, value: amount }).await
+    }
+
+    /// Names the delegate key of this data directory on an account whose delegate's key is lost or elsewhere.
+    ///
+    /// If there is another delegate now, the change takes effect after the contract's lock time.
+    pub async fn take_over(
+        &self,
+        provider: Address,
+        key: Option<String>,
+    ) -> Result<OperationView, UserError> {
+        let inner = &self.inner;
+        let act = Act { kind: OperationKind::SetDelegate, provider, amount: None, key };
+        if let Some(known) = inner.known_operation(&act).await? {
+            return Ok(known);
+        }
+        inner.check_sending()?;
+        inner.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
+        let delegate = inner.keys.new_delegate(provider).await?;
+        inner.act(act, Call::SetDelegate { provider, delegate: Some(delegate) }).await
+    }
+}
+
+impl Inner {
+    pub fn check_sending(&self) -> Result<(), UserError> {
+        if self.sender.is_some() { Ok(()) } else { Err(UserError::ReadOnly) }
+    }
+
+    /// Whether the wallet has the amount at all; the sender adds gas to it and says the same of both together.
+    async fn check_wallet(&self, needed: Neuron) -> Result<(), UserError> {
+        let available = Neuron::new(self.chain.native_balance(self.user).await?);
+        if available < needed { Err(UserError::InsufficientFunds { needed, available }) } else { Ok(()) }
+    }
+
+    /// Whether the chain lists a service of this provider; asked again if we know of none.
+    async fn offers_something(&self, provider: Address) -> Result<bool, UserError> {
+        if self.catalogue.read().of(provider).next().is_some() {
+            return Ok(true);
+        }
+        let list = self.chain.services_of(provider, None).await?;
+        Ok(!list.services.is_empty() || list.unreadable > 0)
+    }
+}
+
+/// Nothing is not an amount, and balance and settled sum must fit the contract together.
+fn check_amount(amount: Neuron, held: Neuron) -> Result<(), UserError> {
+    if amount.is_zero() {
+        return Err(UserError::ZeroAmount);
+    }
+    if held.saturating_add(amount) > Neuron::MAX {
+        return Err(UserError::TooLarge { amount });
+    }
+    Ok(())
+}

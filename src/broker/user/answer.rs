@@ -1,0 +1,377 @@
+//! The answer on its way through: metered, hashed, freed of what is ours, and passed on unchanged.
+//!
+//! Bytes are handed on as they come; nothing waits for its neighbours. Only an answer whose receipt is in its head is
+//! held until its end (the provider held it too), so that its cost can stand in the head that we send. The queue to the
+//! caller is short: a slow caller slows the provider down, and one who leaves ends the answer.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, oneshot};
+
+use super::call::Prepared;
+use super::error::CallRefusal;
+use super::finish::Case;
+use super::handle::Inner;
+use super::pay::Sent;
+use super::receipts;
+use super::upstream::{Outgoing, UpstreamError, failure};
+use super::verdict::Seen;
+use crate::body::{Answer, AnswerBody};
+use crate::domain::{B256, Fee, RequestId, ServiceKind, SignedReceipt, Units};
+use crate::meter::{Limits, OutputMeter};
+use crate::wire::headers::{Framing, joined, to_caller};
+use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
+use crate::wire::separator::Separator;
+
+/// Names the request on every answer, so that its receipt can be looked up.
+pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("zg-request-id");
+/// What a whole answer cost in neuron, and the units of both directions.
+pub const FEE_HEADER: HeaderName = HeaderName::from_static("zg-fee");
+pub const INPUT_UNITS_HEADER: HeaderName = HeaderName::from_static("zg-input-units");
+pub const OUTPUT_UNITS_HEADER: HeaderName = HeaderName::from_static("zg-output-units");
+
+/// An answer with its receipt in the head is held up to this size; a larger one is passed on like a stream.
+const HELD: usize = 8 << 20;
+
+/// Whoever waits for the answer.
+pub(super) type Reply = oneshot::Sender<Result<Answer, CallRefusal>>;
+
+/// How the bytes ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum End {
+    Complete,
+    CallerLeft,
+    /// The provider's side broke, fell silent or broke a limit.
+    Broken(String),
+}
+
+/// Where the bytes go.
+enum Out {
+    /// Held until the end.
+    Held(BytesMut, Reply),
+    Caller(mpsc::Sender<io::Result<Bytes>>),
+    /// Nobody listens any more.
+    Gone,
+}
+
+/// Passes a provider's answer on and books what it came to.
+pub(super) async fn pump(
+    inner: &Arc<Inner>,
+    call: &Prepared,
+    sent: Sent,
+    response: reqwest::Response,
+    reply: Reply,
+) {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let host = response.url().host_str().unwrap_or_default().to_owned();
+    let case = Case::live(inner, call, &sent);
+    if !status.is_success() {
+        // An answer that is an error costs nothing; that is known before its body is.
+        inner.failed(&case, &format!("the service answered {status}")).await;
+        pass_on(inner, response, Some(sent.request), reply).await;
+        return;
+    }
+    let text = |name: &HeaderName| joined(&headers, name);
+    let content_type = text(&header::CONTENT_TYPE);
+    let events = content_type.as_deref().is_some_and(is_event_stream);
+    let encoding = text(&header::CONTENT_ENCODING);
+    let meter =
+        OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
+    let in_head = headers.get(RECEIPT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let framing = if events { Framing::Changed } else { Framing::Unchanged };
+    let mut head = to_caller(&headers, framing);
+    insert(&mut head, &REQUEST_ID_HEADER, sent.request.to_string());
+
+    let out = if in_head.is_some() && !events {
+        Out::Held(BytesMut::new(), reply)
+    } else {
+        open(status, head.clone(), reply)
+    };
+    let mut run = Run {
+        meter: meter.ok(),
+        hash: Sha256::new(),
+        separator: events.then(Separator::default),
+        receipt: in_head,
+        out,
+        passed: 0,
+        limit: byte_limit(inner, call, &sent),
+    };
+    let end = run.all(response, &host, inner.settings.idle_timeout(), (status, &head)).await;
+    let Run { meter, hash, receipt, out, .. } = run;
+    let output = meter.map_or(Units(0), |meter| meter.finish().units);
+    let seen = Seen {
+        input: call.quote.input,
+        output,
+        response_hash: B256::new(hash.finalize().into()),
+        cut: end != End::Complete,
+        success: true,
+    };
+    let receipt = receipt.and_then(|text| decode_receipt(&text).ok());
+    conclude(inner, case.with(seen), receipt, end, (status, head), out).await;
+}
+
+/// Books the end and lets the caller see it.
+async fn conclude(
+    inner: &Arc<Inner>,
+    case: Case,
+    receipt: Option<SignedReceipt>,
+    end: End,
+    (status, mut head): (StatusCode, HeaderMap),
+    out: Out,
+) {
+    let Some(receipt) = receipt else {
+        // The caller does not wait while the receipt is asked for.
+        let broken = matches!(end, End::Broken(_));
+        match out {
+            Out::Held(_, reply) if broken => {
+                let _ = reply.send(Err(broken_answer(&case, end)));
+            }
+            Out::Held(body, reply) => {
+                let body = AnswerBody::Full(body.freeze());
+                let _ = reply.send(Ok(Answer { status, headers: head, body }));
+            }
+            Out::Caller(caller) if broken => give_up(caller, end).await,
+            Out::Caller(_) | Out::Gone => {}
+        }
+        receipts::fetch_or_leave(inner, case).await;
+        return;
+    };
+    let booked = inner.book_end(&case, Some(receipt)).await;
+    match out {
+        Out::Held(_, reply) if matches!(end, End::Broken(_)) => {
+            let _ = reply.send(Err(broken_answer(&case, end)));
+        }
+        Out::Held(body, reply) => {
+            if let Some((fee, input, output)) = booked {
+                state_cost(&mut head, fee, input, output);
+            }
+            let _ = reply.send(Ok(Answer { status, headers: head, body: AnswerBody::Full(body.freeze()) }));
+        }
+        Out::Caller(caller) => give_up(caller, end).await,
+        Out::Gone => {}
+    }
+}
+
+fn state_cost(head: &mut HeaderMap, fee: Fee, input: Units, output: Units) {
+    insert(head, &FEE_HEADER, fee.total().to_string());
+    insert(head, &INPUT_UNITS_HEADER, input.0.to_string());
+    insert(head, &OUTPUT_UNITS_HEADER, output.0.to_string());
+}
+
+/// Ends a stream: silently when it is whole, by breaking the connection when it is not.
+async fn give_up(caller: mpsc::Sender<io::Result<Bytes>>, end: End) {
+    if let End::Broken(reason) = end {
+        let _ = caller.send(Err(io::Error::other(reason))).await;
+    }
+}
+
+fn broken_answer(case: &Case, end: End) -> CallRefusal {
+    let reason = match end {
+        End::Broken(reason) => reason,
+        End::Complete | End::CallerLeft => String::new(),
+    };
+    UpstreamError::Broken { host: case.provider().to_string(), reason }.into()
+}
+
+/// One answer being passed on.
+struct Run {
+    meter: Option<OutputMeter>,
+    hash: Sha256,
+    separator: Option<Separator>,
+    /// The receipt's text, from the head or from a closing comment.
+    receipt: Option<String>,
+    out: Out,
+    passed: u64,
+    limit: u64,
+}
+
+impl Run {
+    async fn all(
+        &mut self,
+        response: reqwest::Response,
+        host: &str,
+        idle: Duration,
+        head: (StatusCode, &HeaderMap),
+    ) -> End {
+        let mut stream = Box::pin(response.bytes_stream());
+        loop {
+            let chunk = match self.next(&mut stream, idle).await {
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Err(error))) => return End::Broken(failure(host, error).to_string()),
+                Ok(None) => return self.last().await,
+                Err(end) => return end,
+            };
+            if let Some(end) = self.take(chunk, head).await {
+                return end;
+            }
+        }
+    }
+
+    async fn next<S, E>(&self, stream: &mut S, idle: Duration) -> Result<Option<Result<Bytes, E>>, End>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin,
+    {
+        let left = async {
+            match &self.out {
+                Out::Caller(caller) => caller.closed().await,
+                Out::Held(..) | Out::Gone => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            chunk = stream.next() => Ok(chunk),
+            () = left => Err(End::CallerLeft),
+            () = tokio::time::sleep(idle) => Err(End::Broken("the provider fell silent".to_owned())),
+        }
+    }
+
+    /// Takes the next bytes. Says so when the answer is not read any further.
+    async fn take(&mut self, chunk: Bytes, head: (StatusCode, &HeaderMap)) -> Option<End> {
+        let pass = match &mut self.separator {
+            None => chunk,
+            Some(separator) => match separator.push(&chunk) {
+                Ok(parted) => {
+                    for comment in parted.own {
+                        if comment.name == RECEIPT_HEADER {
+                            self.receipt = Some(comment.value);
+                        }
+                    }
+                    parted.pass
+                }
+                Err(error) => return Some(End::Broken(error.to_string())),
+            },
+        };
+        self.deliver(pass, head).await
+    }
+
+    /// What was held back at the end of an event stream.
+    async fn last(&mut self) -> End {
+        let rest = self.separator.as_mut().map_or(&b""[..], Separator::finish);
+        let head = HeaderMap::new();
+        let end = self.deliver(Bytes::from_static(rest), (StatusCode::OK, &head)).await;
+        end.unwrap_or(End::Complete)
+    }
+
+    /// Counts bytes as delivered and hands them on.
+    async fn deliver(&mut self, pass: Bytes, (status, head): (StatusCode, &HeaderMap)) -> Option<End> {
+        if pass.is_empty() {
+            return None;
+        }
+        self.passed = self.passed.saturating_add(pass.len() as u64);
+        if self.passed > self.limit {
+            return Some(End::Broken("the answer is larger than allowed".to_owned()));
+        }
+        self.hash.update(&pass);
+        if let Some(meter) = &mut self.meter
+            && let Err(error) = meter.push(&pass)
+        {
+            return Some(End::Broken(error.to_string()));
+        }
+        let size = match &self.out {
+            Out::Held(held, _) => held.len() + pass.len(),
+            Out::Caller(_) | Out::Gone => 0,
+        };
+        if size > HELD
+            && let Out::Held(held, reply) = std::mem::replace(&mut self.out, Out::Gone)
+        {
+            self.out = open(status, head.clone(), reply);
+            if let Some(end) = self.hand_on(held.freeze()).await {
+                return Some(end);
+            }
+        }
+        self.hand_on(pass).await
+    }
+
+    async fn hand_on(&mut self, pass: Bytes) -> Option<End> {
+        match &mut self.out {
+            Out::Held(held, _) => {
+                held.extend_from_slice(&pass);
+                None
+            }
+            Out::Caller(caller) => {
+                let sent = caller.send(Ok(pass)).await;
+                sent.is_err().then(|| {
+                    self.out = Out::Gone;
+                    End::CallerLeft
+                })
+            }
+            Out::Gone => Some(End::CallerLeft),
+        }
+    }
+}
+
+/// Gives the head to the caller and opens the queue for the body.
+fn open(status: StatusCode, headers: HeaderMap, reply: Reply) -> Out {
+    let (caller, body) = mpsc::channel(AnswerBody::QUEUE);
+    match reply.send(Ok(Answer { status, headers, body: AnswerBody::Stream(body) })) {
+        Ok(()) => Out::Caller(caller),
+        Err(_) => Out::Gone,
+    }
+}
+
+/// A provider's answer to a request that cost nothing, whole.
+pub(super) fn whole(status: StatusCode, head: &HeaderMap, request: RequestId, body: Bytes) -> Answer {
+    let mut headers = to_caller(head, Framing::Unchanged);
+    insert(&mut headers, &REQUEST_ID_HEADER, request.to_string());
+    Answer { status, headers, body: AnswerBody::Full(body) }
+}
+
+/// Forwards a call of an endpoint that costs nothing.
+pub(super) async fn forward_free(inner: &Arc<Inner>, outgoing: Outgoing) -> Result<Answer, CallRefusal> {
+    let response = inner.upstream.send(outgoing).await?;
+    let (reply, answer) = oneshot::channel();
+    let task = Arc::clone(inner);
+    inner.tasks.spawn("free call", async move { pass_on(&task, response, None, reply).await });
+    answer.await.unwrap_or(Err(CallRefusal::Stopping))
+}
+
+/// Passes an answer on that costs nothing.
+async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<RequestId>, reply: Reply) {
+    let (status, host) = (response.status(), response.url().host_str().unwrap_or_default().to_owned());
+    let mut head = to_caller(response.headers(), Framing::Unchanged);
+    if let Some(request) = request {
+        insert(&mut head, &REQUEST_ID_HEADER, request.to_string());
+    }
+    let mut run = Run {
+        meter: None,
+        hash: Sha256::new(),
+        separator: None,
+        receipt: None,
+        out: open(status, head.clone(), reply),
+        passed: 0,
+        limit: inner.settings.max_chat_answer,
+    };
+    let end = run.all(response, &host, inner.settings.idle_timeout(), (status, &head)).await;
+    if let Out::Caller(caller) = run.out {
+        give_up(caller, end).await;
+    }
+}
+
+/// The most bytes of an answer that are read. A storage answer ends where the highest fee does, and a little after.
+fn byte_limit(inner: &Inner, call: &Prepared, sent: &Sent) -> u64 {
+    match call.service.kind {
+        ServiceKind::Chatbot => inner.settings.max_chat_answer,
+        ServiceKind::ZgStorage => call
+            .service
+            .prices
+            .output_units_for(sent.max_fee)
+            .map_or(u64::MAX, |units| units.0.saturating_add(64 << 10)),
+    }
+}
+
+fn is_event_stream(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("text/event-stream")
+}
+
+fn insert(head: &mut HeaderMap, name: &HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        head.insert(name, value);
+    }
+}

@@ -1,0 +1,363 @@
+//! The book of what is owed, promised and held: one position per account, and the one gate to spending.
+//!
+//! Plain synchronous values; the broker keeps the book behind a short lock and rebuilds it from the store and the
+//! chain at every start. All faces promise money through [`Book::reserve`], so two callers can never promise the same
+//! neuron. What the book grants counts only after the store has it on disk; [`Book::made_durable`] says so, and only
+//! up to that mark are vouchers signed (invariant I15).
+//!
+//! For one account, with everything all-time and in neuron:
+//!
+//! ```text
+//! owed        fees of answers so far            held        highest fees of requests in flight
+//! authorized  highest voucher ever signed       coverage    settled + balance − pending refund (chain)
+//! available = coverage − owed − held
+//! voucher   = max(authorized, owed, owed + held − credit limit)
+//! ```
+
+use std::collections::BTreeMap;
+
+use super::caps::{Cap, Caps};
+use crate::domain::{Address, ChainAccount, Neuron, RequestId};
+
+/// What a request wants to spend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask {
+    pub provider: Address,
+    pub request: RequestId,
+    /// The highest fee that it could come to.
+    pub wanted: Neuron,
+    /// The least that makes it worth sending.
+    pub least: Neuron,
+    /// What this provider lends, by its terms.
+    pub credit_limit: Neuron,
+    pub caps: Caps,
+    pub max_exposure: Option<Neuron>,
+    /// The UTC day, for the daily cap.
+    pub day: u64,
+}
+
+/// Leave to spend up to `max_fee`, under a voucher of `voucher` in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grant {
+    pub max_fee: Neuron,
+    pub voucher: Neuron,
+}
+
+/// Why a request cannot be paid now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Denied {
+    pub reason: DeniedReason,
+    /// What the request needs at least.
+    pub needed: Neuron,
+    /// What it could have.
+    pub available: Neuron,
+    /// Whether it could pass once requests in flight have ended.
+    pub later: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeniedReason {
+    NoAccount,
+    Balance,
+    Exposure,
+    Cap(Cap, Neuron),
+}
+
+/// One account's figures.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Position {
+    authorized: Neuron,
+    /// Up to here `authorized` is on disk.
+    durable: Neuron,
+    owed: Neuron,
+    holds: BTreeMap<RequestId, Hold>,
+    held: Neuron,
+    chain: Option<ChainAccount>,
+    /// The highest voucher that was put on its way to the provider.
+    carried: Neuron,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    amount: Neuron,
+    /// Whether the request is being answered now; an unconfirmed one may hold for long.
+    live: bool,
+}
+
+impl Position {
+    pub fn authorized(&self) -> Neuron {
+        self.authorized
+    }
+
+    pub fn durable(&self) -> Neuron {
+        self.durable
+    }
+
+    /// Settled money was owed, whatever else we remember.
+    pub fn owed(&self) -> Neuron {
+        self.owed.max(self.chain.map_or(Neuron::ZERO, |account| account.settled))
+    }
+
+    /// Without what the chain says of it.
+    pub fn owed_by_books(&self) -> Neuron {
+        self.owed
+    }
+
+    pub fn held(&self) -> Neuron {
+        self.held
+    }
+
+    pub fn chain(&self) -> Option<&ChainAccount> {
+        self.chain.as_ref()
+    }
+
+    pub fn available(&self) -> Neuron {
+        self.chain.map_or(Neuron::ZERO, |account| account.available(self.owed(), self.held))
+    }
+
+    /// Whether a voucher should be brought to the provider on its own.
+    pub fn unpaid(&self) -> bool {
+        self.owed() > self.carried
+    }
+
+    /// The most that is promised or may come to be owed.
+    fn committed(&self) -> Neuron {
+        self.authorized.max(self.owed().saturating_add(self.held))
+    }
+
+    /// The voucher that covers everything owed and held beyond what the provider lends.
+    fn voucher(&self, credit_limit: Neuron) -> Neuron {
+        let owed = self.owed();
+        self.authorized.max(owed).max(owed.saturating_add(self.held).above(credit_limit))
+    }
+
+    fn live(&self) -> Neuron {
+        let live = self.holds.values().filter(|hold| hold.live).map(|hold| hold.amount);
+        live.fold(Neuron::ZERO, Neuron::saturating_add)
+    }
+}
+
+/// All positions, and what was spent today.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    positions: BTreeMap<Address, Position>,
+    /// The latest day ever seen: a clock set back does not open the daily budget again.
+    day: u64,
+    spent_today: Neuron,
+}
+
+impl Book {
+    pub fn position(&self, provider: Address) -> Option<&Position> {
+        self.positions.get(&provider)
+    }
+
+    pub fn positions(&self) -> impl Iterator<Item = (&Address, &Position)> {
+        self.positions.iter()
+    }
+
+    /// Takes what the store remembers of an account.
+    pub fn restore(&mut self, provider: Address, authorized: Neuron, owed: Neuron) {
+        let position = self.positions.entry(provider).or_default();
+        position.authorized = position.authorized.max(authorized);
+        position.durable = position.durable.max(authorized);
+        position.owed = position.owed.max(owed);
+    }
+
+    /// Takes what was spent on a day. A later call with an earlier day changes nothing.
+    pub fn restore_day(&mut self, day: u64, spent: Neuron) {
+        if day >= self.day {
+            self.day = day;
+            self.spent_today = spent;
+        }
+    }
+
+    /// Puts back the hold of a request whose end is not known.
+    pub fn restore_hold(&mut self, provider: Address, request: RequestId, amount: Neuron) {
+        self.hold(provider, request, Hold { amount, live: false });
+    }
+
+    /// Takes an account as read from the chain; `None` when there is none (any more).
+    pub fn set_chain(&mut self, provider: Address, account: Option<ChainAccount>) {
+        if account.is_none() && !self.positions.contains_key(&provider) {
+            return;
+        }
+        self.positions.entry(provider).or_default().chain = account;
+    }
+
+    /// Today, as far as budgets are concerned, and what was spent in it.
+    pub fn today(&mut self, day: u64) -> (u64, Neuron) {
+        if day > self.day {
+            self.day = day;
+            self.spent_today = Neuron::ZERO;
+        }
+        (self.day, self.spent_today)
+    }
+
+    /// What all requests in flight hold.
+    pub fn held(&self) -> Neuron {
+        self.positions.values().fold(Neuron::ZERO, |sum, position| sum.saturating_add(position.held))
+    }
+
+    /// Holds the highest fee of a request and says which voucher must go with it.
+    ///
+    /// The fee granted is `wanted`, or less where the deposit or a cap is less, but never below `least`.
+    pub fn reserve(&mut self, ask: &Ask) -> Result<Grant, Denied> {
+        let (reason, room) = self.room(ask, Holds::All);
+        let max_fee = ask.wanted.min(room);
+        if max_fee < ask.least || reason == DeniedReason::NoAccount {
+            let later = reason != DeniedReason::NoAccount && self.room(ask, Holds::Lasting).1 >= ask.least;
+            return Err(Denied { reason, needed: ask.least, available: room, later });
+        }
+        self.hold(ask.provider, ask.request, Hold { amount: max_fee, live: true });
+        let position = self.positions.entry(ask.provider).or_default();
+        let voucher = position.voucher(ask.credit_limit);
+        position.authorized = voucher;
+        Ok(Grant { max_fee, voucher })
+    }
+
+    /// The least room that deposit, exposure and caps leave, and which of them it is.
+    fn room(&self, ask: &Ask, holds: Holds) -> (DeniedReason, Neuron) {
+        let Some(position) = self.positions.get(&ask.provider) else {
+            return (DeniedReason::NoAccount, Neuron::ZERO);
+        };
+        let Some(chain) = position.chain else {
+            return (DeniedReason::NoAccount, Neuron::ZERO);
+        };
+        let counted = |position: &Position| match holds {
+            Holds::All => position.held,
+            Holds::Lasting => position.held.above(position.live()),
+        };
+        let owed = position.owed();
+        let used = owed.saturating_add(counted(position));
+        let mut tightest = (DeniedReason::Balance, chain.available(owed, counted(position)));
+        let mut limit = |reason, room: Neuron| {
+            if room < tightest.1 {
+                tightest = (reason, room);
+            }
+        };
+
+        if let Some(exposure) = ask.max_exposure {
+            let may_sign = position.authorized.max(owed.saturating_add(exposure));
+            limit(DeniedReason::Exposure, may_sign.saturating_add(ask.credit_limit).above(used));
+        }
+        if let Some(cap) = ask.caps.per_request {
+            limit(DeniedReason::Cap(Cap::Request, cap), cap);
+        }
+        if let Some(cap) = ask.caps.per_day {
+            let today = if ask.day > self.day { Neuron::ZERO } else { self.spent_today };
+            let held =
+                self.positions.values().fold(Neuron::ZERO, |sum, other| sum.saturating_add(counted(other)));
+            limit(DeniedReason::Cap(Cap::Day, cap), cap.above(today.saturating_add(held)));
+        }
+        // A voucher once signed can be claimed, so what was promised counts as spent.
+        let under = |cap: Neuron| if position.authorized > cap { Neuron::ZERO } else { cap.above(used) };
+        if let Some(cap) = ask.caps.per_provider {
+            limit(DeniedReason::Cap(Cap::Provider, cap), under(cap));
+        }
+        if let Some(cap) = ask.caps.total {
+            let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
+            let others = others.fold(Neuron::ZERO, |sum, (_, other)| {
+                sum.saturating_add(other.authorized.max(other.owed().saturating_add(counted(other))))
+            });
+            limit(DeniedReason::Cap(Cap::Total, cap), under(cap.above(others)));
+        }
+        tightest
+    }
+
+    /// The store has `authorized` on disk.
+    pub fn made_durable(&mut self, provider: Address, authorized: Neuron) {
+        if let Some(position) = self.positions.get_mut(&provider) {
+            position.durable = position.durable.max(authorized);
+            position.authorized = position.authorized.max(authorized);
+        }
+    }
+
+    /// A voucher of this amount is on its way, so that none need be brought for less.
+    pub fn carried(&mut self, provider: Address, cumulative: Neuron) {
+        if let Some(position) = self.positions.get_mut(&provider) {
+            position.carried = position.carried.max(cumulative);
+        }
+    }
+
+    /// A voucher did not arrive after all.
+    pub fn not_carried(&mut self, provider: Address) {
+        if let Some(position) = self.positions.get_mut(&provider) {
+            position.carried = Neuron::ZERO;
+        }
+    }
+
+    /// Lets go of a request that cost nothing.
+    pub fn release(&mut self, provider: Address, request: RequestId) {
+        let Some(position) = self.positions.get_mut(&provider) else { return };
+        if let Some(hold) = position.holds.remove(&request) {
+            position.held = position.held.above(hold.amount);
+        }
+    }
+
+    /// A request whose end is not known goes on holding, maybe for long.
+    pub fn unconfirmed(&mut self, provider: Address, request: RequestId) {
+        let position = self.positions.get_mut(&provider);
+        if let Some(hold) = position.and_then(|position| position.holds.get_mut(&request)) {
+            hold.live = false;
+        }
+    }
+
+    /// Requests whose end is not known.
+    pub fn waiting(&self) -> Vec<RequestId> {
+        let holds = self.positions.values().flat_map(|position| &position.holds);
+        holds.filter(|(_, hold)| !hold.live).map(|(request, _)| *request).collect()
+    }
+
+    /// What `owed` will be when this fee is booked; vouchers must be able to follow.
+    pub fn owed_after(&self, provider: Address, fee: Neuron) -> Neuron {
+        self.positions.get(&provider).map_or(Neuron::ZERO, Position::owed).saturating_add(fee)
+    }
+
+    /// Ends a request that cost `fee`, once the store has it. What may be signed for it is told apart, by
+    /// [`Book::made_durable`]: of several ends at once none knows the sum of all.
+    pub fn finish(&mut self, provider: Address, request: RequestId, fee: Neuron, day: u64) {
+        self.release(provider, request);
+        let (today, _) = self.today(day);
+        debug_assert!(today >= day);
+        self.spent_today = self.spent_today.saturating_add(fee);
+        let position = self.positions.entry(provider).or_default();
+        position.owed = position.owed().saturating_add(fee);
+    }
+
+    /// How high a voucher we would sign for a provider that says it needs `required`, or how high at most.
+    ///
+    /// Never beyond what is owed by our own count plus the exposure, nor beyond deposit and caps.
+    ///
+    /// `wanted` is the highest fee of the request to come, which counts as held already.
+    pub fn may_raise(&self, ask: &Ask, required: Neuron, wanted: Neuron) -> Result<Neuron, Neuron> {
+        let Some(position) = self.positions.get(&ask.provider) else { return Err(Neuron::ZERO) };
+        let Some(chain) = position.chain else { return Err(Neuron::ZERO) };
+        let exposure = ask.max_exposure.unwrap_or(position.held.saturating_add(wanted));
+        let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
+        let others = others.fold(Neuron::ZERO, |sum, (_, other)| sum.saturating_add(other.committed()));
+        let most = position
+            .owed()
+            .saturating_add(exposure)
+            .min(chain.coverage())
+            .min(ask.caps.per_provider.unwrap_or(Neuron::MAX))
+            .min(ask.caps.total.map_or(Neuron::MAX, |cap| cap.above(others)))
+            .max(position.authorized);
+        if required <= most { Ok(required.max(position.authorized)) } else { Err(most) }
+    }
+
+    fn hold(&mut self, provider: Address, request: RequestId, hold: Hold) {
+        let position = self.positions.entry(provider).or_default();
+        if let Some(before) = position.holds.insert(request, hold) {
+            position.held = position.held.above(before.amount);
+        }
+        position.held = position.held.saturating_add(hold.amount);
+    }
+}
+
+/// Which holds count when room is computed.
+#[derive(Clone, Copy)]
+enum Holds {
+    All,
+    /// As if every request that is being answered had ended and cost nothing.
+    Lasting,
+}

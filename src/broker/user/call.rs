@@ -1,0 +1,200 @@
+//! The paid call, from a face's request to the first byte of its answer.
+//!
+//! ```text
+//! call ─▶ service, path, body (spooled, hashed) ─▶ quote ─▶ task "paid call"
+//!                                                             reserve (book, then disk) ─▶ sign ─▶ send
+//!             Answer ◀── head ◀──────────────────────────────── provider
+//!             bytes  ◀── pump (answer.rs) ── receipt ─▶ verdict ─▶ books (finish.rs) ─▶ voucher (push.rs)
+//! ```
+//!
+//! The task owns the request from the moment money is held, so that a caller who leaves at any time changes nothing
+//! about what is written down.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream};
+use http::{HeaderMap, Method};
+use tokio::sync::oneshot;
+
+use super::caps::Caps;
+use super::counting::count;
+use super::error::CallRefusal;
+use super::handle::{Inner, UserBroker};
+use super::pay::pay;
+use super::quote::Quote;
+use super::terms::{Conditions, TermsError};
+use super::upstream::Outgoing;
+use super::{UserError, answer};
+use crate::body::{Answer, Body, BodyLimits};
+use crate::domain::{Address, Prices, Service, ServiceKind, ServiceName};
+use crate::wire::headers;
+use crate::wire::path::{Charge, Suffix, charge};
+
+/// Any error of whoever delivers a request body.
+pub type BodySourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A call of a service, as an application made it.
+pub struct PaidCall {
+    pub provider: Address,
+    pub service: ServiceName,
+    /// Everything after the service's name, query included; empty for none.
+    pub suffix: String,
+    pub method: Method,
+    /// As received; what may leave this machine is chosen here.
+    pub headers: HeaderMap,
+    pub body: BoxStream<'static, Result<Bytes, BodySourceError>>,
+    /// A second call with the same key is refused, so that it never pays twice.
+    pub idempotency_key: Option<String>,
+    /// Caps for this call, beside those of the settings.
+    pub caps: Caps,
+    /// The prices that the caller has seen; higher ones refuse the call. Without, today's are taken.
+    pub prices_seen: Option<Prices>,
+}
+
+impl PaidCall {
+    /// A POST of bytes at hand.
+    pub fn post(
+        provider: Address,
+        service: ServiceName,
+        suffix: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Self {
+        PaidCall {
+            provider,
+            service,
+            suffix: suffix.to_owned(),
+            method: Method::POST,
+            headers,
+            body: Box::pin(stream::once(async move { Ok(body) })),
+            idempotency_key: None,
+            caps: Caps::default(),
+            prices_seen: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for PaidCall {
+    /// Without headers and body: prompts and keys are not logged.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let PaidCall { provider, service, method, .. } = self;
+        write!(f, "PaidCall({method} {provider}/{service})")
+    }
+}
+
+/// A call whose cost is known, before anything of it is paid.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub service: Service,
+    pub suffix: Suffix,
+    pub method: Method,
+    pub headers: HeaderMap,
+    pub body: Body,
+    pub conditions: Conditions,
+    pub quote: Quote,
+    pub caps: Caps,
+    pub idempotency_key: Option<String>,
+}
+
+impl UserBroker {
+    /// Calls a service and pays for it. The answer's body may still be under way when this returns.
+    ///
+    /// Free endpoints of a service are forwarded without payment. Answers carry `zg-request-id`, whole ones also
+    /// `zg-fee`, `zg-input-units` and `zg-output-units`.
+    pub async fn call(&self, call: PaidCall) -> Result<Answer, CallRefusal> {
+        let inner = &self.inner;
+        if inner.tasks.stopping() {
+            return Err(CallRefusal::Stopping);
+        }
+        let suffix = Suffix::parse(&call.suffix)?;
+        let service = inner.service(call.provider, &call.service).await?;
+        check_prices(&service, call.prices_seen)?;
+        let total = match service.kind {
+            ServiceKind::Chatbot => inner.settings.max_chat_body,
+            ServiceKind::ZgStorage => inner.settings.max_storage_body,
+        };
+        let limits = BodyLimits::up_to(total);
+        if let Some(announced) = announced_length(&call.headers) {
+            limits.check_announced(announced)?;
+        }
+        let body = Body::collect(call.body, limits, &inner.spool).await?;
+        let headers = headers::to_provider(&call.headers);
+        if charge(service.kind, &call.method, &suffix, !body.is_empty()) == Charge::Free {
+            let base = inner.upstream.base(&service.url)?;
+            let name = service.name.clone();
+            let suffix = suffix.to_string();
+            let outgoing = Outgoing { base, service: name, suffix, method: call.method, headers, body };
+            return answer::forward_free(inner, outgoing).await;
+        }
+        if inner.account(call.provider).is_none() {
+            // It may be younger than our last look.
+            inner.read_account(call.provider, None).await?;
+        }
+        let (service, conditions) = inner.conditions(service, call.prices_seen).await?;
+        let (input, limit) =
+            count(service.kind, (&call.method, &suffix), &headers, &body, &inner.settings).await?;
+        let prepared = Prepared {
+            quote: Quote::new(service.prices, input, limit)?,
+            service,
+            suffix,
+            method: call.method,
+            headers,
+            body,
+            conditions,
+            caps: inner.settings.caps.tightest(call.caps),
+            idempotency_key: call.idempotency_key,
+        };
+        let (reply, answer) = oneshot::channel();
+        let task = pay(Arc::clone(inner), prepared, reply);
+        inner.tasks.spawn("paid call", task);
+        answer.await.unwrap_or(Err(CallRefusal::Stopping))
+    }
+}
+
+impl Inner {
+    /// A service as the last read of the chain had it; asked for if we know none of that name.
+    pub async fn service(&self, provider: Address, name: &ServiceName) -> Result<Service, UserError> {
+        let known = self.catalogue.read().get(provider, name).cloned();
+        if let Some(service) = known {
+            return Ok(service);
+        }
+        let unknown = || UserError::UnknownService { provider, service: name.clone() };
+        self.read_service(provider, name).await?.ok_or_else(unknown)
+    }
+
+    /// The provider's conditions. Where they do not fit our view of the chain, the chain is read again first.
+    async fn conditions(
+        &self,
+        service: Service,
+        seen: Option<Prices>,
+    ) -> Result<(Service, Conditions), CallRefusal> {
+        match self.terms.conditions(&self.upstream, &service).await {
+            Ok(conditions) => Ok((service, conditions)),
+            Err(TermsError::Disagree { .. } | TermsError::NotServed(_) | TermsError::Fetch(_)) => {
+                let (provider, name) = (service.provider, service.name.clone());
+                let unknown = || UserError::UnknownService { provider, service: name.clone() };
+                let newer = self.read_service(provider, &name).await?.ok_or_else(unknown)?;
+                check_prices(&newer, Some(seen.unwrap_or(service.prices)))?;
+                let conditions = self.terms.conditions(&self.upstream, &newer).await?;
+                Ok((newer, conditions))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Refuses prices above those that were seen.
+pub(super) fn check_prices(service: &Service, seen: Option<Prices>) -> Result<(), CallRefusal> {
+    let now = service.prices;
+    match seen {
+        Some(seen) if now.input > seen.input || now.output > seen.output => {
+            Err(CallRefusal::PriceChanged { service: service.name.clone(), seen, now })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

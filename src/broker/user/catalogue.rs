@@ -1,0 +1,220 @@
+//! The services that the chain lists, as of one block, and which of them a name stands for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::chain::BlockRef;
+use crate::domain::{Address, Service, ServiceKind, ServiceName};
+
+/// Which services a listing wants; everything that is set must fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFilter {
+    pub provider: Option<Address>,
+    pub kind: Option<ServiceKind>,
+    pub name: Option<String>,
+    pub model: Option<String>,
+}
+
+impl ServiceFilter {
+    fn fits(&self, service: &Service) -> bool {
+        self.provider.is_none_or(|provider| service.provider == provider)
+            && self.kind.is_none_or(|kind| service.kind == kind)
+            && self.name.as_ref().is_none_or(|name| service.name.as_str() == name)
+            && self.model.as_ref().is_none_or(|model| &service.model == model)
+    }
+}
+
+/// Services as of a block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub services: Vec<Service>,
+    /// Listed in a form that this program cannot use.
+    pub unreadable: usize,
+    /// `None` while the chain could not be read yet.
+    pub at: Option<BlockRef>,
+}
+
+/// Why a model name stands for no service to call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    #[error("no chatbot service is called {model:?}; GET /v1/models lists them{}", did_you_mean(.near))]
+    Unknown { model: String, near: Vec<String> },
+    #[error("several providers have {model:?}; choose one of {}", .candidates.join(", "))]
+    Ambiguous { model: String, candidates: Vec<String> },
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; the nearest are {}", near.join(", ")) }
+}
+
+/// The cache of services, kept by chain events and re-reads.
+#[derive(Debug, Default)]
+pub(super) struct Catalogue {
+    services: BTreeMap<(Address, ServiceName), Service>,
+    unreadable: usize,
+    at: Option<BlockRef>,
+}
+
+impl Catalogue {
+    /// Takes a whole listing as read at a block. An older block never replaces a newer one's listing, except after a
+    /// reorg, when the caller says so by passing a block that is not older.
+    pub fn replace(&mut self, services: Vec<Service>, unreadable: usize, at: BlockRef) -> bool {
+        if self.at.is_some_and(|known| known.number > at.number) {
+            return false;
+        }
+        let before = std::mem::take(&mut self.services);
+        self.services =
+            services.into_iter().map(|service| ((service.provider, service.name.clone()), service)).collect();
+        self.unreadable = unreadable;
+        self.at = Some(at);
+        before != self.services
+    }
+
+    /// Forgets which block the listing is of, so that the next one replaces it whatever its number.
+    pub fn undone(&mut self) {
+        self.at = None;
+    }
+
+    /// Takes one service as read just now.
+    pub fn put(&mut self, provider: Address, name: &ServiceName, service: Option<Service>) {
+        match service {
+            Some(service) => self.services.insert((provider, name.clone()), service),
+            None => self.services.remove(&(provider, name.clone())),
+        };
+    }
+
+    pub fn get(&self, provider: Address, name: &ServiceName) -> Option<&Service> {
+        self.services.get(&(provider, name.clone()))
+    }
+
+    /// Any service of a provider; all of them have the provider's base URL unless it is moving.
+    pub fn of(&self, provider: Address) -> impl Iterator<Item = &Service> {
+        self.services.values().filter(move |service| service.provider == provider)
+    }
+
+    pub fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    pub fn list(&self, filter: &ServiceFilter) -> Listing {
+        let services = self.services.values().filter(|service| filter.fits(service)).cloned().collect();
+        Listing { services, unreadable: self.unreadable, at: self.at }
+    }
+
+    /// Finds the chatbot that a model name stands for: `provider/service`, a service's name, or its model.
+    ///
+    /// Where several fit, one of a provider with an account is meant if there is exactly one such.
+    pub fn resolve(&self, model: &str, accounts: &BTreeSet<Address>) -> Result<Service, ModelError> {
+        let chatbots = || self.services.values().filter(|service| service.kind == ServiceKind::Chatbot);
+        if let Some(service) = chatbots().find(|service| model_id(service).eq_ignore_ascii_case(model)) {
+            return Ok(service.clone());
+        }
+        let by_name: Vec<_> = chatbots().filter(|service| service.name.as_str() == model).collect();
+        let by_model: Vec<_> = chatbots().filter(|service| service.model == model).collect();
+        for found in [by_name, by_model] {
+            let funded: Vec<_> =
+                found.iter().filter(|service| accounts.contains(&service.provider)).copied().collect();
+            match (found.as_slice(), funded.as_slice()) {
+                ([], _) => {}
+                ([only], _) | (_, [only]) => return Ok((*only).clone()),
+                (several, _) => {
+                    let candidates = several.iter().take(10).map(|service| model_id(service)).collect();
+                    return Err(ModelError::Ambiguous { model: model.to_owned(), candidates });
+                }
+            }
+        }
+        let mut near: Vec<_> = chatbots()
+            .flat_map(|service| {
+                [service.name.as_str(), service.model.as_str()]
+                    .into_iter()
+                    .filter(|known| !known.is_empty())
+                    .map(|known| (strsim::damerau_levenshtein(known, model), model_id(service)))
+                    .collect::<Vec<_>>()
+            })
+            .filter(|(distance, _)| *distance <= 3)
+            .collect();
+        near.sort();
+        near.dedup_by(|a, b| a.1 == b.1);
+        let near = near.into_iter().take(3).map(|(_, id)| id).collect();
+        Err(ModelError::Unknown { model: model.chars().take(200).collect(), near })
+    }
+}
+
+/// The name under which a service can always be called: `0xprovider/service`.
+pub fn model_id(service: &Service) -> String {
+    format!("{}/{}", service.provider, service.name)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::domain::{B256, Prices, Timestamp};
+
+    fn service(provider: u8, name: &str, model: &str) -> Service {
+        Service {
+            provider: Address::repeat_byte(provider),
+            name: name.parse().unwrap(),
+            kind: if name == "files" { ServiceKind::ZgStorage } else { ServiceKind::Chatbot },
+            url: "http://provider.example".to_owned(),
+            model: model.to_owned(),
+            prices: Prices::default(),
+            version: 1,
+        }
+    }
+
+    fn block(number: u64) -> BlockRef {
+        BlockRef { number, hash: B256::ZERO, time: Timestamp::from_seconds(number) }
+    }
+
+    fn catalogue() -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        let services = vec![
+            service(1, "llama7b", "meta/llama-7b"),
+            service(2, "llama7b", "meta/llama-7b"),
+            service(2, "qwen", "qwen-2"),
+            service(3, "files", "llama7b"),
+        ];
+        assert!(catalogue.replace(services, 1, block(5)));
+        catalogue
+    }
+
+    #[test]
+    fn a_model_name_stands_for_a_service_where_it_can_mean_only_one() {
+        let catalogue = catalogue();
+        let nobody = BTreeSet::new();
+        let second = BTreeSet::from([Address::repeat_byte(2)]);
+        let provider =
+            |model: &str, accounts| catalogue.resolve(model, accounts).map(|service| service.provider);
+        assert_eq!(provider("qwen", &nobody), Ok(Address::repeat_byte(2)));
+        assert_eq!(provider("qwen-2", &nobody), Ok(Address::repeat_byte(2)));
+        assert_eq!(provider("llama7b", &second), Ok(Address::repeat_byte(2)));
+        assert_eq!(provider("meta/llama-7b", &second), Ok(Address::repeat_byte(2)));
+        let named = format!("{:#x}/llama7b", Address::repeat_byte(1));
+        assert_eq!(provider(&named, &second), Ok(Address::repeat_byte(1)));
+        assert!(matches!(
+            provider("llama7b", &nobody),
+            Err(ModelError::Ambiguous { candidates, .. }) if candidates.len() == 2
+        ));
+        let Err(ModelError::Unknown { near, .. }) = provider("lama7b", &nobody) else { unreachable!() };
+        assert_eq!(near.len(), 2);
+        assert!(provider("files", &nobody).is_err());
+    }
+
+    #[test]
+    fn an_older_listing_does_not_replace_a_newer_one() {
+        let mut catalogue = catalogue();
+        assert!(!catalogue.replace(Vec::new(), 0, block(4)));
+        assert_eq!(catalogue.len(), 4);
+        catalogue.undone();
+        assert!(catalogue.replace(Vec::new(), 0, block(4)));
+        assert_eq!(catalogue.len(), 0);
+    }
+
+    #[test]
+    fn listings_are_filtered() {
+        let kind = Some(ServiceKind::ZgStorage);
+        let listing = catalogue().list(&ServiceFilter { kind, ..ServiceFilter::default() });
+        assert_eq!(listing.services.len(), 1);
+        assert_eq!((listing.unreadable, listing.at), (1, Some(block(5))));
+    }
+}

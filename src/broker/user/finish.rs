@@ -1,0 +1,255 @@
+//! Writing down how a request ended: on disk first, then in the book, then for everybody to see.
+
+use super::call::Prepared;
+use super::error::CallRefusal;
+use super::event::Event;
+use super::handle::Inner;
+use super::pay::Sent;
+use super::push;
+use super::verdict::{OwnCount, Seen, Tolerance, Verdict};
+use super::{UserError, book::Grant};
+use crate::domain::{
+    Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units,
+    UserRequestState,
+};
+use crate::store::user::{Finish, NewUserRequest, Reservation, UserRequest};
+use crate::wire::terms::MeterName;
+
+/// Stands in the row of an unconfirmed request whose answer we did not see to its end.
+const CUT: &str = "the answer was cut; the receipt is being asked for";
+const WAITING: &str = "the receipt is being asked for";
+
+/// One request and what we know of it, whether it is under way or was read from the store.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub service: ServiceName,
+    pub created_at: Timestamp,
+    pub own: OwnCount,
+}
+
+impl Case {
+    pub fn live(inner: &Inner, call: &Prepared, sent: &Sent) -> Case {
+        Case {
+            service: call.service.name.clone(),
+            created_at: sent.created_at,
+            own: OwnCount {
+                request: sent.request,
+                account: inner.keys.account(call.service.provider),
+                body_hash: call.body.sha256(),
+                prices: call.service.prices,
+                max_fee: sent.max_fee,
+                bounded: inner.tolerance(call.conditions.meter),
+                seen: None,
+                cut_allowance: inner.cut_allowance(call.service.kind),
+            },
+        }
+    }
+
+    /// A request of an earlier moment, as the store has it. Which meter counted it is asked of what we know today.
+    pub fn stored(inner: &Inner, row: &UserRequest) -> Case {
+        let provider = row.account.provider;
+        let kind = inner.catalogue.read().get(provider, &row.service).map(|service| service.kind);
+        let meter = inner.terms.meter(provider, &row.service);
+        let seen = row.response_hash.map(|response_hash| Seen {
+            input: row.input,
+            output: row.output,
+            response_hash,
+            cut: row.error.as_deref() == Some(CUT),
+            success: true,
+        });
+        Case {
+            service: row.service.clone(),
+            created_at: row.created_at,
+            own: OwnCount {
+                request: row.id,
+                account: row.account,
+                body_hash: row.body_hash,
+                prices: row.prices,
+                max_fee: row.max_fee,
+                bounded: meter.and_then(|meter| inner.tolerance(meter)),
+                seen,
+                cut_allowance: inner.cut_allowance(kind.unwrap_or(ServiceKind::Chatbot)),
+            },
+        }
+    }
+
+    pub fn with(mut self, seen: Seen) -> Case {
+        self.own.seen = Some(seen);
+        self
+    }
+
+    pub fn provider(&self) -> Address {
+        self.own.account.provider
+    }
+
+    fn end(&self, state: UserRequestState) -> Finish {
+        Finish {
+            id: self.own.request,
+            state,
+            input: Units(0),
+            output: Units(0),
+            fee: Fee::NONE,
+            disputed: Neuron::ZERO,
+            response_hash: self.own.seen.map(|seen| seen.response_hash),
+            receipt: None,
+            error: None,
+            authorize: None,
+            at: Timestamp::now(),
+        }
+    }
+}
+
+impl Inner {
+    fn tolerance(&self, meter: MeterName) -> Option<Tolerance> {
+        let percent = self.settings.usage_tolerance_percent;
+        (meter == MeterName::Usage).then_some(Tolerance { percent })
+    }
+
+    fn cut_allowance(&self, kind: ServiceKind) -> Units {
+        match kind {
+            ServiceKind::Chatbot => Units(self.settings.cut_allowance.tokens),
+            ServiceKind::ZgStorage => Units(self.settings.cut_allowance.bytes),
+        }
+    }
+
+    /// Puts a request and the voucher that goes with it on disk: one write, before anything is signed.
+    ///
+    /// It is written as sent at once. If we crash before it leaves, the provider will not know it, which the resolver
+    /// finds out; that costs a question, where a second write would cost every request a commit.
+    pub async fn write_reservation(
+        &self,
+        call: &Prepared,
+        request: RequestId,
+        grant: Grant,
+    ) -> Result<Timestamp, CallRefusal> {
+        let created_at = {
+            // The daily budget never runs backwards, and the row's day is what it is counted by.
+            let (now, mut book) = (Timestamp::now(), self.book.lock());
+            let (day, _) = book.today(now.day());
+            now.max(Timestamp::from_seconds(day.saturating_mul(86_400)))
+        };
+        let new = NewUserRequest {
+            id: request,
+            account: self.keys.account(call.service.provider),
+            service: call.service.name.clone(),
+            created_at,
+            state: UserRequestState::Sent,
+            max_fee: grant.max_fee,
+            price_version: call.service.version,
+            prices: call.service.prices,
+            body_hash: call.body.sha256(),
+            idempotency_key: call.idempotency_key.clone(),
+        };
+        match self.store.reserve(new, grant.voucher).await? {
+            Reservation::Made { .. } => Ok(created_at),
+            Reservation::Before(before) => {
+                let same = before.body_hash == call.body.sha256()
+                    && before.account.provider == call.service.provider
+                    && before.service == call.service.name;
+                Err(if same {
+                    CallRefusal::Repeated { request: before.id, state: before.state }
+                } else {
+                    UserError::KeyReused.into()
+                })
+            }
+        }
+    }
+
+    /// The request cost nothing.
+    pub async fn failed(&self, case: &Case, why: &str) {
+        let finish = Finish { error: Some(why.to_owned()), ..case.end(UserRequestState::Failed) };
+        let freed = self.store.fail(finish).await;
+        if let Err(error) = freed {
+            // The hold stays, on disk and in the book: what may have been promised is not given out again.
+            tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+            return;
+        }
+        self.book.lock().release(case.provider(), case.own.request);
+        self.ended(case, UserRequestState::Failed, Fee::NONE, Some(why.to_owned()));
+    }
+
+    /// It is not known how the request ended: the hold stays, and what we saw is kept.
+    pub async fn unconfirmed(&self, case: &Case) {
+        let seen = case.own.seen;
+        let finish = Finish {
+            input: seen.map_or(Units(0), |seen| seen.input),
+            output: seen.map_or(Units(0), |seen| seen.output),
+            error: Some(if seen.is_none_or(|seen| seen.cut) { CUT } else { WAITING }.to_owned()),
+            ..case.end(UserRequestState::Unconfirmed)
+        };
+        if let Err(error) = self.store.finish(finish).await {
+            tracing::error!(request = %case.own.request, %error, "an unconfirmed request could not be written down");
+        }
+        self.book.lock().unconfirmed(case.provider(), case.own.request);
+        self.ended(case, UserRequestState::Unconfirmed, Fee::NONE, Some(WAITING.to_owned()));
+    }
+
+    /// Judges the receipt, or its absence, and books the fee. Gives fee and units; `None` if it could not be written.
+    pub async fn book_end(
+        self: &std::sync::Arc<Self>,
+        case: &Case,
+        receipt: Option<SignedReceipt>,
+    ) -> Option<(Fee, Units, Units)> {
+        let verdict = match &receipt {
+            Some(receipt) => case.own.judge(receipt, self.keys.domain()),
+            None => case.own.without_receipt(),
+        };
+        let Verdict { paid, input, output, differences } = verdict;
+        let asked = receipt.map_or(Neuron::ZERO, |receipt| receipt.receipt.fee.total());
+        let note = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let note = (!note.is_empty()).then_some(note);
+        let state = match (&receipt, differences.is_empty()) {
+            (None, _) | (Some(_), true) => UserRequestState::Done,
+            (Some(_), false) => UserRequestState::Disputed,
+        };
+        let state =
+            if receipt.is_none() && case.own.seen.is_none() { UserRequestState::Failed } else { state };
+        if state == UserRequestState::Disputed {
+            let (request, provider) = (case.own.request, case.provider());
+            tracing::warn!(%request, %provider, note = note.as_deref(), "a receipt does not fit our own count");
+        }
+        let owed = self.book.lock().owed_after(case.provider(), paid.total());
+        let finish = Finish {
+            input,
+            output,
+            fee: paid,
+            disputed: if state == UserRequestState::Disputed {
+                asked.above(paid.total())
+            } else {
+                Neuron::ZERO
+            },
+            receipt,
+            error: note.clone(),
+            authorize: Some(owed),
+            ..case.end(state)
+        };
+        let finished = match self.store.finish(finish).await {
+            Ok(finished) => finished,
+            Err(error) => {
+                tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+                return None;
+            }
+        };
+        if finished.applied {
+            let mut book = self.book.lock();
+            book.finish(case.provider(), case.own.request, paid.total(), case.created_at.day());
+            book.made_durable(case.provider(), finished.authorized);
+        }
+        self.ended(case, state, paid, note);
+        push::push(self, case.provider());
+        Some((paid, input, output))
+    }
+
+    fn ended(&self, case: &Case, state: UserRequestState, fee: Fee, note: Option<String>) {
+        self.room.notify_waiters();
+        self.emit(Event::RequestEnded {
+            request: case.own.request,
+            provider: case.provider(),
+            service: case.service.clone(),
+            state: state.as_str(),
+            fee: fee.total(),
+            note,
+        });
+        self.publish();
+    }
+}

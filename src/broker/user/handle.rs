@@ -1,0 +1,206 @@
+//! The handle that every face holds, what it shares, and what it is started from.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, broadcast, watch};
+
+use super::UserError;
+use super::book::Book;
+use super::catalogue::Catalogue;
+use super::event::{EVENT_QUEUE, Event};
+use super::keyring::Keyring;
+use super::refunds::BackOff;
+use super::settings::Settings;
+use super::snapshot::Snapshot;
+use super::terms::TermsCache;
+use super::upstream::Upstream;
+use super::view::{AccountView, OperationView};
+use crate::chain::{BlockRef, Chain, Sender};
+use crate::domain::{Address, Neuron, OperationId, Timestamp};
+use crate::keys::{DelegateKeys, Wallet};
+use crate::store::UserStore;
+use crate::tasks::Tasks;
+
+/// What a user broker is made of.
+#[derive(Debug)]
+pub struct UserParts {
+    pub store: UserStore,
+    pub chain: Chain,
+    /// `None` for a broker that only reads and serves: without a wallet nothing is sent to the chain.
+    pub sender: Option<Sender>,
+    /// Whose accounts these are.
+    pub user: Address,
+    /// Signs vouchers for accounts without a delegate key here.
+    pub wallet: Option<Arc<Wallet>>,
+    pub delegates: DelegateKeys,
+    pub tasks: Tasks,
+    /// Where large request bodies wait. On the disk of the data directory, not in memory.
+    pub spool: PathBuf,
+    /// Whether the chain's node is in this process or on this machine; then providers may be, too.
+    pub local_chain: bool,
+    pub settings: Settings,
+}
+
+/// The user broker. Clones are the same broker.
+#[derive(Clone, Debug)]
+pub struct UserBroker {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// Shared by all clones and tasks. Each lock is held for a few instructions, never across an await.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub store: UserStore,
+    pub chain: Chain,
+    pub sender: Option<Sender>,
+    pub user: Address,
+    pub keys: Keyring,
+    pub tasks: Tasks,
+    pub spool: PathBuf,
+    pub settings: Settings,
+    pub upstream: Upstream,
+    pub terms: TermsCache,
+    pub book: Mutex<Book>,
+    /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
+    pub room: Notify,
+    pub catalogue: RwLock<Catalogue>,
+    /// Providers that a voucher is being brought to.
+    pub pushing: Mutex<HashSet<Address>>,
+    /// Operations whose outcome is awaited, with what is known of them.
+    pub following: Mutex<BTreeMap<OperationId, OperationView>>,
+    /// Told whenever an operation changes.
+    pub operation_changed: Notify,
+    pub refund_back_off: Mutex<BackOff>,
+    pub view: Mutex<ChainView>,
+    pub version: AtomicU64,
+    pub snapshots: watch::Sender<Arc<Snapshot>>,
+    pub events: broadcast::Sender<Event>,
+}
+
+/// What the last reads of the chain said.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ChainView {
+    pub head: Option<BlockRef>,
+    pub stale: Option<String>,
+    pub wallet: Option<Neuron>,
+}
+
+impl Inner {
+    pub fn new(parts: UserParts, upstream: Upstream) -> Inner {
+        let UserParts { store, chain, sender, user, wallet, delegates, tasks, spool, settings, .. } = parts;
+        let place = (chain.id(), chain.contract());
+        Inner {
+            keys: Keyring::new(user, place, wallet, delegates),
+            terms: TermsCache::new(chain.id(), chain.contract()),
+            store,
+            chain,
+            sender,
+            user,
+            tasks,
+            spool,
+            settings,
+            upstream,
+            book: Mutex::default(),
+            room: Notify::new(),
+            catalogue: RwLock::default(),
+            pushing: Mutex::default(),
+            following: Mutex::default(),
+            operation_changed: Notify::new(),
+            refund_back_off: Mutex::default(),
+            view: Mutex::default(),
+            version: AtomicU64::new(0),
+            snapshots: watch::Sender::new(Arc::default()),
+            events: broadcast::Sender::new(EVENT_QUEUE),
+        }
+    }
+
+    pub fn emit(&self, event: Event) {
+        // Without listeners there is nobody to tell.
+        let _ = self.events.send(event);
+    }
+
+    /// All accounts, in order of their providers.
+    pub fn accounts(&self) -> Vec<AccountView> {
+        let book = self.book.lock();
+        book.positions()
+            .filter_map(|(provider, position)| {
+                AccountView::of(*provider, position, self.keys.can_sign(*provider))
+            })
+            .collect()
+    }
+
+    pub fn account(&self, provider: Address) -> Option<AccountView> {
+        let book = self.book.lock();
+        AccountView::of(provider, book.position(provider)?, self.keys.can_sign(provider))
+    }
+
+    /// Publishes what is known now.
+    pub fn publish(&self) {
+        let accounts = self.accounts();
+        let services = self.catalogue.read().len();
+        let operations = self.following.lock().values().cloned().collect();
+        let view = self.view.lock().clone();
+        let (spent_today, reserved) = {
+            let mut book = self.book.lock();
+            (book.today(Timestamp::now().day()).1, book.held())
+        };
+        self.snapshots.send_modify(|snapshot| {
+            *snapshot = Arc::new(Snapshot {
+                version: self.version.fetch_add(1, Ordering::Relaxed) + 1,
+                user: self.user,
+                accounts,
+                services,
+                head: view.head,
+                stale: view.stale,
+                wallet: view.wallet,
+                caps: self.settings.caps,
+                spent_today,
+                reserved,
+                operations,
+                can_send: self.sender.is_some(),
+            });
+        });
+    }
+}
+
+impl UserBroker {
+    /// Whose broker this is.
+    pub fn user(&self) -> Address {
+        self.inner.user
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    pub fn chain(&self) -> &Chain {
+        &self.inner.chain
+    }
+
+    /// The latest state.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.inner.snapshots.borrow())
+    }
+
+    /// Tells of every newer state; intermediate ones may be skipped.
+    pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.inner.snapshots.subscribe()
+    }
+
+    /// News from now on. See [`Event`].
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.inner.events.subscribe()
+    }
+
+    pub fn accounts(&self) -> Vec<AccountView> {
+        self.inner.accounts()
+    }
+
+    pub fn account(&self, provider: Address) -> Result<AccountView, UserError> {
+        self.inner.account(provider).ok_or(UserError::NoAccount(provider))
+    }
+}

@@ -1,0 +1,105 @@
+//! The store as the chain's sender sees it: every attempt on disk before its bytes leave, every outcome after.
+
+use futures_util::future::BoxFuture;
+
+use crate::chain::{Attempt, Journal, JournalError, Outcome};
+use crate::domain::{Neuron, OperationId, OperationState, Timestamp};
+use crate::store::{AttemptRow, OperationEnd, Operations, StoreError, UserStore};
+
+/// The journal of the user broker's sender.
+#[derive(Clone, Debug)]
+pub struct UserJournal(Operations);
+
+impl UserJournal {
+    pub fn new(store: &UserStore) -> Self {
+        UserJournal(store.operations())
+    }
+}
+
+impl Journal for UserJournal {
+    fn record(&self, attempt: Attempt) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async move { self.0.record(row(attempt)).await.map_err(failed) })
+    }
+
+    fn finished(&self, op: OperationId, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
+        Box::pin(async move {
+            let end = end_of(&outcome, Timestamp::now());
+            self.0.finish(op, end).await.map_err(failed)
+        })
+    }
+}
+
+fn failed(error: StoreError) -> JournalError {
+    JournalError(error.to_string())
+}
+
+fn row(attempt: Attempt) -> AttemptRow {
+    AttemptRow {
+        op: attempt.op,
+        from: attempt.from,
+        nonce: attempt.nonce,
+        hash: attempt.hash,
+        raw: attempt.raw.to_vec(),
+        max_fee: Neuron::new(attempt.max_fee),
+        priority: Neuron::new(attempt.priority),
+        at: attempt.at,
+    }
+}
+
+/// An attempt as the sender takes it up after a restart.
+pub(super) fn attempt(row: AttemptRow) -> Attempt {
+    Attempt {
+        op: row.op,
+        from: row.from,
+        nonce: row.nonce,
+        hash: row.hash,
+        raw: row.raw.into(),
+        max_fee: row.max_fee.get(),
+        priority: row.priority.get(),
+        at: row.at,
+    }
+}
+
+/// An outcome as the store keeps it.
+pub(super) fn end_of(outcome: &Outcome, at: Timestamp) -> OperationEnd {
+    match outcome {
+        Outcome::Mined { hash, block, gas_used, effective_gas_price, contract } => OperationEnd {
+            state: OperationState::Mined,
+            hash: Some(*hash),
+            block: Some((block.number, block.hash)),
+            gas_used: *gas_used,
+            gas_price: Neuron::new(*effective_gas_price),
+            contract: *contract,
+            error: None,
+            at,
+        },
+        Outcome::Reverted { hash, block, reason, gas_used, effective_gas_price } => OperationEnd {
+            state: OperationState::Reverted,
+            hash: Some(*hash),
+            block: Some((block.number, block.hash)),
+            gas_used: *gas_used,
+            gas_price: Neuron::new(*effective_gas_price),
+            contract: None,
+            error: Some(reason.to_string()),
+            at,
+        },
+        Outcome::Unknown { .. } => {
+            OperationEnd { state: OperationState::Unknown, ..refused(String::new(), at) }
+        }
+        Outcome::Refused { reason } => refused(reason.clone(), at),
+    }
+}
+
+/// The end of an operation that is certainly not on the chain.
+pub(super) fn refused(reason: String, at: Timestamp) -> OperationEnd {
+    OperationEnd {
+        state: OperationState::Refused,
+        hash: None,
+        block: None,
+        gas_used: 0,
+        gas_price: Neuron::ZERO,
+        contract: None,
+        error: Some(reason).filter(|reason| !reason.is_empty()),
+        at,
+    }
+}

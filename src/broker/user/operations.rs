@@ -1,0 +1,276 @@
+//! On-chain actions: written down, sent, followed to their end, and read back from the chain.
+//!
+//! ```text
+//! act ─▶ store: prepared ─▶ Sender (journal: sent, before each broadcast) ─▶ Ticket ─▶ task "operation"
+//!                                                                                        │ outcome
+//!                                   account read again at the mined block ◀──────────────┘
+//! ```
+//!
+//! The same idempotency key gives the same operation. After a restart every operation that may have reached the
+//! chain is followed by its hashes, and one that was written down but never sent is closed as refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::UserError;
+use super::event::Event;
+use super::handle::{Inner, UserBroker};
+use super::journal::{end_of, refused};
+use super::view::OperationView;
+use crate::chain::{Call, Outcome, Revert, SendError, Ticket};
+use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
+use crate::store::{Begun, NewOperation, Operation, OperationFilter, PageOf};
+
+/// An action that a caller wants.
+#[derive(Clone, Debug)]
+pub(super) struct Act {
+    pub kind: OperationKind,
+    pub provider: Address,
+    pub amount: Option<Neuron>,
+    /// The caller's own key against doing it twice.
+    pub key: Option<String>,
+}
+
+impl Act {
+    fn params(&self) -> serde_json::Value {
+        json!({ "provider": self.provider, "amount": self.amount })
+    }
+
+    fn is(&self, operation: &Operation) -> bool {
+        operation.kind == self.kind && operation.params == self.params()
+    }
+}
+
+impl Inner {
+    /// The operation that the caller's key stands for already.
+    pub async fn known_operation(&self, act: &Act) -> Result<Option<OperationView>, UserError> {
+        let Some(key) = &act.key else { return Ok(None) };
+        match self.store.operations().by_key(key.clone()).await? {
+            None => Ok(None),
+            Some(known) if act.is(&known) => self.view_of(known).await.map(Some),
+            Some(_) => Err(UserError::KeyReused),
+        }
+    }
+
+    /// Writes an action down and sends it. Returns once it is broadcast.
+    pub async fn act(self: &Arc<Self>, act: Act, call: Call) -> Result<OperationView, UserError> {
+        let sender = self.sender.clone().ok_or(UserError::ReadOnly)?;
+        let (id, at) = (OperationId::random(), Timestamp::now());
+        let new =
+            NewOperation { id, kind: act.kind, params: act.params(), idempotency_key: act.key.clone(), at };
+        match self.store.operations().begin(new).await? {
+            Begun::New => {}
+            Begun::Before(known) if act.is(&known) => return self.view_of(*known).await,
+            Begun::Before(_) => return Err(UserError::KeyReused),
+        }
+        let view = OperationView {
+            id,
+            kind: act.kind,
+            provider: Some(act.provider),
+            amount: act.amount,
+            state: OperationState::Prepared,
+            created_at: at,
+            hash: None,
+            block: None,
+            reason: None,
+        };
+        self.changed(view.clone());
+        // In a task of its own, so that a caller who leaves does not leave the operation half begun.
+        let inner = Arc::clone(self);
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        self.tasks.spawn("operation", async move {
+            let mut view = view;
+            match sender.submit(id, call).await {
+                Ok(ticket) => {
+                    view.state = OperationState::Sent;
+                    view.hash = Some(ticket.hash);
+                    inner.changed(view.clone());
+                    let _ = reply.send(Ok(view.clone()));
+                    inner.follow_operation(view, ticket).await;
+                }
+                Err(error) => {
+                    inner.refuse(view, &error).await;
+                    let _ = reply.send(Err(error));
+                }
+            }
+        });
+        match answer.await {
+            Ok(Ok(view)) => Ok(view),
+            Ok(Err(error)) => Err(self.explain(act.provider, act.amount, error)),
+            Err(_) => Err(UserError::Send(SendError::Stopped)),
+        }
+    }
+
+    /// Waits for outcomes of an operation and reads back what they did.
+    pub async fn follow_operation(&self, mut view: OperationView, mut ticket: Ticket) {
+        let stop = self.tasks.token();
+        loop {
+            let outcome = tokio::select! {
+                outcome = ticket.next() => outcome,
+                () = stop.cancelled() => None,
+            };
+            let Some(outcome) = outcome else { break };
+            let end = end_of(&outcome, Timestamp::now());
+            view.state = end.state;
+            view.hash = end.hash.or(view.hash);
+            view.block = end.block.map(|(number, _)| number);
+            view.reason = end.error.clone();
+            // The journal writes it too; whoever waits here must find it written.
+            if let Err(error) = self.store.operations().finish(view.id, end).await {
+                tracing::warn!(operation = %view.id, %error, "an outcome could not be written down yet");
+            }
+            let at = match &outcome {
+                Outcome::Mined { block, .. } | Outcome::Reverted { block, .. } => Some(*block),
+                Outcome::Unknown { .. } | Outcome::Refused { .. } => None,
+            };
+            if let (Some(provider), Some(block)) = (view.provider, at) {
+                self.read_back(provider, block).await;
+            }
+            if outcome.is_final() {
+                break;
+            }
+            self.changed(view.clone());
+        }
+        self.changed(view);
+    }
+
+    /// Reads an account at the block that changed it, or later if the node does not keep that state.
+    async fn read_back(&self, provider: Address, block: crate::chain::BlockRef) {
+        let read = match self.read_account(provider, Some(block)).await {
+            Err(UserError::Chain(_)) => self.read_account(provider, None).await,
+            other => other,
+        };
+        match read {
+            Ok(_) => {
+                if let Ok(wallet) = self.chain.native_balance(self.user).await {
+                    self.view.lock().wallet = Some(Neuron::new(wallet));
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%provider, %error, "an account could not be read back; the next round repairs it");
+            }
+        }
+    }
+
+    /// Closes an operation that was not sent.
+    async fn refuse(&self, mut view: OperationView, error: &SendError) {
+        view.state = OperationState::Refused;
+        view.reason = Some(error.to_string());
+        let end = refused(error.to_string(), Timestamp::now());
+        if let Err(error) = self.store.operations().finish(view.id, end).await {
+            tracing::warn!(operation = %view.id, %error, "a refusal could not be written down");
+        }
+        self.changed(view);
+    }
+
+    /// Tells of an operation's new state; one that is over is no longer listed as under way.
+    pub fn changed(&self, view: OperationView) {
+        {
+            let mut following = self.following.lock();
+            if view.state.is_settled() || self.tasks.stopping() {
+                following.remove(&view.id);
+            } else {
+                following.insert(view.id, view.clone());
+            }
+        }
+        self.emit(Event::OperationChanged {
+            id: view.id,
+            kind: view.kind,
+            state: view.state,
+            provider: view.provider,
+            reason: view.reason,
+        });
+        self.publish();
+        self.operation_changed.notify_waiters();
+    }
+
+    pub async fn view_of(&self, operation: Operation) -> Result<OperationView, UserError> {
+        if let Some(view) = self.following.lock().get(&operation.id) {
+            return Ok(view.clone());
+        }
+        let mut view = plain_view(operation);
+        if view.hash.is_none() {
+            let attempts = self.store.operations().attempts(view.id).await?;
+            view.hash = attempts.last().map(|attempt| attempt.hash);
+        }
+        Ok(view)
+    }
+
+    /// The sender's words in those of whoever asked.
+    fn explain(&self, provider: Address, amount: Option<Neuron>, error: SendError) -> UserError {
+        match error {
+            SendError::InsufficientGas { needed, available, .. } => UserError::InsufficientFunds {
+                needed: Neuron::new(needed),
+                available: Neuron::new(available),
+            },
+            SendError::Reverted(Revert::AccountExists { .. }) => UserError::AccountExists(provider),
+            SendError::Reverted(Revert::AccountNotFound { .. }) => UserError::NoAccount(provider),
+            SendError::Reverted(Revert::RefundNotFound { .. }) => UserError::NoRefund(provider),
+            SendError::Reverted(Revert::RefundLocked { unlock_at, .. }) => {
+                UserError::RefundLocked { unlock_at }
+            }
+            SendError::Reverted(Revert::AmountTooLarge) => {
+                UserError::TooLarge { amount: amount.unwrap_or_default() }
+            }
+            SendError::Chain(error) => UserError::Chain(error),
+            error => UserError::Send(error),
+        }
+    }
+}
+
+/// An operation as the store has it; its hash only once it is mined.
+pub(super) fn plain_view(operation: Operation) -> OperationView {
+    let text = |name: &str| operation.params.get(name).and_then(|value| value.as_str());
+    OperationView {
+        id: operation.id,
+        kind: operation.kind,
+        provider: text("provider").and_then(|text| text.parse().ok()),
+        amount: text("amount").and_then(|text| text.parse().ok()),
+        state: operation.state,
+        created_at: operation.created_at,
+        hash: operation.hash,
+        block: operation.block.map(|(number, _): (u64, B256)| number),
+        reason: operation.error,
+    }
+}
+
+impl UserBroker {
+    pub async fn operation(&self, id: OperationId) -> Result<OperationView, UserError> {
+        let found = self.inner.store.operations().get(id).await?.ok_or(UserError::UnknownOperation(id))?;
+        self.inner.view_of(found).await
+    }
+
+    /// The latest operations, newest first, at most `limit`.
+    pub async fn operations(&self, limit: u32) -> Result<Vec<OperationView>, UserError> {
+        let page =
+            self.inner.store.operations().list(OperationFilter::default(), PageOf::first(limit)).await?;
+        let mut views = Vec::with_capacity(page.items.len());
+        for operation in page.items {
+            views.push(self.inner.view_of(operation).await?);
+        }
+        Ok(views)
+    }
+
+    /// Waits until an operation is over and its result has been read from the chain, or until the time is up; says
+    /// where it stands then.
+    pub async fn wait(&self, id: OperationId, timeout: Duration) -> Result<OperationView, UserError> {
+        let until = Instant::now() + timeout;
+        loop {
+            // Listening begins before the look, so that no change in between is missed.
+            let changed = self.inner.operation_changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let under_way = self.inner.following.lock().contains_key(&id);
+            let view = self.operation(id).await?;
+            if !under_way && (view.state.is_settled() || self.inner.tasks.stopping()) {
+                return Ok(view);
+            }
+            if tokio::time::timeout_at(until, changed).await.is_err() {
+                return self.operation(id).await;
+            }
+        }
+    }
+}

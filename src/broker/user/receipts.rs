@@ -1,0 +1,110 @@
+//! Asking for receipts: right after an answer that brought none, and again and again for what is unconfirmed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::finish::Case;
+use super::handle::Inner;
+use super::upstream::{ReceiptAnswer, UpstreamError};
+use crate::domain::{Address, RequestId, ServiceName, Timestamp, UserRequestState};
+
+/// Waits before each question right after the answer; the provider books while we ask.
+const AT_ONCE: [u64; 5] = [0, 30, 150, 600, 2_000];
+/// Waits between later questions: the first, and the longest.
+const FIRST_WAIT: u64 = 2;
+const LONGEST_WAIT: u64 = 600;
+/// How long after an authorisation's expiry a provider may still be at it, by a clock that is off.
+const CLOCKS: u64 = 120;
+const TICK: Duration = Duration::from_millis(500);
+
+/// Asks a few times and books the end; leaves the request unconfirmed if there is no receipt yet.
+pub(super) async fn fetch_or_leave(inner: &Arc<Inner>, case: Case) {
+    for wait in AT_ONCE {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        match ask(inner, case.provider(), &case.service, case.own.request).await {
+            Ok(ReceiptAnswer::Here(receipt)) if receipt.receipt.request == case.own.request => {
+                inner.book_end(&case, Some(*receipt)).await;
+                return;
+            }
+            // The provider is gone or knows nothing; asking at once again will not help.
+            Err(UpstreamError::Unreachable { .. } | UpstreamError::Url(_)) => break,
+            Ok(_) | Err(_) => {}
+        }
+        if inner.tasks.stopping() {
+            break;
+        }
+    }
+    inner.unconfirmed(&case).await;
+}
+
+async fn ask(
+    inner: &Inner,
+    provider: Address,
+    service: &ServiceName,
+    request: RequestId,
+) -> Result<ReceiptAnswer, UpstreamError> {
+    let url = {
+        let catalogue = inner.catalogue.read();
+        let service = catalogue.get(provider, service).or_else(|| catalogue.of(provider).next());
+        service.map(|service| service.url.clone())
+    };
+    let Some(url) = url else {
+        let reason = "the chain lists no address of it".to_owned();
+        return Err(UpstreamError::Unreachable { host: provider.to_string(), reason });
+    };
+    let base = inner.upstream.base(&url)?;
+    inner.upstream.receipt(&base, request).await
+}
+
+/// Follows unconfirmed requests to their end, for ever.
+pub(super) async fn run(inner: Arc<Inner>) {
+    let mut tries: HashMap<RequestId, (u32, Timestamp)> = HashMap::new();
+    loop {
+        tokio::time::sleep(TICK).await;
+        let waiting = inner.book.lock().waiting();
+        tries.retain(|request, _| waiting.contains(request));
+        for request in waiting {
+            let now = Timestamp::now();
+            let (times, not_before) = tries.get(&request).copied().unwrap_or((0, now));
+            if now < not_before {
+                continue;
+            }
+            resolve(&inner, request, now).await;
+            let wait = FIRST_WAIT.saturating_mul(1 << times.min(16)).min(LONGEST_WAIT);
+            tries.insert(request, (times.saturating_add(1), now.plus_seconds(wait)));
+        }
+    }
+}
+
+/// Asks once more, and decides when asking is over.
+async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
+    let row = match inner.store.request(request).await {
+        Ok(Some(row)) if row.state == UserRequestState::Unconfirmed => row,
+        Ok(_) => return,
+        Err(error) => {
+            tracing::warn!(%request, %error, "an unconfirmed request could not be read");
+            return;
+        }
+    };
+    let case = Case::stored(inner, &row);
+    let age = now.seconds_since(row.created_at);
+    match ask(inner, case.provider(), &case.service, request).await {
+        Ok(ReceiptAnswer::Here(receipt)) if receipt.receipt.request == request => {
+            inner.book_end(&case, Some(*receipt)).await;
+        }
+        Ok(ReceiptAnswer::Unknown) if age > inner.settings.authorization_lifetime + CLOCKS => {
+            // Its authorisation is over, so it can no longer be served either.
+            if case.own.seen.is_some() {
+                inner.book_end(&case, None).await;
+            } else {
+                inner.failed(&case, "it did not reach the provider").await;
+            }
+        }
+        _ if age > inner.settings.receipt_patience => {
+            inner.book_end(&case, None).await;
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%request, %error, "no receipt yet"),
+    }
+}

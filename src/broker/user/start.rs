@@ -1,0 +1,130 @@
+//! Starting: the books are rebuilt from the store, what a former run left is taken up, then the tasks begin.
+//!
+//! The chain may be away: then what the store remembers is shown, marked stale, and the follower goes on trying.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::UserError;
+use super::finish::Case;
+use super::handle::{Inner, UserBroker, UserParts};
+use super::journal::{attempt, refused};
+use super::operations::plain_view;
+use super::upstream::Upstream;
+use super::{follow, receipts, refunds};
+use crate::chain::BlockRef;
+use crate::domain::{B256, OperationState, Timestamp, UserRequestState};
+use crate::store::user::{UserRequestFilter, UserRequestSort};
+use crate::store::{Direction, PageOf};
+
+/// How long the first look at the chain may hold up the start.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
+impl UserBroker {
+    /// Starts the broker. Fails only for reasons that waiting does not mend: the store, or the HTTP client.
+    pub async fn start(parts: UserParts) -> Result<UserBroker, UserError> {
+        let allow_private = parts.settings.allow_private_providers.unwrap_or(parts.local_chain);
+        let upstream = Upstream::new(&parts.settings, allow_private).map_err(UserError::Client)?;
+        let inner = Arc::new(Inner::new(parts, upstream));
+        restore(&inner).await?;
+        resume_requests(&inner).await?;
+        resume_operations(&inner).await?;
+        match tokio::time::timeout(FIRST_LOOK, inner.read_everything()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error @ UserError::Chain(_))) => inner.unreachable(&error),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => inner.view.lock().stale = Some("the chain has not answered yet".to_owned()),
+        }
+        inner.publish();
+        let tasks = &inner.tasks;
+        tasks.spawn_until_stopped("chain follower", follow::run(Arc::clone(&inner)));
+        tasks.spawn_until_stopped("receipt resolver", receipts::run(Arc::clone(&inner)));
+        if inner.settings.auto_process_refunds && inner.sender.is_some() {
+            tasks.spawn_until_stopped("refund processor", refunds::run(Arc::clone(&inner)));
+        }
+        Ok(UserBroker { inner })
+    }
+}
+
+/// The books and the last view of the chain, as the store has them.
+async fn restore(inner: &Inner) -> Result<(), UserError> {
+    let store = &inner.store;
+    let latest = store
+        .requests(
+            UserRequestFilter::default(),
+            UserRequestSort::CreatedAt(Direction::Descending),
+            PageOf::first(1),
+        )
+        .await?;
+    // The day of the newest request, if the clock has been set back since: budgets do not run backwards.
+    let latest = latest.items.first().map_or(0, |request| request.created_at.day());
+    let day = Timestamp::now().day().max(latest);
+    let spent = store.spent_on(day).await?;
+    let spent = crate::domain::amount::sum(spent.into_values()).unwrap_or(crate::domain::Neuron::MAX);
+    let accounts = store.accounts().await?;
+    let services = store.services().await?;
+    let mut block = 0;
+    for account in accounts.iter().filter(|account| account.id.user == inner.user) {
+        let provider = account.id.provider;
+        {
+            let mut book = inner.book.lock();
+            book.restore(provider, account.authorized, account.owed);
+            book.set_chain(provider, account.chain);
+        }
+        if let Some(chain) = &account.chain {
+            inner.keys.refresh(chain).await?;
+        }
+        block = block.max(account.block.unwrap_or(0));
+    }
+    inner.book.lock().restore_day(day, spent);
+    if !services.is_empty() {
+        let at = BlockRef { number: block, hash: B256::ZERO, time: Timestamp::from_seconds(0) };
+        let mut catalogue = inner.catalogue.write();
+        catalogue.replace(services, 0, at);
+        catalogue.undone();
+    }
+    Ok(())
+}
+
+/// What never left cost nothing; what may have left is unconfirmed until the provider says how it ended.
+async fn resume_requests(inner: &Arc<Inner>) -> Result<(), UserError> {
+    for row in inner.store.unfinished_requests().await? {
+        if row.account.user != inner.user {
+            continue;
+        }
+        inner.book.lock().restore_hold(row.account.provider, row.id, row.max_fee);
+        let case = Case::stored(inner, &row);
+        match row.state {
+            UserRequestState::Reserved => inner.failed(&case, "the broker stopped before it was sent").await,
+            UserRequestState::Sent => inner.unconfirmed(&case).await,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Operations without a transaction were never sent; the others are followed by their hashes.
+async fn resume_operations(inner: &Arc<Inner>) -> Result<(), UserError> {
+    let operations = inner.store.operations();
+    let unfinished = operations.unfinished().await?;
+    let attempts = operations.unfinished_attempts().await?;
+    for operation in &unfinished {
+        let sent = attempts.iter().any(|attempt| attempt.op == Some(operation.id));
+        if operation.state == OperationState::Prepared && !sent {
+            let why = "the broker stopped before it was sent".to_owned();
+            operations.finish(operation.id, refused(why, Timestamp::now())).await?;
+        }
+    }
+    let Some(sender) = inner.sender.clone() else { return Ok(()) };
+    let tickets = sender.resume(attempts.into_iter().map(attempt).collect()).await?;
+    for ticket in tickets {
+        let Some(operation) = unfinished.iter().find(|operation| operation.id == ticket.op) else { continue };
+        let mut view = plain_view(operation.clone());
+        view.state = OperationState::Sent;
+        view.hash = Some(ticket.hash);
+        inner.changed(view.clone());
+        let task = Arc::clone(inner);
+        inner.tasks.spawn("operation", async move { task.follow_operation(view, ticket).await });
+    }
+    Ok(())
+}

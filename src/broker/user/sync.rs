@@ -1,0 +1,223 @@
+//! Reading the chain: everything at one block, one account again, and what to do when the chain cannot be read.
+//!
+//! Nothing is ever computed from events; an event only says what to read again. An account that a listing does not
+//! name is asked for by itself before it is believed to be gone, and its own figures in the book stay in any case.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join_all;
+
+use super::UserError;
+use super::book::Position;
+use super::event::Event;
+use super::handle::{Inner, UserBroker};
+use super::view::AccountView;
+use crate::chain::{BlockRef, EventFilter, EventKind, ServiceList};
+use crate::domain::{
+    AccountId, Address, ChainAccount, Neuron, PendingRefund, Service, ServiceName, Timestamp,
+};
+use crate::store::Observed;
+use crate::store::user::{Refund, RefundState};
+
+impl Inner {
+    /// Reads accounts, services and the wallet's own money at the newest block.
+    pub async fn read_everything(&self) -> Result<BlockRef, UserError> {
+        let head = self.chain.head().await?;
+        let (accounts, services, wallet) = tokio::join!(
+            self.chain.accounts_of_user(self.user, Some(head)),
+            self.chain.services(Some(head)),
+            self.chain.native_balance(self.user),
+        );
+        let (accounts, services) = (accounts?, services?);
+        let named: BTreeSet<Address> = accounts.iter().map(|account| account.id.provider).collect();
+        let missing: Vec<Address> = {
+            let book = self.book.lock();
+            let known = book.positions().filter(|(_, position)| position.chain().is_some());
+            known.map(|(provider, _)| *provider).filter(|provider| !named.contains(provider)).collect()
+        };
+        for account in accounts {
+            self.take_account(account.id.provider, Some(account), Some(head)).await?;
+        }
+        for provider in missing {
+            self.read_account(provider, Some(head)).await?;
+        }
+        self.take_services(services, head).await?;
+        {
+            let mut view = self.view.lock();
+            if let Ok(wallet) = wallet {
+                view.wallet = Some(Neuron::new(wallet));
+            }
+        }
+        self.reached(head);
+        self.publish();
+        Ok(head)
+    }
+
+    /// Takes the list of services as read at a block.
+    pub async fn take_services(&self, list: ServiceList, at: BlockRef) -> Result<(), UserError> {
+        let changed = self.catalogue.write().replace(list.services.clone(), list.unreadable, at);
+        if changed {
+            self.emit(Event::ServicesChanged { total: list.services.len() });
+            self.store.put_services(list.services).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads one account, at a block or at the newest.
+    pub async fn read_account(
+        &self,
+        provider: Address,
+        at: Option<BlockRef>,
+    ) -> Result<Option<ChainAccount>, UserError> {
+        let account = self.chain.account(self.keys.account(provider), at).await?;
+        self.take_account(provider, account, at).await?;
+        Ok(account)
+    }
+
+    /// Reads one service at the newest block and says what it was before.
+    pub async fn read_service(
+        &self,
+        provider: Address,
+        name: &ServiceName,
+    ) -> Result<Option<Service>, UserError> {
+        let service = self.chain.service(provider, name, None).await?;
+        self.catalogue.write().put(provider, name, service.clone());
+        Ok(service)
+    }
+
+    /// Takes an account as read: into the store, then into the book.
+    async fn take_account(
+        &self,
+        provider: Address,
+        account: Option<ChainAccount>,
+        at: Option<BlockRef>,
+    ) -> Result<(), UserError> {
+        let id = self.keys.account(provider);
+        if let Some(account) = &account {
+            self.keys.refresh(account).await?;
+        }
+        let (before, owed) = {
+            let book = self.book.lock();
+            let position = book.position(provider);
+            (position.and_then(|position| position.chain().copied()), position.map(Position::owed_by_books))
+        };
+        if before == account {
+            return Ok(());
+        }
+        let head = self.view.lock().head;
+        let block = at.or(head).map_or(0, |block| block.number);
+        self.note_refund(before.and_then(|account| account.refund), account.as_ref(), id, block).await?;
+        self.store.observe(vec![Observed { id, account, block }]).await?;
+        let settled = account.map_or(Neuron::ZERO, |account| account.settled);
+        if settled > owed.unwrap_or(Neuron::ZERO) {
+            // Settled money was owed, and a voucher promised it, even if our books were lost since.
+            let adopted = self.store.adopt(id, settled, settled).await?;
+            self.book.lock().restore(provider, adopted.authorized, adopted.owed);
+        }
+        self.book.lock().set_chain(provider, account);
+        self.room.notify_waiters();
+        self.emit(Event::AccountChanged { provider });
+        Ok(())
+    }
+
+    /// Keeps the history of refunds: the pending one as it is, and how one ended that is pending no more.
+    async fn note_refund(
+        &self,
+        before: Option<PendingRefund>,
+        account: Option<&ChainAccount>,
+        id: AccountId,
+        block: u64,
+    ) -> Result<(), UserError> {
+        let row = |refund: PendingRefund, amount, state| Refund {
+            account: id,
+            index: refund.index,
+            amount,
+            created_at: refund.created_at,
+            unlock_at: refund.unlock_at,
+            state,
+        };
+        let now = account.and_then(|account| account.refund);
+        let mut refunds: Vec<Refund> =
+            now.map(|refund| row(refund, refund.amount, RefundState::Pending)).into_iter().collect();
+        if let Some(over) = before.filter(|over| now.is_none_or(|now| now.index != over.index)) {
+            let known = self.store.account(id).await?.and_then(|account| account.block).unwrap_or(0);
+            let filter = EventFilter { user: Some(id.user), provider: Some(id.provider) };
+            let events = self.chain.events(known.min(block), block, filter).await?;
+            let end = events.into_iter().find_map(|event| match event.kind {
+                EventKind::RefundProcessed { index, amount, .. } if index == over.index => {
+                    Some((amount, RefundState::Processed))
+                }
+                EventKind::RefundCanceled { index, amount, .. } if index == over.index => {
+                    Some((amount, RefundState::Cancelled))
+                }
+                _ => None,
+            });
+            // A reorg can have undone the request itself: then it never was.
+            let (amount, state) = end.unwrap_or((over.amount, RefundState::Cancelled));
+            refunds.push(row(over, amount, state));
+        }
+        if !refunds.is_empty() {
+            self.store.put_refunds(refunds).await?;
+        }
+        Ok(())
+    }
+
+    /// The chain answered.
+    pub fn reached(&self, head: BlockRef) {
+        let (moved, back) = {
+            let mut view = self.view.lock();
+            let moved = view.head.is_none_or(|known| known.hash != head.hash);
+            view.head = Some(head);
+            (moved, view.stale.take().is_some())
+        };
+        if back {
+            self.emit(Event::ChainReachable { reachable: true, reason: None });
+        }
+        if moved {
+            self.emit(Event::Head { number: head.number });
+        }
+    }
+
+    /// The chain did not answer; what is shown is stale from now on.
+    pub fn unreachable(&self, error: &UserError) {
+        let reason = error.to_string();
+        let news = self.view.lock().stale.replace(reason.clone()).is_none();
+        if news {
+            tracing::warn!(%reason, "the chain cannot be read; what is shown is as of the last block read");
+            self.emit(Event::ChainReachable { reachable: false, reason: Some(reason) });
+            self.publish();
+        }
+    }
+
+    /// The time that the contract would see now: the chain's where it is ahead of ours.
+    pub fn chain_now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        self.view.lock().head.map_or(now, |head| head.time.max(now))
+    }
+}
+
+impl UserBroker {
+    /// Reads one account from the chain now.
+    pub async fn sync(&self, provider: Address) -> Result<AccountView, UserError> {
+        let head = self.inner.chain.head().await?;
+        self.inner.read_account(provider, Some(head)).await?;
+        self.inner.publish();
+        self.account(provider)
+    }
+
+    /// Reads all accounts and services from the chain now.
+    pub async fn sync_all(&self) -> Result<Vec<AccountView>, UserError> {
+        self.inner.read_everything().await?;
+        Ok(self.accounts())
+    }
+}
+
+/// Reads several accounts at one block; used after events.
+pub(super) async fn read_accounts(
+    inner: &Inner,
+    providers: BTreeSet<Address>,
+    at: BlockRef,
+) -> Result<(), UserError> {
+    let reads = providers.into_iter().map(|provider| inner.read_account(provider, Some(at)));
+    try_join_all(reads).await.map(drop)
+}

@@ -1,0 +1,254 @@
+//! The book against a plain reference, and its rules one by one.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::broker::user::book::{Ask, Book, DeniedReason};
+use crate::broker::user::caps::{Cap, Caps};
+use crate::domain::{AccountId, Address, ChainAccount, Neuron, RequestId};
+
+fn provider(number: u8) -> Address {
+    Address::repeat_byte(number + 1)
+}
+
+fn chain(number: u8, balance: u128) -> ChainAccount {
+    ChainAccount {
+        id: AccountId { user: Address::ZERO, provider: provider(number) },
+        balance: Neuron::new(balance),
+        settled: Neuron::ZERO,
+        epoch: 0,
+        delegate: None,
+        rotation: None,
+        refund: None,
+    }
+}
+
+fn ask(number: u8, request: RequestId, wanted: u128, least: u128) -> Ask {
+    Ask {
+        provider: provider(number),
+        request,
+        wanted: Neuron::new(wanted),
+        least: Neuron::new(least),
+        credit_limit: Neuron::ZERO,
+        caps: Caps::default(),
+        max_exposure: None,
+        day: 10,
+    }
+}
+
+fn id(number: u8) -> RequestId {
+    RequestId::new([number; 32])
+}
+
+fn funded(balance: u128) -> Book {
+    let mut book = Book::default();
+    book.restore(provider(0), Neuron::ZERO, Neuron::ZERO);
+    book.set_chain(provider(0), Some(chain(0, balance)));
+    book
+}
+
+#[test]
+fn a_request_gets_what_is_left_and_waits_if_that_helps() {
+    let mut book = funded(100);
+    let first = book.reserve(&ask(0, id(1), 80, 10)).unwrap();
+    assert_eq!((first.max_fee, first.voucher), (Neuron::new(80), Neuron::new(80)));
+    let second = book.reserve(&ask(0, id(2), 80, 10)).unwrap();
+    assert_eq!((second.max_fee, second.voucher), (Neuron::new(20), Neuron::new(100)));
+    let third = book.reserve(&ask(0, id(3), 80, 10)).unwrap_err();
+    assert!(third.later && third.reason == DeniedReason::Balance && third.available.is_zero());
+    let never = book.reserve(&ask(0, id(3), 200, 101)).unwrap_err();
+    assert!(!never.later);
+    // An unconfirmed hold may last; nobody waits for it.
+    book.unconfirmed(provider(0), id(1));
+    book.unconfirmed(provider(0), id(2));
+    assert!(!book.reserve(&ask(0, id(3), 80, 10)).unwrap_err().later);
+    book.finish(provider(0), id(1), Neuron::new(30), 10);
+    book.release(provider(0), id(2));
+    assert_eq!(book.position(provider(0)).unwrap().available(), Neuron::new(70));
+    // What was promised and not used up covers what comes: no new promise is needed.
+    let next = book.reserve(&ask(0, id(4), 60, 10)).unwrap();
+    assert_eq!(next.voucher, Neuron::new(100));
+}
+
+#[test]
+fn credit_of_the_provider_is_used_before_anything_is_promised() {
+    let mut book = funded(1_000);
+    let lent = |request| Ask { credit_limit: Neuron::new(100), ..ask(0, request, 80, 1) };
+    assert_eq!(book.reserve(&lent(id(1))).unwrap().voucher, Neuron::ZERO);
+    assert_eq!(book.reserve(&lent(id(2))).unwrap().voucher, Neuron::new(60));
+    book.finish(provider(0), id(1), Neuron::new(80), 10);
+    assert!(book.position(provider(0)).unwrap().unpaid());
+    book.carried(provider(0), Neuron::new(80));
+    assert!(!book.position(provider(0)).unwrap().unpaid());
+}
+
+#[test]
+fn exposure_bounds_how_far_promises_run_ahead() {
+    let mut book = funded(1_000);
+    let exposed = |request| Ask { max_exposure: Some(Neuron::new(50)), ..ask(0, request, 80, 40) };
+    assert_eq!(book.reserve(&exposed(id(1))).unwrap().max_fee, Neuron::new(50));
+    let denied = book.reserve(&exposed(id(2))).unwrap_err();
+    assert!(denied.reason == DeniedReason::Exposure && denied.later);
+    book.finish(provider(0), id(1), Neuron::new(50), 10);
+    assert_eq!(book.reserve(&exposed(id(2))).unwrap().voucher, Neuron::new(100));
+    // After a 402 we go as far as that, too, and not an inch further.
+    let again = exposed(id(3));
+    assert!(book.may_raise(&again, Neuron::new(100), Neuron::ZERO).is_ok());
+    assert_eq!(book.may_raise(&again, Neuron::new(101), Neuron::ZERO), Err(Neuron::new(100)));
+}
+
+#[test]
+fn a_day_does_not_come_back() {
+    let mut book = funded(1_000);
+    book.restore_day(10, Neuron::new(90));
+    let caps = Caps { per_day: Some(Neuron::new(100)), ..Caps::default() };
+    let on = |day, request| Ask { caps, day, ..ask(0, request, 50, 20) };
+    let denied = book.reserve(&on(10, id(1))).unwrap_err();
+    assert_eq!(denied.reason, DeniedReason::Cap(Cap::Day, Neuron::new(100)));
+    assert!(book.reserve(&on(9, id(1))).is_err(), "the clock was set back");
+    assert!(book.reserve(&on(11, id(1))).is_ok());
+    book.finish(provider(0), id(1), Neuron::new(50), 11);
+    assert_eq!(book.today(11), (11, Neuron::new(50)));
+    assert_eq!(book.today(10), (11, Neuron::new(50)));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve { provider: u8, wanted: u128, least: u128, credit: u128 },
+    Finish { which: usize, share: u128 },
+    Fail { which: usize },
+    Unconfirm { which: usize },
+    NextDay,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..3u8, 1..400u128, 0..100u128, 0..200u128).prop_map(|(provider, wanted, least, credit)| {
+            Step::Reserve { provider, wanted, least: least.min(wanted), credit }
+        }),
+        3 => (any::<usize>(), 0..=100u128).prop_map(|(which, share)| Step::Finish { which, share }),
+        2 => any::<usize>().prop_map(|which| Step::Fail { which }),
+        1 => any::<usize>().prop_map(|which| Step::Unconfirm { which }),
+        1 => Just(Step::NextDay),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+/// The same rules with plain integers and no cleverness.
+#[derive(Default)]
+struct Reference {
+    owed: BTreeMap<u8, u128>,
+    promised: BTreeMap<u8, u128>,
+    open: Vec<(RequestId, u8, u128)>,
+    today: u128,
+}
+
+impl Reference {
+    fn held(&self, provider: u8) -> u128 {
+        self.open.iter().filter(|open| open.1 == provider).map(|open| open.2).sum()
+    }
+
+    fn committed(&self, provider: u8) -> u128 {
+        let owed = self.owed.get(&provider).copied().unwrap_or(0) + self.held(provider);
+        owed.max(self.promised.get(&provider).copied().unwrap_or(0))
+    }
+}
+
+const BALANCE: u128 = 1_500;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_interleaving_promises_more_than_deposits_and_caps_allow(
+        steps in steps(),
+        per_request in prop::option::of(50..300u128),
+        per_day in prop::option::of(100..2_000u128),
+        per_provider in prop::option::of(100..1_200u128),
+        total in prop::option::of(100..3_000u128),
+    ) {
+        let caps = Caps {
+            per_request: per_request.map(Neuron::new),
+            per_day: per_day.map(Neuron::new),
+            per_provider: per_provider.map(Neuron::new),
+            total: total.map(Neuron::new),
+        };
+        let mut book = Book::default();
+        for number in 0..3 {
+            book.restore(provider(number), Neuron::ZERO, Neuron::ZERO);
+            book.set_chain(provider(number), Some(chain(number, BALANCE)));
+        }
+        let mut reference = Reference::default();
+        let mut day = 10;
+        for step in steps {
+            match step {
+                Step::Reserve { provider: number, wanted, least, credit } => {
+                    let request = RequestId::random();
+                    let ask = Ask { caps, day, credit_limit: Neuron::new(credit), ..ask(number, request, wanted, least) };
+                    let owed = reference.owed.get(&number).copied().unwrap_or(0);
+                    let held = reference.held(number);
+                    let others: u128 = (0..3).filter(|other| *other != number).map(|other| reference.committed(other)).sum();
+                    let promised = reference.promised.get(&number).copied().unwrap_or(0);
+                    let all_held: u128 = reference.open.iter().map(|open| open.2).sum();
+                    let under = |cap: u128| if promised > cap { 0 } else { cap.saturating_sub(owed + held) };
+                    let room = (BALANCE - owed - held)
+                        .min(per_request.unwrap_or(u128::MAX))
+                        .min(per_day.map_or(u128::MAX, |cap| cap.saturating_sub(reference.today + all_held)))
+                        .min(per_provider.map_or(u128::MAX, under))
+                        .min(total.map_or(u128::MAX, |cap| under(cap.saturating_sub(others))));
+                    match book.reserve(&ask) {
+                        Ok(grant) => {
+                            prop_assert_eq!(grant.max_fee.get(), wanted.min(room));
+                            reference.open.push((request, number, grant.max_fee.get()));
+                            let voucher = promised.max(owed).max((owed + held + grant.max_fee.get()).saturating_sub(credit));
+                            prop_assert_eq!(grant.voucher.get(), voucher);
+                            reference.promised.insert(number, voucher);
+                        }
+                        Err(denied) => {
+                            prop_assert!(room < least);
+                            prop_assert_eq!(denied.available.get(), room);
+                        }
+                    }
+                }
+                Step::Finish { which, share } if !reference.open.is_empty() => {
+                    let (request, number, max) = reference.open.remove(which % reference.open.len());
+                    let fee = max * share / 100;
+                    book.finish(provider(number), request, Neuron::new(fee), day);
+                    *reference.owed.entry(number).or_default() += fee;
+                    reference.today += fee;
+                }
+                Step::Fail { which } if !reference.open.is_empty() => {
+                    let (request, number, _) = reference.open.remove(which % reference.open.len());
+                    book.release(provider(number), request);
+                }
+                Step::Unconfirm { which } if !reference.open.is_empty() => {
+                    let (request, number, _) = reference.open[which % reference.open.len()];
+                    book.unconfirmed(provider(number), request);
+                }
+                Step::NextDay => {
+                    day += 1;
+                    reference.today = 0;
+                }
+                _ => {}
+            }
+            let mut sum = 0;
+            for number in 0..3 {
+                let position = book.position(provider(number)).unwrap();
+                prop_assert_eq!(position.held().get(), reference.held(number));
+                prop_assert_eq!(position.owed().get(), reference.owed.get(&number).copied().unwrap_or(0));
+                prop_assert_eq!(position.authorized().get(), reference.promised.get(&number).copied().unwrap_or(0));
+                prop_assert!(position.authorized().get() <= BALANCE);
+                prop_assert!(per_provider.is_none_or(|cap| position.authorized().get() <= cap));
+                sum += position.authorized().get();
+            }
+            prop_assert!(total.is_none_or(|cap| sum <= cap));
+            prop_assert_eq!(book.today(day).1.get(), reference.today);
+            prop_assert!(per_day.is_none_or(|cap| reference.today <= cap));
+        }
+        for (request, number, _) in reference.open.drain(..) {
+            book.release(provider(number), request);
+        }
+        prop_assert_eq!(book.held(), Neuron::ZERO);
+    }
+}

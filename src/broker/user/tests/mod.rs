@@ -1,0 +1,12 @@
+//! The whole user broker against a real chain in this process, a real database and a scripted provider.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod accounts;
+mod bed;
+mod book;
+mod calls;
+mod hostile;
+mod limits;
+mod restart;
+mod scripted;

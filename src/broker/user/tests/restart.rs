@@ -1,0 +1,162 @@
+//! Crashes, lost books, and a chain that is away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
+use alloy::transports::{BoxTransport, TransportError, TransportErrorKind, TransportFut};
+use http::StatusCode;
+use tower::Service;
+
+use super::bed::{Bed, HELLO, PRICES, name, read};
+use super::scripted::{Says, Script, chat};
+use crate::broker::user::{RequestFilter, RequestSort, Settings, UserError};
+use crate::chain::devnet::DevnetTransport;
+use crate::chain::{Chain, ChainSettings, Endpoint};
+use crate::domain::{
+    B256, Neuron, OperationId, OperationKind, OperationState, RequestId, Timestamp, UserRequestState,
+};
+use crate::store::user::NewUserRequest;
+use crate::store::{Db, Network, NewOperation, Role, UserStore};
+
+/// The chain in this process behind a switch.
+#[derive(Clone)]
+struct Switched {
+    inner: DevnetTransport,
+    down: Arc<AtomicBool>,
+}
+
+impl Service<RequestPacket> for Switched {
+    type Response = ResponsePacket;
+    type Error = TransportError;
+    type Future = TransportFut<'static>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, packet: RequestPacket) -> Self::Future {
+        if self.down.load(Ordering::Relaxed) {
+            return Box::pin(async { Err(TransportErrorKind::custom_str("switched off")) });
+        }
+        self.inner.call(packet)
+    }
+}
+
+#[tokio::test]
+async fn without_the_chain_the_last_view_is_shown_and_paid_calls_go_on() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    drop(bed.funded(Settings::default(), 1_000_000).await);
+    let down = Arc::new(AtomicBool::new(false));
+    let switched = Switched { inner: bed.devnet.transport(), down: Arc::clone(&down) };
+    let settings = ChainSettings::new(Endpoint::InProcess(BoxTransport::new(switched)), bed.chain.contract());
+    let chain = Chain::open(settings).await.unwrap();
+    down.store(true, Ordering::Relaxed);
+    let broker = bed.broker_of(Settings::default(), chain, true).await;
+    assert!(broker.snapshot().stale.is_some());
+    assert_eq!(broker.account(bed.provider()).unwrap().balance, Neuron::new(1_000_000));
+    assert_eq!(broker.services(&Default::default()).services.len(), 2);
+    let sync = broker.sync(bed.provider()).await;
+    assert!(matches!(sync, Err(UserError::Chain(error)) if error.is_transient()));
+    let deposit = broker.deposit(bed.provider(), Neuron::new(1), None).await;
+    assert!(matches!(deposit, Err(UserError::Chain(_))));
+    let (status, _, body) = read(broker.call(bed.chat(HELLO)).await.unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+    body.unwrap();
+
+    down.store(false, Ordering::Relaxed);
+    let mut news = broker.watch();
+    let fresh = news.wait_for(|snapshot| snapshot.stale.is_none() && snapshot.head.is_some());
+    tokio::time::timeout(Duration::from_secs(20), fresh).await.unwrap().unwrap();
+    broker.sync(bed.provider()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_brought_to_its_end() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    let broker = bed.funded(Settings { authorization_lifetime: 1, ..Settings::default() }, 1_000_000).await;
+    read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+    let owed = bed.books().await.owed;
+    drop(broker);
+    bed.tasks.child();
+    let left = |state, key: &str| NewUserRequest {
+        id: RequestId::random(),
+        account: bed.id(),
+        service: name("llama7b"),
+        created_at: Timestamp::now(),
+        state,
+        max_fee: Neuron::new(700),
+        price_version: 1,
+        prices: PRICES,
+        body_hash: B256::ZERO,
+        idempotency_key: Some(key.to_owned()),
+    };
+    let (reserved, sent) = (left(UserRequestState::Reserved, "a"), left(UserRequestState::Sent, "b"));
+    bed.store.reserve(reserved.clone(), Neuron::new(900_000)).await.unwrap();
+    bed.store.reserve(sent.clone(), Neuron::ZERO).await.unwrap();
+    let prepared = OperationId::random();
+    let operation = NewOperation {
+        id: prepared,
+        kind: OperationKind::Deposit,
+        params: serde_json::json!({"provider": bed.provider(), "amount": "5"}),
+        idempotency_key: None,
+        at: Timestamp::now(),
+    };
+    bed.store.operations().begin(operation).await.unwrap();
+
+    let broker = bed.broker(Settings::default()).await;
+    assert_eq!(broker.request(reserved.id).await.unwrap().state, UserRequestState::Failed);
+    assert_eq!(broker.request(sent.id).await.unwrap().state, UserRequestState::Unconfirmed);
+    let account = broker.account(bed.provider()).unwrap();
+    assert_eq!((account.owed, account.reserved), (owed, Neuron::new(700)));
+    assert_eq!(account.promised, Neuron::new(900_000), "what may have been signed stays promised");
+    assert_eq!(broker.operation(prepared).await.unwrap().state, OperationState::Refused);
+    assert_eq!(broker.snapshot().spent_today, owed);
+}
+
+#[tokio::test]
+async fn a_stop_in_the_middle_of_an_answer_is_recovered_by_the_receipt() {
+    let bed = Bed::new(Script::honest(Says::Endless)).await;
+    let tasks = bed.tasks.child();
+    let broker = bed.funded(Settings::default(), 1_000_000).await;
+    let mut answer = broker.call(bed.chat(HELLO)).await.unwrap();
+    futures_util::StreamExt::next(&mut answer.body).await.unwrap().unwrap();
+    // As a kill would: every task of the broker is gone at once, and the connection with it.
+    bed.tasks.stop(Duration::ZERO).await;
+    drop((answer, broker, tasks));
+    let rows = bed.store.unfinished_requests().await.unwrap();
+    assert_eq!(rows.len(), 1);
+
+    let bed = Bed { tasks: crate::tasks::Tasks::new(), ..bed };
+    let broker = bed.broker(Settings::default()).await;
+    bed.until("the receipt of the cut answer was found", |books| books.owed > Neuron::ZERO).await;
+    let list = broker.requests(RequestFilter::default(), None, 1, RequestSort::Newest).await.unwrap();
+    assert_eq!(list.items[0].state, UserRequestState::Done);
+    assert_eq!(bed.books().await.owed, bed.script.books.lock().owed);
+    assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+}
+
+#[tokio::test]
+async fn a_lost_database_is_healed_by_our_own_voucher() {
+    let bed =
+        Bed::new(Script { credit_limit: Neuron::ZERO, ..Script::honest(chat("This is a test!")) }).await;
+    let broker = bed.funded(Settings::default(), 1_000_000).await;
+    for _ in 0..5 {
+        read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+    }
+    let before = bed.books().await;
+    drop(broker);
+    let network = Network { chain_id: bed.chain.id(), contract: bed.chain.contract() };
+    let store = UserStore::new(Db::temporary(Role::User).unwrap(), network).await.unwrap();
+    let bed = Bed { store, ..bed };
+    let broker = bed.broker(Settings::default()).await;
+    assert_eq!(broker.account(bed.provider()).unwrap().owed, Neuron::ZERO);
+    let (status, _, body) = read(broker.call(bed.chat(HELLO)).await.unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+    body.unwrap();
+    let after = bed.books().await;
+    assert!(after.authorized >= before.authorized && after.owed >= before.owed);
+    assert_eq!(after.owed, bed.script.books.lock().owed);
+}

@@ -1,0 +1,353 @@
+//! Judging a receipt: what we pay for an answer, and where the provider's statement differs from our own count.
+//!
+//! The rule is short. We pay the smaller of our own fee and the receipt's. Everything that does not fit is named,
+//! recorded and shown; nothing that the provider merely claims is ever signed.
+
+use std::fmt;
+
+use crate::domain::{
+    AccountId, B256, Fee, Neuron, Prices, ReceiptStatus, RequestId, SignedReceipt, Units, VoucherDomain,
+};
+
+/// What we know of a request and its answer ourselves.
+#[derive(Clone, Debug)]
+pub(super) struct OwnCount {
+    pub request: RequestId,
+    pub account: AccountId,
+    pub body_hash: B256,
+    pub prices: Prices,
+    pub max_fee: Neuron,
+    /// Whether the provider's figures are bounded by ours (`usage`) instead of equal to them.
+    pub bounded: Option<Tolerance>,
+    /// Absent when the answer was not seen to its end, as after a crash of ours.
+    pub seen: Option<Seen>,
+    /// Output that may have been lost on the way when we hung up.
+    pub cut_allowance: Units,
+}
+
+/// The part of an answer that reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub input: Units,
+    pub output: Units,
+    pub response_hash: B256,
+    /// Whether we hung up before the end.
+    pub cut: bool,
+    /// Whether the status of the answer makes it one to pay for (2xx).
+    pub success: bool,
+}
+
+/// By how much the model server's own figures may pass our count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tolerance {
+    pub percent: u64,
+}
+
+impl Tolerance {
+    /// Chat templates add a few tokens per message that nobody outside can count; so a fixed part is allowed too.
+    const SLACK: u64 = 64;
+
+    fn most(self, own: Units) -> Units {
+        let share = u128::from(own.0) * u128::from(self.percent) / 100;
+        Units(own.0.saturating_add(u64::try_from(share).unwrap_or(u64::MAX)).saturating_add(Self::SLACK))
+    }
+}
+
+/// One way in which a receipt does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// Not signed by the provider.
+    Signature,
+    /// About another request, account or body.
+    Identity,
+    /// About other bytes than those that reached us.
+    ResponseHash,
+    Input {
+        own: Units,
+        receipt: Units,
+    },
+    Output {
+        own: Units,
+        receipt: Units,
+    },
+    /// The fee is not price × units.
+    Arithmetic,
+    /// The fee is above the highest fee that was agreed.
+    AboveMax,
+    /// A fee although the service failed.
+    Failed,
+    /// None came at all.
+    Missing,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Signature => f.write_str("the receipt is not signed by the provider"),
+            Difference::Identity => f.write_str("the receipt is about another request"),
+            Difference::ResponseHash => {
+                f.write_str("the receipt is about another answer than the one that came")
+            }
+            Difference::Input { own, receipt } => {
+                write!(f, "the receipt counts {} units of input, we count {}", receipt.0, own.0)
+            }
+            Difference::Output { own, receipt } => {
+                write!(f, "the receipt counts {} units of output, we count {}", receipt.0, own.0)
+            }
+            Difference::Arithmetic => f.write_str("the fee of the receipt is not price times units"),
+            Difference::AboveMax => {
+                f.write_str("the fee of the receipt is above the highest fee of the request")
+            }
+            Difference::Failed => f.write_str("the receipt asks for a fee although the service failed"),
+            Difference::Missing => f.write_str("the provider gave no receipt"),
+        }
+    }
+}
+
+/// What we pay and what we object to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub paid: Fee,
+    pub input: Units,
+    pub output: Units,
+    pub differences: Vec<Difference>,
+}
+
+impl OwnCount {
+    /// The fee by our own count alone.
+    pub fn own_fee(&self) -> Fee {
+        match self.seen {
+            Some(seen) if seen.success => self.fee(seen.input, seen.output),
+            _ => Fee::NONE,
+        }
+    }
+
+    fn fee(&self, input: Units, output: Units) -> Fee {
+        let beyond = Fee { input: self.max_fee, output: Neuron::ZERO };
+        self.prices.fee(input, output).unwrap_or(beyond).capped(self.max_fee)
+    }
+
+    /// Pays our own count because no receipt can be had.
+    pub fn without_receipt(&self) -> Verdict {
+        let (input, output) = self.seen.map_or((Units(0), Units(0)), |seen| (seen.input, seen.output));
+        Verdict { paid: self.own_fee(), input, output, differences: vec![Difference::Missing] }
+    }
+
+    /// Judges a receipt against what we saw.
+    pub fn judge(&self, signed: &SignedReceipt, domain: &VoucherDomain) -> Verdict {
+        let receipt = &signed.receipt;
+        let mut differences = Vec::new();
+        if signed.signer(domain) != Ok(self.account.provider) {
+            differences.push(Difference::Signature);
+        }
+        if receipt.request != self.request
+            || receipt.account != self.account
+            || receipt.body_hash != self.body_hash
+        {
+            differences.push(Difference::Identity);
+        }
+        let asked = receipt.fee.total();
+        if asked > self.max_fee {
+            differences.push(Difference::AboveMax);
+        }
+        let exact = self.prices.fee(receipt.input, receipt.output);
+        if exact.map(|fee| fee.capped(self.max_fee)) != Some(receipt.fee) && !asked.is_zero() {
+            differences.push(Difference::Arithmetic);
+        }
+        if receipt.status == ReceiptStatus::UpstreamFailed && !asked.is_zero() {
+            differences.push(Difference::Failed);
+        }
+        let Some(seen) = self.seen else {
+            // We never saw the answer. A receipt that holds together is then the best account there is of what we
+            // ordered, and it stays within the highest fee that we agreed to; a broken one is not paid.
+            let paid = if differences.is_empty() { receipt.fee } else { Fee::NONE };
+            return Verdict { paid, input: receipt.input, output: receipt.output, differences };
+        };
+
+        // An answer that costs nothing needs no further proof.
+        if asked.is_zero() {
+            return Verdict { paid: Fee::NONE, input: receipt.input, output: receipt.output, differences };
+        }
+        if !seen.success {
+            differences.push(Difference::Failed);
+        }
+        let cut = seen.cut && receipt.status != ReceiptStatus::UpstreamFailed;
+        if receipt.response_hash != seen.response_hash && !cut {
+            differences.push(Difference::ResponseHash);
+        }
+        let lost = if cut { self.cut_allowance } else { Units(0) };
+        let most = |own: Units| self.bounded.map_or(own, |tolerance| tolerance.most(own));
+        let input_most = most(seen.input);
+        let output_most = Units(most(seen.output).0.saturating_add(lost.0));
+        if receipt.input > input_most {
+            differences.push(Difference::Input { own: seen.input, receipt: receipt.input });
+        }
+        if receipt.output > output_most {
+            differences.push(Difference::Output { own: seen.output, receipt: receipt.output });
+        }
+        if !differences.is_empty() {
+            let own = self.own_fee();
+            let paid = if own.total() <= asked { own } else { own.capped(asked) };
+            return Verdict { paid, input: seen.input, output: seen.output, differences };
+        }
+        let paid = receipt.fee.capped(self.max_fee);
+        Verdict { paid, input: receipt.input, output: receipt.output, differences }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::domain::{Address, Receipt, Signature};
+    use alloy::signers::{SignerSync, local::PrivateKeySigner};
+
+    struct Case {
+        own: OwnCount,
+        receipt: Receipt,
+        key: PrivateKeySigner,
+        domain: VoucherDomain,
+    }
+
+    /// Six units in and ten out at 100 and 200, counted alike on both sides.
+    fn agreed() -> Case {
+        let key = PrivateKeySigner::random();
+        let account = AccountId { user: Address::repeat_byte(1), provider: key.address() };
+        let prices = Prices { input: Neuron::new(100), output: Neuron::new(200) };
+        let request = RequestId::random();
+        let body_hash = B256::repeat_byte(2);
+        let response_hash = B256::repeat_byte(3);
+        let seen = Seen { input: Units(6), output: Units(10), response_hash, cut: false, success: true };
+        let own = OwnCount {
+            request,
+            account,
+            body_hash,
+            prices,
+            max_fee: Neuron::new(10_000),
+            bounded: None,
+            seen: Some(seen),
+            cut_allowance: Units(4),
+        };
+        let receipt = Receipt {
+            request,
+            account,
+            body_hash,
+            response_hash,
+            input: Units(6),
+            output: Units(10),
+            fee: prices.fee(Units(6), Units(10)).unwrap(),
+            owed: Neuron::new(2_600),
+            status: ReceiptStatus::Complete,
+        };
+        Case { own, receipt, key, domain: VoucherDomain::new(1, Address::repeat_byte(9)) }
+    }
+
+    impl Case {
+        fn verdict(&self) -> (u128, Vec<Difference>) {
+            let hash = self.receipt.signing_hash(&self.domain);
+            let signature = Signature::new(self.key.sign_hash_sync(&hash).unwrap().as_bytes()).unwrap();
+            let signed = SignedReceipt { receipt: self.receipt, signature };
+            let verdict = self.own.judge(&signed, &self.domain);
+            (verdict.paid.total().get(), verdict.differences)
+        }
+
+        fn charge(&mut self, input: u64, output: u64) {
+            self.receipt.input = Units(input);
+            self.receipt.output = Units(output);
+            self.receipt.fee = self.own.prices.fee(Units(input), Units(output)).unwrap();
+        }
+
+        fn see(&mut self, change: impl FnOnce(&mut Seen)) {
+            change(self.own.seen.as_mut().unwrap());
+        }
+    }
+
+    #[test]
+    fn an_honest_receipt_is_paid_as_it_stands() {
+        assert_eq!(agreed().verdict(), (2_600, vec![]));
+    }
+
+    #[test]
+    fn only_our_own_count_is_paid_when_the_receipt_asks_for_more() {
+        let mut case = agreed();
+        case.charge(6, 11);
+        let output = Difference::Output { own: Units(10), receipt: Units(11) };
+        assert_eq!(case.verdict(), (2_600, vec![output]));
+
+        let mut case = agreed();
+        case.receipt.fee.output = Neuron::new(9_000);
+        assert_eq!(case.verdict(), (2_600, vec![Difference::Arithmetic]));
+
+        let mut case = agreed();
+        case.receipt.fee.output = Neuron::new(1 << 100);
+        assert_eq!(case.verdict(), (2_600, vec![Difference::AboveMax, Difference::Arithmetic]));
+    }
+
+    #[test]
+    fn less_than_our_count_is_paid_as_asked() {
+        let mut case = agreed();
+        case.charge(6, 4);
+        assert_eq!(case.verdict(), (1_400, vec![]));
+    }
+
+    #[test]
+    fn a_receipt_for_something_else_is_told_and_our_count_is_paid() {
+        let mut case = agreed();
+        case.receipt.response_hash = B256::ZERO;
+        assert_eq!(case.verdict(), (2_600, vec![Difference::ResponseHash]));
+        let mut case = agreed();
+        case.receipt.request = RequestId::random();
+        assert_eq!(case.verdict(), (2_600, vec![Difference::Identity]));
+        let mut case = agreed();
+        case.key = PrivateKeySigner::random();
+        assert_eq!(case.verdict(), (2_600, vec![Difference::Signature]));
+    }
+
+    #[test]
+    fn what_failed_costs_nothing() {
+        let mut case = agreed();
+        case.see(|seen| seen.success = false);
+        assert_eq!(case.verdict(), (0, vec![Difference::Failed]));
+        case.receipt.fee = Fee::NONE;
+        assert_eq!(case.verdict(), (0, vec![]));
+        let mut case = agreed();
+        case.receipt.status = ReceiptStatus::UpstreamFailed;
+        assert_eq!(case.verdict().1, vec![Difference::Failed]);
+    }
+
+    #[test]
+    fn after_hanging_up_a_little_more_than_arrived_is_paid_but_not_much() {
+        let mut case = agreed();
+        case.see(|seen| seen.cut = true);
+        case.receipt.status = ReceiptStatus::CutByCaller;
+        case.receipt.response_hash = B256::ZERO;
+        case.charge(6, 14);
+        assert_eq!(case.verdict(), (3_400, vec![]));
+        case.charge(6, 15);
+        assert_eq!(case.verdict(), (2_600, vec![Difference::Output { own: Units(10), receipt: Units(15) }]));
+    }
+
+    #[test]
+    fn a_model_servers_figures_are_bounded_by_our_count() {
+        let mut case = agreed();
+        case.own.bounded = Some(Tolerance { percent: 20 });
+        case.own.max_fee = Neuron::new(1_000_000);
+        case.see(|seen| seen.output = Units(100));
+        case.charge(20, 184);
+        assert_eq!(case.verdict(), (38_800, vec![]));
+        case.charge(20, 185);
+        assert_eq!(
+            case.verdict(),
+            (20_600, vec![Difference::Output { own: Units(100), receipt: Units(185) }])
+        );
+    }
+
+    #[test]
+    fn an_answer_we_never_saw_is_paid_by_a_sound_receipt_only() {
+        let mut case = agreed();
+        case.own.seen = None;
+        assert_eq!(case.verdict(), (2_600, vec![]));
+        case.receipt.fee.output = Neuron::new(9_999);
+        assert_eq!(case.verdict().0, 0);
+    }
+}

@@ -1,0 +1,104 @@
+//! Plain data handed out to faces. Everything about money is computed here, in one function per object.
+
+use super::book::Position;
+use crate::domain::{
+    Address, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId, ServiceName,
+    Timestamp, Units, UserRequestState,
+};
+use crate::store::user::RefundState;
+
+/// An account, chain figures and our own together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountView {
+    pub provider: Address,
+    /// The deposit left on the chain; includes a pending refund.
+    pub balance: Neuron,
+    pub pending_refund: Neuron,
+    /// Fees of all answers ever.
+    pub owed: Neuron,
+    /// Highest fees of requests in flight and of those whose end is not known.
+    pub reserved: Neuron,
+    /// The highest voucher that was ever signed.
+    pub promised: Neuron,
+    /// What new requests may use.
+    pub available: Neuron,
+    /// Paid to the provider on the chain, ever.
+    pub settled: Neuron,
+    pub delegate: Option<Address>,
+    /// Whether this broker holds a key that may sign for the account.
+    pub can_sign: bool,
+    pub refund: Option<PendingRefund>,
+}
+
+impl AccountView {
+    /// `None` while the chain knows no such account.
+    pub(super) fn of(provider: Address, position: &Position, can_sign: bool) -> Option<AccountView> {
+        let chain = position.chain()?;
+        Some(AccountView {
+            provider,
+            balance: chain.balance,
+            pending_refund: chain.pending_refund(),
+            owed: position.owed(),
+            reserved: position.held(),
+            promised: position.authorized(),
+            available: position.available(),
+            settled: chain.settled,
+            delegate: chain.delegate,
+            can_sign,
+            refund: chain.refund,
+        })
+    }
+
+    /// What could be asked back so that everything owed and held stays covered.
+    pub fn free(&self) -> Neuron {
+        self.balance.above(self.owed.saturating_add(self.reserved).above(self.settled))
+    }
+}
+
+/// A refund, pending or over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundView {
+    pub provider: Address,
+    pub index: u32,
+    pub amount: Neuron,
+    pub created_at: Timestamp,
+    pub unlock_at: Timestamp,
+    pub state: RefundState,
+}
+
+/// A request as listings show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestView {
+    pub request: RequestId,
+    pub provider: Address,
+    pub service: ServiceName,
+    pub created_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub state: UserRequestState,
+    pub input: Units,
+    pub output: Units,
+    /// What is owed for it by our own count.
+    pub fee: Fee,
+    pub max_fee: Neuron,
+    /// What the provider asked for beyond that; not paid.
+    pub disputed: Neuron,
+    /// Why it failed or is disputed.
+    pub note: Option<String>,
+}
+
+/// An on-chain action, from intent to outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperationView {
+    pub id: OperationId,
+    pub kind: OperationKind,
+    pub provider: Option<Address>,
+    pub amount: Option<Neuron>,
+    pub state: OperationState,
+    pub created_at: Timestamp,
+    /// Latest transaction hash, once broadcast.
+    pub hash: Option<crate::domain::B256>,
+    /// Block of the outcome.
+    pub block: Option<u64>,
+    /// Why it was refused or reverted.
+    pub reason: Option<String>,
+}

@@ -1,0 +1,49 @@
+//! Repairs of an account's book from outside evidence, and giving back keys of calls that cost nothing.
+
+use rusqlite::params;
+
+use super::{Finish, Finished, UserAccount, UserStore, accounts, requests};
+use crate::{
+    domain::{AccountId, Neuron, UserRequestState},
+    store::{StoreError, accounts::ensure, columns::bytes},
+};
+
+impl UserStore {
+    /// Takes over what was promised and owed at least, by evidence (our own signature, the chain's settled sum) that
+    /// a lost or older book did not know. Neither figure ever falls.
+    pub async fn adopt(
+        &self,
+        id: AccountId,
+        authorized: Neuron,
+        owed: Neuron,
+    ) -> Result<UserAccount, StoreError> {
+        self.db
+            .write(move |connection| {
+                ensure(connection, id)?;
+                connection
+                    .prepare_cached(
+                        "UPDATE accounts SET authorized = MAX(authorized, ?3), owed = MAX(owed, ?4)
+                         WHERE user = ?1 AND provider = ?2",
+                    )?
+                    .execute(params![bytes(&id.user), bytes(&id.provider), authorized.max(owed), owed])?;
+                accounts::get(connection, id)?.ok_or_else(|| StoreError::invalid("an account vanished"))
+            })
+            .await
+    }
+
+    /// [`UserStore::finish`] for a call that cost nothing; in the same write the caller's key is free again, so that
+    /// the call can be repeated.
+    pub async fn fail(&self, finish: Finish) -> Result<Finished, StoreError> {
+        self.db
+            .write(move |connection| {
+                let finished = requests::apply(connection, &finish)?;
+                if finished.state == UserRequestState::Failed {
+                    connection
+                        .prepare_cached("UPDATE requests SET idempotency_key = NULL WHERE id = ?1")?
+                        .execute([finish.id])?;
+                }
+                Ok(finished)
+            })
+            .await
+    }
+}

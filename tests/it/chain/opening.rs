@@ -1,0 +1,179 @@
+//! Wrong chains, wrong contracts, and nodes that are down, slow, busy or no nodes at all.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use zgserve_tui::chain::{
+    Call, Chain, ChainError, ChainSettings, Endpoint, Outcome, Revert, SendError, Sender, TxSigner,
+};
+use zgserve_tui::domain::{Address, Neuron, OperationId};
+
+use super::faults::Fault;
+use super::net::{Book, Net, deposit, key, quick};
+use super::on_both;
+
+on_both!(
+    the_wrong_chain_is_named,
+    the_wrong_contract_is_named,
+    reads_survive_passing_faults,
+    lasting_faults_are_told_apart
+);
+
+fn settings(net: &Net, contract: Address) -> ChainSettings {
+    let transport = alloy::transports::BoxTransport::new(net.faults.clone());
+    let mut settings = ChainSettings::new(Endpoint::InProcess(transport), contract);
+    settings.timeout = Duration::from_millis(200);
+    settings
+}
+
+async fn the_wrong_chain_is_named(net: Net) {
+    let mut wanted = settings(&net, net.chain.contract());
+    wanted.chain_id = Some(16601);
+    let error = Chain::open(wanted.clone()).await.unwrap_err();
+    assert!(matches!(error, ChainError::WrongChain { expected: 16601, found: 31337, .. }), "{error}");
+    wanted.chain_id = Some(31337);
+    let chain = Chain::open(wanted).await.unwrap();
+    assert_eq!((chain.id(), chain.lock_time()), (31337, super::net::LOCK_TIME));
+}
+
+async fn the_wrong_contract_is_named(net: Net) {
+    let nobody = Address::repeat_byte(0x42);
+    let error = Chain::open(settings(&net, nobody)).await.unwrap_err();
+    assert_eq!(error, ChainError::NoContract { address: nobody });
+    // Some other contract.
+    net.faults.next("eth_getCode", 1, Fault::Answer(json!("0x6001")));
+    let error = Chain::open(settings(&net, nobody)).await.unwrap_err();
+    assert!(matches!(error, ChainError::NotServing { .. }), "{error}");
+    // Ours, but for vouchers of another chain.
+    net.faults.next("eth_call", 1, Fault::Answer(json!(format!("0x{}", "11".repeat(32)))));
+    let error = Chain::open(settings(&net, net.chain.contract())).await.unwrap_err();
+    assert!(matches!(error, ChainError::NotServing { .. }), "{error}");
+}
+
+async fn reads_survive_passing_faults(net: Net) {
+    for fault in [
+        Fault::Unreachable,
+        Fault::Hang,
+        Fault::LoseAnswer,
+        Fault::Status(429),
+        Fault::Status(503),
+        Fault::Error(-32000, "header not found"),
+        Fault::Error(-32005, "rate limit exceeded"),
+    ] {
+        net.faults.next("eth_getBlockByNumber", 2, fault.clone());
+        assert!(net.chain.head().await.is_ok(), "{fault:?}");
+    }
+}
+
+async fn lasting_faults_are_told_apart(net: Net) {
+    let always = |fault: Fault| net.faults.next("eth_getBlockByNumber", usize::MAX, fault);
+    always(Fault::Unreachable);
+    assert!(matches!(net.chain.head().await, Err(ChainError::Unreachable { .. })));
+    always(Fault::Status(502));
+    assert!(matches!(net.chain.head().await, Err(ChainError::Unreachable { .. })));
+    always(Fault::Hang);
+    assert!(matches!(net.chain.head().await, Err(ChainError::Timeout { .. })));
+    always(Fault::Status(429));
+    assert!(matches!(net.chain.head().await, Err(ChainError::Busy { .. })));
+    // Answers that make no sense are not asked for twice.
+    let began = Instant::now();
+    for nonsense in [
+        Fault::Garbage("<html><body>502</body></html>"),
+        Fault::Garbage("\u{1b}[2Jboom"),
+        Fault::Answer(json!(null)),
+        Fault::Answer(json!({"number": "0x1"})),
+        Fault::Answer(json!("0x1")),
+        Fault::Answer(json!({
+            "number": "0x1", "hash": format!("0x{}", "11".repeat(32)),
+            "parentHash": format!("0x{}", "11".repeat(32)), "timestamp": "0xffffffffffff",
+        })),
+    ] {
+        always(nonsense.clone());
+        let error = net.chain.head().await.unwrap_err();
+        assert!(matches!(error, ChainError::BadAnswer { .. }), "{nonsense:?}: {error}");
+        assert!(!error.to_string().contains('\u{1b}'));
+    }
+    assert!(began.elapsed() < Duration::from_millis(300));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn our_own_http_client_talks_to_a_node() {
+    let Some(net) = Net::anvil().await else {
+        println!("skipped: ZGSERVE_TEST_ANVIL does not name an anvil binary");
+        return;
+    };
+    let endpoint = Endpoint::parse(net.url.as_deref().unwrap()).unwrap();
+    let mut settings = ChainSettings::new(endpoint, net.chain.contract());
+    settings.poll = Some(Duration::from_millis(10));
+    let chain = Chain::open(settings).await.unwrap();
+    let book: Arc<dyn zgserve_tui::chain::Journal> = Arc::new(Book::default());
+    let sender = Sender::start(chain.clone(), key(0), book, &net.tasks, quick());
+    let call = Call::AddAccount { provider: key(1).address(), delegate: None, value: Neuron::new(5) };
+    let outcome = sender.submit(OperationId::random(), call).await.unwrap().wait().await;
+    assert!(matches!(outcome, Outcome::Mined { .. }), "{outcome:?}");
+    let missing = Call::CancelRefund { provider: key(1).address() };
+    let error = sender.submit(OperationId::random(), missing).await.unwrap_err();
+    assert!(matches!(error, SendError::Reverted(Revert::RefundNotFound { .. })), "{error}");
+    assert!(chain.estimate_gas(key(0).address(), &deposit(key(1).address(), 1)).await.unwrap() > 21_000);
+}
+
+/// A web server that says one thing to everybody.
+async fn saying(status: &'static str, body: Vec<u8>) -> Endpoint {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://me:secret@{}/v3/key", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let body = body.clone();
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-length: {}\r\nlocation: http://127.0.0.1:1/\r\nconnection: close\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = stream.write_all(&body).await;
+            });
+        }
+    });
+    Endpoint::parse(&url).unwrap()
+}
+
+async fn open(endpoint: Endpoint) -> ChainError {
+    let mut settings = ChainSettings::new(endpoint, Address::repeat_byte(1));
+    settings.timeout = Duration::from_secs(5);
+    let error = Chain::open(settings).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("secret") && !text.contains("/v3"), "{text}");
+    error
+}
+
+#[tokio::test]
+async fn http_servers_that_are_no_nodes() {
+    let page = saying("200 OK", b"<!doctype html><title>Welcome</title>".to_vec()).await;
+    assert!(matches!(open(page).await, ChainError::BadAnswer { reason, .. } if reason.contains("web page")));
+    assert!(matches!(open(saying("404 Not Found", vec![]).await).await, ChainError::Unreachable { .. }));
+    assert!(matches!(open(saying("429 Too Many Requests", vec![]).await).await, ChainError::Busy { .. }));
+    // Redirects are not followed: they could lead the key's owner anywhere.
+    assert!(matches!(
+        open(saying("302 Found", vec![]).await).await,
+        ChainError::Unreachable { reason, .. } if reason.contains("302")
+    ));
+    let huge =
+        br#"{"jsonrpc":"2.0","id":0,"result":""#.iter().copied().chain(std::iter::repeat_n(b'a', 40 << 20));
+    assert!(matches!(
+        open(saying("200 OK", huge.collect()).await).await,
+        ChainError::BadAnswer { reason, .. } if reason.contains("32 MiB")
+    ));
+    let deep = format!(r#"{{"jsonrpc":"2.0","id":0,"result":{}"#, "[".repeat(100_000));
+    assert!(matches!(open(saying("200 OK", deep.into_bytes()).await).await, ChainError::BadAnswer { .. }));
+    let other = br#"{"jsonrpc":"2.0","id":0,"error":{"code":-32601,"message":"no such method"}}"#.to_vec();
+    assert!(matches!(
+        open(saying("403 Forbidden", other).await).await,
+        ChainError::Refused { code: -32601, .. }
+    ));
+    let gone = Endpoint::parse("http://me:secret@127.0.0.1:1/v3/key").unwrap();
+    assert!(matches!(open(gone).await, ChainError::Unreachable { .. }));
+}
