@@ -28,11 +28,7 @@ async fn a_stream_that_breaks_off_anywhere_costs_what_was_delivered() {
     ];
     let stream = stream.concat();
     let mut owed = 0;
-    // Every byte would take minutes; this meets each boundary's sides and many insides.
-    let ends: Vec<usize> = (0..=stream.len())
-        .filter(|at| at % 17 == 0 || stream[..*at].ends_with('\n') || stream[*at..].starts_with('\n'))
-        .collect();
-    for at in ends {
+    for at in 0..=stream.len() {
         world.upstream.plan(Plan { end: End::Broken, ..Plan::events(&[stream[..at].to_owned()]) });
         let answer = read(world.call(&world.ask(CHAT)).await.unwrap()).await;
         assert!(answer.broken, "cut at {at}");

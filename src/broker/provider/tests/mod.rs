@@ -61,7 +61,7 @@ pub(super) struct World {
     pub sender: Sender,
     pub tasks: Tasks,
     pub broker: ProviderBroker,
-    pub upstream: TestUpstream,
+    upstream: TestUpstream,
     pub spool: tempfile::TempDir,
     pub settings: ProviderSettings,
     pub user: User,

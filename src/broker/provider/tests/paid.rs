@@ -10,6 +10,20 @@ use crate::wire::terms::MeterName;
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"Say this is a test!"}],"temperature":0.7}"#;
 
+const HI: &str = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+
+/// The input units of a chat, as the meter has them.
+fn input(body: &str) -> u64 {
+    let suffix = crate::wire::path::Suffix::parse("/chat/completions").unwrap();
+    let request = crate::meter::Request {
+        method: &Method::POST,
+        suffix: &suffix,
+        content_encoding: None,
+        body: crate::meter::RequestBody::Whole(body.as_bytes()),
+    };
+    crate::meter::input_units(ServiceKind::Chatbot, &request, &crate::meter::Limits::default()).unwrap().0
+}
+
 fn fee(input: u64, output: u64) -> u128 {
     u128::from(input) * INPUT_PRICE + u128::from(output) * OUTPUT_PRICE
 }
@@ -26,7 +40,7 @@ async fn a_plain_answer_is_booked_and_receipted_in_its_head() {
     assert_eq!((answer.status, answer.body.as_slice()), (StatusCode::OK, whole(text).as_bytes()));
     let (receipt, body) = answer.receipt();
     assert_eq!(receipt.signer(&world.chain.domain()).unwrap(), world.wallet.address());
-    let expected = fee(count("Say this is a test!"), count(text));
+    let expected = fee(input(CHAT), count(text));
     assert_eq!(receipt.receipt.fee.total().get(), expected);
     assert_eq!(receipt.receipt.response_hash, hash(&body));
     assert_eq!(receipt.receipt.body_hash, hash(CHAT.as_bytes()));
@@ -35,11 +49,11 @@ async fn a_plain_answer_is_booked_and_receipted_in_its_head() {
     assert_eq!((user.owed.get(), receipt.receipt.owed), (expected, user.owed));
 
     let seen = world.upstream.seen().remove(0);
-    assert_eq!(seen.uri, "/v1/chat/completions?x=1");
+    assert_eq!((seen.method, seen.uri.as_str()), (Method::POST, "/v1/chat/completions?x=1"));
     assert_eq!(seen.headers[header::AUTHORIZATION], "Bearer upstream-key");
     assert!(seen.headers.keys().all(|name| !name.as_str().starts_with("zg-")));
     let sent: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
-    let room = (1_000_000 - u64::try_from(fee(count("Say this is a test!"), 0)).unwrap()) / 200;
+    let room = (1_000_000 - u64::try_from(fee(input(CHAT), 0)).unwrap()) / 200;
     assert_eq!(sent["max_tokens"].as_u64(), Some(room));
     assert!(String::from_utf8_lossy(&seen.body).contains("\"temperature\":0.7"));
 
@@ -60,7 +74,7 @@ async fn a_stream_passes_unchanged_and_ends_with_its_receipt() {
     let (receipt, body) = answer.receipt();
     assert_eq!(body, pieces.concat().as_bytes());
     assert_eq!(receipt.receipt.response_hash, hash(&body));
-    assert_eq!(receipt.receipt.fee.total().get(), fee(count("hi"), count("Hello there, friend")));
+    assert_eq!(receipt.receipt.fee.total().get(), fee(input(HI), count("Hello there, friend")));
     assert_eq!(receipt.receipt.status, ReceiptStatus::Complete);
     let seen = world.upstream.seen().remove(0);
     assert_eq!(seen.headers[header::ACCEPT_ENCODING], "identity");
@@ -75,7 +89,7 @@ async fn at_the_highest_fee_a_stream_ends_as_if_its_length_were_reached() {
     let pieces: Vec<String> = (0..50).map(|_| chunk(" word")).collect();
     world.upstream.plan(Plan { end: End::Silent, ..Plan::events(&pieces) });
     let mut ask = world.ask(r#"{"messages":[{"role":"user","content":"hi"}],"stream":true}"#);
-    ask.max_fee = Neuron::new(fee(count("hi"), 7));
+    ask.max_fee = Neuron::new(fee(input(HI), 7));
     let answer = read(world.call(&ask).await.unwrap()).await;
     assert!(!answer.broken);
     let (receipt, body) = answer.receipt();

@@ -19,6 +19,10 @@ async fn each_refusal_has_its_kind() {
         change(&mut ask);
         ask
     };
+    // Before any better voucher was seen.
+    let refusal = refused(&world, &with(|ask| ask.cumulative = Neuron::new(5))).await;
+    let R::VoucherNeeded(shortage) = refusal else { panic!("{refusal}") };
+    assert_eq!((shortage.required.get(), shortage.owed), (1_000_000, Neuron::ZERO));
     let refusal = refused(&world, &with(|ask| ask.service = "other".to_owned())).await;
     assert_eq!(refusal, R::UnknownService("other".to_owned()));
     let refusal = refused(&world, &with(|ask| ask.service = "../x".to_owned())).await;
@@ -40,9 +44,6 @@ async fn each_refusal_has_its_kind() {
     let refusal = refused(&world, &with(|ask| ask.version = 1)).await;
     let R::PriceChanged { version, prices, .. } = refusal else { panic!("{refusal}") };
     assert_eq!((version, prices.input.get()), (world.version("svc"), INPUT_PRICE));
-    let refusal = refused(&world, &with(|ask| ask.cumulative = Neuron::new(5))).await;
-    let R::VoucherNeeded(shortage) = refusal else { panic!("{refusal}") };
-    assert_eq!((shortage.required.get(), shortage.owed), (1_000_000, Neuron::ZERO));
     let refusal = refused(
         &world,
         &with(|ask| {
