@@ -55,6 +55,7 @@ const UNITS: &[Unit] = &[
         path: "app",
         imports: &[
             "domain",
+            "private_files",
             "tasks",
             "wire",
             "meter",
