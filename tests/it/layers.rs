@@ -55,6 +55,7 @@ const UNITS: &[Unit] = &[
         imports: &[
             "private_files",
             "domain",
+            "private_files",
             "tasks",
             "wire",
             "meter",
