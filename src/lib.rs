@@ -7,6 +7,7 @@
 pub mod body;
 pub mod broker;
 pub mod chain;
+pub mod config;
 pub mod domain;
 pub mod http;
 pub mod keys;

@@ -1,0 +1,164 @@
+//! What each setting is for: the comments of the example files, and the last sentence of an error about a value.
+
+/// A setting's path and what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    pub key: &'static str,
+    pub text: &'static str,
+}
+
+type Lines = &'static [(&'static str, &'static str)];
+
+pub(super) fn of(parts: &[Lines]) -> Vec<About> {
+    parts.iter().flat_map(|lines| lines.iter()).map(|(key, text)| About { key, text }).collect()
+}
+
+/// Settings that both roles have.
+pub(super) const SHELL: Lines = &[
+    (
+        "privateKeys",
+        "The private key of your wallet for the chain: 64 hexadecimal digits in quotes, or a list of keys of which the \
+         first signs. Safer than here is an encrypted key file: `zgserve-tui wallet new`, then set wallet.",
+    ),
+    (
+        "wallet",
+        "Address of the key file to use when privateKeys is empty; with one key file there is no need to say which.",
+    ),
+    ("passphraseFile", "A file whose first line is the key file's passphrase, for starts without a person."),
+    ("dataDir", "Where database, delegate keys and lock live. Empty: the system's place for programs' data."),
+    (
+        "listen",
+        "IP address and port of the API. Keep it on 127.0.0.1: whoever reaches it can spend your money.",
+    ),
+    (
+        "listenWithoutToken",
+        "Allow a listener beyond loopback without a token. Only for a container whose port is published on 127.0.0.1.",
+    ),
+    ("token", "When set, every call must say Authorization: Bearer <token>. At least 16 characters."),
+    (
+        "allowHosts",
+        "Further names under which the API may be called, as a Host header says them (name or name:port).",
+    ),
+    ("chain", "The chain and the Serving contract on it. The defaults are those of `zgserve-tui devnet`."),
+    ("chain.rpcUrl", "JSON-RPC address of a node of the chain, http or https."),
+    ("chain.contract", "Address of the Serving contract; `zgserve-tui deploy` prints it."),
+    ("chain.chainId", "Refuse any other chain than this one. Empty: take the chain that answers."),
+    (
+        "chain.confirmations",
+        "How many blocks deep a transaction must be to count as done; 1 is in a block at all.",
+    ),
+    ("chain.pollInterval", "Milliseconds between two looks for new blocks. Empty: what suits the address."),
+    ("chain.timeout", "Seconds to wait for one answer of the node."),
+    ("chain.maxFeePerGas", "The most that one unit of gas may cost, in neuron. Above it nothing is sent."),
+    ("chain.replaceAfter", "Seconds after which a stuck transaction is replaced at a higher fee."),
+    (
+        "chain.unknownAfter",
+        "Seconds after which an outcome is called unknown; it is followed up all the same.",
+    ),
+];
+
+/// Settings of the user broker.
+pub(super) const USER: Lines = &[
+    (
+        "caps",
+        "Budget caps in neuron, as text; empty is no cap. They hold under concurrency and over restarts.",
+    ),
+    ("caps.perRequest", "The highest fee of one request."),
+    ("caps.perDay", "Fees of one UTC day over all providers; requests under way count at their highest fee."),
+    ("caps.perProvider", "Ever promised to one provider."),
+    ("caps.total", "Ever promised to all providers together."),
+    (
+        "maxExposure",
+        "How far vouchers may run ahead of what is owed, per provider, in neuron. Empty: as far as the highest fees \
+         of the requests under way.",
+    ),
+    ("defaultMaxOutput", "Output that a request is assumed to want when its body sets no limit."),
+    ("defaultMaxOutput.tokens", "For chatbot services."),
+    ("defaultMaxOutput.bytes", "For zgStorage services."),
+    (
+        "reservationWait",
+        "Seconds that a request waits for others under way to free what it needs, before it is refused.",
+    ),
+    ("connectTimeout", "Seconds that connecting to a provider may take."),
+    ("firstByteTimeout", "Seconds until the head of an answer; long thinking happens before it."),
+    ("idleTimeout", "The longest silence inside an answer, in seconds."),
+    (
+        "authorizationLifetime",
+        "Seconds that a request's authorisation is good for; covers differences between clocks.",
+    ),
+    ("maxChatBody", "The largest request body for a chatbot, in bytes."),
+    ("maxStorageBody", "The largest request body for storage, in bytes."),
+    ("maxChatAnswer", "The largest answer of a chatbot, in bytes. Storage answers end at their highest fee."),
+    ("autoProcessRefunds", "Take refunds as soon as they are due: true or false."),
+    (
+        "allowPrivateProviders",
+        "Call providers at loopback and private addresses: true or false. Empty: only when the chain is on this machine.",
+    ),
+    (
+        "usageTolerancePercent",
+        "By how many percent a model server's own figures may pass our count before they are disputed.",
+    ),
+    (
+        "cutAllowance",
+        "What may have been under way when we hung up on an answer, and is paid although it did not arrive.",
+    ),
+    ("cutAllowance.tokens", "For chatbot services."),
+    ("cutAllowance.bytes", "For zgStorage services."),
+    (
+        "receiptPatience",
+        "Seconds for which a provider is asked for a receipt that did not come; then our own count is owed.",
+    ),
+    ("refreshInterval", "Seconds between two full reads of the chain, the backstop behind its events."),
+];
+
+/// Settings of the provider broker.
+pub(super) const PROVIDER: Lines = &[
+    (
+        "servingUrl",
+        "The publicly exposed URL of this broker. The chain lists it for each service, and users call it.",
+    ),
+    (
+        "proxyListen",
+        "IP address and port of a public listener that has the metered proxy and nothing else. Empty: the proxy is on \
+         listen only. Put TLS in front of it.",
+    ),
+    (
+        "creditLimit",
+        "Neuron that a user may owe beyond the best voucher: the most that one who vanishes can take.",
+    ),
+    ("maxInFlightPerUser", "Requests of one user that may run at the same time; at least 1."),
+    ("priceGrace", "Seconds for which a replaced price is still good for requests signed under it."),
+    ("drain", "When stopping: seconds that answers under way may go on before they are cut and booked."),
+    ("resync", "Seconds between two full reads of the chain, the backstop behind its events."),
+    ("bodyLimits", "The largest request body taken, in bytes, by type of service."),
+    ("bodyLimits.chatbot", "For chatbot services."),
+    ("bodyLimits.zgStorage", "For zgStorage services."),
+    ("upstream", "How long the service behind the broker may take, in seconds."),
+    ("upstream.connectTimeout", "Until it takes the connection."),
+    ("upstream.firstByteTimeout", "Until the head of its answer."),
+    ("upstream.idleTimeout", "Between two pieces of its answer."),
+    ("authorisation", "What a request's authorisation may say about time, in seconds."),
+    ("authorisation.maxLifetime", "The furthest expiry that is taken."),
+    ("authorisation.clockSkew", "How far the user's clock may be off."),
+    ("free", "How much a stranger may ask of the endpoints that cost nothing."),
+    ("free.perSecond", "Requests a second and network address in the long run; at least 1."),
+    ("free.burst", "How many may come at once; at least 1."),
+    ("settlement", "When the broker settles by itself. POST /v1/settle does it in any case."),
+    ("settlement.automatic", "Whether it does so at all: true or false."),
+    ("settlement.checkInterval", "Seconds between two looks at the books; at least 1."),
+    ("settlement.gasSharePercent", "Settle once the transaction costs at most this share of what it brings."),
+    ("settlement.maxAge", "Settle once the oldest debt is so many seconds old."),
+    (
+        "settlement.riskLimit",
+        "Settle once one user's unsettled debt passes this, in neuron. \"0\" turns it off.",
+    ),
+    (
+        "settlement.balanceSharePercent",
+        "Settle once a user's debt is this share of what the account holds; 1 to 100.",
+    ),
+    (
+        "settlement.refundMargin",
+        "Seconds before a refund unlocks at which its user is settled; at most half the lock time.",
+    ),
+    ("settlement.retryAfter", "Seconds before a row that the contract did not pay is tried again by itself."),
+];

@@ -1,0 +1,260 @@
+//! Laying the layers over each other, with an error that names key and source for whatever does not fit.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::error::{ConfigError, Source};
+use super::role::{ProviderConfig, RoleConfig, UserConfig};
+use super::tree::{Leaf, Tree, get, leaves, nearest, put};
+use super::upstream;
+
+/// Variables with this prefix are settings: `ZGSERVE_CHAIN__RPC_URL` is `chain.rpcUrl`.
+const PREFIX: &str = "ZGSERVE_";
+/// Variables of ours that are no settings.
+const OTHER_VARIABLES: &[&str] = &["CONFIG", "LOG", "LOG_FORMAT"];
+/// Keys whose values are never shown.
+const SECRET: &[&str] = &["privateKeys", "token"];
+/// A settings file has a few hundred lines; this is a hundred times that.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Where to look.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The settings file; none is no error.
+    pub file: Option<PathBuf>,
+    /// Variables of the environment.
+    pub variables: Vec<(String, String)>,
+    pub flags: Vec<Flag>,
+}
+
+/// A setting given on the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flag {
+    /// As typed: `--listen`.
+    pub flag: String,
+    /// The setting's path.
+    pub key: String,
+    pub value: String,
+}
+
+/// Settings with, for each that is not at its default, where it came from.
+#[derive(Debug)]
+pub struct Layer {
+    pub key: String,
+    pub source: String,
+}
+
+/// Reads and checks the settings of a role.
+pub fn load<C: RoleConfig>(sources: &Sources) -> Result<(C, Vec<Layer>), ConfigError> {
+    let mut loader = Loader::<C>::new();
+    if let Some(path) = &sources.file {
+        let tree = read_file(path)?;
+        loader.lay_tree(tree, &Source::File(path.clone()))?;
+    }
+    loader.lay_variables(&sources.variables)?;
+    for flag in &sources.flags {
+        loader.lay_text(&flag.key, &flag.value, Source::Flag(flag.flag.clone()))?;
+    }
+    loader.finish()
+}
+
+struct Loader<C> {
+    known: Tree,
+    tree: Tree,
+    origins: Vec<(String, Source)>,
+    role: std::marker::PhantomData<C>,
+}
+
+impl<C: RoleConfig> Loader<C> {
+    fn new() -> Self {
+        let known = C::defaults();
+        Loader { tree: known.clone(), known, origins: Vec::new(), role: std::marker::PhantomData }
+    }
+
+    fn lay_tree(&mut self, tree: Tree, source: &Source) -> Result<(), ConfigError> {
+        let tree = upstream::translate(tree, source, &self.known)?;
+        for leaf in leaves(&tree, &self.known) {
+            // A key that is written without a value is left at its default.
+            if leaf.value.is_null() && get(&self.known, &leaf.path).is_some() {
+                continue;
+            }
+            self.lay(leaf, source.clone())?;
+        }
+        Ok(())
+    }
+
+    fn lay(&mut self, leaf: Leaf, source: Source) -> Result<(), ConfigError> {
+        match get(&self.known, &leaf.path) {
+            None => {
+                let near = nearest(&leaf.path, &self.known);
+                return Err(ConfigError::Unknown { origin: source, key: leaf.path, near });
+            }
+            Some(Value::Object(_)) => {
+                return Err(self.wrong(
+                    &leaf.path,
+                    source,
+                    "it has settings below it, not a value of its own",
+                ));
+            }
+            Some(_) => {}
+        }
+        self.try_alone(&leaf).map_err(|reason| self.wrong(&leaf.path, source.clone(), &reason))?;
+        put(&mut self.tree, &leaf.path, leaf.value);
+        self.origins.retain(|(path, _)| *path != leaf.path);
+        self.origins.push((leaf.path, source));
+        Ok(())
+    }
+
+    /// Whether the value fits its key, everything else being at its default.
+    fn try_alone(&self, leaf: &Leaf) -> Result<(), String> {
+        let mut tree = self.known.clone();
+        put(&mut tree, &leaf.path, leaf.value.clone());
+        match C::read(&tree) {
+            Ok(_) => Ok(()),
+            // The reader's own words may repeat the value.
+            Err(_) if SECRET.contains(&leaf.path.as_str()) => {
+                Err("it must be text in quotes, or a list of such".to_owned())
+            }
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// A value that comes as text, from a variable or a flag: taken as text, number, truth value or list, whichever
+    /// the key takes.
+    fn lay_text(&mut self, path: &str, text: &str, source: Source) -> Result<(), ConfigError> {
+        let list = text.split(',').map(str::trim).filter(|text| !text.is_empty());
+        let list = Value::Array(list.map(|text| Value::String(text.to_owned())).collect());
+        let mut candidates = vec![Value::String(text.to_owned())];
+        candidates
+            .extend(serde_json::from_str(text).ok().filter(|v: &Value| v.is_number() || v.is_boolean()));
+        candidates.push(list);
+        let leaf = |value: &Value| Leaf { path: path.to_owned(), value: value.clone() };
+        let fitting = candidates.iter().find(|value| self.try_alone(&leaf(value)).is_ok());
+        // None fits: the error speaks of the text as it was given.
+        let value = fitting.or(candidates.first()).cloned().unwrap_or_default();
+        self.lay(leaf(&value), source)
+    }
+
+    fn lay_variables(&mut self, variables: &[(String, String)]) -> Result<(), ConfigError> {
+        for (name, text) in variables {
+            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+            if OTHER_VARIABLES.contains(&rest) || rest.starts_with("TEST_") {
+                continue;
+            }
+            match path_of_variable(rest, &self.known) {
+                Some(path) => self.lay_text(&path, text, Source::Variable(name.clone()))?,
+                // One environment may serve both roles.
+                None if is_of_any_role(rest) => {}
+                None => {
+                    let wrong = rest.replace("__", ".").replace('_', "");
+                    let near = nearest(&wrong, &self.known).map(|path| variable_of_path(&path));
+                    let origin = Source::Variable(name.clone());
+                    return Err(ConfigError::Unknown { origin, key: wrong.to_lowercase(), near });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, path: &str, origin: Source, reason: &str) -> ConfigError {
+        let about = C::about().into_iter().find(|about| about.key == path).map_or("", |about| about.text);
+        ConfigError::Wrong { origin, key: path.to_owned(), reason: reason.to_owned(), about }
+    }
+
+    fn finish(self) -> Result<(C, Vec<Layer>), ConfigError> {
+        let config = C::read(&self.tree).map_err(|reason| self.wrong("", Source::Default, &reason))?;
+        if let Err((key, reason)) = config.check() {
+            let origin =
+                self.origins.iter().find(|(path, _)| path == key).map_or(Source::Default, |(_, s)| s.clone());
+            return Err(self.wrong(key, origin, &reason));
+        }
+        let layers = self.origins.into_iter().map(|(key, source)| Layer { key, source: source.to_string() });
+        Ok((config, layers.collect()))
+    }
+}
+
+fn is_of_any_role(variable: &str) -> bool {
+    [UserConfig::defaults(), ProviderConfig::defaults()]
+        .iter()
+        .any(|known| path_of_variable(variable, known).is_some())
+}
+
+/// `CHAIN__RPC_URL` → `chain.rpcUrl`.
+fn path_of_variable(variable: &str, known: &Tree) -> Option<String> {
+    let plain = |text: &str| text.replace('_', "").to_lowercase();
+    let wanted: Vec<String> = variable.split("__").map(plain).collect();
+    leaves(known, known)
+        .into_iter()
+        .map(|leaf| leaf.path)
+        .find(|path| path.split('.').map(str::to_lowercase).eq(wanted.iter().cloned()))
+}
+
+/// `chain.rpcUrl` → `ZGSERVE_CHAIN__RPC_URL`.
+fn variable_of_path(path: &str) -> String {
+    let mut name = PREFIX.to_owned();
+    for c in path.chars() {
+        match c {
+            '.' => name.push_str("__"),
+            c if c.is_ascii_uppercase() => name.extend(['_', c]),
+            c => name.push(c.to_ascii_uppercase()),
+        }
+    }
+    name
+}
+
+/// A settings file as a tree.
+fn read_file(path: &Path) -> Result<Tree, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(unreadable)?.len() > LARGEST_FILE {
+        let reason = "it is larger than any settings file".to_owned();
+        return Err(ConfigError::Syntax { path: path.to_owned(), reason });
+    }
+    let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?);
+    parse_yaml(&text).map_err(|reason| ConfigError::Syntax { path: path.to_owned(), reason })
+}
+
+fn parse_yaml(text: &str) -> Result<Tree, String> {
+    // Errors come without the lines around them: they could show a key.
+    let options = serde_saphyr::options! {
+        with_snippet: false,
+        // Keys of digits and an `e` look like floats; errors about floats repeat them.
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
+    };
+    let value: Value =
+        serde_saphyr::from_str_with_options(text, options.clone()).map_err(|error| error.to_string())?;
+    let mut tree = match value {
+        Value::Object(tree) => tree,
+        Value::Null => Tree::new(),
+        _ => return Err("it must be a map of settings".to_owned()),
+    };
+    // An unquoted key of digits would have been read as a number and lost its end: read it again as text.
+    #[derive(serde::Deserialize)]
+    struct One {
+        #[serde(rename = "privateKeys")]
+        key: String,
+    }
+    #[derive(serde::Deserialize)]
+    struct Several {
+        #[serde(rename = "privateKeys")]
+        keys: Vec<String>,
+    }
+    match tree.get_mut("privateKeys") {
+        Some(value @ Value::Array(_)) => {
+            if let Ok(several) = serde_saphyr::from_str_with_options::<Several>(text, options) {
+                *value = Value::from(several.keys);
+            }
+        }
+        Some(value @ (Value::Number(_) | Value::String(_))) => {
+            if let Ok(one) = serde_saphyr::from_str_with_options::<One>(text, options) {
+                *value = Value::from(one.key);
+            }
+        }
+        _ => {}
+    }
+    Ok(tree)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::io::Write;
+
+use super::*;
+use crate::config::example::example;
+use crate::domain::Neuron;
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
+}
+
+fn with_file<C: RoleConfig>(text: &str) -> Result<C, String> {
+    let file = file(text);
+    let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+    load::<C>(&sources).map(|(config, _)| config).map_err(|error| error.to_string())
+}
+
+fn variable(name: &str, value: &str) -> Sources {
+    Sources { variables: vec![(name.to_owned(), value.to_owned())], ..Sources::default() }
+}
+
+const KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+
+#[test]
+fn the_procedures_two_keys_are_enough() {
+    let text = format!("servingUrl: https://provider.example\nprivateKeys: \"{KEY}\"\n");
+    let config: ProviderConfig = with_file(&text).unwrap();
+    assert_eq!(config.broker.serving_url, "https://provider.example");
+    assert_eq!(config.shell.private_keys.0[0].expose(), KEY);
+    for list in [format!("privateKeys:\n  - {KEY}\n"), format!("privateKeys: [\"{KEY}\"]")] {
+        let config: UserConfig = with_file(&list).unwrap();
+        assert_eq!(config.shell.private_keys.0[0].expose(), KEY);
+    }
+    // Keys of which YAML would make a number.
+    for digits in ["1".repeat(64), format!("1e{}", "2".repeat(62)), format!("0x{}", "3".repeat(64))] {
+        for text in [format!("privateKeys: {digits}"), format!("privateKeys: [{digits}]")] {
+            let config: UserConfig = with_file(&text).unwrap();
+            assert_eq!(*config.shell.private_keys.0[0].expose(), digits, "{text}");
+        }
+    }
+}
+
+#[test]
+fn layers_cover_each_other() {
+    let file = file("listen: 127.0.0.1:1\nchain:\n  chainId: 5\n  timeout: 7\n");
+    let sources = Sources {
+        file: Some(file.path().to_owned()),
+        variables: vec![
+            ("ZGSERVE_LISTEN".to_owned(), "127.0.0.1:2".to_owned()),
+            ("ZGSERVE_CHAIN__CHAIN_ID".to_owned(), "6".to_owned()),
+            ("ZGSERVE_CAPS__PER_DAY".to_owned(), "1000000000000000000000".to_owned()),
+            ("ZGSERVE_ALLOW_HOSTS".to_owned(), "a.example, b.example:8080".to_owned()),
+            ("ZGSERVE_AUTO_PROCESS_REFUNDS".to_owned(), "false".to_owned()),
+            // Of the other role, and none of ours.
+            ("ZGSERVE_SERVING_URL".to_owned(), "https://x.example".to_owned()),
+            ("PATH".to_owned(), "/bin".to_owned()),
+        ],
+        flags: vec![Flag {
+            flag: "--listen".to_owned(),
+            key: "listen".to_owned(),
+            value: "127.0.0.1:3".to_owned(),
+        }],
+    };
+    let (config, layers) = load::<UserConfig>(&sources).unwrap();
+    assert_eq!(config.shell.listen.port(), 3);
+    assert_eq!((config.shell.chain.chain_id, config.shell.chain.timeout), (Some(6), 7));
+    assert_eq!(config.broker.caps.per_day, Some(Neuron::new(1000 * Neuron::A0GI.get())));
+    assert_eq!(config.shell.allow_hosts, ["a.example", "b.example:8080"]);
+    assert!(!config.broker.auto_process_refunds);
+    let listen = layers.iter().find(|layer| layer.key == "listen").unwrap();
+    assert_eq!(listen.source, "the flag --listen");
+}
+
+#[test]
+fn what_does_not_fit_is_named_with_its_source() {
+    let table = [
+        ("servingURL: x", "there is no setting servingURL; did you mean servingUrl?"),
+        ("rpcUrl: http://x", "did you mean chain.rpcUrl?"),
+        ("chain: {rpcUlr: x}", "there is no setting chain.rpcUlr; did you mean chain.rpcUrl?"),
+        ("listen: nowhere", "listen: "),
+        ("chain: {contract: '0x12'}", "chain.contract: it is not an address"),
+        ("chain: {chainId: many}", "chain.chainId: "),
+        ("chain: 5", "chain: it has settings below it"),
+        ("creditLimit: -1", "creditLimit: it is negative"),
+        ("creditLimit: 1.5", "creditLimit: it has a fraction"),
+        ("settlement: {checkInterval: 0}", "settlement.checkInterval: it must be at least 1 second"),
+        ("listen: 0.0.0.0:3080", "listen: 0.0.0.0:3080 can be reached from other machines"),
+        ("chain: {rpcUrl: 'ftp://x'}", "chain.rpcUrl: "),
+        ("token: short", "token: it is too short"),
+        ("zkProver: {provider: x}", "zkProver is not needed any more"),
+        ("- a\n- b", "it must be a map of settings"),
+        ("a: [", "is not YAML"),
+    ];
+    for (text, wanted) in table {
+        let error = with_file::<ProviderConfig>(text).unwrap_err();
+        assert!(error.contains(wanted), "{text}: {error}");
+        assert!(error.contains(".yaml"), "{text}: {error}");
+    }
+    let error = load::<UserConfig>(&variable("ZGSERVE_CHAIN__CHAIN_IDD", "1")).unwrap_err().to_string();
+    assert!(
+        error.contains("ZGSERVE_CHAIN__CHAIN_IDD") && error.contains("did you mean ZGSERVE_CHAIN__CHAIN_ID?")
+    );
+}
+
+#[test]
+fn upstreams_networks_are_understood() {
+    let text = format!(
+        "networks:\n  ethereum0g:\n    url: https://rpc.example\n    chainID: 16600\n    privateKeys:\n      - {KEY}\n    \
+         transactionLimit: 1000000\n    gasEstimationBuffer: 10000\n"
+    );
+    let config: UserConfig = with_file(&text).unwrap();
+    assert_eq!(config.shell.chain.rpc_url, "https://rpc.example");
+    assert_eq!(config.shell.chain.chain_id, Some(16_600));
+    assert_eq!(config.shell.private_keys.0[0].expose(), KEY);
+}
+
+#[test]
+fn secrets_are_in_no_error_and_no_listing() {
+    let canary = "canary-0123456789abcdef";
+    for text in
+        [format!("privateKeys: {{a: {canary}}}"), format!("token: [{canary}]"), format!("token: {canary}: x")]
+    {
+        let error = with_file::<UserConfig>(&text).unwrap_err();
+        assert!(!error.contains("canary"), "{error}");
+    }
+    let config: UserConfig = with_file(&format!("token: {canary}\nprivateKeys: [{canary}]")).unwrap();
+    let shown = format!("{config:?} {}", config.shown());
+    assert!(!shown.contains("canary") && shown.contains("***"));
+}
+
+fn table_is_whole<C: RoleConfig>() {
+    let known = C::defaults();
+    let about = C::about();
+    for leaf in leaves(&known, &known) {
+        assert!(
+            about.iter().any(|about| about.key == leaf.path),
+            "{} is not explained in about.rs",
+            leaf.path
+        );
+    }
+    for about in about {
+        assert!(get(&known, about.key).is_some(), "{} is explained but is no setting", about.key);
+    }
+}
+
+#[test]
+fn every_setting_is_explained_and_nothing_else() {
+    table_is_whole::<UserConfig>();
+    table_is_whole::<ProviderConfig>();
+}
+
+fn example_is_the_defaults<C: RoleConfig>() {
+    let path = format!("{}/{}/config.example.yaml", env!("CARGO_MANIFEST_DIR"), C::NAME);
+    let made = example::<C>();
+    if std::env::var_os("ZGSERVE_TEST_WRITE_EXAMPLES").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(&path).parent().unwrap()).unwrap();
+        std::fs::write(&path, &made).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(committed, made, "{path} is not up to date; run this test with ZGSERVE_TEST_WRITE_EXAMPLES=1");
+    let config: C = with_file(&committed).unwrap();
+    assert_eq!(config.shown(), C::read(&C::defaults()).unwrap().shown());
+}
+
+#[test]
+fn the_example_files_are_the_defaults() {
+    example_is_the_defaults::<UserConfig>();
+    example_is_the_defaults::<ProviderConfig>();
+}

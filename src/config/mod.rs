@@ -1,0 +1,25 @@
+//! Settings: where they come from, what they are, and what is wrong with them.
+//!
+//! Defaults, then the YAML file, then `ZGSERVE_…` variables, then flags: each layer is laid over the one before as a
+//! tree (`tree`), every value that a layer brings is tried by itself so that an error names its key and its source (`load`), and
+//! the whole is read into the structs of `shell` and of the brokers. Modules own their settings; this folder gathers
+//! them, tells of each (`about`) and writes the example files (`example`). `paths` says where files are looked for.
+
+mod about;
+mod error;
+mod example;
+mod load;
+mod paths;
+mod role;
+mod shell;
+mod tree;
+mod upstream;
+
+pub use self::{
+    error::ConfigError,
+    example::example,
+    load::{Flag, Layer, Sources, load},
+    paths::{Paths, PathsError},
+    role::{ProviderConfig, RoleConfig, UserConfig},
+    shell::{ChainKeys, Keys, Listen},
+};

@@ -1,0 +1,166 @@
+//! The two roles' settings, each a shell around its broker's own.
+
+use std::net::SocketAddr;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::about::{self, About};
+use super::shell::Shell;
+use super::tree::Tree;
+use crate::broker::provider::ProviderSettings;
+use crate::broker::user::Settings as UserSettings;
+use crate::http::Guard;
+
+/// Settings of one role as the loader sees them.
+pub trait RoleConfig: Sized {
+    /// `user` or `provider`: the folder of its files.
+    const NAME: &'static str;
+
+    /// Every key at its default, in the order of the example file.
+    #[doc(hidden)]
+    fn defaults() -> Tree;
+    /// Reads a whole tree.
+    #[doc(hidden)]
+    fn read(tree: &Tree) -> Result<Self, String>;
+    /// What each key is for.
+    #[doc(hidden)]
+    fn about() -> Vec<About>;
+    /// Checks what single values cannot show; gives the key to blame and the reason.
+    fn check(&self) -> Result<(), (&'static str, String)>;
+    /// The settings as they are, secrets hidden.
+    fn shown(&self) -> Value;
+    fn shell(&self) -> &Shell;
+}
+
+/// The user broker's settings.
+#[derive(Clone, Debug)]
+pub struct UserConfig {
+    pub shell: Shell,
+    pub broker: UserSettings,
+}
+
+/// The provider broker's settings.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    pub shell: Shell,
+    /// The public listener; without one the proxy is on `listen` only.
+    pub proxy_listen: Option<SocketAddr>,
+    pub broker: ProviderSettings,
+}
+
+/// What a provider's shell has beyond the common one.
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ProxyKeys {
+    proxy_listen: Option<SocketAddr>,
+}
+
+impl RoleConfig for UserConfig {
+    const NAME: &'static str = "user";
+
+    fn defaults() -> Tree {
+        merged([part(&Shell::new(1034)), part(&UserSettings::default())])
+    }
+
+    fn read(tree: &Tree) -> Result<Self, String> {
+        let defaults = (part(&Shell::new(1034)), part(&UserSettings::default()));
+        Ok(UserConfig { shell: read_part(tree, &defaults.0)?, broker: read_part(tree, &defaults.1)? })
+    }
+
+    fn about() -> Vec<About> {
+        about::of(&[about::SHELL, about::USER])
+    }
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        check_shell(&self.shell)
+    }
+
+    fn shown(&self) -> Value {
+        Value::Object(merged([part(&self.shell), part(&self.broker)]))
+    }
+
+    fn shell(&self) -> &Shell {
+        &self.shell
+    }
+}
+
+impl RoleConfig for ProviderConfig {
+    const NAME: &'static str = "provider";
+
+    fn defaults() -> Tree {
+        let mut broker = part(&ProviderSettings::default());
+        // The procedure's first key comes first.
+        let first = broker.shift_remove_entry("servingUrl").into_iter().collect();
+        merged([first, part(&Shell::new(3080)), part(&ProxyKeys::default()), broker])
+    }
+
+    fn read(tree: &Tree) -> Result<Self, String> {
+        let broker = part(&ProviderSettings::default());
+        Ok(ProviderConfig {
+            shell: read_part(tree, &part(&Shell::new(3080)))?,
+            proxy_listen: read_part::<ProxyKeys>(tree, &part(&ProxyKeys::default()))?.proxy_listen,
+            broker: read_part(tree, &broker)?,
+        })
+    }
+
+    fn about() -> Vec<About> {
+        about::of(&[about::SHELL, about::PROVIDER])
+    }
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        check_shell(&self.shell)?;
+        if self.proxy_listen == Some(self.shell.listen) && self.shell.listen.port() != 0 {
+            return Err(("proxyListen", "it is the same address as listen".to_owned()));
+        }
+        self.broker.check().map_err(|error| (error.key, error.reason))
+    }
+
+    fn shown(&self) -> Value {
+        let proxy = ProxyKeys { proxy_listen: self.proxy_listen };
+        Value::Object(merged([part(&self.shell), part(&proxy), part(&self.broker)]))
+    }
+
+    fn shell(&self) -> &Shell {
+        &self.shell
+    }
+}
+
+fn check_shell(shell: &Shell) -> Result<(), (&'static str, String)> {
+    let url = url::Url::parse(&shell.chain.rpc_url);
+    if !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        return Err(("chain.rpcUrl", "it is not a URL that begins with http:// or https://".to_owned()));
+    }
+    if shell.chain.confirmations == 0 {
+        return Err(("chain.confirmations", "it must be at least 1: in a block at all".to_owned()));
+    }
+    if shell.chain.timeout == 0 {
+        return Err(("chain.timeout", "it must be at least 1 second".to_owned()));
+    }
+    if shell.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
+        return Err(("token", "it is too short to be a secret; use 16 characters or more".to_owned()));
+    }
+    Guard::may_listen(shell.listen, shell.token.is_some(), shell.listen_without_token)
+        .map_err(|error| ("listen", error.to_string()))
+}
+
+/// A part as a tree. Settings are structs of plain values, so this cannot fail; an empty part would be caught by the
+/// test that every key of the table exists.
+fn part(settings: &impl Serialize) -> Tree {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(tree)) => tree,
+        _ => Tree::new(),
+    }
+}
+
+fn merged<const N: usize>(parts: [Tree; N]) -> Tree {
+    parts.into_iter().flatten().collect()
+}
+
+/// Reads the keys that `like` has.
+fn read_part<T: DeserializeOwned>(tree: &Tree, like: &Tree) -> Result<T, String> {
+    let own: Tree =
+        like.keys().filter_map(|key| tree.get_key_value(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    serde_json::from_value(Value::Object(own)).map_err(|error| error.to_string())
+}

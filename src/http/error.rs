@@ -1,0 +1,129 @@
+//! The one shape in which an API says no: status, stable code, a sentence that says what to do next, details.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
+
+use crate::wire::fault::Fault;
+
+/// An answer that is an error. Every word in it may be shown to the caller.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    fault: Box<Fault>,
+    /// Seconds after which trying again makes sense.
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Problem {
+        Problem { status, fault: Box::new(Fault::new(code, message)), retry_after: None }
+    }
+
+    /// A fault that was put together elsewhere.
+    pub fn of(status: StatusCode, fault: Fault) -> Problem {
+        Problem { status, fault: Box::new(fault), retry_after: None }
+    }
+
+    /// 400 about one field of a body or query.
+    pub fn field(field: &str, message: impl std::fmt::Display) -> Problem {
+        Problem::new(StatusCode::BAD_REQUEST, "bad_input", format!("{field}: {message}")).with("field", field)
+    }
+
+    pub fn not_found(message: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    /// Something of ours broke. The cause goes to the log, never to the caller.
+    pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Problem {
+        tracing::error!(error = %Chain(cause), "a request failed inside");
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "internal",
+            "the broker could not do it just now; its log says why, under this answer's x-request-id",
+        )
+    }
+
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<serde_json::Value>) -> Problem {
+        self.fault.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_all(mut self, value: &impl serde::Serialize) -> Problem {
+        *self.fault = self.fault.with_all(value);
+        self
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Problem {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub fn code(&self) -> &str {
+        &self.fault.code
+    }
+
+    pub fn message(&self) -> &str {
+        &self.fault.message
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(self.fault.into_body())).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED && !headers.contains_key(ALLOW) {
+            headers.insert(ALLOW, HeaderValue::from_static(""));
+        }
+        response
+    }
+}
+
+/// An error with all its causes, for the log.
+pub struct Chain<'a>(pub &'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Answers what no route matches.
+pub async fn no_route(method: http::Method, uri: http::Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        format!("there is no {method} {path} here; GET / lists what there is"),
+    )
+}
+
+/// Answers a method that a path does not have.
+pub async fn no_method(method: http::Method, uri: http::Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{path} does not take {method}; GET / lists what there is"),
+    )
+}

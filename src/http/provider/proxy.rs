@@ -1,0 +1,69 @@
+//! The metered proxy: what strangers call. Everything in a request is checked by the broker, signatures first.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use super::Face;
+use crate::broker::provider::{ProxyCall, ReceiptState};
+use crate::http::input::{Fields, JsonBody, body_stream, path_value};
+use crate::http::pass::{respond, suffix_after};
+use crate::http::{Peer, Problem};
+use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
+use crate::wire::terms::{Terms, VoucherAccepted};
+
+/// `/v1/proxy/{service}` with whatever follows, exactly as sent: that is what was signed.
+pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let (head, suffix) = suffix_after(target, 3);
+    let call = ProxyCall {
+        service: head.rsplit('/').next().unwrap_or_default().to_owned(),
+        suffix_and_query: suffix.to_owned(),
+        method: parts.method,
+        headers: parts.headers,
+        body: Box::pin(body_stream(body).map(|piece| piece.map_err(std::io::Error::other))),
+        peer: peer(parts.extensions.get::<Peer>()),
+    };
+    // Large: the whole way of a request through the broker is in it.
+    let answer = Box::pin(face.broker.proxy(call)).await?;
+    Ok(respond(answer))
+}
+
+/// Requests that come without a connection (from inside the process) count as local.
+fn peer(peer: Option<&Peer>) -> std::net::SocketAddr {
+    peer.map_or(std::net::SocketAddr::from(([127, 0, 0, 1], 0)), |peer| peer.0)
+}
+
+pub(super) async fn voucher(
+    State(face): State<Face>,
+    peer_extension: Option<axum::Extension<Peer>>,
+    body: JsonBody,
+) -> Result<Json<VoucherAccepted>, Problem> {
+    let input = Fields::of_body(body, &["voucher"], &[])?;
+    let from = peer(peer_extension.as_deref()).ip();
+    Ok(Json(face.broker.voucher(input.need_text("voucher")?, from).await?))
+}
+
+pub(super) async fn receipt(State(face): State<Face>, Path(id): Path<String>) -> Result<Response, Problem> {
+    match face.broker.receipt(path_value("id", &id)?).await? {
+        ReceiptState::Ready(receipt) => {
+            let text = encode_receipt(&receipt);
+            let mut response = Json(json!({"Receipt": text})).into_response();
+            if let Ok(value) = HeaderValue::try_from(text) {
+                response.headers_mut().insert(RECEIPT_HEADER, value);
+            }
+            Ok(response)
+        }
+        ReceiptState::Pending => Ok((StatusCode::ACCEPTED, Json(json!({"Status": "pending"}))).into_response()),
+        ReceiptState::Lost => Err(Problem::not_found("the request was never metered; it costs nothing")),
+        ReceiptState::Unknown => Err(Problem::not_found("no such request was admitted here")),
+    }
+}
+
+pub(super) async fn terms(State(face): State<Face>) -> Json<Terms> {
+    Json(face.broker.terms())
+}

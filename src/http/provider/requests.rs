@@ -1,0 +1,65 @@
+//! Requests that were served, and on-chain operations.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+
+use super::Face;
+use super::shapes::{OperationItem, RequestItem};
+use crate::broker::provider::{
+    Direction, OperationFilter, PageCursor, PageOf, ProviderRequestFilter, ProviderRequestSort,
+};
+use crate::http::Problem;
+use crate::http::input::{Fields, path_value};
+use crate::http::list::{List, limit};
+
+pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<RequestItem>, Problem> {
+    let known = &["user", "service", "status", "from", "to", "sort", "limit", "cursor"];
+    let query = Fields::of_query(query.as_deref(), known)?;
+    let filter = ProviderRequestFilter {
+        user: query.address("user")?,
+        service: query.parse("service")?,
+        state: query.parse("status")?,
+        from: query.parse("from")?,
+        to: query.parse("to")?,
+    };
+    let orders = [
+        ("newest", ProviderRequestSort::CreatedAt(Direction::Descending)),
+        ("oldest", ProviderRequestSort::CreatedAt(Direction::Ascending)),
+        ("dearest", ProviderRequestSort::Fee(Direction::Descending)),
+        ("cheapest", ProviderRequestSort::Fee(Direction::Ascending)),
+    ];
+    let order = query.word("sort", &orders)?.unwrap_or(ProviderRequestSort::CreatedAt(Direction::Descending));
+    let page = page_of(&query)?;
+    let totals = face.broker.request_totals(filter.clone()).await?;
+    let page = face.broker.requests(filter, order, page).await?;
+    let items = page.items.into_iter().map(RequestItem::from).collect();
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(List::page(items, totals.count, next).with_fee(totals.fee.total()))
+}
+
+pub(super) fn page_of(query: &Fields) -> Result<PageOf, Problem> {
+    let after: Option<PageCursor> = query.parse("cursor")?;
+    Ok(PageOf { after, limit: u32::try_from(limit(query)?).unwrap_or(u32::MAX) })
+}
+
+pub(super) async fn show(State(face): State<Face>, Path(id): Path<String>) -> Result<Json<RequestItem>, Problem> {
+    Ok(Json(face.broker.request(path_value("id", &id)?).await?.into()))
+}
+
+pub(super) async fn operation(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Json<OperationItem>, Problem> {
+    Ok(Json(face.broker.operation(path_value("id", &id)?).await?.into()))
+}
+
+pub(super) async fn operations(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<OperationItem>, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let page = face.broker.operations(OperationFilter::default(), page_of(&query)?).await?;
+    let total = page.items.len() as u64;
+    let next = page.next.map(|cursor| cursor.to_string());
+    Ok(List::page(page.items.into_iter().map(OperationItem::from).collect(), total, next))
+}

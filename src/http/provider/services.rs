@@ -1,0 +1,170 @@
+//! The services that this provider offers: list, show, register, change, take off, compare with the chain.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode};
+use serde_json::{Value, json};
+
+use super::Face;
+use super::shapes::ServiceItem;
+use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
+use crate::domain::{Prices, ServiceName};
+use crate::http::Problem;
+use crate::http::input::{Fields, JsonBody, path_value};
+use crate::http::list::List;
+use crate::wire::terms::MeterName;
+
+pub(super) const FIELDS: &[&str] =
+    &["name", "type", "URL", "model", "inputPrice", "outputPrice", "meter", "upstreamHeaders"];
+/// What answers carry and clients repeat.
+const WITHOUT_EFFECT: &[&str] = &["updatedAt", "createdAt", "provider", "publicURL", "status", "version"];
+
+pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<ServiceItem>, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let items = face.broker.services().into_iter().map(ServiceItem::from).collect();
+    List::cut(items, |service: &ServiceItem| service.name.to_string(), &query)
+}
+
+pub(super) async fn show(
+    State(face): State<Face>,
+    Path(name): Path<String>,
+) -> Result<Json<ServiceItem>, Problem> {
+    let name = path_value("service", &name)?;
+    Ok(Json(known(&face, &name)?.into()))
+}
+
+fn known(face: &Face, name: &ServiceName) -> Result<ServiceView, Problem> {
+    Ok(face.broker.service(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?)
+}
+
+pub(super) async fn register(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let wait = wait(query.as_deref())?;
+    let input = Fields::of_body(body, FIELDS, WITHOUT_EFFECT)?;
+    let service = ServiceInput {
+        name: input.need_text("name")?.to_owned(),
+        kind: input.need_parse("type")?,
+        url: input.need_text("URL")?.to_owned(),
+        model: input.text("model")?.unwrap_or_default().to_owned(),
+        prices: Prices { input: input.need_amount("inputPrice")?, output: input.need_amount("outputPrice")? },
+        meter: meter(&input)?,
+        upstream_headers: headers(&input)?.map(secret),
+    };
+    let broker = face.broker.clone();
+    let change = face.order(async move { broker.put_service(service, wait).await }).await?;
+    Ok(answer(change, StatusCode::NO_CONTENT))
+}
+
+/// Changes a service. What is not given stays as it is.
+pub(super) async fn update(
+    State(face): State<Face>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let wait = wait(query.as_deref())?;
+    let name: ServiceName = path_value("service", &name)?;
+    let input = Fields::of_body(body, FIELDS, WITHOUT_EFFECT)?;
+    if input.text("name")?.is_some_and(|other| other != name.as_str()) {
+        return Err(Problem::field("name", "a service cannot be renamed; register another one"));
+    }
+    let before = known(&face, &name)?;
+    let service = ServiceInput {
+        name: name.to_string(),
+        kind: input.parse("type")?.unwrap_or(before.kind),
+        url: input.text("URL")?.unwrap_or(&before.target).to_owned(),
+        model: input.text("model")?.unwrap_or(&before.model).to_owned(),
+        prices: Prices {
+            input: input.amount("inputPrice")?.unwrap_or(before.prices.input),
+            output: input.amount("outputPrice")?.unwrap_or(before.prices.output),
+        },
+        meter: meter(&input)?.or(Some(before.meter)),
+        upstream_headers: headers(&input)?.map(secret),
+    };
+    let broker = face.broker.clone();
+    let change = face.order(async move { broker.update_service(service, wait).await }).await?;
+    Ok(answer(change, StatusCode::ACCEPTED))
+}
+
+pub(super) async fn remove(
+    State(face): State<Face>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let wait = wait(query.as_deref())?;
+    let name: ServiceName = path_value("service", &name)?;
+    let broker = face.broker.clone();
+    let change = face.order(async move { broker.delete_service(&name, wait).await }).await?;
+    Ok(answer(change, StatusCode::ACCEPTED))
+}
+
+/// Compares all services with the chain and repairs what differs.
+pub(super) async fn sync(State(face): State<Face>) -> Result<Response, Problem> {
+    let broker = face.broker.clone();
+    let Some(sync) = face.order(async move { broker.sync_services().await }).await? else {
+        return Ok(StatusCode::ACCEPTED.into_response());
+    };
+    let pending = sync.pending.into_iter().map(|(name, reason)| json!({"Name": name, "Reason": reason}));
+    let unknown = sync.unknown.into_iter().map(|service| service.name);
+    let report = json!({
+        "Unchanged": sync.unchanged,
+        "Pushed": sync.pushed,
+        "Removed": sync.removed,
+        "Pending": pending.collect::<Vec<_>>(),
+        "Unknown": unknown.collect::<Vec<_>>(),
+        "Unreadable": sync.unreadable,
+    });
+    Ok((StatusCode::ACCEPTED, Json(report)).into_response())
+}
+
+pub(super) fn wait(query: Option<&str>) -> Result<Wait, Problem> {
+    let query = Fields::of_query(query, &["wait"])?;
+    Ok(if query.truth("wait")? == Some(false) { Wait::Broadcast } else { Wait::Receipt })
+}
+
+fn meter(input: &Fields) -> Result<Option<MeterName>, Problem> {
+    let names = [MeterName::O200k, MeterName::Usage, MeterName::Bytes].map(|meter| (meter.as_str(), meter));
+    input.word("meter", &names)
+}
+
+/// Headers to send along to the service: an object of names and values.
+fn headers(input: &Fields) -> Result<Option<Vec<(String, String)>>, Problem> {
+    match input.get("upstreamHeaders") {
+        None => Ok(None),
+        // As answers show them: names only, which changes nothing.
+        Some(Value::Array(_)) => Ok(None),
+        Some(Value::Object(headers)) => headers
+            .iter()
+            .map(|(name, value)| match value {
+                Value::String(value) => Ok((name.clone(), value.clone())),
+                _ => Err(Problem::field("upstreamHeaders", "every value must be text")),
+            })
+            .collect::<Result<_, _>>()
+            .map(Some),
+        Some(_) => Err(Problem::field("upstreamHeaders", "it must be an object of names and values")),
+    }
+}
+
+/// Values as secrets, whatever the broker keeps them in.
+fn secret<S: From<String>>(headers: Vec<(String, String)>) -> Vec<(String, S)> {
+    headers.into_iter().map(|(name, value)| (name, value.into())).collect()
+}
+
+/// `done` once the chain has it; else 202 with the operation to follow.
+fn answer(change: Option<ServiceChange>, done: StatusCode) -> Response {
+    let Some(change) = change else { return StatusCode::ACCEPTED.into_response() };
+    let mut response = if change.done {
+        done.into_response()
+    } else {
+        let id = change.operation.map(|id| id.to_string());
+        (StatusCode::ACCEPTED, Json(json!({"OperationID": id, "State": "sent"}))).into_response()
+    };
+    if let Some(id) = change.operation.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
+        response.headers_mut().insert("zg-operation-id", id);
+    }
+    response
+}

@@ -1,0 +1,62 @@
+//! Turning what is owed into money: do it now, and see what was done and what comes next.
+
+use axum::Json;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::Face;
+use super::requests::page_of;
+use super::shapes::{DecisionItem, ForecastItem, ReportItem, SettlementItem};
+use crate::broker::provider::SettleRequest;
+use crate::domain::OperationState;
+use crate::http::Problem;
+use crate::http::input::Fields;
+use crate::http::list::List;
+
+pub(super) async fn settle(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["wait", "dryRun"])?;
+    let dry_run = query.truth("dryRun")?.unwrap_or(false);
+    let request = SettleRequest { dry_run, no_wait: query.truth("wait")? == Some(false) };
+    let broker = face.broker.clone();
+    let Some(report) = face.order(async move { broker.settle(request).await }).await? else {
+        // GET /v1/settlement shows how it ends.
+        return Ok(StatusCode::ACCEPTED.into_response());
+    };
+    let failed = report
+        .transactions
+        .iter()
+        .find(|tx| matches!(tx.state, OperationState::Reverted | OperationState::Refused));
+    if let Some(failed) = failed {
+        let reason = failed.error.clone().unwrap_or_else(|| "the contract refused it".to_owned());
+        let message = format!("a settlement was not done: {reason}");
+        let problem = Problem::new(StatusCode::CONFLICT, "reverted", message);
+        return Err(problem.with("OperationID", failed.operation.to_string()));
+    }
+    let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(ReportItem::from(report))).into_response())
+}
+
+/// Past settlements, the next one, and the engine's decisions.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Settlements {
+    #[serde(flatten)]
+    list: List<SettlementItem>,
+    forecast: ForecastItem,
+    /// Oldest first.
+    decisions: Vec<DecisionItem>,
+}
+
+pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let page = face.broker.settlements(page_of(&query)?).await?;
+    let (forecast, verdict) = face.broker.forecast().await?;
+    let total = page.items.len() as u64;
+    let next = page.next.map(|cursor| cursor.to_string());
+    let list = List::page(page.items.into_iter().map(SettlementItem::from).collect(), total, next);
+    let decisions = face.broker.decisions().into_iter().map(DecisionItem::from).collect();
+    let forecast = ForecastItem::of(forecast, &verdict);
+    Ok(Json(Settlements { list, forecast, decisions }).into_response())
+}

@@ -1,0 +1,97 @@
+//! Accounts with providers: list, show, open, add to, read again.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::Face;
+use super::done::{WAIT_NAMES, answer, idempotency_key};
+use super::shapes::AccountItem;
+use crate::domain::{Address, Neuron};
+use crate::http::Problem;
+use crate::http::input::{Fields, JsonBody, path_address};
+use crate::http::list::List;
+
+pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<AccountItem>, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let items = face.broker.accounts().into_iter().map(AccountItem::from).collect();
+    List::cut(items, |account: &AccountItem| account.provider.to_string(), &query)
+}
+
+pub(super) async fn show(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+) -> Result<Json<AccountItem>, Problem> {
+    let provider = path_address("provider", &provider)?;
+    Ok(Json(face.broker.account(provider)?.into()))
+}
+
+pub(super) async fn create(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let input = Fields::of_body(body, &["provider", "balance"], &[])?;
+    let (provider, balance) = (input.need_address("provider")?, input.need_amount("balance")?);
+    let operation = face.broker.create_account(provider, balance, idempotency_key(&headers)?).await?;
+    answer(&face, operation, &query, StatusCode::NO_CONTENT).await
+}
+
+pub(super) async fn charge(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let provider = path_address("provider", &provider)?;
+    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let input = Fields::of_body(body, &["balance", "amount", "provider"], &[])?;
+    same_provider(&input, provider)?;
+    let amount = balance_or_amount(&input)?;
+    let operation = face.broker.deposit(provider, amount, idempotency_key(&headers)?).await?;
+    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+}
+
+/// The amount is called `balance` upstream, and `amount` by everybody who guesses.
+fn balance_or_amount(input: &Fields) -> Result<Neuron, Problem> {
+    match (input.amount("balance")?, input.amount("amount")?) {
+        (Some(amount), None) | (None, Some(amount)) => Ok(amount),
+        (None, None) => Err(Problem::field("balance", "it is missing")),
+        (Some(_), Some(_)) => Err(Problem::field("amount", "give balance or amount, not both")),
+    }
+}
+
+/// A provider in the body must be the one of the path.
+pub(super) fn same_provider(input: &Fields, provider: Address) -> Result<(), Problem> {
+    match input.address("provider")? {
+        Some(other) if other != provider => Err(Problem::field("provider", "it is not the provider of the path")),
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn sync(State(face): State<Face>, Path(provider): Path<String>) -> Result<StatusCode, Problem> {
+    face.broker.sync(path_address("provider", &provider)?).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+pub(super) async fn sync_all(State(face): State<Face>) -> Result<StatusCode, Problem> {
+    face.broker.sync_all().await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Names this broker's key on an account whose delegate key is lost or elsewhere.
+pub(super) async fn take_over(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let provider = path_address("provider", &provider)?;
+    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let operation = face.broker.take_over(provider, idempotency_key(&headers)?).await?;
+    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+}

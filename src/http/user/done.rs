@@ -1,0 +1,76 @@
+//! How an on-chain action is answered: by default once it is in a block, with `?wait=false` once it is broadcast.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use super::Face;
+use super::shapes::OperationItem;
+use crate::broker::user::OperationView;
+use crate::domain::OperationState;
+use crate::http::Problem;
+use crate::http::input::Fields;
+use crate::http::routes::{Field, optional};
+
+/// The query of every route that acts on the chain.
+pub(super) const WAIT: &[Field] = &[WAIT_FIELD];
+pub(super) const WAIT_NAMES: &[&str] = &["wait"];
+const WAIT_FIELD: Field =
+    optional("wait", "false: answer 202 with the OperationID as soon as it is broadcast. Default true.");
+
+/// How long a call waits for a block before it answers 202 with the operation's id instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(90);
+
+/// Answers an operation: `done` with an empty body once it is mined.
+pub(super) async fn answer(
+    face: &Face,
+    operation: OperationView,
+    query: &Fields,
+    done: StatusCode,
+) -> Result<Response, Problem> {
+    if query.truth("wait")? == Some(false) {
+        return Ok(accepted(operation));
+    }
+    let id = operation.id;
+    let ended = tokio::select! {
+        ended = face.broker.wait(id, LONGEST_WAIT) => ended?,
+        () = face.stop.cancelled() => face.broker.operation(id).await?,
+    };
+    match ended.state {
+        OperationState::Mined => {
+            let mut response = done.into_response();
+            name(&mut response, &ended);
+            Ok(response)
+        }
+        OperationState::Reverted | OperationState::Refused => {
+            let reason = ended.reason.clone().unwrap_or_else(|| "the contract refused it".to_owned());
+            let code = if ended.state == OperationState::Reverted { "reverted" } else { "refused" };
+            Err(Problem::new(StatusCode::CONFLICT, code, format!("it was not done: {reason}"))
+                .with("OperationID", id.to_string()))
+        }
+        OperationState::Prepared | OperationState::Sent | OperationState::Unknown => Ok(accepted(ended)),
+    }
+}
+
+fn accepted(operation: OperationView) -> Response {
+    let mut response = (StatusCode::ACCEPTED, Json(OperationItem::from(operation.clone()))).into_response();
+    name(&mut response, &operation);
+    response
+}
+
+/// Whatever the body, the operation can be looked up afterwards.
+fn name(response: &mut Response, operation: &OperationView) {
+    if let Ok(id) = HeaderValue::try_from(operation.id.to_string()) {
+        response.headers_mut().insert("zg-operation-id", id);
+    }
+}
+
+/// The caller's key against doing it twice.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let text = key.to_str().ok().filter(|text| (1..=255).contains(&text.len()));
+    let text = text.ok_or_else(|| Problem::field("Idempotency-Key", "it must be 1 to 255 plain characters"))?;
+    Ok(Some(text.to_owned()))
+}

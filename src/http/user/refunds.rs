@@ -1,0 +1,67 @@
+//! Taking deposit back: ask, list, take, withdraw.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+
+use super::Face;
+use super::accounts::same_provider;
+use super::done::{WAIT_NAMES, answer, idempotency_key};
+use super::shapes::RefundItem;
+use crate::broker::user::Replace;
+use crate::http::Problem;
+use crate::http::input::{Fields, JsonBody, path_address};
+use crate::http::list::List;
+
+pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<RefundItem>, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["processed", "provider", "limit", "cursor"])?;
+    let provider = query.address("provider")?;
+    let refunds = face.broker.refunds(query.truth("processed")?).await?;
+    let wanted = refunds.into_iter().filter(|refund| provider.is_none_or(|provider| refund.provider == provider));
+    let items = wanted.map(RefundItem::from).collect();
+    List::cut(items, |refund: &RefundItem| format!("{}-{}", refund.provider, refund.index), &query)
+}
+
+pub(super) async fn request(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let provider = path_address("provider", &provider)?;
+    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    // What answers carry and upstream's clients repeat has no effect.
+    let input =
+        Fields::of_body(body, &["amount", "replace", "provider"], &["index", "createdAt", "unlockAt", "processed"])?;
+    same_provider(&input, provider)?;
+    let replace = if input.truth("replace")? == Some(true) { Replace::Yes } else { Replace::No };
+    let amount = input.need_amount("amount")?;
+    let key = idempotency_key(&headers)?;
+    let operation = face.broker.request_refund(provider, amount, replace, key).await?;
+    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+}
+
+pub(super) async fn cancel(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let provider = path_address("provider", &provider)?;
+    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let operation = face.broker.cancel_refund(provider, idempotency_key(&headers)?).await?;
+    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+}
+
+pub(super) async fn process(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let provider = path_address("provider", &provider)?;
+    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let operation = face.broker.process_refund(provider, idempotency_key(&headers)?).await?;
+    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+}
