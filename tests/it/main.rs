@@ -9,4 +9,7 @@
 )]
 
 mod chain;
+mod concurrency;
 mod layers;
+mod procedure;
+mod world;
