@@ -155,9 +155,12 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         let open = open
             .route_layer(axum::Extension(documents))
             .route_layer(from_fn_with_state(guard, guard::protect_without_token));
+        // The user broker has nothing for strangers, and a layer wants routes.
+        let public =
+            if public.has_routes() { public.route_layer(from_fn(guard::no_preflight)) } else { public };
         owner
             .merge(open)
-            .merge(public.route_layer(from_fn(guard::no_preflight)))
+            .merge(public)
             .fallback(no_route)
             .method_not_allowed_fallback(no_method)
             .with_state(state)
