@@ -10,6 +10,10 @@
 
 mod chain;
 mod concurrency;
+mod cuts;
+mod encodings;
+mod forged;
 mod layers;
 mod procedure;
+mod refuse;
 mod world;

@@ -209,6 +209,8 @@ impl World {
     pub async fn open_account(&self, balance: u128) {
         let body = json!({"provider": self.provider_address().to_string(), "balance": balance.to_string()});
         self.api().post("/v1/provider", body.to_string()).await.is(204);
+        let user = self.user_address();
+        until("the provider broker sees the account", async || self.provider().user(user)).await;
     }
 
     pub fn provider(&self) -> &ProviderBroker {
