@@ -4,9 +4,11 @@
 //! `domain` and `tasks`; the edges `wire`, `meter`, `body`, `keys`, `store`, `chain`; the rules
 //! `broker::user` and `broker::provider`; the faces `http` and `tui`; `config`, `cli`, `app` on top.
 
+pub mod app;
 pub mod body;
 pub mod broker;
 pub mod chain;
+pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod http;
@@ -15,4 +17,5 @@ pub mod meter;
 pub mod private_files;
 pub mod store;
 pub mod tasks;
+pub mod telemetry;
 pub mod wire;

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::domain::{Address, Neuron, OperationId, RequestId, ServiceKind, ServiceName, address::parse_address};
+use crate::domain::{
+    Address, Neuron, OperationId, RequestId, ServiceKind, ServiceName, address::parse_address,
+};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 bad input or setting, 4 short of funds, \
 5 unreachable, 6 refused or reverted, 7 sent but the outcome is not known yet, 8 port or data directory in use, 130 interrupted.";
 
 /// Use, sell and pay for AI and storage services on the 0G Serving network.
 #[derive(Debug, Parser)]
-#[command(name = "zgserve-tui", version, after_help = EXIT_CODES, args_conflicts_with_subcommands = false)]
+#[command(name = "zgserve-tui", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -37,11 +39,30 @@ pub struct Global {
     /// A file whose first line is the passphrase of the key file.
     #[arg(long, global = true, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// JSON-RPC address of the chain.
+    #[arg(long, global = true, value_name = "URL")]
+    pub rpc_url: Option<String>,
+    /// Address of the Serving contract.
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = address)]
+    pub contract: Option<Address>,
+    /// A file whose first line is the private key to sign with.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub private_key_file: Option<PathBuf>,
+    /// The API of a running broker, instead of the one on the data directory.
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<url::Url>,
     /// What is logged to stderr: error, warn, info, debug, or a filter like zgserve_tui=debug.
     #[arg(long, global = true, value_name = "LEVEL", env = "ZGSERVE_LOG")]
     pub log: Option<String>,
     /// How it is logged.
-    #[arg(long, global = true, value_name = "FORMAT", env = "ZGSERVE_LOG_FORMAT", value_enum, default_value = "text")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "ZGSERVE_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
 }
 
@@ -151,7 +172,7 @@ pub struct ServiceDetails {
     pub name: ServiceName,
     /// Where the service really is; users never see it.
     #[arg(long)]
-    pub url: String,
+    pub target: String,
     #[arg(long = "type", default_value = "chatbot")]
     pub kind: ServiceKind,
     #[arg(long)]
@@ -171,7 +192,7 @@ pub struct ServiceDetails {
 pub struct ServiceChange {
     pub name: ServiceName,
     #[arg(long)]
-    pub url: Option<String>,
+    pub target: Option<String>,
     #[arg(long)]
     pub model: Option<String>,
     #[arg(long, value_parser = amount)]
@@ -432,7 +453,7 @@ mod tests {
             "--headless --config x.yaml --data-dir d --set listen=127.0.0.1:9",
             "provider",
             "provider --set servingUrl=https://x.example",
-            "provider service add llama7b --url http://127.0.0.1:1 --input-price 100000 --output-price 200000",
+            "provider service add llama7b --target http://127.0.0.1:1 --input-price 100000 --output-price 200000",
             "provider service list --json",
             "provider service update llama7b --input-price 5",
             "provider service remove llama7b",
@@ -441,6 +462,8 @@ mod tests {
             "demo --headless --upstream http://127.0.0.1:8000/v1 --data-dir d --user-port 0",
             "devnet --listen 127.0.0.1:0",
             "deploy --lock-time 60",
+            "deploy --rpc-url http://127.0.0.1:8545 --private-key-file k --lock-time 86400",
+            "chat --url http://127.0.0.1:1034",
             "wallet new",
             "wallet import",
             "wallet import --file key.json",
@@ -482,7 +505,7 @@ mod tests {
             "account create 0x12 5".to_owned(),
             format!("account create {PROVIDER} -5"),
             format!("account create {PROVIDER} 1.5"),
-            "provider service add a/b --url u --input-price 1 --output-price 1".to_owned(),
+            "provider service add a/b --target u --input-price 1 --output-price 1".to_owned(),
             "--set privateKeys=0x00".to_owned(),
             "--set token=x".to_owned(),
             "--set nothing".to_owned(),

@@ -14,7 +14,9 @@ pub enum PassphraseError {
     File { path: PathBuf, source: io::Error },
     #[error("the passphrase file {0} is empty")]
     Empty(PathBuf),
-    #[error("a passphrase is needed and there is no terminal to ask at; give --passphrase-file or ZGSERVE_PASSPHRASE_FILE")]
+    #[error(
+        "a passphrase is needed and there is no terminal to ask at; give --passphrase-file or ZGSERVE_PASSPHRASE_FILE"
+    )]
     NoTerminal,
     #[error("the two passphrases differ")]
     Different,

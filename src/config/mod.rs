@@ -21,5 +21,5 @@ pub use self::{
     load::{Flag, Layer, Sources, load},
     paths::{Paths, PathsError},
     role::{ProviderConfig, RoleConfig, UserConfig},
-    shell::{ChainKeys, Keys, Listen},
+    shell::{ChainKeys, Keys, Listen, Shell},
 };

@@ -16,9 +16,6 @@ impl Figures {
         self.family(name, help, "gauge", [(String::new(), value)])
     }
 
-    pub(super) fn counter(&mut self, name: &str, help: &str, value: impl Display) -> &mut Self {
-        self.family(name, help, "counter", [(String::new(), value)])
-    }
 
     /// One metric with several label sets, each written by [`label`].
     pub(super) fn family<V: Display>(

@@ -43,7 +43,12 @@ mod tests {
             ("/v1/proxy/llama7b/", 3, "/v1/proxy/llama7b", "/"),
             ("/v1/proxy/llama7b?x=1", 3, "/v1/proxy/llama7b", "?x=1"),
             ("/v1/proxy/a//b/%2e%2E?q=/x", 3, "/v1/proxy/a", "//b/%2e%2E?q=/x"),
-            ("/v1/provider/0x/service/s/chat/completions", 5, "/v1/provider/0x/service/s", "/chat/completions"),
+            (
+                "/v1/provider/0x/service/s/chat/completions",
+                5,
+                "/v1/provider/0x/service/s",
+                "/chat/completions",
+            ),
         ];
         for (target, segments, head, suffix) in table {
             assert_eq!(suffix_after(target, segments), (head, suffix), "{target}");

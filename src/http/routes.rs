@@ -151,16 +151,13 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
             *router = std::mem::take(router).route(route.doc.path, route.handler);
         }
         let [owner, open, public] = routers;
-        let owner = owner.route_layer(from_fn_with_state(Arc::clone(&guard), guard::protect));
+        let owner = owner.layer(from_fn_with_state(Arc::clone(&guard), guard::protect));
         let open = open
-            .route_layer(axum::Extension(documents))
-            .route_layer(from_fn_with_state(guard, guard::protect_without_token));
-        // The user broker has nothing for strangers, and a layer wants routes.
-        let public =
-            if public.has_routes() { public.route_layer(from_fn(guard::no_preflight)) } else { public };
+            .layer(axum::Extension(documents))
+            .layer(from_fn_with_state(guard, guard::protect_without_token));
         owner
             .merge(open)
-            .merge(public)
+            .merge(public.layer(from_fn(guard::no_preflight)))
             .fallback(no_route)
             .method_not_allowed_fallback(no_method)
             .with_state(state)
@@ -174,7 +171,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         let public = self.routes.into_iter().filter(|route| route.doc.access == Access::Public);
         public
             .fold(Router::new(), |router, route| router.route(route.doc.path, route.handler))
-            .route_layer(from_fn(guard::no_preflight))
+            .layer(from_fn(guard::no_preflight))
             .fallback(no_route)
             .method_not_allowed_fallback(no_method)
             .with_state(state)

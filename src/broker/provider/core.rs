@@ -97,6 +97,8 @@ impl ProviderBroker {
         if sender.address() != me {
             return Err(ProviderError::WrongSender);
         }
+        // The meter's vocabulary, so that no request has to wait for it.
+        let _ = tokio::task::spawn_blocking(crate::meter::warm_up).await;
         let upstream =
             Upstream::new(&settings.upstream).map_err(|error| ProviderError::Client(error.to_string()))?;
         let core = Arc::new(Core {
@@ -187,13 +189,14 @@ impl Core {
     fn begin(self: &Arc<Self>, tickets: Vec<(Ticket, OperationKind)>, head: BlockRef) {
         let (settlements, others): (Vec<_>, Vec<_>) =
             tickets.into_iter().partition(|(_, kind)| *kind == OperationKind::Settle);
+        // Taken before anybody can ask for another one; it ends with the last of them.
+        let turn = self.settling.take_turn().map(Arc::new);
         for (ticket, _) in settlements {
             self.settling.running.lock().replace(ticket.op);
-            self.tasks.spawn_until_stopped(
-                "settlement of the last run",
-                Arc::clone(self).finish_settlement(ticket),
-            );
+            let follow = Arc::clone(self).finish_settlement(ticket, turn.clone());
+            self.tasks.spawn_until_stopped("settlement of the last run", follow);
         }
+        drop(turn);
         let others = others.into_iter().map(|(ticket, _)| ticket).collect();
         self.tasks.spawn_until_stopped("provider snapshots", Arc::clone(self).publish());
         self.tasks.spawn_until_stopped("provider chain follower", Arc::clone(self).follow(Cursor::at(head)));

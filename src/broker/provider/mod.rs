@@ -46,6 +46,8 @@ mod vouchers;
 
 #[cfg(test)]
 mod test_values;
+#[cfg(test)]
+mod tests;
 
 pub use admin::ReceiptState;
 pub use core::{ProviderBroker, ProviderParts};

@@ -38,7 +38,8 @@ use crate::wire::path::{Charge, Suffix, charge};
 use crate::wire::terms::{MeterName, Shortage};
 
 /// The body of a request as it arrives.
-pub type CallBody = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send>>;
+/// `Sync`, because parts of the call are borrowed while the broker waits.
+pub type CallBody = Pin<Box<dyn Stream<Item = std::io::Result<Bytes>> + Send + Sync>>;
 
 /// A request to a service, as a face received it.
 pub struct ProxyCall {

@@ -97,7 +97,7 @@ pub(super) struct Settling {
 }
 
 impl Settling {
-    fn take_turn(&self) -> Option<OwnedMutexGuard<()>> {
+    pub(super) fn take_turn(&self) -> Option<OwnedMutexGuard<()>> {
         Arc::clone(&self.turn).try_lock_owned().ok()
     }
 }
@@ -380,10 +380,12 @@ impl Core {
         }
     }
 
-    /// Follows a settlement that the last run sent.
-    pub(super) async fn finish_settlement(self: Arc<Self>, ticket: Ticket) {
-        // At the start nobody else has it.
-        let turn = self.settling.take_turn();
+    /// Follows a settlement that the last run sent, and holds the turn until its outcome is known.
+    pub(super) async fn finish_settlement(
+        self: Arc<Self>,
+        ticket: Ticket,
+        turn: Option<Arc<OwnedMutexGuard<()>>>,
+    ) {
         self.follow_settlement(ticket, move |_| drop(turn)).await;
     }
 

@@ -37,7 +37,9 @@ pub const INPUT_UNITS_HEADER: HeaderName = HeaderName::from_static("zg-input-uni
 pub const OUTPUT_UNITS_HEADER: HeaderName = HeaderName::from_static("zg-output-units");
 
 /// An answer with its receipt in the head is held up to this size; a larger one is passed on like a stream.
-const HELD: usize = 8 << 20;
+const HELD: usize = 16 << 20;
+/// Answers above this size are counted to their end on a blocking thread.
+const LARGE: u64 = 64 << 10;
 
 /// Whoever waits for the answer.
 pub(super) type Reply = oneshot::Sender<Result<Answer, CallRefusal>>;
@@ -81,10 +83,11 @@ pub(super) async fn pump(
     let content_type = text(&header::CONTENT_TYPE);
     let events = content_type.as_deref().is_some_and(is_event_stream);
     let encoding = text(&header::CONTENT_ENCODING);
+    let plain = encoding.as_deref().is_none_or(|coding| coding.trim().eq_ignore_ascii_case("identity"));
     let meter =
         OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
     let in_head = headers.get(RECEIPT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let framing = if events { Framing::Changed } else { Framing::Unchanged };
+    let framing = if events && plain { Framing::Changed } else { Framing::Unchanged };
     let mut head = to_caller(&headers, framing);
     insert(&mut head, &REQUEST_ID_HEADER, sent.request.to_string());
 
@@ -96,15 +99,22 @@ pub(super) async fn pump(
     let mut run = Run {
         meter: meter.ok(),
         hash: Sha256::new(),
-        separator: events.then(Separator::default),
+        // Within an encoded stream a comment of ours could not be told from chance; such a stream has none.
+        separator: (events && plain).then(Separator::default),
         receipt: in_head,
         out,
         passed: 0,
         limit: byte_limit(inner, call, &sent),
+        idle: inner.settings.idle_timeout(),
     };
-    let end = run.all(response, &host, inner.settings.idle_timeout(), (status, &head)).await;
-    let Run { meter, hash, receipt, out, .. } = run;
-    let output = meter.map_or(Units(0), |meter| meter.finish().units);
+    let end = run.all(response, &host, (status, &head)).await;
+    let Run { meter, hash, receipt, out, passed, .. } = run;
+    let output = match meter {
+        None => Units(0),
+        Some(meter) if passed <= LARGE => meter.finish().units,
+        // Only a panic of the meter ends without a count; then nothing of the output is known.
+        Some(meter) => tokio::task::spawn_blocking(move || meter.finish().units).await.unwrap_or_default(),
+    };
     let seen = Seen {
         input: call.quote.input,
         output,
@@ -114,6 +124,18 @@ pub(super) async fn pump(
     };
     let receipt = receipt.and_then(|text| decode_receipt(&text).ok());
     conclude(inner, case.with(seen), receipt, end, (status, head), out).await;
+}
+
+/// Books what may be charged for a request whose caller left before anything of the answer came: the input at most.
+pub(super) async fn left_early(inner: &Arc<Inner>, call: &Prepared, sent: &Sent) {
+    let seen = Seen {
+        input: call.quote.input,
+        output: Units(0),
+        response_hash: B256::new(Sha256::digest([]).into()),
+        cut: true,
+        success: true,
+    };
+    receipts::fetch_or_leave(inner, Case::live(inner, call, sent).with(seen)).await;
 }
 
 /// Books the end and lets the caller see it.
@@ -189,19 +211,15 @@ struct Run {
     out: Out,
     passed: u64,
     limit: u64,
+    /// The longest silence of the provider, and of the caller.
+    idle: Duration,
 }
 
 impl Run {
-    async fn all(
-        &mut self,
-        response: reqwest::Response,
-        host: &str,
-        idle: Duration,
-        head: (StatusCode, &HeaderMap),
-    ) -> End {
+    async fn all(&mut self, response: reqwest::Response, host: &str, head: (StatusCode, &HeaderMap)) -> End {
         let mut stream = Box::pin(response.bytes_stream());
         loop {
-            let chunk = match self.next(&mut stream, idle).await {
+            let chunk = match self.next(&mut stream).await {
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(error))) => return End::Broken(failure(host, error).to_string()),
                 Ok(None) => return self.last().await,
@@ -213,7 +231,7 @@ impl Run {
         }
     }
 
-    async fn next<S, E>(&self, stream: &mut S, idle: Duration) -> Result<Option<Result<Bytes, E>>, End>
+    async fn next<S, E>(&self, stream: &mut S) -> Result<Option<Result<Bytes, E>>, End>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
     {
@@ -227,7 +245,7 @@ impl Run {
             biased;
             chunk = stream.next() => Ok(chunk),
             () = left => Err(End::CallerLeft),
-            () = tokio::time::sleep(idle) => Err(End::Broken("the provider fell silent".to_owned())),
+            () = tokio::time::sleep(self.idle) => Err(End::Broken("the provider fell silent".to_owned())),
         }
     }
 
@@ -295,8 +313,9 @@ impl Run {
                 None
             }
             Out::Caller(caller) => {
-                let sent = caller.send(Ok(pass)).await;
-                sent.is_err().then(|| {
+                // A caller who takes nothing for so long is taken for gone.
+                let sent = tokio::time::timeout(self.idle, caller.send(Ok(pass))).await;
+                (!matches!(sent, Ok(Ok(())))).then(|| {
                     self.out = Out::Gone;
                     End::CallerLeft
                 })
@@ -335,6 +354,10 @@ pub(super) async fn forward_free(inner: &Arc<Inner>, outgoing: Outgoing) -> Resu
 async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<RequestId>, reply: Reply) {
     let (status, host) = (response.status(), response.url().host_str().unwrap_or_default().to_owned());
     let mut head = to_caller(response.headers(), Framing::Unchanged);
+    if status.is_redirection() {
+        // Neither we nor the application go where a provider points.
+        head.remove(header::LOCATION);
+    }
     if let Some(request) = request {
         insert(&mut head, &REQUEST_ID_HEADER, request.to_string());
     }
@@ -346,8 +369,9 @@ async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<Req
         out: open(status, head.clone(), reply),
         passed: 0,
         limit: inner.settings.max_chat_answer,
+        idle: inner.settings.idle_timeout(),
     };
-    let end = run.all(response, &host, inner.settings.idle_timeout(), (status, &head)).await;
+    let end = run.all(response, &host, (status, &head)).await;
     if let Out::Caller(caller) = run.out {
         give_up(caller, end).await;
     }

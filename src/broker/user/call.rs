@@ -160,7 +160,7 @@ impl Inner {
             return Ok(service);
         }
         let unknown = || UserError::UnknownService { provider, service: name.clone() };
-        self.read_service(provider, name).await?.ok_or_else(unknown)
+        self.read_service(provider, name, None).await?.ok_or_else(unknown)
     }
 
     /// The provider's conditions. Where they do not fit our view of the chain, the chain is read again first.
@@ -174,7 +174,7 @@ impl Inner {
             Err(TermsError::Disagree { .. } | TermsError::NotServed(_) | TermsError::Fetch(_)) => {
                 let (provider, name) = (service.provider, service.name.clone());
                 let unknown = || UserError::UnknownService { provider, service: name.clone() };
-                let newer = self.read_service(provider, &name).await?.ok_or_else(unknown)?;
+                let newer = self.read_service(provider, &name, None).await?.ok_or_else(unknown)?;
                 check_prices(&newer, Some(seen.unwrap_or(service.prices)))?;
                 let conditions = self.terms.conditions(&self.upstream, &newer).await?;
                 Ok((newer, conditions))

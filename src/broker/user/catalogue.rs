@@ -49,7 +49,7 @@ fn did_you_mean(near: &[String]) -> String {
 /// The cache of services, kept by chain events and re-reads.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
-    services: BTreeMap<(Address, ServiceName), Service>,
+    services: BTreeMap<Address, BTreeMap<ServiceName, Service>>,
     unreadable: usize,
     at: Option<BlockRef>,
 }
@@ -62,8 +62,9 @@ impl Catalogue {
             return false;
         }
         let before = std::mem::take(&mut self.services);
-        self.services =
-            services.into_iter().map(|service| ((service.provider, service.name.clone()), service)).collect();
+        for service in services {
+            self.insert(service);
+        }
         self.unreadable = unreadable;
         self.at = Some(at);
         before != self.services
@@ -77,26 +78,37 @@ impl Catalogue {
     /// Takes one service as read just now.
     pub fn put(&mut self, provider: Address, name: &ServiceName, service: Option<Service>) {
         match service {
-            Some(service) => self.services.insert((provider, name.clone()), service),
-            None => self.services.remove(&(provider, name.clone())),
-        };
+            Some(service) => self.insert(service),
+            None => {
+                let services = self.services.get_mut(&provider);
+                services.and_then(|services| services.remove(name));
+            }
+        }
+    }
+
+    fn insert(&mut self, service: Service) {
+        self.services.entry(service.provider).or_default().insert(service.name.clone(), service);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Service> {
+        self.services.values().flat_map(BTreeMap::values)
     }
 
     pub fn get(&self, provider: Address, name: &ServiceName) -> Option<&Service> {
-        self.services.get(&(provider, name.clone()))
+        self.services.get(&provider)?.get(name)
     }
 
     /// Any service of a provider; all of them have the provider's base URL unless it is moving.
     pub fn of(&self, provider: Address) -> impl Iterator<Item = &Service> {
-        self.services.values().filter(move |service| service.provider == provider)
+        self.services.get(&provider).into_iter().flat_map(BTreeMap::values)
     }
 
     pub fn len(&self) -> usize {
-        self.services.len()
+        self.services.values().map(BTreeMap::len).sum()
     }
 
     pub fn list(&self, filter: &ServiceFilter) -> Listing {
-        let services = self.services.values().filter(|service| filter.fits(service)).cloned().collect();
+        let services = self.all().filter(|service| filter.fits(service)).cloned().collect();
         Listing { services, unreadable: self.unreadable, at: self.at }
     }
 
@@ -104,7 +116,7 @@ impl Catalogue {
     ///
     /// Where several fit, one of a provider with an account is meant if there is exactly one such.
     pub fn resolve(&self, model: &str, accounts: &BTreeSet<Address>) -> Result<Service, ModelError> {
-        let chatbots = || self.services.values().filter(|service| service.kind == ServiceKind::Chatbot);
+        let chatbots = || self.all().filter(|service| service.kind == ServiceKind::Chatbot);
         if let Some(service) = chatbots().find(|service| model_id(service).eq_ignore_ascii_case(model)) {
             return Ok(service.clone());
         }

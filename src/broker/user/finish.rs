@@ -160,8 +160,9 @@ impl Inner {
         let finish = Finish { error: Some(why.to_owned()), ..case.end(UserRequestState::Failed) };
         let freed = self.store.fail(finish).await;
         if let Err(error) = freed {
-            // The hold stays, on disk and in the book: what may have been promised is not given out again.
+            // The hold stays, on disk and in the book, and the resolver tries again.
             tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+            self.book.lock().unconfirmed(case.provider(), case.own.request);
             return;
         }
         self.book.lock().release(case.provider(), case.own.request);
@@ -227,6 +228,7 @@ impl Inner {
             Ok(finished) => finished,
             Err(error) => {
                 tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+                self.book.lock().unconfirmed(case.provider(), case.own.request);
                 return None;
             }
         };
@@ -234,6 +236,10 @@ impl Inner {
             let mut book = self.book.lock();
             book.finish(case.provider(), case.own.request, paid.total(), case.created_at.day());
             book.made_durable(case.provider(), finished.authorized);
+        } else {
+            // It had ended before; whoever wrote that has told of it.
+            self.book.lock().release(case.provider(), case.own.request);
+            return None;
         }
         self.ended(case, state, paid, note);
         push::push(self, case.provider());

@@ -14,6 +14,9 @@ use crate::domain::Address;
 /// The first wait after a failed read; each further one is twice as long, up to the refresh interval.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
+/// So many changed services are read one by one; when more changed, the whole list is.
+const FEW_SERVICES: usize = 20;
+
 /// Runs until it is dropped. Reads everything first, also when that was done before.
 pub(super) async fn run(inner: std::sync::Arc<Inner>) {
     let mut wait = FIRST_WAIT;
@@ -73,17 +76,29 @@ async fn take(inner: &Inner, batch: &FollowBatch) -> Result<(), UserError> {
     if !accounts.is_empty() {
         read_accounts(inner, accounts, batch.to).await?;
     }
-    let services = batch.events.iter().any(|event| {
-        matches!(
-            event.kind,
-            EventKind::ServiceUpdated(_)
-                | EventKind::UnreadableService { .. }
-                | EventKind::ServiceRemoved { .. }
-        )
-    });
-    if services {
+    let mut changed = BTreeSet::new();
+    let mut all = false;
+    for event in &batch.events {
+        match &event.kind {
+            EventKind::ServiceUpdated(service) => {
+                changed.insert((service.provider, service.name.clone()));
+            }
+            // A name that is none of ours was never in our list.
+            EventKind::ServiceRemoved { provider, name } => {
+                changed.extend(name.parse().ok().map(|name| (*provider, name)));
+            }
+            EventKind::UnreadableService { .. } => all = true,
+            _ => {}
+        }
+    }
+    if all || changed.len() > FEW_SERVICES {
         let list = inner.chain.services(Some(batch.to)).await?;
         inner.take_services(list, batch.to).await?;
+    } else if !changed.is_empty() {
+        for (provider, name) in changed {
+            inner.read_service(provider, &name, Some(batch.to)).await?;
+        }
+        inner.services_changed().await?;
     }
     Ok(())
 }

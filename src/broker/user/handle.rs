@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, broadcast, watch};
@@ -76,6 +76,9 @@ pub(super) struct Inner {
     pub operation_changed: Notify,
     pub refund_back_off: Mutex<BackOff>,
     pub view: Mutex<ChainView>,
+    /// What is published is older than what is known.
+    pub outdated: AtomicBool,
+    pub news: Notify,
     pub version: AtomicU64,
     pub snapshots: watch::Sender<Arc<Snapshot>>,
     pub events: broadcast::Sender<Event>,
@@ -112,6 +115,8 @@ impl Inner {
             operation_changed: Notify::new(),
             refund_back_off: Mutex::default(),
             view: Mutex::default(),
+            outdated: AtomicBool::new(true),
+            news: Notify::new(),
             version: AtomicU64::new(0),
             snapshots: watch::Sender::new(Arc::default()),
             events: broadcast::Sender::new(EVENT_QUEUE),
@@ -138,8 +143,17 @@ impl Inner {
         AccountView::of(provider, book.position(provider)?, self.keys.can_sign(provider))
     }
 
-    /// Publishes what is known now.
+    /// Says that there is something new to publish.
     pub fn publish(&self) {
+        self.outdated.store(true, Ordering::Release);
+        self.news.notify_one();
+    }
+
+    /// Publishes what is known now, if there is anything new.
+    pub fn publish_now(&self) {
+        if !self.outdated.swap(false, Ordering::AcqRel) {
+            return;
+        }
         let accounts = self.accounts();
         let services = self.catalogue.read().len();
         let operations = self.following.lock().values().cloned().collect();
@@ -183,6 +197,7 @@ impl UserBroker {
 
     /// The latest state.
     pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.inner.publish_now();
         Arc::clone(&self.inner.snapshots.borrow())
     }
 

@@ -1,9 +1,12 @@
-//! The store as the chain's sender sees it: every attempt on disk before its bytes leave, every outcome after.
+//! Store and wallet as the chain's sender sees them: every attempt on disk before its bytes leave, every outcome after.
+
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::chain::{Attempt, Journal, JournalError, Outcome};
-use crate::domain::{Neuron, OperationId, OperationState, Timestamp};
+use crate::chain::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner};
+use crate::domain::{Address, B256, Neuron, OperationId, OperationState, Signature, Timestamp};
+use crate::keys::Wallet;
 use crate::store::{AttemptRow, OperationEnd, Operations, StoreError, UserStore};
 
 /// The journal of the user broker's sender.
@@ -13,6 +16,29 @@ pub struct UserJournal(Operations);
 impl UserJournal {
     pub fn new(store: &UserStore) -> Self {
         UserJournal(store.operations())
+    }
+}
+
+/// What a sender for the user's key writes down, and where.
+pub fn journal(store: &UserStore) -> Arc<dyn Journal> {
+    Arc::new(UserJournal::new(store))
+}
+
+/// The wallet as a sender uses it.
+pub fn signer(wallet: Arc<Wallet>) -> Arc<dyn TxSigner> {
+    Arc::new(WalletSigner(wallet))
+}
+
+#[derive(Debug)]
+struct WalletSigner(Arc<Wallet>);
+
+impl TxSigner for WalletSigner {
+    fn address(&self) -> Address {
+        self.0.address()
+    }
+
+    fn sign(&self, hash: B256) -> Result<Signature, SignerError> {
+        self.0.sign(hash).map_err(|error| SignerError(error.to_string()))
     }
 }
 

@@ -57,7 +57,7 @@ pub use error::{CallRefusal, UserError};
 pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
-pub use journal::UserJournal;
+pub use journal::{UserJournal, journal, signer};
 pub use quote::{Quote, QuoteOverflow};
 pub use refunds::Replace;
 pub use requests::{RequestFilter, RequestList, RequestSort};

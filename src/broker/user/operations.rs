@@ -117,11 +117,7 @@ impl Inner {
             view.state = end.state;
             view.hash = end.hash.or(view.hash);
             view.block = end.block.map(|(number, _)| number);
-            view.reason = end.error.clone();
-            // The journal writes it too; whoever waits here must find it written.
-            if let Err(error) = self.store.operations().finish(view.id, end).await {
-                tracing::warn!(operation = %view.id, %error, "an outcome could not be written down yet");
-            }
+            view.reason = end.error;
             let at = match &outcome {
                 Outcome::Mined { block, .. } | Outcome::Reverted { block, .. } => Some(*block),
                 Outcome::Unknown { .. } | Outcome::Refused { .. } => None,
@@ -159,6 +155,11 @@ impl Inner {
     async fn refuse(&self, mut view: OperationView, error: &SendError) {
         view.state = OperationState::Refused;
         view.reason = Some(error.to_string());
+        if matches!(error, SendError::Stopped) {
+            // It may have gone out just before; the next start finds out from the journal.
+            self.following.lock().remove(&view.id);
+            return;
+        }
         let end = refused(error.to_string(), Timestamp::now());
         if let Err(error) = self.store.operations().finish(view.id, end).await {
             tracing::warn!(operation = %view.id, %error, "a refusal could not be written down");

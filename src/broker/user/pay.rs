@@ -105,7 +105,14 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         max_fee: sent.max_fee,
     });
     inner.publish();
-    let response = match inner.upstream.send(outgoing).await {
+    let response = tokio::select! {
+        response = inner.upstream.send(outgoing) => response,
+        () = reply.closed() => {
+            answer::left_early(inner, call, &sent).await;
+            return Err(CallRefusal::Stopping);
+        }
+    };
+    let response = match response {
         Ok(response) => response,
         Err(error) => {
             inner.book.lock().not_carried(provider);
@@ -162,7 +169,7 @@ async fn again(
         Refused::Price if !std::mem::replace(&mut tried.price, true) => {
             inner.terms.forget(provider);
             let name = call.service.name.clone();
-            let Some(newer) = inner.read_service(provider, &name).await? else { return Ok(false) };
+            let Some(newer) = inner.read_service(provider, &name, None).await? else { return Ok(false) };
             check_prices(&newer, Some(call.service.prices))?;
             call.conditions = inner.terms.conditions(&inner.upstream, &newer).await?;
             call.quote = Quote::new(newer.prices, call.quote.input, call.quote.output_limit)?;

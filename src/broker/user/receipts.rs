@@ -16,6 +16,8 @@ const FIRST_WAIT: u64 = 2;
 const LONGEST_WAIT: u64 = 600;
 /// How long after an authorisation's expiry a provider may still be at it, by a clock that is off.
 const CLOCKS: u64 = 120;
+/// Why a request failed that the provider could not book.
+const LOST: &str = "the provider lost the request and charges nothing";
 const TICK: Duration = Duration::from_millis(500);
 
 /// Asks a few times and books the end; leaves the request unconfirmed if there is no receipt yet.
@@ -25,6 +27,10 @@ pub(super) async fn fetch_or_leave(inner: &Arc<Inner>, case: Case) {
         match ask(inner, case.provider(), &case.service, case.own.request).await {
             Ok(ReceiptAnswer::Here(receipt)) if receipt.receipt.request == case.own.request => {
                 inner.book_end(&case, Some(*receipt)).await;
+                return;
+            }
+            Ok(ReceiptAnswer::Lost) => {
+                inner.failed(&case, LOST).await;
                 return;
             }
             // The provider is gone or knows nothing; asking at once again will not help.
@@ -80,7 +86,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
 /// Asks once more, and decides when asking is over.
 async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
     let row = match inner.store.request(request).await {
-        Ok(Some(row)) if row.state == UserRequestState::Unconfirmed => row,
+        // Sent: its end could not be written down at the time.
+        Ok(Some(row)) if matches!(row.state, UserRequestState::Unconfirmed | UserRequestState::Sent) => row,
         Ok(_) => return,
         Err(error) => {
             tracing::warn!(%request, %error, "an unconfirmed request could not be read");
@@ -93,6 +100,7 @@ async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
         Ok(ReceiptAnswer::Here(receipt)) if receipt.receipt.request == request => {
             inner.book_end(&case, Some(*receipt)).await;
         }
+        Ok(ReceiptAnswer::Lost) => inner.failed(&case, LOST).await,
         Ok(ReceiptAnswer::Unknown) if age > inner.settings.authorization_lifetime + CLOCKS => {
             // Its authorisation is over, so it can no longer be served either.
             if case.own.seen.is_some() {

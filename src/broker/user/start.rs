@@ -20,6 +20,9 @@ use crate::store::{Direction, PageOf};
 /// How long the first look at the chain may hold up the start.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 
+/// Faster than this no screen shows anything.
+const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(15);
+
 impl UserBroker {
     /// Starts the broker. Fails only for reasons that waiting does not mend: the store, or the HTTP client.
     pub async fn start(parts: UserParts) -> Result<UserBroker, UserError> {
@@ -37,12 +40,24 @@ impl UserBroker {
         }
         inner.publish();
         let tasks = &inner.tasks;
+        // Loaded now, so that the first request does not wait for it.
+        tasks.spawn("vocabulary", async { drop(tokio::task::spawn_blocking(crate::meter::warm_up).await) });
+        tasks.spawn_until_stopped("snapshots", snapshots(Arc::clone(&inner)));
         tasks.spawn_until_stopped("chain follower", follow::run(Arc::clone(&inner)));
         tasks.spawn_until_stopped("receipt resolver", receipts::run(Arc::clone(&inner)));
         if inner.settings.auto_process_refunds && inner.sender.is_some() {
             tasks.spawn_until_stopped("refund processor", refunds::run(Arc::clone(&inner)));
         }
         Ok(UserBroker { inner })
+    }
+}
+
+/// Publishes snapshots, at most one in a short while, however much happens.
+async fn snapshots(inner: Arc<Inner>) {
+    loop {
+        inner.news.notified().await;
+        inner.publish_now();
+        tokio::time::sleep(BETWEEN_SNAPSHOTS).await;
     }
 }
 

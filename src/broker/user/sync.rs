@@ -9,6 +9,7 @@ use futures_util::future::try_join_all;
 
 use super::UserError;
 use super::book::Position;
+use super::catalogue::ServiceFilter;
 use super::event::Event;
 use super::handle::{Inner, UserBroker};
 use super::view::AccountView;
@@ -55,12 +56,15 @@ impl Inner {
 
     /// Takes the list of services as read at a block.
     pub async fn take_services(&self, list: ServiceList, at: BlockRef) -> Result<(), UserError> {
-        let changed = self.catalogue.write().replace(list.services.clone(), list.unreadable, at);
-        if changed {
-            self.emit(Event::ServicesChanged { total: list.services.len() });
-            self.store.put_services(list.services).await?;
-        }
-        Ok(())
+        let changed = self.catalogue.write().replace(list.services, list.unreadable, at);
+        if changed { self.services_changed().await } else { Ok(()) }
+    }
+
+    /// Keeps the list for times without the chain, and tells of it.
+    pub async fn services_changed(&self) -> Result<(), UserError> {
+        let services = self.catalogue.read().list(&ServiceFilter::default()).services;
+        self.emit(Event::ServicesChanged { total: services.len() });
+        Ok(self.store.put_services(services).await?)
     }
 
     /// Reads one account, at a block or at the newest.
@@ -74,13 +78,14 @@ impl Inner {
         Ok(account)
     }
 
-    /// Reads one service at the newest block and says what it was before.
+    /// Reads one service, at a block or at the newest.
     pub async fn read_service(
         &self,
         provider: Address,
         name: &ServiceName,
+        at: Option<BlockRef>,
     ) -> Result<Option<Service>, UserError> {
-        let service = self.chain.service(provider, name, None).await?;
+        let service = self.chain.service(provider, name, at).await?;
         self.catalogue.write().put(provider, name, service.clone());
         Ok(service)
     }

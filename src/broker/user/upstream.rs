@@ -73,6 +73,8 @@ pub(super) enum ReceiptAnswer {
     NotYet,
     /// The provider has never seen the request.
     Unknown,
+    /// The provider saw it but could not book it; it costs nothing.
+    Lost,
 }
 
 #[derive(Clone, Debug)]
@@ -166,6 +168,7 @@ impl Upstream {
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(ReceiptAnswer::Unknown),
+            StatusCode::GONE => return Ok(ReceiptAnswer::Lost),
             StatusCode::ACCEPTED | StatusCode::CONFLICT | StatusCode::TOO_EARLY | StatusCode::NO_CONTENT => {
                 return Ok(ReceiptAnswer::NotYet);
             }

@@ -5,9 +5,7 @@
 
 use std::fmt;
 
-use crate::domain::{
-    AccountId, B256, Fee, Neuron, Prices, ReceiptStatus, RequestId, SignedReceipt, Units, VoucherDomain,
-};
+use crate::domain::{AccountId, B256, Fee, Neuron, Prices, RequestId, SignedReceipt, Units, VoucherDomain};
 
 /// What we know of a request and its answer ourselves.
 #[derive(Clone, Debug)]
@@ -154,9 +152,6 @@ impl OwnCount {
         if exact.map(|fee| fee.capped(self.max_fee)) != Some(receipt.fee) && !asked.is_zero() {
             differences.push(Difference::Arithmetic);
         }
-        if receipt.status == ReceiptStatus::UpstreamFailed && !asked.is_zero() {
-            differences.push(Difference::Failed);
-        }
         let Some(seen) = self.seen else {
             // We never saw the answer. A receipt that holds together is then the best account there is of what we
             // ordered, and it stays within the highest fee that we agreed to; a broken one is not paid.
@@ -171,11 +166,11 @@ impl OwnCount {
         if !seen.success {
             differences.push(Difference::Failed);
         }
-        let cut = seen.cut && receipt.status != ReceiptStatus::UpstreamFailed;
-        if receipt.response_hash != seen.response_hash && !cut {
+        // A service that broke off is paid for what it delivered before, like one that was cut.
+        if receipt.response_hash != seen.response_hash && !seen.cut {
             differences.push(Difference::ResponseHash);
         }
-        let lost = if cut { self.cut_allowance } else { Units(0) };
+        let lost = if seen.cut { self.cut_allowance } else { Units(0) };
         let most = |own: Units| self.bounded.map_or(own, |tolerance| tolerance.most(own));
         let input_most = most(seen.input);
         let output_most = Units(most(seen.output).0.saturating_add(lost.0));
@@ -199,7 +194,7 @@ impl OwnCount {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::domain::{Address, Receipt, Signature};
+    use crate::domain::{Address, Receipt, ReceiptStatus, Signature};
     use alloy::signers::{SignerSync, local::PrivateKeySigner};
 
     struct Case {
@@ -310,9 +305,10 @@ mod tests {
         assert_eq!(case.verdict(), (0, vec![Difference::Failed]));
         case.receipt.fee = Fee::NONE;
         assert_eq!(case.verdict(), (0, vec![]));
+        // What a service delivered before it broke off is another matter.
         let mut case = agreed();
         case.receipt.status = ReceiptStatus::UpstreamFailed;
-        assert_eq!(case.verdict().1, vec![Difference::Failed]);
+        assert_eq!(case.verdict(), (2_600, vec![]));
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! The metered proxy: what strangers call. Everything in a request is checked by the broker, signatures first.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::Json;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt;
+use bytes::Bytes;
+use futures_util::stream::{BoxStream, Stream, StreamExt};
 use http::{HeaderValue, StatusCode};
+use parking_lot::Mutex;
 use serde_json::json;
 
 use super::Face;
 use crate::broker::provider::{ProxyCall, ReceiptState};
-use crate::http::input::{Fields, JsonBody, body_stream, path_value};
+use crate::http::input::{BodyStreamError, Fields, JsonBody, body_stream, path_value};
 use crate::http::pass::{respond, suffix_after};
 use crate::http::{Peer, Problem};
 use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
@@ -25,12 +30,24 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
         suffix_and_query: suffix.to_owned(),
         method: parts.method,
         headers: parts.headers,
-        body: Box::pin(body_stream(body).map(|piece| piece.map_err(std::io::Error::other))),
+        body: Box::pin(Alone(Mutex::new(body_stream(body)))),
         peer: peer(parts.extensions.get::<Peer>()),
     };
     // Large: the whole way of a request through the broker is in it.
     let answer = Box::pin(face.broker.proxy(call)).await?;
     Ok(respond(answer))
+}
+
+/// A body stream that may be shared, since it is only ever reached through one `&mut`.
+struct Alone(Mutex<BoxStream<'static, Result<Bytes, BodyStreamError>>>);
+
+impl Stream for Alone {
+    type Item = std::io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let stream = self.0.get_mut();
+        stream.poll_next_unpin(context).map(|piece| piece.map(|piece| piece.map_err(std::io::Error::other)))
+    }
 }
 
 /// Requests that come without a connection (from inside the process) count as local.
@@ -58,7 +75,9 @@ pub(super) async fn receipt(State(face): State<Face>, Path(id): Path<String>) ->
             }
             Ok(response)
         }
-        ReceiptState::Pending => Ok((StatusCode::ACCEPTED, Json(json!({"Status": "pending"}))).into_response()),
+        ReceiptState::Pending => {
+            Ok((StatusCode::ACCEPTED, Json(json!({"Status": "pending"}))).into_response())
+        }
         ReceiptState::Lost => Err(Problem::not_found("the request was never metered; it costs nothing")),
         ReceiptState::Unknown => Err(Problem::not_found("no such request was admitted here")),
     }

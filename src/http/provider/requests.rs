@@ -12,7 +12,10 @@ use crate::http::Problem;
 use crate::http::input::{Fields, path_value};
 use crate::http::list::{List, limit};
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<RequestItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<RequestItem>, Problem> {
     let known = &["user", "service", "status", "from", "to", "sort", "limit", "cursor"];
     let query = Fields::of_query(query.as_deref(), known)?;
     let filter = ProviderRequestFilter {
@@ -42,7 +45,10 @@ pub(super) fn page_of(query: &Fields) -> Result<PageOf, Problem> {
     Ok(PageOf { after, limit: u32::try_from(limit(query)?).unwrap_or(u32::MAX) })
 }
 
-pub(super) async fn show(State(face): State<Face>, Path(id): Path<String>) -> Result<Json<RequestItem>, Problem> {
+pub(super) async fn show(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Json<RequestItem>, Problem> {
     Ok(Json(face.broker.request(path_value("id", &id)?).await?.into()))
 }
 

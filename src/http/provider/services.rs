@@ -20,7 +20,10 @@ pub(super) const FIELDS: &[&str] =
 /// What answers carry and clients repeat.
 const WITHOUT_EFFECT: &[&str] = &["updatedAt", "createdAt", "provider", "publicURL", "status", "version"];
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<ServiceItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<ServiceItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.services().into_iter().map(ServiceItem::from).collect();
     List::cut(items, |service: &ServiceItem| service.name.to_string(), &query)

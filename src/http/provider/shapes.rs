@@ -330,9 +330,10 @@ impl From<Decision> for DecisionItem {
         let (reasons, note) = match &decision.verdict {
             Verdict::Settle(reasons) => (reasons.iter().map(|reason| reason.code()).collect(), None),
             Verdict::Failed(why) => (Vec::new(), Some(why.clone())),
-            Verdict::NothingToClaim | Verdict::CostsMoreThanItBrings | Verdict::Wait { .. } | Verdict::Busy => {
-                (Vec::new(), None)
-            }
+            Verdict::NothingToClaim
+            | Verdict::CostsMoreThanItBrings
+            | Verdict::Wait { .. }
+            | Verdict::Busy => (Vec::new(), None),
         };
         DecisionItem {
             at: decision.at,

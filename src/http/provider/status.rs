@@ -11,7 +11,8 @@ use crate::http::metrics::Figures;
 /// Says no more than a stranger may know.
 pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
     let snapshot = face.broker.snapshot();
-    let well = snapshot.health.chain.is_none() && snapshot.health.store.is_none() && !snapshot.health.stopping;
+    let well =
+        snapshot.health.chain.is_none() && snapshot.health.store.is_none() && !snapshot.health.stopping;
     Json(json!({
         "Status": if well { "ok" } else { "degraded" },
         "Provider": snapshot.provider.to_string(),
@@ -38,17 +39,31 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
         .gauge("settled_neuron", "Paid on the chain ever.", totals.settled)
         .gauge("reserved_neuron", "Highest fees of requests in flight.", totals.reserved)
         .gauge("chain_failed", "1 while the chain cannot be read.", u8::from(snapshot.health.chain.is_some()))
-        .gauge("store_failed", "1 while the books cannot be written.", u8::from(snapshot.health.store.is_some()))
-        .gauge("settling", "1 while a settlement is under way.", u8::from(snapshot.settlement.running.is_some()));
+        .gauge(
+            "store_failed",
+            "1 while the books cannot be written.",
+            u8::from(snapshot.health.store.is_some()),
+        )
+        .gauge(
+            "settling",
+            "1 while a settlement is under way.",
+            u8::from(snapshot.settlement.running.is_some()),
+        );
     if let Some(forecast) = &snapshot.settlement.forecast {
         figures
-            .gauge("settlement_brings_neuron", "What a settlement would have brought at the last look.", forecast.brings)
+            .gauge(
+                "settlement_brings_neuron",
+                "What a settlement would have brought at the last look.",
+                forecast.brings,
+            )
             .gauge("settlement_costs_neuron", "What its gas would have cost.", forecast.costs);
     }
     if let Some(block) = snapshot.block {
-        figures
-            .gauge("block", "The block that was taken in last.", block.number)
-            .gauge("block_age_seconds", "Age of that block.", Timestamp::now().seconds_since(block.time));
+        figures.gauge("block", "The block that was taken in last.", block.number).gauge(
+            "block_age_seconds",
+            "Age of that block.",
+            Timestamp::now().seconds_since(block.time),
+        );
     }
     figures
 }

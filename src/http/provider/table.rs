@@ -71,10 +71,14 @@ fn owner_routes() -> Vec<Route<Face>> {
             .answers(&[(202, "What was found and done")]),
         Route::post("/v1/settle", settlements::settle)
             .about("Turns what users owe into money now.")
-            .query(&[
-                optional("wait", "false: answer once it is broadcast. Default true."),
-                optional("dryRun", "true: only say what would be done."),
-            ])
+            .query(
+                const {
+                    &[
+                        optional("wait", "false: answer once it is broadcast. Default true."),
+                        optional("dryRun", "true: only say what would be done."),
+                    ]
+                },
+            )
             .answers(&[(202, "What was done"), (200, "What would be done")]),
         Route::get("/v1/settlement", settlements::list)
             .about("Settlements, the next one, and why the engine settled or waited.")
@@ -93,16 +97,20 @@ fn owner_routes() -> Vec<Route<Face>> {
             .answers(&[(202, "Read.")]),
         Route::get("/v1/request", requests::list)
             .about("Requests that were served. Fee is the sum of all that the filter matches.")
-            .query(&[
-                optional("user", "Only of this user."),
-                optional("service", "Only of this service."),
-                optional("status", "admitted, charged, failed or lost."),
-                optional("from", "Made at this time or later, RFC 3339."),
-                optional("to", "Made before this time."),
-                optional("sort", "newest (default), oldest, dearest or cheapest."),
-                LIMIT,
-                CURSOR,
-            ])
+            .query(
+                const {
+                    &[
+                        optional("user", "Only of this user."),
+                        optional("service", "Only of this service."),
+                        optional("status", "admitted, charged, failed or lost."),
+                        optional("from", "Made at this time or later, RFC 3339."),
+                        optional("to", "Made before this time."),
+                        optional("sort", "newest (default), oldest, dearest or cheapest."),
+                        LIMIT,
+                        CURSOR,
+                    ]
+                },
+            )
             .answers(&[(200, "List of requests with their Fee")]),
         Route::get("/v1/request/{id}", requests::show).about("One request.").answers(&[(200, "The request")]),
         Route::get("/v1/operation", requests::operations)
@@ -136,7 +144,7 @@ fn proxy_routes() -> Vec<Route<Face>> {
         Route::post("/v1/voucher", proxy::voucher)
             .open_to(Access::Public)
             .about("Takes a voucher between requests.")
-            .body(&[required("voucher", "The voucher in base64url.")])
+            .body(const { &[required("voucher", "The voucher in base64url.")] })
             .answers(&[(200, "The best voucher, and what is owed")]),
         Route::get("/v1/proxy-receipt/{id}", proxy::receipt)
             .open_to(Access::Public)

@@ -11,13 +11,19 @@ use crate::http::Problem;
 use crate::http::input::{Fields, path_address};
 use crate::http::list::List;
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<UserItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<UserItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.users().into_iter().map(UserItem::from).collect();
     List::cut(items, |user: &UserItem| user.user.to_string(), &query)
 }
 
-pub(super) async fn show(State(face): State<Face>, Path(user): Path<String>) -> Result<Json<UserItem>, Problem> {
+pub(super) async fn show(
+    State(face): State<Face>,
+    Path(user): Path<String>,
+) -> Result<Json<UserItem>, Problem> {
     let user = path_address("user", &user)?;
     Ok(Json(face.broker.user(user).ok_or(ProviderError::UnknownUser(user))?.into()))
 }

@@ -13,7 +13,10 @@ use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_address};
 use crate::http::list::List;
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<AccountItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<AccountItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.accounts().into_iter().map(AccountItem::from).collect();
     List::cut(items, |account: &AccountItem| account.provider.to_string(), &query)
@@ -68,12 +71,17 @@ fn balance_or_amount(input: &Fields) -> Result<Neuron, Problem> {
 /// A provider in the body must be the one of the path.
 pub(super) fn same_provider(input: &Fields, provider: Address) -> Result<(), Problem> {
     match input.address("provider")? {
-        Some(other) if other != provider => Err(Problem::field("provider", "it is not the provider of the path")),
+        Some(other) if other != provider => {
+            Err(Problem::field("provider", "it is not the provider of the path"))
+        }
         _ => Ok(()),
     }
 }
 
-pub(super) async fn sync(State(face): State<Face>, Path(provider): Path<String>) -> Result<StatusCode, Problem> {
+pub(super) async fn sync(
+    State(face): State<Face>,
+    Path(provider): Path<String>,
+) -> Result<StatusCode, Problem> {
     face.broker.sync(path_address("provider", &provider)?).await?;
     Ok(StatusCode::ACCEPTED)
 }

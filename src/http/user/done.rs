@@ -71,6 +71,7 @@ fn name(response: &mut Response, operation: &OperationView) {
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
     let text = key.to_str().ok().filter(|text| (1..=255).contains(&text.len()));
-    let text = text.ok_or_else(|| Problem::field("Idempotency-Key", "it must be 1 to 255 plain characters"))?;
+    let text =
+        text.ok_or_else(|| Problem::field("Idempotency-Key", "it must be 1 to 255 plain characters"))?;
     Ok(Some(text.to_owned()))
 }

@@ -26,13 +26,15 @@ impl From<UserError> for Problem {
             E::OwnAddress(_) => say(StatusCode::BAD_REQUEST, "own_address").with("field", "provider"),
             E::ZeroAmount => say(StatusCode::BAD_REQUEST, "bad_input").with("field", "amount"),
             E::TooLarge { .. } => say(StatusCode::BAD_REQUEST, "bad_input").with("field", "amount"),
-            E::InsufficientFunds { needed, available } => say(StatusCode::PAYMENT_REQUIRED, "insufficient_funds")
-                .with("needed", text(*needed))
-                .with("available", text(*available))
-                .with("missing", text(needed.above(*available))),
-            E::NotFree { asked, free } => say(StatusCode::CONFLICT, "not_free")
-                .with("asked", text(*asked))
-                .with("free", text(*free)),
+            E::InsufficientFunds { needed, available } => {
+                say(StatusCode::PAYMENT_REQUIRED, "insufficient_funds")
+                    .with("needed", text(*needed))
+                    .with("available", text(*available))
+                    .with("missing", text(needed.above(*available)))
+            }
+            E::NotFree { asked, free } => {
+                say(StatusCode::CONFLICT, "not_free").with("asked", text(*asked)).with("free", text(*free))
+            }
             E::RefundPending { amount, unlock_at } => say(StatusCode::CONFLICT, "refund_pending")
                 .with("amount", text(*amount))
                 .with("unlockAt", unlock_at.to_string()),
@@ -86,7 +88,10 @@ impl From<CallRefusal> for Problem {
                     .with("needed", text(needed))
                     .with("available", text(available))
                     .with("missing", text(missing))
-                    .with("how", format!("POST /v1/provider/{provider}/charge {{\"balance\": \"{missing}\"}}"))
+                    .with(
+                        "how",
+                        format!("POST /v1/provider/{provider}/charge {{\"balance\": \"{missing}\"}}"),
+                    )
             }
             R::CapReached { cap, limit, needed, available } => say(StatusCode::FORBIDDEN, "cap_reached")
                 .with("cap", cap.as_str())

@@ -34,7 +34,8 @@ pub(super) async fn events(State(face): State<Face>) -> Response {
         };
         Some((Ok::<_, Infallible>(Bytes::from(text)), (events, stop)))
     });
-    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], Body::from_stream(body)).into_response()
+    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], Body::from_stream(body))
+        .into_response()
 }
 
 fn shape(event: Event) -> (&'static str, Value) {

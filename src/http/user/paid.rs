@@ -42,6 +42,7 @@ pub(super) fn caps(headers: &HeaderMap) -> Result<Caps, Problem> {
     let Some(value) = headers.get("zg-max-fee") else { return Ok(Caps::default()) };
     let wrong = |reason: String| Problem::field("zg-max-fee", reason);
     let text = value.to_str().map_err(|_| wrong("it must be a whole number of neuron".to_owned()))?;
-    let most: Neuron = text.parse().map_err(|error: crate::domain::amount::AmountError| wrong(error.to_string()))?;
+    let most: Neuron =
+        text.parse().map_err(|error: crate::domain::amount::AmountError| wrong(error.to_string()))?;
     Ok(Caps { per_request: Some(most), ..Caps::default() })
 }

@@ -13,11 +13,15 @@ use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_address};
 use crate::http::list::List;
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<RefundItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<RefundItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["processed", "provider", "limit", "cursor"])?;
     let provider = query.address("provider")?;
     let refunds = face.broker.refunds(query.truth("processed")?).await?;
-    let wanted = refunds.into_iter().filter(|refund| provider.is_none_or(|provider| refund.provider == provider));
+    let wanted =
+        refunds.into_iter().filter(|refund| provider.is_none_or(|provider| refund.provider == provider));
     let items = wanted.map(RefundItem::from).collect();
     List::cut(items, |refund: &RefundItem| format!("{}-{}", refund.provider, refund.index), &query)
 }
@@ -32,8 +36,11 @@ pub(super) async fn request(
     let provider = path_address("provider", &provider)?;
     let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
     // What answers carry and upstream's clients repeat has no effect.
-    let input =
-        Fields::of_body(body, &["amount", "replace", "provider"], &["index", "createdAt", "unlockAt", "processed"])?;
+    let input = Fields::of_body(
+        body,
+        &["amount", "replace", "provider"],
+        &["index", "createdAt", "unlockAt", "processed"],
+    )?;
     same_provider(&input, provider)?;
     let replace = if input.truth("replace")? == Some(true) { Replace::Yes } else { Replace::No };
     let amount = input.need_amount("amount")?;

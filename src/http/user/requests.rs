@@ -10,7 +10,10 @@ use crate::http::Problem;
 use crate::http::input::{Fields, path_value};
 use crate::http::list::{List, limit};
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<RequestItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<RequestItem>, Problem> {
     let known = &["provider", "service", "status", "from", "to", "sort", "limit", "cursor"];
     let query = Fields::of_query(query.as_deref(), known)?;
     let filter = RequestFilter {
@@ -33,11 +36,17 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
     Ok(List::page(items, page.total, page.next).with_fee(page.fee.total()))
 }
 
-pub(super) async fn show(State(face): State<Face>, Path(id): Path<String>) -> Result<Json<RequestItem>, Problem> {
+pub(super) async fn show(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Json<RequestItem>, Problem> {
     Ok(Json(face.broker.request(path_value("id", &id)?).await?.into()))
 }
 
-pub(super) async fn receipt(State(face): State<Face>, Path(id): Path<String>) -> Result<Json<ReceiptItem>, Problem> {
+pub(super) async fn receipt(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Json<ReceiptItem>, Problem> {
     Ok(Json(face.broker.receipt(path_value("id", &id)?).await?.into()))
 }
 

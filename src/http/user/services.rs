@@ -10,7 +10,10 @@ use crate::http::Problem;
 use crate::http::input::{Fields, path_address, path_value};
 use crate::http::list::List;
 
-pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<List<ServiceItem>, Problem> {
+pub(super) async fn list(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<ServiceItem>, Problem> {
     let known = &["provider", "type", "name", "model", "sort", "limit", "cursor"];
     let query = Fields::of_query(query.as_deref(), known)?;
     let filter = ServiceFilter {
@@ -19,7 +22,12 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
         name: query.text("name")?.map(str::to_owned),
         model: query.text("model")?.map(str::to_owned),
     };
-    let orders = [("provider", Order::Provider), ("name", Order::Name), ("price", Order::Price), ("newest", Order::Newest)];
+    let orders = [
+        ("provider", Order::Provider),
+        ("name", Order::Name),
+        ("price", Order::Price),
+        ("newest", Order::Newest),
+    ];
     let order = query.word("sort", &orders)?.unwrap_or(Order::Provider);
     let mut services = face.broker.services(&filter).services;
     match order {

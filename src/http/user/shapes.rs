@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::broker::user::{AccountView, OperationView, RefundView, RequestView};
-use crate::domain::{Address, B256, Neuron, OperationId, RequestId, Service, ServiceName, SignedReceipt, Timestamp};
+use crate::domain::{
+    Address, B256, Neuron, OperationId, RequestId, Service, ServiceName, SignedReceipt, Timestamp,
+};
 use crate::http::list::{checksummed, maybe_checksummed};
 
 #[derive(Debug, Serialize)]

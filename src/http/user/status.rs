@@ -35,7 +35,11 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
         .gauge("services", "Services that the chain lists.", snapshot.services)
         .gauge("accounts", "Accounts with providers.", snapshot.accounts.len())
         .gauge("balance_neuron", "Deposits on the chain, all accounts.", sum(|account| account.balance))
-        .gauge("available_neuron", "What new requests may use, all accounts.", sum(|account| account.available))
+        .gauge(
+            "available_neuron",
+            "What new requests may use, all accounts.",
+            sum(|account| account.available),
+        )
         .gauge("owed_neuron", "Fees of all answers ever, all accounts.", sum(|account| account.owed))
         .gauge("promised_neuron", "Highest vouchers signed, all accounts.", sum(|account| account.promised))
         .gauge("settled_neuron", "Paid on the chain ever, all accounts.", sum(|account| account.settled))
@@ -48,12 +52,15 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
     }
     if let Some(head) = snapshot.head {
         let age = Timestamp::now().seconds_since(head.time);
-        figures
-            .gauge("block", "The block that was read last.", head.number)
-            .gauge("block_age_seconds", "Age of that block.", age);
+        figures.gauge("block", "The block that was read last.", head.number).gauge(
+            "block_age_seconds",
+            "Age of that block.",
+            age,
+        );
     }
     let providers = snapshot.accounts.iter();
-    let by_provider = providers.map(|account| (label("provider", &account.provider.to_string()), account.available));
+    let by_provider =
+        providers.map(|account| (label("provider", &account.provider.to_string()), account.available));
     figures.family("account_available_neuron", "What new requests may use.", "gauge", by_provider);
     figures
 }

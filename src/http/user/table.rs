@@ -13,7 +13,8 @@ const CHAT: &[Field] = &[
 ];
 const MODEL: &[Field] =
     &[required("model", "provider/service, or a service's name or model where that is unambiguous.")];
-const DONE: &[(u16, &str)] = &[(202, "Done, empty; or, if it is not in a block yet, the operation to follow.")];
+const DONE: &[(u16, &str)] =
+    &[(202, "Done, empty; or, if it is not in a block yet, the operation to follow.")];
 
 pub(super) fn table() -> Table<Face> {
     let mut routes = account_routes();
@@ -35,7 +36,14 @@ fn account_routes() -> Vec<Route<Face>> {
         Route::post("/v1/provider", accounts::create)
             .about("Opens an account with a first deposit.")
             .query(WAIT)
-            .body(&[required("provider", "The provider's address."), required("balance", "The deposit in neuron.")])
+            .body(
+                const {
+                    &[
+                        required("provider", "The provider's address."),
+                        required("balance", "The deposit in neuron."),
+                    ]
+                },
+            )
             .answers(&[(204, "Opened."), (202, "Not in a block yet: the operation to follow.")]),
         Route::get("/v1/provider/{provider}", accounts::show)
             .about("One account.")
@@ -43,15 +51,21 @@ fn account_routes() -> Vec<Route<Face>> {
         Route::post("/v1/provider/{provider}/charge", accounts::charge)
             .about("Adds to an account.")
             .query(WAIT)
-            .body(&[required("balance", "What is added, in neuron; `amount` means the same.")])
+            .body(const { &[required("balance", "What is added, in neuron; `amount` means the same.")] })
             .answers(DONE),
         Route::post("/v1/provider/{provider}/refund", refunds::request)
-            .about("Asks for part of the deposit back. It is locked for the contract's lock time, then taken.")
+            .about(
+                "Asks for part of the deposit back. It is locked for the contract's lock time, then taken.",
+            )
             .query(WAIT)
-            .body(&[
-                required("amount", "Neuron."),
-                optional("replace", "true: change the amount of a refund that is pending already."),
-            ])
+            .body(
+                const {
+                    &[
+                        required("amount", "Neuron."),
+                        optional("replace", "true: change the amount of a refund that is pending already."),
+                    ]
+                },
+            )
             .answers(DONE),
         Route::post("/v1/provider/{provider}/refund/cancel", refunds::cancel)
             .about("Leaves the deposit where it is.")
@@ -73,12 +87,16 @@ fn account_routes() -> Vec<Route<Face>> {
             .answers(&[(202, "Read.")]),
         Route::get("/v1/refund", refunds::list)
             .about("Refunds, newest first.")
-            .query(&[
-                optional("processed", "true: only those taken; false: only those not."),
-                optional("provider", "Only with this provider."),
-                LIMIT,
-                CURSOR,
-            ])
+            .query(
+                const {
+                    &[
+                        optional("processed", "true: only those taken; false: only those not."),
+                        optional("provider", "Only with this provider."),
+                        LIMIT,
+                        CURSOR,
+                    ]
+                },
+            )
             .answers(&[(200, "List of refunds")]),
     ]
 }
@@ -87,7 +105,7 @@ fn service_routes() -> Vec<Route<Face>> {
     vec![
         Route::get("/v1/service", services::list)
             .about("All services that the chain lists.")
-            .query(&[
+            .query(const { &[
                 optional("provider", "Only of this provider."),
                 optional("type", "chatbot or zgStorage."),
                 optional("name", "Only of this name."),
@@ -95,7 +113,7 @@ fn service_routes() -> Vec<Route<Face>> {
                 optional("sort", "provider (default), name, price or newest."),
                 LIMIT,
                 CURSOR,
-            ])
+            ] })
             .answers(&[(200, "List of services")]),
         Route::get("/v1/provider/{provider}/service/{service}", services::show)
             .about("One service.")
@@ -134,16 +152,20 @@ fn other_routes() -> Vec<Route<Face>> {
     vec![
         Route::get("/v1/request", requests::list)
             .about("Paid requests with what each cost. Fee is the sum of all that the filter matches.")
-            .query(&[
-                optional("provider", "Only of this provider."),
-                optional("service", "Only of services of this name."),
-                optional("status", "reserved, sent, done, disputed, unconfirmed or failed."),
-                optional("from", "Made at this time or later, RFC 3339."),
-                optional("to", "Made before this time."),
-                optional("sort", "newest (default), oldest, dearest or cheapest."),
-                LIMIT,
-                CURSOR,
-            ])
+            .query(
+                const {
+                    &[
+                        optional("provider", "Only of this provider."),
+                        optional("service", "Only of services of this name."),
+                        optional("status", "reserved, sent, done, disputed, unconfirmed or failed."),
+                        optional("from", "Made at this time or later, RFC 3339."),
+                        optional("to", "Made before this time."),
+                        optional("sort", "newest (default), oldest, dearest or cheapest."),
+                        LIMIT,
+                        CURSOR,
+                    ]
+                },
+            )
             .answers(&[(200, "List of requests with their Fee")]),
         Route::get("/v1/request/{id}", requests::show).about("One request.").answers(&[(200, "The request")]),
         Route::get("/v1/receipt/{id}", requests::receipt)
@@ -151,7 +173,7 @@ fn other_routes() -> Vec<Route<Face>> {
             .answers(&[(200, "The receipt")]),
         Route::get("/v1/operation", requests::operations)
             .about("On-chain actions, newest first.")
-            .query(&[LIMIT])
+            .query(const { &[LIMIT] })
             .answers(&[(200, "List of operations")]),
         Route::get("/v1/operation/{id}", requests::operation)
             .about("How an on-chain action stands.")

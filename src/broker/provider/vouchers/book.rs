@@ -376,7 +376,7 @@ impl Drop for Reservation {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-    use super::super::test_values::{page, voucher};
+    use super::super::super::test_values::{page, voucher};
     use super::*;
     use crate::domain::Rotation;
     use proptest::prelude::*;

@@ -100,7 +100,7 @@ pub fn cost(rows: usize, gas_price: u128) -> Neuron {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-    use super::super::test_values::{page, voucher};
+    use super::super::super::test_values::{page, voucher};
     use super::*;
     use crate::domain::Rotation;
     use proptest::prelude::*;

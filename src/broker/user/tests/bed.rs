@@ -13,15 +13,13 @@ use http::{HeaderMap, StatusCode};
 
 use super::scripted::{Script, Scripted};
 use crate::body::{Answer, AnswerBody};
-use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserJournal, UserParts};
+use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserParts, journal, signer};
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender, SenderSettings,
-    SignerError, TxSigner,
 };
 use crate::domain::{
-    AccountId, Address, B256, Neuron, OperationId, OperationState, Prices, ServiceKind, ServiceName,
-    Signature,
+    AccountId, Address, Neuron, OperationId, OperationState, Prices, ServiceKind, ServiceName,
 };
 use crate::keys::{DelegateKeys, Secret, Wallet};
 use crate::store::user::UserAccount;
@@ -40,18 +38,6 @@ impl Journal for Nothing {
     }
     fn finished(&self, _: OperationId, _: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async { Ok(()) })
-    }
-}
-
-#[derive(Debug)]
-pub struct Key(pub Arc<Wallet>);
-
-impl TxSigner for Key {
-    fn address(&self) -> Address {
-        self.0.address()
-    }
-    fn sign(&self, hash: B256) -> Result<Signature, SignerError> {
-        self.0.sign(hash).map_err(|error| SignerError(error.to_string()))
     }
 }
 
@@ -84,9 +70,9 @@ impl Bed {
         let endpoint = Endpoint::InProcess(BoxTransport::new(devnet.transport()));
         let bare = Chain::open_bare(ChainSettings::new(endpoint, Address::ZERO)).await.unwrap();
         let (user, provider) = (wallet(&devnet.accounts()[0]), wallet(&devnet.accounts()[1]));
-        let signer = Arc::new(Key(Arc::clone(&provider)));
-        let journal = Arc::new(Nothing);
-        let deployer = Sender::start(bare.clone(), signer.clone(), journal.clone(), &tasks, fast());
+        let signer = signer(Arc::clone(&provider));
+        let nothing: Arc<dyn Journal> = Arc::new(Nothing);
+        let deployer = Sender::start(bare.clone(), signer.clone(), Arc::clone(&nothing), &tasks, fast());
         let mut ticket =
             deployer.submit(OperationId::random(), Call::Deploy { lock_time: LOCK }).await.unwrap();
         let Outcome::Mined { contract: Some(contract), .. } = ticket.wait().await else {
@@ -94,7 +80,7 @@ impl Bed {
         };
         let chain = bare.at_contract(contract).await.unwrap();
         drop(deployer);
-        let provider_sender = Sender::start(chain.clone(), signer, journal, &tasks, fast());
+        let provider_sender = Sender::start(chain.clone(), signer, nothing, &tasks, fast());
 
         let dir = tempfile::tempdir().unwrap();
         let db = Db::temporary(Role::User).unwrap();
@@ -125,8 +111,7 @@ impl Bed {
 
     pub async fn broker_of(&self, settings: Settings, chain: Chain, with_wallet: bool) -> UserBroker {
         let tasks = self.tasks.child();
-        let journal = Arc::new(UserJournal::new(&self.store));
-        let signer = Arc::new(Key(Arc::clone(&self.user)));
+        let (journal, signer) = (journal(&self.store), signer(Arc::clone(&self.user)));
         let sender = with_wallet.then(|| Sender::start(chain.clone(), signer, journal, &tasks, fast()));
         let parts = UserParts {
             store: self.store.clone(),

@@ -10,7 +10,11 @@ use super::scripted::{Lie, Says, Script, chat, events};
 use crate::broker::user::{
     CallRefusal, RequestFilter, RequestSort, RequestView, Settings, UpstreamError, UrlError, UserBroker,
 };
-use crate::domain::{Neuron, ServiceKind, UserRequestState};
+use crate::domain::{Neuron, ServiceKind, SignedVoucher, UserRequestState, Voucher};
+use crate::keys::Wallet;
+use crate::wire::auth::encode_voucher;
+use crate::wire::fault::Fault;
+use crate::wire::terms::Shortage;
 
 async fn last(broker: &UserBroker) -> RequestView {
     let list = broker.requests(RequestFilter::default(), None, 1, RequestSort::Newest).await.unwrap();
@@ -161,4 +165,46 @@ async fn a_change_of_prices_between_listing_and_call_is_seen() {
     let row = last(&broker).await;
     assert_eq!(row.fee, cheaper.fee(row.input, row.output).unwrap());
     assert_eq!(row.state, UserRequestState::Disputed);
+}
+
+#[tokio::test]
+async fn a_voucher_that_we_did_not_sign_teaches_us_nothing() {
+    let bed = Bed::new(Script::honest(chat("x"))).await;
+    let broker = bed.funded(Settings::default(), 10_000_000).await;
+    let stranger = Wallet::random().unwrap();
+    let voucher = Voucher { account: bed.id(), epoch: 0, cumulative: Neuron::new(9_000_000) };
+    let signature = stranger.sign(voucher.signing_hash(&bed.chain.domain())).unwrap();
+    let shortage = Shortage {
+        best_voucher: Some(encode_voucher(&SignedVoucher { voucher, signature })),
+        owed: Neuron::new(9_000_000),
+        reserved: Neuron::ZERO,
+        required: Neuron::new(9_500_000),
+        credit_limit: Neuron::ZERO,
+        balance: Neuron::new(10_000_000),
+        settled: Neuron::ZERO,
+        pending_refund: Neuron::ZERO,
+    };
+    bed.script.script.lock().credit_limit = Neuron::ZERO;
+    bed.script.books.lock().refuse_next =
+        Some((402, Fault::new("voucher_needed", "pay").with_all(&shortage)));
+    let refusal = refused(&broker, bed.chat(HELLO)).await;
+    assert!(matches!(refusal, CallRefusal::ProviderShort { .. }), "{refusal}");
+    let books = bed.books().await;
+    assert!(books.authorized < Neuron::new(20_000) && books.owed.is_zero(), "{books:?}");
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_before_the_answer_stops_the_provider() {
+    let bed = Bed::new(Script { delay: Duration::from_secs(30), ..Script::honest(chat("x")) }).await;
+    let broker = bed.funded(Settings::default(), 10_000_000).await;
+    let call = broker.call(bed.chat(HELLO));
+    assert!(tokio::time::timeout(Duration::from_millis(300), call).await.is_err());
+    for _ in 0..300 {
+        if bed.script.books.lock().now == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let books = bed.script.books.lock();
+    assert_eq!((books.at_once, books.now), (1, 0));
 }

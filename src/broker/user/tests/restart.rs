@@ -12,7 +12,7 @@ use tower::Service;
 
 use super::bed::{Bed, HELLO, PRICES, name, read};
 use super::scripted::{Says, Script, chat};
-use crate::broker::user::{RequestFilter, RequestSort, Settings, UserError};
+use crate::broker::user::{PaidCall, RequestFilter, RequestSort, Settings, UserError};
 use crate::chain::devnet::DevnetTransport;
 use crate::chain::{Chain, ChainSettings, Endpoint};
 use crate::domain::{
@@ -153,7 +153,9 @@ async fn a_lost_database_is_healed_by_our_own_voucher() {
     let bed = Bed { store, ..bed };
     let broker = bed.broker(Settings::default()).await;
     assert_eq!(broker.account(bed.provider()).unwrap().owed, Neuron::ZERO);
-    let (status, _, body) = read(broker.call(bed.chat(HELLO)).await.unwrap()).await;
+    // The key is given back by the first try, which the provider refuses, and kept by the second.
+    let keyed = PaidCall { idempotency_key: Some("k".to_owned()), ..bed.chat(HELLO) };
+    let (status, _, body) = read(broker.call(keyed).await.unwrap()).await;
     assert_eq!(status, StatusCode::OK);
     body.unwrap();
     let after = bed.books().await;

@@ -359,7 +359,6 @@ async fn proxy(State(provider): State<Arc<Scripted>>, request: Request) -> Respo
         books.now += 1;
         books.at_once = books.at_once.max(books.now);
     }
-    tokio::time::sleep(script.delay).await;
     let suffix = Suffix::parse(path).unwrap();
     let kind = if service == "files" { ServiceKind::ZgStorage } else { ServiceKind::Chatbot };
     let request = meter::Request {
@@ -370,6 +369,7 @@ async fn proxy(State(provider): State<Arc<Scripted>>, request: Request) -> Respo
     };
     let input = meter::input_units(kind, &request, &Limits::default()).unwrap();
     let work = Work { provider, auth, body: hash, input, kind, open: true };
+    tokio::time::sleep(script.delay).await;
     answer(work, script).await
 }
 

@@ -1,0 +1,140 @@
+//! Commands that act on the chain: accounts, refunds, services on offer, settlement.
+
+use anyhow::Result;
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::api::Api;
+use super::ask::{ACCOUNTS, OWN_SERVICES, REFUNDS, list, show, with};
+use crate::cli::{AccountCommand, Exit, Global, Output, OwnServiceCommand, Progress, RefundCommand};
+
+/// Sends an order, shows that it is waited for, and says how it ended.
+async fn order(api: &Api, method: Method, path: &str, body: Option<Value>, done: &str) -> Result<Exit> {
+    let (status, answer) = {
+        let _waiting = Progress::start("waiting for the transaction");
+        api.send_json(method, path, body.as_ref()).await?
+    };
+    // 202 with an operation: it was sent, and the wait for a block is over before it is in one.
+    if let (StatusCode::ACCEPTED, Some(id)) = (status, answer["OperationID"].as_str()) {
+        Output.line(id);
+        Output.note(&format!(
+            "sent, but not in a block yet; see `zgserve-tui operation {id}` before you repeat it"
+        ));
+        return Ok(Exit::Unknown);
+    }
+    Output.note(done);
+    Ok(Exit::Ok)
+}
+
+pub async fn accounts(command: AccountCommand, global: &Global) -> Result<Exit> {
+    let api = Api::user(global).await?;
+    with(api, async |api: &Api| match command {
+        AccountCommand::List(listing) => list(api, "/v1/provider", &listing, &[], ACCOUNTS).await,
+        AccountCommand::Show { provider, json } => show(api, &format!("/v1/provider/{provider}"), json).await,
+        AccountCommand::Create { provider, balance } => {
+            let body = json!({"provider": provider.to_string(), "balance": balance});
+            let done = format!("account with {provider} opened with {balance} neuron");
+            order(api, Method::POST, "/v1/provider", Some(body), &done).await
+        }
+        AccountCommand::Charge { provider, amount } => {
+            let path = format!("/v1/provider/{provider}/charge");
+            let done = format!("{amount} neuron added to the account with {provider}");
+            order(api, Method::POST, &path, Some(json!({"balance": amount})), &done).await
+        }
+        AccountCommand::Sync { provider } => {
+            let path =
+                provider.map_or("/v1/sync".to_owned(), |provider| format!("/v1/provider/{provider}/sync"));
+            order(api, Method::POST, &path, None, "read from the chain").await
+        }
+    })
+    .await
+}
+
+pub async fn refunds(command: RefundCommand, global: &Global) -> Result<Exit> {
+    let api = Api::user(global).await?;
+    with(api, async |api: &Api| match command {
+        RefundCommand::Request { provider, amount, replace } => {
+            let path = format!("/v1/provider/{provider}/refund");
+            let body = json!({"amount": amount, "replace": replace});
+            let done = format!("refund of {amount} neuron asked for; `refund list` shows when it unlocks");
+            order(api, Method::POST, &path, Some(body), &done).await
+        }
+        RefundCommand::List { listing, processed } => {
+            let filters = [("processed", processed.map(|processed| processed.to_string()))];
+            list(api, "/v1/refund", &listing, &filters, REFUNDS).await
+        }
+        RefundCommand::Process { provider } => {
+            let path = format!("/v1/provider/{provider}/refund/process");
+            order(api, Method::POST, &path, None, "the refund is in your wallet").await
+        }
+        RefundCommand::Cancel { provider } => {
+            let path = format!("/v1/provider/{provider}/refund/cancel");
+            order(api, Method::POST, &path, None, "the deposit stays where it is").await
+        }
+    })
+    .await
+}
+
+pub async fn own_services(command: OwnServiceCommand, global: &Global) -> Result<Exit> {
+    let api = Api::provider(global).await?;
+    with(api, async |api: &Api| match command {
+        OwnServiceCommand::Add(service) => {
+            let body = given([
+                ("name", Some(service.name.to_string())),
+                ("type", Some(service.kind.to_string())),
+                ("URL", Some(service.target)),
+                ("model", service.model),
+                ("inputPrice", Some(service.input_price.to_string())),
+                ("outputPrice", Some(service.output_price.to_string())),
+                ("meter", service.meter),
+            ]);
+            order(api, Method::POST, "/v1/service", Some(body), &format!("{} is on the chain", service.name))
+                .await
+        }
+        OwnServiceCommand::Update(change) => {
+            let body = given([
+                ("URL", change.target),
+                ("model", change.model),
+                ("inputPrice", change.input_price.map(|price| price.to_string())),
+                ("outputPrice", change.output_price.map(|price| price.to_string())),
+                ("meter", change.meter),
+            ]);
+            let path = format!("/v1/service/{}", change.name);
+            order(api, Method::PUT, &path, Some(body), &format!("{} is changed", change.name)).await
+        }
+        OwnServiceCommand::Remove { name } => {
+            let path = format!("/v1/service/{name}");
+            order(api, Method::DELETE, &path, None, &format!("{name} is off the chain")).await
+        }
+        OwnServiceCommand::List(listing) => list(api, "/v1/service", &listing, &[], OWN_SERVICES).await,
+    })
+    .await
+}
+
+/// An object of the fields that have a value.
+fn given<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {
+    let fields =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
+    Value::Object(fields.collect::<Map<_, _>>())
+}
+
+pub async fn settle(global: &Global) -> Result<Exit> {
+    let api = Api::provider(global).await?;
+    with(api, async |api: &Api| {
+        let (_, report) = {
+            let _waiting = Progress::start("waiting for the settlement");
+            api.send_json(Method::POST, "/v1/settle", None).await?
+        };
+        let transactions = report["Transactions"].as_array().cloned().unwrap_or_default();
+        if transactions.is_empty() {
+            Output.note("there is nothing that could be claimed now");
+            return Ok(Exit::Ok);
+        }
+        let paid = report["Paid"].as_str().unwrap_or("0");
+        Output.line(paid);
+        Output.note(&format!("{paid} neuron were paid in {} transaction(s)", transactions.len()));
+        let open = transactions.iter().any(|transaction| transaction["State"] != "mined");
+        Ok(if open { Exit::Unknown } else { Exit::Ok })
+    })
+    .await
+}

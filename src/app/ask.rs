@@ -1,0 +1,171 @@
+//! Listings: asked of a broker's API, shown as a table, or with `--json` as the API gave them.
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::api::Api;
+use crate::cli::{Column, Exit, Global, Json, Listing, Output, RequestCommand, ServiceCommand};
+use crate::domain::OperationId;
+
+const fn column(title: &'static str, key: &'static str) -> Column {
+    Column { title, key }
+}
+
+const SERVICES: &[Column] = &[
+    column("PROVIDER", "Provider"),
+    column("NAME", "Name"),
+    column("TYPE", "Type"),
+    column("MODEL", "Model"),
+    column("INPUT PRICE", "InputPrice"),
+    column("OUTPUT PRICE", "OutputPrice"),
+];
+pub const OWN_SERVICES: &[Column] = &[
+    column("NAME", "Name"),
+    column("TYPE", "Type"),
+    column("URL", "URL"),
+    column("MODEL", "Model"),
+    column("INPUT PRICE", "InputPrice"),
+    column("OUTPUT PRICE", "OutputPrice"),
+    column("METER", "Meter"),
+    column("STATUS", "Status"),
+];
+pub const ACCOUNTS: &[Column] = &[
+    column("PROVIDER", "Provider"),
+    column("BALANCE", "Balance"),
+    column("AVAILABLE", "Available"),
+    column("OWED", "Owed"),
+    column("SETTLED", "Settled"),
+    column("PENDING REFUND", "PendingRefund"),
+];
+pub const REFUNDS: &[Column] = &[
+    column("PROVIDER", "Provider"),
+    column("INDEX", "Index"),
+    column("AMOUNT", "Amount"),
+    column("CREATED", "CreatedAt"),
+    column("UNLOCKS", "UnlockAt"),
+    column("STATUS", "Status"),
+];
+const REQUESTS: &[Column] = &[
+    column("CREATED", "CreatedAt"),
+    column("SERVICE", "ServiceName"),
+    column("STATUS", "Status"),
+    column("IN", "InputUnits"),
+    column("OUT", "OutputUnits"),
+    column("FEE", "Fee"),
+    column("REQUEST", "RequestID"),
+];
+const USERS: &[Column] = &[
+    column("USER", "User"),
+    column("BALANCE", "Balance"),
+    column("OWED", "Owed"),
+    column("VOUCHER", "Voucher"),
+    column("UNSETTLED", "Unsettled"),
+    column("SETTLED", "Settled"),
+    column("PENDING REFUND", "PendingRefund"),
+];
+const SETTLEMENTS: &[Column] = &[
+    column("CREATED", "CreatedAt"),
+    column("STATE", "State"),
+    column("PAID", "Paid"),
+    column("GAS COST", "GasCost"),
+    column("TRANSACTION", "TransactionHash"),
+];
+
+/// Asks for a list and shows it.
+pub async fn list(
+    api: &Api,
+    path: &str,
+    listing: &Listing,
+    filters: &[(&str, Option<String>)],
+    columns: &[Column],
+) -> Result<Exit> {
+    let mut query: Vec<(&str, String)> =
+        filters.iter().filter_map(|(name, value)| Some((*name, value.clone()?))).collect();
+    query.extend(listing.limit.map(|limit| ("limit", limit.to_string())));
+    query.extend(listing.cursor.clone().map(|cursor| ("cursor", cursor)));
+    let answer = api.get(path, &query).await?;
+    if listing.json {
+        Output.json(&answer);
+        return Ok(Exit::Ok);
+    }
+    let items = answer["Items"].as_array().cloned().unwrap_or_default();
+    if !Output.table(&items, columns) {
+        return Ok(Exit::Ok);
+    }
+    let total = answer["Metadata"]["total"].as_u64().unwrap_or_default();
+    let fee = answer["Fee"].as_str().map(|fee| format!(", {fee} neuron in all")).unwrap_or_default();
+    Output.note(&format!("{} of {total}{fee}; amounts are neuron", items.len()));
+    if let Some(next) = answer["Metadata"]["Next"].as_str() {
+        Output.note(&format!("more with --cursor {next}"));
+    }
+    Ok(Exit::Ok)
+}
+
+/// Asks for one object and shows it.
+pub async fn show(api: &Api, path: &str, json: Json) -> Result<Exit> {
+    let answer: Value = api.get(path, &[]).await?;
+    if json.json {
+        Output.json(&answer)
+    } else {
+        Output.fields(&answer)
+    };
+    Ok(Exit::Ok)
+}
+
+/// Does something with an API and closes it, whatever came of it.
+pub async fn with(api: Api, work: impl AsyncFnOnce(&Api) -> Result<Exit>) -> Result<Exit> {
+    let done = work(&api).await;
+    api.close().await;
+    done
+}
+
+pub async fn services(command: ServiceCommand, global: &Global) -> Result<Exit> {
+    let api = Api::user(global).await?;
+    with(api, async |api: &Api| match command {
+        ServiceCommand::List { listing, provider, kind } => {
+            let filters = [
+                ("provider", provider.map(|provider| provider.to_string())),
+                ("type", kind.map(|kind| kind.to_string())),
+            ];
+            list(api, "/v1/service", &listing, &filters, SERVICES).await
+        }
+        ServiceCommand::Show { provider, name, json } => {
+            show(api, &format!("/v1/provider/{provider}/service/{name}"), json).await
+        }
+    })
+    .await
+}
+
+pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> {
+    let api = Api::user(global).await?;
+    with(api, async |api: &Api| match command {
+        RequestCommand::List { listing, provider } => {
+            let filters = [("provider", provider.map(|provider| provider.to_string()))];
+            list(api, "/v1/request", &listing, &filters, REQUESTS).await
+        }
+        RequestCommand::Show { id, json } => show(api, &format!("/v1/request/{id}"), json).await,
+    })
+    .await
+}
+
+pub async fn operation(id: OperationId, json: Json, global: &Global) -> Result<Exit> {
+    let api = Api::user(global).await?;
+    with(api, async |api: &Api| show(api, &format!("/v1/operation/{id}"), json).await).await
+}
+
+pub async fn users(listing: Listing, global: &Global) -> Result<Exit> {
+    of_provider("/v1/user", listing, USERS, global).await
+}
+
+pub async fn settlements(listing: Listing, global: &Global) -> Result<Exit> {
+    of_provider("/v1/settlement", listing, SETTLEMENTS, global).await
+}
+
+pub async fn served(listing: Listing, global: &Global) -> Result<Exit> {
+    of_provider("/v1/request", listing, REQUESTS, global).await
+}
+
+async fn of_provider(path: &str, listing: Listing, columns: &[Column], global: &Global) -> Result<Exit> {
+    let api = Api::provider(global).await?;
+    with(api, async |api: &Api| list(api, path, &listing, &[], columns).await).await
+}

@@ -1,0 +1,252 @@
+//! Everything in one process: a chain, a contract, a provider broker with two services, a user broker.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use alloy::primitives::hex;
+use anyhow::{Context, Result};
+
+use super::devnet::{account, contract_on, wallet_of};
+use super::provider::{ProviderStart, RunningProvider};
+use super::signals::Signals;
+use super::user::{RunningUser, UserStart};
+use crate::broker::provider::{ProviderBroker, ProviderSettings, ServiceInput, Wait};
+use crate::broker::user::Settings;
+use crate::chain::devnet::{Devnet, DevnetConfig};
+use crate::chain::{Chain, SenderSettings};
+use crate::cli::{DemoArgs, Exit, Failure, Global, Output};
+use crate::config::Listen;
+use crate::domain::{Neuron, Prices, ServiceKind};
+use crate::http::demo::{MODEL, Store, StoreLimits, chatbot};
+use crate::http::{Bound, Limits, Server};
+use crate::private_files;
+use crate::store::{DataLock, Db, Role};
+use crate::tasks::Tasks;
+
+/// Between two words of the chatbot.
+const PACE: Duration = Duration::from_millis(30);
+const GRACE: Duration = Duration::from_secs(2);
+/// The usage procedure's prices.
+const CHAT_PRICES: Prices = Prices { input: Neuron::new(100_000), output: Neuron::new(200_000) };
+const STORAGE_PRICES: Prices = Prices { input: Neuron::new(100), output: Neuron::new(200) };
+
+/// Where a demo keeps things: a directory that was named, or one that disappears.
+#[derive(Debug)]
+enum Place {
+    Kept { path: PathBuf, _lock: DataLock },
+    Passing(tempfile::TempDir),
+}
+
+impl Place {
+    fn new(named: Option<&Path>) -> Result<Place> {
+        Ok(match named {
+            Some(path) => Place::Kept { path: path.to_owned(), _lock: DataLock::take(path)? },
+            None => Place::Passing(tempfile::Builder::new().prefix("zgserve-demo-").tempdir()?),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Place::Kept { path, .. } => path,
+            Place::Passing(directory) => directory.path(),
+        }
+    }
+
+    fn directory(&self, name: &str) -> Result<PathBuf> {
+        let directory = self.path().join(name);
+        private_files::create_directory(&directory)?;
+        Ok(directory)
+    }
+
+    fn db(&self, role: Role) -> Result<Db> {
+        Ok(match self {
+            Place::Kept { path, .. } => Db::open(&path.join(format!("{role}.db")), role)?,
+            Place::Passing(_) => Db::temporary(role)?,
+        })
+    }
+}
+
+/// The demo at work.
+#[derive(Debug)]
+struct Demo {
+    devnet: Devnet,
+    chain: Chain,
+    user: RunningUser,
+    provider: RunningProvider,
+    servers: Vec<Server>,
+    tasks: Tasks,
+    addresses: Addresses,
+    /// Last, so that it disappears last.
+    _place: Place,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    user: SocketAddr,
+    provider: SocketAddr,
+    chain: SocketAddr,
+}
+
+pub async fn run(args: &DemoArgs, global: &Global) -> Result<Exit> {
+    if !args.headless {
+        Output.note("the terminal screens come in a later version; this is `demo --headless`");
+    }
+    let mut signals = Signals::new()?;
+    let starting = Box::pin(start(args, global.data_dir.as_deref()));
+    let demo = tokio::select! {
+        demo = starting => demo?,
+        () = signals.next() => return Ok(Exit::Interrupted),
+    };
+    introduce(&demo, args);
+    signals.next().await;
+    Output.note("stopping; once more to stop at once");
+    let orderly = signals.unless_again(Box::pin(stop(demo))).await;
+    Ok(if orderly { Exit::Ok } else { Exit::Interrupted })
+}
+
+async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<Demo> {
+    let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    // All ports first: a taken one is told before anything is done.
+    let user_port = Bound::bind(local(args.user_port), "user broker, --user-port").await?;
+    let provider_port = Bound::bind(local(args.provider_port), "provider broker, --provider-port").await?;
+    let chain_port = Bound::bind(local(args.chain_port), "chain JSON-RPC, --chain-port").await?;
+    let chat_port = Bound::bind(local(0), "demo chatbot").await?;
+    let storage_port = Bound::bind(local(0), "demo storage").await?;
+    let addresses = Addresses {
+        user: user_port.address(),
+        provider: provider_port.address(),
+        chain: chain_port.address(),
+    };
+
+    let place = Place::new(data_dir)?;
+    let state_file = data_dir.map(|directory| directory.join("devnet.chain"));
+    let devnet = Devnet::start(DevnetConfig { state_file, ..DevnetConfig::default() }).await?;
+    let chain = contract_on(&devnet, args.lock_time).await?;
+
+    let tasks = Tasks::new();
+    let limits = Limits::default();
+    let upstream = args.upstream.clone().unwrap_or_else(|| format!("http://{}", chat_port.address()));
+    let storage_url = format!("http://{}", storage_port.address());
+    let servers = vec![
+        chain_port.serve(crate::http::devnet::router(devnet.clone()), limits, &tasks),
+        chat_port.serve(chatbot(PACE), limits, &tasks),
+        storage_port.serve(Store::open(StoreLimits::default())?.service(), limits, &tasks),
+    ];
+
+    let mut provider = RunningProvider::start(ProviderStart {
+        directory: place.directory("provider")?,
+        db: place.db(Role::Provider)?,
+        chain: chain.clone(),
+        wallet: wallet_of(&account(&devnet, 1)?)?,
+        sender: SenderSettings::default(),
+        settings: ProviderSettings {
+            serving_url: format!("http://{}", addresses.provider),
+            ..ProviderSettings::default()
+        },
+    })
+    .await?;
+    provider.listen(provider_port, &open(addresses.provider))?;
+    register(&provider.broker, &upstream, &storage_url, args.upstream.is_some()).await?;
+
+    let mut user = RunningUser::start(UserStart {
+        directory: place.directory("user")?,
+        db: place.db(Role::User)?,
+        chain: chain.clone(),
+        local_chain: true,
+        wallet: wallet_of(&account(&devnet, 2)?)?,
+        sender: SenderSettings::default(),
+        settings: Settings::default(),
+    })
+    .await?;
+    user.listen(user_port, &open(addresses.user))?;
+    Ok(Demo { devnet, chain, user, provider, servers, tasks, addresses, _place: place })
+}
+
+/// Open on loopback, as the procedure's plain curl lines want it.
+fn open(address: SocketAddr) -> Listen {
+    Listen { address, token: None, allow_hosts: Vec::new(), without_token: false }
+}
+
+/// Puts the two services on the chain, or at their present addresses if they are there.
+async fn register(broker: &ProviderBroker, chat: &str, storage: &str, foreign: bool) -> Result<()> {
+    let model = if foreign { String::new() } else { MODEL.to_owned() };
+    let service = |name: &str, kind, url: &str, model: String, prices| ServiceInput {
+        name: name.to_owned(),
+        kind,
+        url: url.to_owned(),
+        model,
+        prices,
+        meter: None,
+        upstream_headers: None,
+    };
+    let chatbot_name = if foreign { "chat" } else { MODEL };
+    let services = [
+        service(chatbot_name, ServiceKind::Chatbot, chat, model, CHAT_PRICES),
+        service("storage", ServiceKind::ZgStorage, storage, String::new(), STORAGE_PRICES),
+    ];
+    for input in services {
+        let name = input.name.clone();
+        let change =
+            broker.put_service(input, Wait::Receipt).await.with_context(|| format!("service {name}"))?;
+        if !change.done {
+            return Err(
+                Failure::new(Exit::Unknown, format!("the service {name} did not reach the chain")).into()
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn stop(demo: Demo) {
+    demo.user.stop().await;
+    demo.provider.stop().await;
+    for server in demo.servers {
+        server.stop(GRACE).await;
+    }
+    demo.tasks.stop(GRACE).await;
+}
+
+fn introduce(demo: &Demo, args: &DemoArgs) {
+    let Addresses { user, provider, chain } = demo.addresses;
+    let service = if args.upstream.is_some() { "chat" } else { MODEL };
+    let address = demo.provider.broker.address();
+    let mut text = format!(
+        "user broker      http://{user}   (API page at /; OpenAI clients: base URL http://{user}/v1)\n\
+         provider broker  http://{provider}   (API page at /)\n\
+         chain            http://{chain}   id {}, refunds locked for {} s\n\
+         contract         {}\n\
+         provider         {address}   offers {service} and storage\n\
+         user             {}\n\n\
+         Test keys, funded on this chain only and known to everybody:\n",
+        demo.chain.id(),
+        demo.chain.lock_time(),
+        demo.chain.contract(),
+        demo.user.broker.user(),
+    );
+    for (index, account) in demo.devnet.accounts().iter().enumerate().take(4) {
+        let whose = ["deployer", "provider", "user", "spare"].get(index).unwrap_or(&"spare");
+        text.push_str(&format!(
+            "  {:<9} {}  {}\n",
+            whose,
+            account.address,
+            hex::encode_prefixed(account.key.expose())
+        ));
+    }
+    text.push_str(&format!(
+        "\nTry, in another terminal:\n\n\
+         curl -X POST http://{user}/v1/provider -H \"Content-Type: application/json\" \\\n\
+         \x20 -d '{{\"provider\": \"{address}\", \"balance\": \"10000000\"}}'\n\
+         curl http://{user}/v1/provider/{address}/service/{service}/chat/completions \\\n\
+         \x20 -H \"Content-Type: application/json\" \\\n\
+         \x20 -d '{{\"messages\": [{{\"role\": \"user\", \"content\": \"Say this is a test!\"}}]}}'\n\
+         curl http://{user}/v1/request\n\
+         curl -X POST http://{provider}/v1/settle\n\
+         curl -X POST http://{user}/v1/provider/{address}/refund -H \"Content-Type: application/json\" \\\n\
+         \x20 -d '{{\"amount\": \"1000000\"}}'\n\
+         zgserve-tui chat --url http://{user}\n\n\
+         Ctrl-C stops everything{}.",
+        if matches!(demo._place, Place::Passing(_)) { " and leaves nothing behind" } else { "" }
+    ));
+    Output.line(&text);
+}

@@ -1,0 +1,35 @@
+//! Wiring: which parts each command needs, in which order they start and stop. The only place that sees everything.
+//!
+//! Start: settings → lock and store → keys → chain → broker (which finishes what the last run left) → faces. Stop, the
+//! other way round: faces take nothing new, running answers end or are cut, every charge is written, the database
+//! closes last. A second signal stops waiting.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `settings`, `wallet`, `chain` | what every role is made from |
+//! | `user`, `provider` | one running role |
+//! | `serve` | daemons: a role with its listeners until a signal |
+//! | `demo`, `devnet`, `deploy` | the embedded chain and contracts |
+//! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
+//! | `ask`, `act`, `chat`, `keys`, `doctor` | the one-shot commands |
+
+mod act;
+mod api;
+mod ask;
+mod chain;
+mod chat;
+mod demo;
+mod deploy;
+mod devnet;
+mod doctor;
+mod failure;
+mod keys;
+mod provider;
+mod run;
+mod serve;
+mod settings;
+mod signals;
+mod user;
+mod wallet;
+
+pub use self::{failure::failure_of, run::run};

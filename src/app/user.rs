@@ -1,0 +1,131 @@
+//! One running user broker: its directory, store, keys, chain and tasks; and its listener, if it has one.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::chain::{self, Patience};
+use super::wallet;
+use crate::broker::user::{self, Settings, UserBroker, UserParts};
+use crate::chain::{Chain, Sender, SenderSettings};
+use crate::cli::Global;
+use crate::config::{Listen, Paths, RoleConfig, UserConfig};
+use crate::http::{Bound, Guard, Limits, Server};
+use crate::keys::{DelegateKeys, Wallet};
+use crate::private_files;
+use crate::store::{DataLock, Db, Network, Role, UserStore};
+use crate::tasks::Tasks;
+
+/// How long running answers may still go on at a stop, and how long bookkeeping after them may take.
+const FACE_GRACE: Duration = Duration::from_secs(5);
+const BROKER_GRACE: Duration = Duration::from_secs(10);
+
+/// What a user broker is started from.
+#[derive(Debug)]
+pub struct UserStart {
+    pub directory: PathBuf,
+    pub db: Db,
+    pub chain: Chain,
+    pub local_chain: bool,
+    pub wallet: Arc<Wallet>,
+    pub sender: SenderSettings,
+    pub settings: Settings,
+}
+
+/// A user broker at work.
+#[derive(Debug)]
+pub struct RunningUser {
+    pub broker: UserBroker,
+    tasks: Tasks,
+    db: Db,
+    server: Option<Server>,
+    /// Last, so that it is let go last.
+    lock: Option<DataLock>,
+}
+
+impl RunningUser {
+    /// Starts from settings, on the data directory that they name.
+    pub async fn from_settings(
+        config: &UserConfig,
+        global: &Global,
+        patience: Patience,
+    ) -> Result<RunningUser> {
+        let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
+        let lock = DataLock::take(&paths.data)?;
+        let wallet = wallet::need(config.shell(), global, &paths).await?;
+        let db =
+            Db::open(&paths.data.join("user.db"), Role::User).context("the database cannot be opened")?;
+        let start = UserStart {
+            directory: paths.data,
+            db,
+            chain: chain::open(&config.shell.chain, patience).await?,
+            local_chain: chain::is_local(&config.shell.chain),
+            wallet,
+            sender: chain::sender_settings(&config.shell.chain),
+            settings: config.broker.clone(),
+        };
+        let mut running = RunningUser::start(start).await?;
+        running.lock = Some(lock);
+        Ok(running)
+    }
+
+    pub async fn start(start: UserStart) -> Result<RunningUser> {
+        let UserStart { directory, db, chain, local_chain, wallet, sender, settings } = start;
+        let network = Network { chain_id: chain.id(), contract: chain.contract() };
+        let store = UserStore::new(db.clone(), network).await?;
+        let tasks = Tasks::new();
+        let signer = user::signer(Arc::clone(&wallet));
+        let sender = Sender::start(chain.clone(), signer, user::journal(&store), &tasks, sender);
+        let parts = UserParts {
+            store,
+            chain,
+            sender: Some(sender),
+            user: wallet.address(),
+            wallet: Some(wallet),
+            delegates: DelegateKeys::new(&directory),
+            tasks: tasks.clone(),
+            spool: spool(&directory)?,
+            local_chain,
+            settings,
+        };
+        let broker = Box::pin(UserBroker::start(parts)).await?;
+        Ok(RunningUser { broker, tasks, db, server: None, lock: None })
+    }
+
+    /// Opens the API on an address that was taken before.
+    pub fn listen(&mut self, bound: Bound, listen: &Listen) -> Result<()> {
+        let token = listen.token.as_ref().map(|token| token.expose().as_str());
+        let guard = Guard::new(bound.address(), &listen.allow_hosts, token);
+        let faces = self.tasks.child();
+        let router = crate::http::user::router(self.broker.clone(), guard, faces.token());
+        if let Some(lock) = &mut self.lock {
+            lock.listening_on(bound.address())?;
+        }
+        self.server = Some(bound.serve(router, Limits::default(), &faces));
+        Ok(())
+    }
+
+    /// Stops in order; nothing that was promised is lost.
+    pub async fn stop(self) {
+        if let Some(server) = self.server {
+            server.stop(FACE_GRACE).await;
+        }
+        let stopped = self.tasks.stop(BROKER_GRACE).await;
+        if !stopped.aborted.is_empty() {
+            tracing::warn!(tasks = ?stopped.aborted, "these tasks did not end in time");
+        }
+        if let Err(error) = self.db.close().await {
+            tracing::error!(%error, "the database did not close well");
+        }
+        drop(self.lock);
+    }
+}
+
+/// Where large request bodies wait.
+pub fn spool(directory: &Path) -> Result<PathBuf> {
+    let spool = directory.join("spool");
+    private_files::create_directory(&spool)?;
+    Ok(spool)
+}

@@ -1,0 +1,141 @@
+//! Cut at any point, an answer costs what was handed over (I8), and many at once never pass a limit.
+
+use super::upstream::{End, Plan, chunk, whole};
+use super::*;
+use crate::domain::{ReceiptStatus, ServiceKind as Kind};
+use crate::meter::{Limits, OutputMeter};
+use crate::wire::sse;
+
+const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"stream":true,"max_tokens":100}"#;
+
+/// What a user's own meter finds in these bytes.
+fn recount(body: &[u8]) -> u64 {
+    let mut meter =
+        OutputMeter::new(Kind::Chatbot, Some("text/event-stream"), None, Limits::default()).unwrap();
+    meter.push(body).unwrap();
+    meter.finish().units.0
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_anywhere_costs_what_was_delivered() {
+    let world = World::new(Kind::Chatbot).await;
+    let stream = [
+        chunk("Hello"),
+        chunk(" dear"),
+        ": c\r\n\r\n".to_owned(),
+        chunk(" you"),
+        "data: [DONE]\n\n".to_owned(),
+    ];
+    let stream = stream.concat();
+    let mut owed = 0;
+    for at in 0..=stream.len() {
+        world.upstream.plan(Plan { end: End::Broken, ..Plan::events(&[stream[..at].to_owned()]) });
+        let answer = read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+        assert!(answer.broken, "cut at {at}");
+        let (receipt, body) = answer.receipt();
+        assert!(stream.as_bytes().starts_with(&body), "cut at {at}");
+        let whole_events = body.is_empty() || body.ends_with(b"\n\n") || body.ends_with(b"\r\n\r\n");
+        assert!(whole_events, "cut at {at}: {:?}", String::from_utf8_lossy(&body));
+        assert_eq!(receipt.receipt.output.0, recount(&body), "cut at {at}");
+        assert_eq!(receipt.receipt.status, ReceiptStatus::UpstreamFailed);
+        assert_eq!(receipt.receipt.response_hash, hash(&body));
+        owed += receipt.receipt.fee.total().get();
+        assert_eq!(receipt.receipt.owed.get(), owed);
+    }
+    assert_eq!(world.idle().await.owed.get(), owed);
+}
+
+#[tokio::test]
+async fn a_proper_end_without_an_empty_line_is_delivered_and_counted() {
+    let world = World::new(Kind::Chatbot).await;
+    let pieces = [chunk("Hello"), chunk(" you").trim_end().to_owned()];
+    world.upstream.plan(Plan::events(&pieces));
+    let answer = read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+    let (receipt, body) = answer.receipt();
+    assert!(!answer.broken && body.starts_with(pieces.concat().as_bytes()));
+    assert_eq!((receipt.receipt.output.0, receipt.receipt.status), (recount(&body), ReceiptStatus::Complete));
+    assert_eq!(receipt.receipt.response_hash, hash(&body));
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_pays_for_what_was_handed_over() {
+    let world = World::new(Kind::Chatbot).await;
+    let pieces: Vec<String> = (0..6).map(|_| chunk(" word")).collect();
+    world.upstream.plan(Plan { end: End::Silent, ..Plan::events(&pieces) });
+    let ask = world.ask(CHAT);
+    let mut answer = world.call(&ask).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < pieces.concat().len() {
+        seen.extend_from_slice(&answer.body.next().await.unwrap().unwrap());
+    }
+    drop(answer);
+    let user = world.idle().await;
+    let ReceiptState::Ready(receipt) = world.broker.receipt(ask.id).await.unwrap() else { panic!() };
+    assert_eq!(
+        (receipt.receipt.status, receipt.receipt.output.0),
+        (ReceiptStatus::CutByCaller, recount(&seen))
+    );
+    assert_eq!(user.owed, receipt.receipt.fee.total());
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_before_the_head_stops_the_service_and_pays_nothing() {
+    let world = World::new(Kind::Chatbot).await;
+    world.upstream.plan(Plan { delay: Duration::from_secs(60), ..Plan::json("{}") });
+    let ask = world.ask(CHAT);
+    let call = tokio::time::timeout(Duration::from_millis(200), world.call(&ask));
+    assert!(call.await.is_err());
+    assert_eq!(world.idle().await.owed, Neuron::ZERO);
+}
+
+#[tokio::test]
+async fn endless_lines_are_not_held() {
+    let world = World::new(Kind::Chatbot).await;
+    let line = "x".repeat(256 << 10);
+    let pieces: Vec<String> = (0..8).map(|_| line.clone()).collect();
+    assert!(line.len() * pieces.len() > sse::Limits::default().event);
+    world.upstream.plan(Plan { end: End::Silent, ..Plan::events(&pieces) });
+    let answer = read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+    let (receipt, body) = answer.receipt();
+    assert!(answer.broken && body.is_empty());
+    assert_eq!(receipt.receipt.status, ReceiptStatus::UpstreamFailed);
+}
+
+#[tokio::test]
+async fn many_at_once_stay_within_the_balance_and_leave_no_hold() {
+    let world = World::new(Kind::Chatbot).await;
+    world.upstream.plan(Plan { delay: Duration::from_millis(100), ..Plan::json(&whole("yes indeed")) });
+    let mut ask = world.ask(CHAT);
+    // Ten of these fit.
+    ask.max_fee = Neuron::new(Neuron::A0GI.get() / 10);
+    ask.cumulative = Neuron::A0GI;
+    let calls = (0..64).map(|_| {
+        let ask = Ask { id: RequestId::random(), ..ask.clone() };
+        let world = &world;
+        async move { world.call(&ask).await }
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    let served = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!(answers.iter().all(|answer| match answer {
+        Ok(_) => true,
+        Err(error) => matches!(error, ProxyRefusal::BalanceTooLow(_) | ProxyRefusal::VoucherNeeded(_)),
+    }));
+    assert!((1..=10).contains(&served), "{served}");
+    assert_eq!(world.upstream.seen().len(), served);
+    let user = world.idle().await;
+    assert_eq!(user.reserved, Neuron::ZERO);
+}
+
+#[tokio::test]
+async fn sixty_four_at_once_are_each_booked_once() {
+    let world = World::new(Kind::Chatbot).await;
+    world.upstream.plan(Plan::events(&[chunk("one two"), "data: [DONE]\n\n".to_owned()]));
+    let asks: Vec<Ask> = (0..64).map(|_| world.ask(CHAT)).collect();
+    let receipts = futures_util::future::join_all(
+        asks.iter().map(|ask| async { read(world.call(ask).await.unwrap()).await.receipt().0.receipt }),
+    )
+    .await;
+    let total: u128 = receipts.iter().map(|receipt| receipt.fee.total().get()).sum();
+    let highest = receipts.iter().map(|receipt| receipt.owed.get()).max().unwrap();
+    assert_eq!((world.idle().await.owed.get(), highest), (total, total));
+}

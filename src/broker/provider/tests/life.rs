@@ -1,0 +1,126 @@
+//! Crashes, restarts and stops.
+
+use super::upstream::{End, Plan, chunk};
+use super::*;
+use crate::domain::{Fee, ProviderRequestState, ReceiptStatus};
+use crate::store::provider::NewProviderRequest;
+
+const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"stream":true,"max_tokens":100}"#;
+
+#[tokio::test]
+async fn rows_that_a_crash_left_are_lost_and_cost_nothing() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+    let before = world.idle().await;
+    let id = RequestId::random();
+    world
+        .store
+        .admit(NewProviderRequest {
+            id,
+            account: world.account(),
+            service: "svc".parse().unwrap(),
+            created_at: Timestamp::now(),
+            max_fee: Neuron::new(77),
+            price_version: 1,
+            prices: Prices::default(),
+            body_hash: B256::ZERO,
+            voucher: None,
+        })
+        .await
+        .unwrap();
+    world.restart().await;
+    let user = world.idle().await;
+    assert_eq!((user.owed, user.reserved, user.voucher), (before.owed, Neuron::ZERO, before.voucher));
+    assert!(user.debt_since.is_some());
+    let request = world.broker.request(id).await.unwrap();
+    assert_eq!((request.state, request.fee), (ProviderRequestState::Lost, Fee::NONE));
+    assert_eq!(world.broker.receipt(id).await.unwrap(), ReceiptState::Lost);
+    // The service is callable again, at the same version, without anything being sent.
+    read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+    assert!(world.idle().await.owed > before.owed);
+}
+
+#[tokio::test]
+async fn a_stop_cuts_what_is_under_way_and_books_it() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    world.upstream.plan(Plan { end: End::Silent, ..Plan::events(&[chunk("Hello you")]) });
+    let mut slow = settings();
+    slow.upstream.idle_timeout = 60;
+    let world = World { settings: slow, ..world };
+    let mut world = world;
+    world.restart().await;
+    let ask = world.ask(CHAT);
+    let answer = world.call(&ask).await.unwrap();
+    let reading = tokio::spawn(read(answer));
+    world.until(|broker| broker.snapshot().totals.in_flight == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let stopped = world.tasks.stop(Duration::from_secs(5)).await;
+    assert!(stopped.aborted.is_empty(), "{stopped:?}");
+    let (receipt, body) = reading.await.unwrap().receipt();
+    assert_eq!(body, chunk("Hello you").as_bytes());
+    assert_eq!(receipt.receipt.status, ReceiptStatus::UpstreamFailed);
+    assert!(receipt.receipt.fee.total() > Neuron::ZERO);
+    assert_eq!(world.call(&world.ask(CHAT)).await.unwrap_err(), ProxyRefusal::Stopping);
+    let row = world.store.request(ask.id).await.unwrap().unwrap();
+    assert_eq!(row.state, ProviderRequestState::Charged);
+}
+
+#[tokio::test]
+async fn without_its_books_nothing_is_served() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    world.store.db().clone().close().await.unwrap();
+    assert_eq!(world.call(&world.ask(CHAT)).await.unwrap_err(), ProxyRefusal::StorageFailed);
+    assert!(world.broker.snapshot().health.store.is_some());
+    assert_eq!(world.broker.snapshot().totals.reserved, Neuron::ZERO);
+}
+
+#[tokio::test]
+async fn a_refund_stops_counting_when_it_is_asked_for() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let mut events = world.broker.events();
+    let provider = world.wallet.address();
+    let amount = Neuron::new(Neuron::A0GI.get() - 500);
+    send(&world.user.sender, Call::RequestRefund { provider, amount }).await;
+    world.until(|broker| broker.users()[0].pending_refund == amount).await;
+    let mut told = false;
+    while let Ok(event) = events.try_recv() {
+        told |= matches!(event, Event::RefundRequested { .. });
+    }
+    assert!(told);
+    let refusal = world.call(&world.ask(CHAT)).await.unwrap_err();
+    assert!(matches!(refusal, ProxyRefusal::BalanceTooLow(short) if short.pending_refund == amount));
+}
+
+#[tokio::test]
+async fn a_deposit_is_seen_before_a_request_is_refused() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let provider = world.wallet.address();
+    let mut ask = world.ask(CHAT);
+    ask.max_fee = Neuron::new(Neuron::A0GI.get() + 1);
+    ask.cumulative = Neuron::new(2 * Neuron::A0GI.get());
+    assert!(matches!(world.call(&ask).await.unwrap_err(), ProxyRefusal::BalanceTooLow(_)));
+    send(&world.user.sender, Call::Deposit { provider, value: Neuron::A0GI }).await;
+    ask.id = RequestId::random();
+    read(world.call(&ask).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_reorg_takes_a_deposit_back() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let provider = world.wallet.address();
+    world.devnet.mine(1).unwrap();
+    send(&world.user.sender, Call::Deposit { provider, value: Neuron::A0GI }).await;
+    let doubled = Neuron::new(2 * Neuron::A0GI.get());
+    world.until(|broker| broker.users()[0].balance == doubled).await;
+    world.devnet.reorg(1, crate::chain::devnet::ReorgTxs::Drop).unwrap();
+    world.devnet.mine(2).unwrap();
+    // The user's own sender may put it in again; either way the book follows the chain.
+    for _ in 0..400 {
+        let on_chain = world.chain.account(world.account(), None).await.unwrap().unwrap().balance;
+        if world.broker.users()[0].balance == on_chain {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the book did not follow the chain");
+}

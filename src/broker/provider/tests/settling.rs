@@ -1,0 +1,149 @@
+//! Settlement against the real contract: what is claimed, what is paid, what the books say after.
+
+use super::upstream::{Plan, whole};
+use super::*;
+use crate::domain::OperationState;
+
+const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":100}"#;
+
+async fn use_service(world: &World, wallet: &Wallet) {
+    read(world.call_as(wallet, &world.ask(CHAT)).await.unwrap()).await;
+}
+
+async fn settled_on_chain(world: &World, user: Address) -> u128 {
+    let id = AccountId { user, provider: world.wallet.address() };
+    world.chain.account(id, None).await.unwrap().unwrap().settled.get()
+}
+
+#[tokio::test]
+async fn what_is_owed_is_claimed_once_and_exactly() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    world.upstream.plan(Plan::json(&whole("a short answer")));
+    let other = world.other_user(2, Neuron::A0GI).await;
+    for _ in 0..3 {
+        use_service(&world, &world.user.wallet).await;
+    }
+    use_service(&world, &other.wallet).await;
+    let owed = world.idle().await.owed;
+
+    let dry = world.broker.settle(SettleRequest { dry_run: true, no_wait: false }).await.unwrap();
+    assert_eq!((dry.rows.len(), dry.transactions.len(), dry.paid), (2, 0, Neuron::ZERO));
+    assert_eq!(settled_on_chain(&world, world.user.address()).await, 0);
+
+    let report = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert_eq!(report.paid, dry.expected);
+    assert_eq!(report.rows[0].paid, Some(owed), "the largest first");
+    let tx = &report.transactions[0];
+    assert_eq!((tx.state, tx.rows), (OperationState::Mined, 2));
+    assert!(tx.gas_used > 21_000 && tx.gas_used <= super::super::vouchers::claim::gas(2), "{}", tx.gas_used);
+    let view = world.broker.user(world.user.address()).unwrap();
+    assert_eq!((view.settled, view.unsettled, view.debt_since), (owed, Neuron::ZERO, None));
+    assert_eq!(view.balance.get(), Neuron::A0GI.get() - owed.get());
+    assert_eq!(settled_on_chain(&world, world.user.address()).await, owed.get());
+
+    let again = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert!(again.rows.is_empty() && again.transactions.is_empty());
+    use_service(&world, &world.user.wallet).await;
+    let more = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert_eq!(more.rows.len(), 1);
+    assert_eq!(settled_on_chain(&world, world.user.address()).await, world.idle().await.owed.get());
+    let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
+    assert_eq!(history.len(), 2);
+    assert!(history.iter().flat_map(|settlement| &settlement.rows).all(|row| row.paid.is_some()));
+}
+
+#[tokio::test]
+async fn a_claim_is_never_above_the_voucher_and_the_rest_waits_for_one() {
+    let mut lending = settings();
+    lending.credit_limit = Neuron::A0GI;
+    let world = World::with(ServiceKind::Chatbot, lending).await;
+    world.upstream.plan(Plan::json(&whole("a short answer")));
+    let mut ask = world.ask(CHAT);
+    ask.cumulative = Neuron::new(250);
+    read(world.call(&ask).await.unwrap()).await;
+    let owed = world.idle().await.owed;
+    assert!(owed.get() > 250);
+    let report = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert_eq!((report.paid.get(), report.rows[0].claim.get()), (250, 250));
+    let report = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert_eq!(report.left_out, [(world.user.address(), LeftOut::NothingPromised)]);
+    let all = world.voucher(&world.user.wallet, world.wallet.address(), 0, Neuron::A0GI);
+    world.broker.voucher(&encode_voucher(&all), "127.0.0.1".parse().unwrap()).await.unwrap();
+    let report = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert_eq!(report.paid.get(), owed.get() - 250);
+}
+
+#[tokio::test]
+async fn a_refund_that_comes_due_is_settled_before_and_pays_its_gas() {
+    let mut automatic = settings();
+    automatic.settlement.automatic = true;
+    automatic.settlement.check_interval = 1;
+    let world = World::with(ServiceKind::Chatbot, automatic).await;
+    world.register("svc", ServiceKind::Chatbot, INPUT_PRICE, 10_000_000_000_000).await;
+    world.upstream.plan(Plan::json(&whole("a rather longer answer of many words, to be worth its gas")));
+    let provider = world.wallet.address();
+    let mut ask = world.ask(CHAT);
+    ask.max_fee = Neuron::new(Neuron::A0GI.get() / 2);
+    ask.cumulative = Neuron::A0GI;
+    read(world.call(&ask).await.unwrap()).await;
+    let owed = world.idle().await.owed;
+    let (forecast, verdict) = world.broker.forecast().await.unwrap();
+    assert!(matches!(verdict, Verdict::Wait { .. }), "{verdict:?} {forecast:?}");
+
+    send(&world.user.sender, Call::RequestRefund { provider, amount: Neuron::A0GI }).await;
+    // The whole balance is asked back, so what is free is less than the debt: it is settled at once.
+    world.until(|broker| broker.users()[0].settled == owed).await;
+    world
+        .until(|broker| {
+            let reasons: Vec<Reason> = broker
+                .decisions()
+                .into_iter()
+                .flat_map(
+                    |decision| if let Verdict::Settle(reasons) = decision.verdict { reasons } else { vec![] },
+                )
+                .collect();
+            reasons.iter().any(|reason| reason.user() == Some(world.user.address()))
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn two_settlements_never_run_at_once_and_one_survives_a_restart() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    use_service(&world, &world.user.wallet).await;
+    let owed = world.idle().await.owed;
+    world.devnet.set_automine(false);
+    let report = world.broker.settle(SettleRequest { dry_run: false, no_wait: true }).await.unwrap();
+    assert_eq!(report.transactions[0].state, OperationState::Sent);
+    let operation = report.transactions[0].operation;
+    let busy = world.broker.settle(SettleRequest::default()).await;
+    assert!(matches!(busy, Err(ProviderError::SettlementRunning { operation: Some(id) }) if id == operation));
+
+    world.restart().await;
+    assert_eq!(world.broker.snapshot().settlement.running, Some(operation));
+    let busy = world.broker.settle(SettleRequest::default()).await;
+    assert!(matches!(busy, Err(ProviderError::SettlementRunning { .. })), "{busy:?}");
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.snapshot().settlement.running.is_none()).await;
+    assert_eq!(settled_on_chain(&world, world.user.address()).await, owed.get());
+    let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
+    assert_eq!((history.len(), history[0].paid()), (1, owed));
+    assert!(world.broker.settle(SettleRequest::default()).await.unwrap().rows.is_empty());
+}
+
+#[tokio::test]
+async fn books_that_were_lost_begin_at_what_the_chain_has_paid() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    use_service(&world, &world.user.wallet).await;
+    let paid = world.broker.settle(SettleRequest::default()).await.unwrap().paid;
+    let network = Network { chain_id: world.chain.id(), contract: world.chain.contract() };
+    world.store = ProviderStore::new(Db::temporary(Role::Provider).unwrap(), network).await.unwrap();
+    world.restart().await;
+    assert_eq!(world.broker.user(world.user.address()).unwrap().owed, paid);
+    world.register("svc", ServiceKind::Chatbot, INPUT_PRICE, OUTPUT_PRICE).await;
+    use_service(&world, &world.user.wallet).await;
+    let more = world.broker.settle(SettleRequest::default()).await.unwrap().paid;
+    assert!(!more.is_zero());
+    assert_eq!(settled_on_chain(&world, world.user.address()).await, paid.get() + more.get());
+}

@@ -1,0 +1,43 @@
+//! Logs: to stderr, in lines for people or JSON for machines. Prompts, answers and keys are never logged.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+/// What is logged unless asked otherwise: our own notes, and warnings of libraries.
+const DEFAULT: &str = "warn,zgserve_tui=info";
+
+/// How lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// A log filter that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("--log: {0:?} is not a log level or filter; write error, warn, info, debug, or zgserve_tui=debug")]
+pub struct FilterError(String);
+
+/// Starts logging. Call once, first thing.
+///
+/// `filter` is a level, which then is ours (libraries stay at warnings), or a whole filter.
+pub fn start(filter: Option<&str>, format: Format) -> Result<(), FilterError> {
+    let text = match filter {
+        None => DEFAULT.to_owned(),
+        Some(level) if level.chars().all(|c| c.is_ascii_alphabetic()) => format!("warn,zgserve_tui={level}"),
+        Some(filter) => filter.to_owned(),
+    };
+    let filter = EnvFilter::try_new(&text).map_err(|_| FilterError(text))?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_target(false);
+    // A second start (tests) changes nothing.
+    let _ = match format {
+        Format::Text => builder.try_init(),
+        Format::Json => builder.json().try_init(),
+    };
+    Ok(())
+}
