@@ -52,6 +52,8 @@ CREATE TABLE accounts (
     block INTEGER,
     -- our own books
     owed BLOB NOT NULL DEFAULT x'00000000000000000000000000000000' CHECK (length(owed) = 16),
+    -- of it not from calls: what the chain had paid for calls that were in books now lost
+    carried BLOB NOT NULL DEFAULT x'00000000000000000000000000000000' CHECK (length(carried) = 16),
     voucher_epoch INTEGER,
     voucher_cumulative BLOB CHECK (length(voucher_cumulative) = 16),
     voucher_signature BLOB CHECK (length(voucher_signature) = 65),

@@ -146,4 +146,5 @@ async fn books_that_were_lost_begin_at_what_the_chain_has_paid() {
     let more = world.broker.settle(SettleRequest::default()).await.unwrap().paid;
     assert!(!more.is_zero());
     assert_eq!(settled_on_chain(&world, world.user.address()).await, paid.get() + more.get());
+    assert_eq!(world.store.audit().await.unwrap(), Vec::<String>::new());
 }
