@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use zgserve_tui::app::{failure_of, run};
 use zgserve_tui::cli::{Cli, Exit, LogFormat, Output};
-use zgserve_tui::telemetry::{self, Format};
+use zgserve_tui::telemetry::{self, Format, Usual};
 
 fn main() -> ExitCode {
     // Every TLS connection of the process uses this one; it can only fail when it is there already.
@@ -16,7 +16,8 @@ fn main() -> ExitCode {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
     };
-    if let Err(error) = telemetry::start(cli.global.log.as_deref(), format) {
+    let usual = if cli.is_daemon() { Usual::Notes } else { Usual::Warnings };
+    if let Err(error) = telemetry::start(cli.global.log.as_deref(), usual, format) {
         Output.note(&error.to_string());
         return Exit::BadInput.into();
     }

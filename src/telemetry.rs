@@ -4,8 +4,14 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
-/// What is logged unless asked otherwise: our own notes, and warnings of libraries.
-const DEFAULT: &str = "warn,zgserve_tui=info";
+/// What is logged unless asked otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Usual {
+    /// A daemon tells what it does.
+    Notes,
+    /// A command for one thing only tells what is wrong.
+    Warnings,
+}
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +28,10 @@ pub struct FilterError(String);
 /// Starts logging. Call once, first thing.
 ///
 /// `filter` is a level, which then is ours (libraries stay at warnings), or a whole filter.
-pub fn start(filter: Option<&str>, format: Format) -> Result<(), FilterError> {
+pub fn start(filter: Option<&str>, usual: Usual, format: Format) -> Result<(), FilterError> {
     let text = match filter {
-        None => DEFAULT.to_owned(),
+        None if usual == Usual::Notes => "warn,zgserve_tui=info".to_owned(),
+        None => "warn".to_owned(),
         Some(level) if level.chars().all(|c| c.is_ascii_alphabetic()) => format!("warn,zgserve_tui={level}"),
         Some(filter) => filter.to_owned(),
     };

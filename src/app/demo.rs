@@ -69,23 +69,23 @@ impl Place {
 
 /// The demo at work.
 #[derive(Debug)]
-struct Demo {
+pub(super) struct Demo {
     devnet: Devnet,
     chain: Chain,
     user: RunningUser,
-    provider: RunningProvider,
+    pub(super) provider: RunningProvider,
     servers: Vec<Server>,
     tasks: Tasks,
-    addresses: Addresses,
+    pub(super) addresses: Addresses,
     /// Last, so that it disappears last.
     _place: Place,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Addresses {
-    user: SocketAddr,
-    provider: SocketAddr,
-    chain: SocketAddr,
+pub(super) struct Addresses {
+    pub user: SocketAddr,
+    pub provider: SocketAddr,
+    pub chain: SocketAddr,
 }
 
 pub async fn run(args: &DemoArgs, global: &Global) -> Result<Exit> {
@@ -105,7 +105,7 @@ pub async fn run(args: &DemoArgs, global: &Global) -> Result<Exit> {
     Ok(if orderly { Exit::Ok } else { Exit::Interrupted })
 }
 
-async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<Demo> {
+pub(super) async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<Demo> {
     let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     // All ports first: a taken one is told before anything is done.
     let user_port = Bound::bind(local(args.user_port), "user broker, --user-port").await?;
@@ -198,7 +198,7 @@ async fn register(broker: &ProviderBroker, chat: &str, storage: &str, foreign: b
     Ok(())
 }
 
-async fn stop(demo: Demo) {
+pub(super) async fn stop(demo: Demo) {
     demo.user.stop().await;
     demo.provider.stop().await;
     for server in demo.servers {

@@ -32,4 +32,7 @@ mod signals;
 mod user;
 mod wallet;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{failure::failure_of, run::run};

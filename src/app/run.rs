@@ -33,7 +33,10 @@ async fn perform(command: Command, global: &Global) -> Result<Exit> {
         Command::Settle => act::settle(global).await,
         Command::Chat(args) => chat::run(args, global).await,
         Command::Config(command) => config(command, global),
-        Command::Completions { shell } => Ok(completions(shell)),
+        Command::Completions { shell } => {
+            Output.write(&cli::completions(shell));
+            Ok(Exit::Ok)
+        }
         Command::Openapi { role } => {
             let document = match role {
                 Role::User => http::user::openapi(),
@@ -70,13 +73,6 @@ fn config(command: ConfigCommand, global: &Global) -> Result<Exit> {
             Ok(Exit::Ok)
         }
     }
-}
-
-fn completions(shell: clap_complete::Shell) -> Exit {
-    let mut text = Vec::new();
-    clap_complete::generate(shell, &mut cli::command(), "zgserve-tui", &mut text);
-    Output.write(&String::from_utf8_lossy(&text));
-    Exit::Ok
 }
 
 /// What stands in for the terminal application until it is there.

@@ -24,6 +24,18 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+impl Cli {
+    /// Whether it runs until it is told to stop.
+    pub fn is_daemon(&self) -> bool {
+        match &self.command {
+            None => self.run.headless,
+            Some(Command::Provider { command }) => command.is_none(),
+            Some(Command::Demo(_) | Command::Devnet(_)) => true,
+            Some(_) => false,
+        }
+    }
+}
+
 /// Settings for every command.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
@@ -428,7 +440,14 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The command line as clap knows it, for completions.
+/// A shell's completions.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command(), "zgserve-tui", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The command line as clap knows it.
 pub fn command() -> clap::Command {
     Cli::command()
 }

@@ -16,7 +16,6 @@ impl Figures {
         self.family(name, help, "gauge", [(String::new(), value)])
     }
 
-
     /// One metric with several label sets, each written by [`label`].
     pub(super) fn family<V: Display>(
         &mut self,

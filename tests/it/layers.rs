@@ -16,7 +16,6 @@ const UNITS: &[Unit] = &[
     Unit { path: "domain", imports: &[], homes: &[] },
     Unit { path: "tasks", imports: &[], homes: &[] },
     Unit { path: "private_files", imports: &[], homes: &[] },
-    Unit { path: "private_files", imports: &[], homes: &[] },
     Unit { path: "wire", imports: &["domain"], homes: &["flate2", "brotli", "zstd"] },
     Unit { path: "meter", imports: &["domain", "wire"], homes: &["bpe_openai"] },
     Unit { path: "body", imports: &["domain"], homes: &[] },
@@ -54,7 +53,9 @@ const UNITS: &[Unit] = &[
     Unit {
         path: "app",
         imports: &[
+            "private_files",
             "domain",
+            "private_files",
             "tasks",
             "wire",
             "meter",

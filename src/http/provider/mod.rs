@@ -74,3 +74,8 @@ pub fn proxy_router(broker: ProviderBroker, tasks: Tasks) -> Router {
 pub fn openapi() -> serde_json::Value {
     table::table().openapi()
 }
+
+/// Every route, without a broker.
+pub fn routes() -> Vec<super::RouteDoc> {
+    table::table().docs()
+}

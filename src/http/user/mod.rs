@@ -45,3 +45,8 @@ pub fn router(broker: UserBroker, guard: Guard, stop: CancellationToken) -> Rout
 pub fn openapi() -> serde_json::Value {
     table::table().openapi()
 }
+
+/// Every route, without a broker.
+pub fn routes() -> Vec<super::RouteDoc> {
+    table::table().docs()
+}
