@@ -131,5 +131,5 @@ async fn a_stopping_broker_ends_or_records_what_it_has_in_hand() {
     world.start_provider().await;
     let books = world.check_books().await;
     assert_eq!(books.owed.get(), chat_fee("stop", &WORDS[..3].concat()));
-    assert_eq!(books.charged(), 1);
+    assert_eq!((books.charged(), books.done()), (1, 1), "and nothing is in dispute");
 }

@@ -8,6 +8,7 @@
     reason = "tests fail by panicking and say what they skip"
 )]
 
+mod api;
 mod chain;
 mod concurrency;
 mod cuts;
@@ -16,4 +17,8 @@ mod forged;
 mod layers;
 mod procedure;
 mod refuse;
+mod restart;
+mod settling;
+mod storage;
+mod upstream;
 mod world;

@@ -152,6 +152,15 @@ impl World {
         }
     }
 
+    /// Waits until a voucher for all that is owed has come to the provider.
+    pub async fn voucher_arrives(&self) {
+        let owed = self.check_books().await.owed;
+        until("the voucher has arrived", async || {
+            (self.provider().user(self.user_address())?.voucher >= owed).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until every operation of the user broker has ended.
     pub async fn operations_end(&self) {
         until("all operations end", async || {

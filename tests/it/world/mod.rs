@@ -83,9 +83,10 @@ impl Default for Plan {
     }
 }
 
-struct Nothing;
+/// A journal that remembers nothing, for keys that only act within one test.
+pub struct Forgetful;
 
-impl Journal for Nothing {
+impl Journal for Forgetful {
     fn record(&self, _: Attempt) -> BoxFuture<'_, Result<(), JournalError>> {
         Box::pin(async { Ok(()) })
     }
@@ -117,7 +118,7 @@ impl World {
         let settings = ChainSettings::new(Endpoint::InProcess(transport()), Address::ZERO);
         let bare = Chain::open_bare(settings).await.unwrap();
         let third = Arc::new(Key(wallet(&devnet.accounts()[9])));
-        let deployer = Sender::start(bare.clone(), third.clone(), Arc::new(Nothing), &tasks, fast());
+        let deployer = Sender::start(bare.clone(), third.clone(), Arc::new(Forgetful), &tasks, fast());
         let deploy = Call::Deploy { lock_time: LOCK };
         let mut ticket = deployer.submit(OperationId::random(), deploy).await.unwrap();
         let Outcome::Mined { contract: Some(contract), .. } = ticket.wait().await else {
@@ -125,7 +126,7 @@ impl World {
         };
         drop(deployer);
         let chain = bare.at_contract(contract).await.unwrap();
-        let outsider = Sender::start(chain.clone(), third, Arc::new(Nothing), &tasks, fast());
+        let outsider = Sender::start(chain.clone(), third, Arc::new(Forgetful), &tasks, fast());
 
         let directory = tempfile::tempdir().unwrap();
         let place = || Place { line: Line::new(transport()), contract, chain_id: chain.id() };
