@@ -111,11 +111,10 @@ pub fn list(directory: &Path) -> Result<Vec<String>, PrivateFileError> {
     for entry in entries {
         let entry = entry.map_err(io_error("list", directory))?;
         // A name that is not text is not one of ours.
-        if let Ok(name) = entry.file_name().into_string() {
-            if !name.starts_with(TEMPORARY) {
+        if let Ok(name) = entry.file_name().into_string()
+            && !name.starts_with(TEMPORARY) {
                 names.push(name);
             }
-        }
     }
     names.sort_unstable();
     Ok(names)

@@ -127,8 +127,9 @@ impl Tasks {
     {
         let name = name.into();
         let groups: Vec<_> = self.parents.iter().chain([&self.own]).map(Arc::clone).collect();
-        let entry = Entry::new(groups.clone(), &name);
+        let entry = Entry::new(groups.clone(), name.clone());
         let id = entry.id;
+        #[allow(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
         let handle = tokio::spawn(async move {
             // Moved in, so that the entry leaves the list however the task ends, an abort included.
             let _entry = entry;
@@ -193,7 +194,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(groups: Vec<Arc<Group>>, name: &Cow<'static, str>) -> Self {
+    fn new(groups: Vec<Arc<Group>>, name: Cow<'static, str>) -> Self {
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let held = groups.iter().map(|group| group.tracker.token()).collect();
         for group in &groups {

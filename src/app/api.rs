@@ -86,7 +86,7 @@ impl Api {
 
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
         let response = self.send(Method::GET, path, query, None).await?;
-        Ok(response.json().await.context("the broker's answer is not JSON")?)
+        response.json().await.context("the broker's answer is not JSON")
     }
 
     /// Sends a body, or none. Gives the answer's status, and its body where it has one.

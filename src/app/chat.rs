@@ -87,7 +87,7 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
     let request = response.headers().get("zg-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let mut bytes = response.bytes_stream();
     let (mut line, mut answer) = (Vec::new(), String::new());
-    let mut ended = false;
+    let (mut ended, mut cut) = (false, false);
     while let Some(piece) = bytes.next().await {
         let piece = piece.map_err(reqwest::Error::without_url).context("the answer broke off")?;
         for byte in piece {
@@ -97,6 +97,7 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
                 continue;
             }
             match event(&line) {
+                Said::Cut => cut = true,
                 Said::Words(words) => {
                     answer.push_str(&words);
                     if !Output.said(&words) {
@@ -111,7 +112,9 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
         }
     }
     Output.line("");
-    if !ended {
+    if cut {
+        Output.note("(cut: the answer reached its token limit, or the most that it may cost)");
+    } else if !ended {
         Output.note("(the answer ended early)");
     }
     if let Some(request) = request {
@@ -124,6 +127,8 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
 enum Said {
     Words(String),
     Error(String),
+    /// It was longer than allowed.
+    Cut,
     End,
     Nothing,
 }
@@ -141,6 +146,9 @@ fn event(line: &[u8]) -> Said {
         return Said::Error(crate::domain::clean::clean(message, 500).into_owned());
     }
     let choice = &chunk["choices"][0];
+    if choice["finish_reason"] == "length" {
+        return Said::Cut;
+    }
     let words = choice["delta"]["content"].as_str().or(choice["message"]["content"].as_str());
     words.map_or(Said::Nothing, |words| Said::Words(words.to_owned()))
 }
@@ -175,12 +183,14 @@ mod tests {
         let words = |line: &str| match event(line.as_bytes()) {
             Said::Words(words) => words,
             Said::Error(message) => format!("error: {message}"),
+            Said::Cut => "cut".to_owned(),
             Said::End => "end".to_owned(),
             Said::Nothing => "nothing".to_owned(),
         };
         assert_eq!(words(r#"data: {"choices":[{"delta":{"content":"Hi "}}]}"#), "Hi ");
         assert_eq!(words(r#"data:{"choices":[{"delta":{"content":"x"}}]}"#), "x");
         assert_eq!(words("data: [DONE]"), "end");
+        assert_eq!(words(r#"data: {"choices":[{"delta":{},"finish_reason":"length"}]}"#), "cut");
         assert_eq!(words(r#"data: {"error":{"message":"no"}}"#), "error: no");
         for nothing in ["", ": ping", "event: x", "data: {", r#"data: {"choices":[],"usage":{}}"#] {
             assert_eq!(words(nothing), "nothing", "{nothing}");

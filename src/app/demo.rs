@@ -34,35 +34,49 @@ const STORAGE_PRICES: Prices = Prices { input: Neuron::new(100), output: Neuron:
 /// Where a demo keeps things: a directory that was named, or one that disappears.
 #[derive(Debug)]
 enum Place {
-    Kept { path: PathBuf, _lock: DataLock },
+    Kept(PathBuf),
     Passing(tempfile::TempDir),
+}
+
+/// The part of a place that one broker has.
+#[derive(Debug)]
+struct Part {
+    directory: PathBuf,
+    db: Db,
+    lock: Option<DataLock>,
 }
 
 impl Place {
     fn new(named: Option<&Path>) -> Result<Place> {
         Ok(match named {
-            Some(path) => Place::Kept { path: path.to_owned(), _lock: DataLock::take(path)? },
+            Some(path) => {
+                private_files::create_directory(path)?;
+                Place::Kept(path.to_owned())
+            }
             None => Place::Passing(tempfile::Builder::new().prefix("zgserve-demo-").tempdir()?),
         })
     }
 
     fn path(&self) -> &Path {
         match self {
-            Place::Kept { path, .. } => path,
+            Place::Kept(path) => path,
             Place::Passing(directory) => directory.path(),
         }
     }
 
-    fn directory(&self, name: &str) -> Result<PathBuf> {
-        let directory = self.path().join(name);
-        private_files::create_directory(&directory)?;
-        Ok(directory)
-    }
-
-    fn db(&self, role: Role) -> Result<Db> {
+    /// A kept part is a data directory as any other: commands find the broker that runs on it.
+    fn part(&self, role: Role) -> Result<Part> {
+        let directory = self.path().join(role.to_string());
         Ok(match self {
-            Place::Kept { path, .. } => Db::open(&path.join(format!("{role}.db")), role)?,
-            Place::Passing(_) => Db::temporary(role)?,
+            Place::Kept(_) => {
+                let lock = Some(DataLock::take(&directory)?);
+                let db = Db::open(&directory.join(format!("{role}.db")), role)?;
+                Part { directory, db, lock }
+            }
+            Place::Passing(_) => {
+                private_files::create_directory(&directory)?;
+                Part { directory, db: Db::temporary(role)?, lock: None }
+            }
         })
     }
 }
@@ -129,14 +143,16 @@ pub(super) async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<De
     let upstream = args.upstream.clone().unwrap_or_else(|| format!("http://{}", chat_port.address()));
     let storage_url = format!("http://{}", storage_port.address());
     let servers = vec![
-        chain_port.serve(crate::http::devnet::router(devnet.clone()), limits, &tasks),
-        chat_port.serve(chatbot(PACE), limits, &tasks),
-        storage_port.serve(Store::open(StoreLimits::default())?.service(), limits, &tasks),
+        chain_port.serve(crate::http::devnet::router(devnet.clone()), limits, tasks.child()),
+        chat_port.serve(chatbot(PACE), limits, tasks.child()),
+        storage_port.serve(Store::open(StoreLimits::default())?.service(), limits, tasks.child()),
     ];
 
+    let Part { directory, db, lock } = place.part(Role::Provider)?;
     let mut provider = RunningProvider::start(ProviderStart {
-        directory: place.directory("provider")?,
-        db: place.db(Role::Provider)?,
+        directory,
+        db,
+        lock,
         chain: chain.clone(),
         wallet: wallet_of(&account(&devnet, 1)?)?,
         sender: SenderSettings::default(),
@@ -149,9 +165,11 @@ pub(super) async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<De
     provider.listen(provider_port, &open(addresses.provider))?;
     register(&provider.broker, &upstream, &storage_url, args.upstream.is_some()).await?;
 
+    let Part { directory, db, lock } = place.part(Role::User)?;
     let mut user = RunningUser::start(UserStart {
-        directory: place.directory("user")?,
-        db: place.db(Role::User)?,
+        directory,
+        db,
+        lock,
         chain: chain.clone(),
         local_chain: true,
         wallet: wallet_of(&account(&devnet, 2)?)?,

@@ -34,7 +34,7 @@ pub async fn run(args: &DevnetArgs, global: &Global) -> Result<Exit> {
     let devnet = Devnet::start(DevnetConfig { state_file, ..DevnetConfig::default() }).await?;
     let chain = contract_on(&devnet, args.lock_time).await?;
     let tasks = Tasks::new();
-    let server = bound.serve(crate::http::devnet::router(devnet.clone()), Limits::default(), &tasks);
+    let server = bound.serve(crate::http::devnet::router(devnet.clone()), Limits::default(), tasks.child());
     Output.line(&format!("chain {} on http://{address}, Serving contract {}", chain.id(), chain.contract()));
     Output.line(&format!("refunds are locked for {} s; test keys, known to everybody:", chain.lock_time()));
     for account in devnet.accounts() {

@@ -30,6 +30,8 @@ pub struct ProviderStart {
     pub wallet: Arc<Wallet>,
     pub sender: SenderSettings,
     pub settings: ProviderSettings,
+    /// Of the directory, where others could run on it too.
+    pub lock: Option<DataLock>,
 }
 
 /// A provider broker at work.
@@ -63,14 +65,13 @@ impl RunningProvider {
             wallet,
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),
+            lock: Some(lock),
         };
-        let mut running = RunningProvider::start(start).await?;
-        running.lock = Some(lock);
-        Ok(running)
+        RunningProvider::start(start).await
     }
 
     pub async fn start(start: ProviderStart) -> Result<RunningProvider> {
-        let ProviderStart { directory, db, chain, wallet, sender, settings } = start;
+        let ProviderStart { directory, db, chain, wallet, sender, settings, lock } = start;
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = ProviderStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
@@ -87,7 +88,7 @@ impl RunningProvider {
             settings,
         };
         let broker = Box::pin(ProviderBroker::start(parts)).await?;
-        Ok(RunningProvider { broker, tasks, db, servers: Vec::new(), drain, lock: None })
+        Ok(RunningProvider { broker, tasks, db, servers: Vec::new(), drain, lock })
     }
 
     /// Opens the owner's API, with the proxy beside it.
@@ -98,14 +99,14 @@ impl RunningProvider {
         if let Some(lock) = &mut self.lock {
             lock.listening_on(bound.address())?;
         }
-        self.servers.push(bound.serve(router, Limits::default(), &self.tasks));
+        self.servers.push(bound.serve(router, Limits::default(), self.tasks.child()));
         Ok(())
     }
 
     /// Opens the public listener: the proxy and nothing else.
     pub fn listen_for_strangers(&mut self, bound: Bound) {
         let router = crate::http::provider::proxy_router(self.broker.clone(), self.tasks.clone());
-        self.servers.push(bound.serve(router, Limits::default(), &self.tasks));
+        self.servers.push(bound.serve(router, Limits::default(), self.tasks.child()));
     }
 
     /// Stops in order: answers under way get the drain time, everything delivered is booked.

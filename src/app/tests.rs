@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::demo::{Demo, start, stop};
 use crate::cli::DemoArgs;
+use crate::config::Listen;
 use crate::http::{Access, Bound, RouteDoc};
 use crate::{cli, http};
 
@@ -109,6 +110,36 @@ async fn pages_hosts_and_methods_of_strangers_are_refused_everywhere() {
             let response = preflight.send().await.unwrap();
             assert!(response.status().is_client_error(), "OPTIONS {url}");
             assert!(!response.headers().keys().any(|name| name.as_str().starts_with("access-control")));
+        }
+    }
+    stop(demo).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_asked_for_on_every_route_that_is_not_open() {
+    let (mut demo, client) = demo().await;
+    let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), "second listener").await.unwrap();
+    let at = bound.address();
+    let listen = Listen {
+        address: at,
+        token: Some("a token of some length".to_owned().into()),
+        allow_hosts: Vec::new(),
+        without_token: false,
+    };
+    demo.provider.listen(bound, &listen).unwrap();
+    for route in http::provider::routes() {
+        let url = format!("http://{at}{}", filled(route.path));
+        let method: Method = if route.method == "ANY" { "POST" } else { route.method }.parse().unwrap();
+        for (token, right) in [(None, false), (Some("wrong"), false), (Some("a token of some length"), true)]
+        {
+            let mut request = client.request(method.clone(), &url);
+            if let Some(token) = token {
+                request = request.bearer_auth(token);
+            }
+            let response = request.send().await.unwrap();
+            let refused =
+                response.status() == 401 && response.text().await.unwrap().contains("token_required");
+            assert_eq!(refused, route.access == Access::Owner && !right, "{method} {url} {token:?}");
         }
     }
     stop(demo).await;

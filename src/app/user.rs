@@ -32,6 +32,8 @@ pub struct UserStart {
     pub wallet: Arc<Wallet>,
     pub sender: SenderSettings,
     pub settings: Settings,
+    /// Of the directory, where others could run on it too.
+    pub lock: Option<DataLock>,
 }
 
 /// A user broker at work.
@@ -65,14 +67,13 @@ impl RunningUser {
             wallet,
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),
+            lock: Some(lock),
         };
-        let mut running = RunningUser::start(start).await?;
-        running.lock = Some(lock);
-        Ok(running)
+        RunningUser::start(start).await
     }
 
     pub async fn start(start: UserStart) -> Result<RunningUser> {
-        let UserStart { directory, db, chain, local_chain, wallet, sender, settings } = start;
+        let UserStart { directory, db, chain, local_chain, wallet, sender, settings, lock } = start;
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = UserStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
@@ -91,7 +92,7 @@ impl RunningUser {
             settings,
         };
         let broker = Box::pin(UserBroker::start(parts)).await?;
-        Ok(RunningUser { broker, tasks, db, server: None, lock: None })
+        Ok(RunningUser { broker, tasks, db, server: None, lock })
     }
 
     /// Opens the API on an address that was taken before.
@@ -103,7 +104,7 @@ impl RunningUser {
         if let Some(lock) = &mut self.lock {
             lock.listening_on(bound.address())?;
         }
-        self.server = Some(bound.serve(router, Limits::default(), &faces));
+        self.server = Some(bound.serve(router, Limits::default(), faces));
         Ok(())
     }
 

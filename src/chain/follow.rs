@@ -224,7 +224,7 @@ impl Follower {
                     return Ok(Vec::new());
                 }
                 (Some(_), Err(error)) if end > from && is_too_much(&error) => {
-                    self.page = ((end - from + 1) / 2).max(1);
+                    self.page = (end - from).div_ceil(2).max(1);
                     tracing::debug!(blocks = self.page, %error, "asking for events of fewer blocks");
                 }
                 (Some(_), Err(error)) => return Err(error),

@@ -174,7 +174,7 @@ impl Rpc {
         if self.0.by_hash.load(Ordering::Relaxed) {
             let by_hash = json!({ "blockHash": block.hash, "requireCanonical": true });
             match self.ask(method, params(by_hash)).await {
-                Err(ChainError::Refused { code: code @ (-32602 | -32600 | -32601), message, .. })
+                Err(ChainError::Refused { code: code @ -32602..=-32600, message, .. })
                     if !is_unknown_block(code, &message) =>
                 {
                     tracing::debug!(%message, "this node does not take blocks by hash; using numbers");

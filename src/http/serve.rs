@@ -81,15 +81,14 @@ impl Bound {
         self.address
     }
 
-    /// Starts answering. The server's tasks are a group inside `tasks`.
-    pub fn serve(self, router: Router, limits: Limits, tasks: &Tasks) -> Server {
-        let own = tasks.child();
-        let group = own.clone();
+    /// Starts answering. `tasks` is a group of this server's own: stopping the server stops it.
+    pub fn serve(self, router: Router, limits: Limits, tasks: Tasks) -> Server {
+        let group = tasks.clone();
         let address = self.address;
-        own.spawn_until_stopped(format!("{} listener on {address}", self.purpose), async move {
+        tasks.spawn_until_stopped(format!("{} listener on {address}", self.purpose), async move {
             accept(self.listener, router, limits, group).await;
         });
-        Server { address, tasks: own }
+        Server { address, tasks }
     }
 }
 
@@ -202,7 +201,7 @@ mod tests {
         let tasks = Tasks::new();
         let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), "test").await.unwrap();
         let router = Router::new().fallback(|body: axum::body::Bytes| async move { body.len().to_string() });
-        (bound.serve(router, limits, &tasks), tasks)
+        (bound.serve(router, limits, tasks.child()), tasks)
     }
 
     async fn exchange(server: &Server, request: &[u8]) -> String {

@@ -136,7 +136,7 @@ mod tests {
         // What a crash in the middle of creating another one leaves, and what else may lie around.
         fs::write(files.directory().join(format!("{}abc", private_files::TEMPORARY)), "{").unwrap();
         fs::write(files.directory().join("notes.txt"), "x").unwrap();
-        assert_eq!(files.list().unwrap(), [kept.clone()]);
+        assert_eq!(files.list().unwrap(), std::slice::from_ref(&kept));
         assert_eq!(KeyFiles::address_of(&kept.path).unwrap(), Some(kept.address));
 
         let again = files.import_hex(&secret(key), &secret("other"));

@@ -80,11 +80,10 @@ pub(in crate::keys) fn open(path: &Path, passphrase: &Secret<String>) -> Result<
         Failure::Format(reason) => format(reason),
         Failure::Key(error) => error,
     })?;
-    if let Some(named) = named_address(&file) {
-        if named != wallet.address() {
+    if let Some(named) = named_address(&file)
+        && named != wallet.address() {
             return Err(KeyError::AddressMismatch { path: path.to_owned(), named, found: wallet.address() });
         }
-    }
     Ok(wallet)
 }
 

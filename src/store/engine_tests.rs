@@ -1,5 +1,6 @@
 //! The engine's promises: durable before anybody hears of it, all or nothing for each job, one fate for a group.
 
+#![allow(clippy::type_complexity, reason = "a list of jobs of every kind")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Instant};

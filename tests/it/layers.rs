@@ -55,7 +55,6 @@ const UNITS: &[Unit] = &[
         imports: &[
             "private_files",
             "domain",
-            "private_files",
             "tasks",
             "wire",
             "meter",

@@ -93,6 +93,7 @@ pub(super) fn hash_of(bytes: &[u8]) -> B256 {
 }
 
 /// How the wait for the head ended.
+#[allow(clippy::large_enum_variant, reason = "one of them exists at a time, on a task's own stack")]
 enum Head {
     Answer(UpstreamAnswer),
     Failed(UpstreamError),

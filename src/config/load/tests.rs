@@ -1,3 +1,4 @@
+//! Layers, errors, secrets, and the example files.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::io::Write;

@@ -1,5 +1,6 @@
 //! The broker as a whole: a real chain in this process, a real store, and a service on a loopback port.
 
+#![allow(clippy::disallowed_methods, reason = "a task of a test ends with the test's runtime")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod cuts;

@@ -84,9 +84,9 @@ pub(in crate::broker::provider) enum Denied {
         most: usize,
     },
     /// Rule (1): a voucher for at least `required` would help.
-    Promise(Short),
+    Promise(Box<Short>),
     /// Rule (2): a deposit would help.
-    Funds(Short),
+    Funds(Box<Short>),
 }
 
 /// The numbers of a shortage.
@@ -258,10 +258,12 @@ impl Book {
             return Err(Denied::TooMany { most: self.most_in_flight });
         }
         let after = page.owed.checked_add(page.reserved).and_then(|sum| sum.checked_add(max_fee));
-        let short = |page: &Page| Short {
-            page: *page,
-            required: after.map_or(Neuron::MAX, |after| after.above(self.credit)),
-            voucher: page.voucher(now),
+        let short = |page: &Page| {
+            Box::new(Short {
+                page: *page,
+                required: after.map_or(Neuron::MAX, |after| after.above(self.credit)),
+                voucher: page.voucher(now),
+            })
         };
         let Some(after) = after else { return Err(Denied::Funds(short(page))) };
         if after > page.account.coverage() {
@@ -400,6 +402,7 @@ mod tests {
     /// Rows: balance, settled, pending refund, owed, voucher, credit, maxFee → admitted, short of promise, of funds.
     #[test]
     fn the_admission_table() {
+        #[allow(clippy::type_complexity, reason = "a table, read once, just below")]
         let table: &[(u128, u128, u128, u128, Option<u128>, u128, u128, &str)] = &[
             (100, 0, 0, 0, None, 10, 10, "yes"),
             (100, 0, 0, 0, None, 10, 11, "promise"),

@@ -161,9 +161,8 @@ async fn the_same_key_never_pays_twice() {
 async fn a_price_that_fell_is_taken_and_one_that_rose_is_told() {
     let bed = Bed::new(Script::honest(chat("x"))).await;
     let broker = bed.funded(Settings::default(), 100_000_000).await;
-    let changed = || Some((409, Fault::new("price_changed", "look again")));
     // Told although nothing changed: one second try, then it passes.
-    bed.script.books.lock().refuse_next = changed();
+    bed.script.books.lock().refuse_next = Some((409, Fault::new("price_changed", "look again")));
     assert_eq!(broker.call(bed.chat(HELLO)).await.unwrap().status, StatusCode::OK);
 
     let seen = PaidCall { prices_seen: Some(PRICES), ..bed.chat(HELLO) };

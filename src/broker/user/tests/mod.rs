@@ -1,5 +1,6 @@
 //! The whole user broker against a real chain in this process, a real database and a scripted provider.
 
+#![allow(clippy::disallowed_methods, reason = "a task of a test ends with the test's runtime")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod accounts;

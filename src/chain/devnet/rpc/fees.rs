@@ -45,7 +45,7 @@ pub(super) fn history(node: &Node, params: &Params) -> Answer {
         At::Pending => height,
     };
     let oldest = (newest + 1).saturating_sub(count);
-    let range = if count == 0 { 1..=0 } else { oldest..=newest };
+    let range = if count == 0 { newest..newest } else { oldest..newest + 1 };
     let blocks: Vec<&Block> =
         range.filter_map(|number| node.blocks().get(number)).map(|block| &**block).collect();
     let after = node.blocks().get(newest + 1).map_or(node.base_fee, |block| block.base_fee());

@@ -1,5 +1,6 @@
 //! The chain through a real alloy provider, as its users see it.
 
+#![allow(clippy::too_many_arguments, reason = "generated: events have as many fields as they have")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod disk;
