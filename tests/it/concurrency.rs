@@ -107,3 +107,44 @@ async fn a_small_deposit_makes_requests_wait_instead_of_failing() {
     let books = world.check_books().await;
     assert_eq!(books.owed.get(), 12 * chat_fee("Is it?", "Yes."));
 }
+
+/// Figures for people: how much faster many at once are than one by one, against a service that takes 20 ms.
+///
+/// `cargo test --release --test it -- --ignored --nocapture throughput`
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "prints figures and asserts no times"]
+async fn throughput() {
+    const SERVICE: Duration = Duration::from_millis(20);
+    let world = World::new().await;
+    world.upstream.decide(|arrived| Reply::chat(&echo(arrived).0).after(SERVICE));
+    let api = world.api();
+    let path = world.paid("llama7b", "/chat/completions");
+    let mut alone = 0.0;
+    for at_once in [1_usize, 8, 32, 64] {
+        let each = (640 / at_once).clamp(10, 50);
+        let began = std::time::Instant::now();
+        join_all((0..at_once).map(|lane| {
+            let (api, path) = (api.clone(), path.clone());
+            async move {
+                for number in 0..each {
+                    api.post(&path, chat(&format!("lane {lane}, number {number}"))).await.is(200);
+                }
+            }
+        }))
+        .await;
+        let took = began.elapsed();
+        let requests = at_once * each;
+        let rate = requests as f64 / took.as_secs_f64();
+        if at_once == 1 {
+            alone = rate;
+        }
+        println!(
+            "{at_once:>3} at once: {requests:>5} requests in {took:>9.1?}, {rate:>7.1} a second, {:.1} times one by one; \
+             {:.2} ms each beyond the service",
+            rate / alone,
+            took.as_secs_f64() * 1e3 / each as f64 - SERVICE.as_secs_f64() * 1e3,
+        );
+    }
+    let books = world.check_books().await;
+    assert_eq!(books.charged(), books.done());
+}

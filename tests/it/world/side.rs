@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use alloy::primitives::hex;
 use alloy::transports::BoxTransport;
+use futures_util::future::join_all;
 use tokio::runtime::Runtime;
 use zgserve_tui::broker::provider::{self, ProviderBroker, ProviderParts, ProviderSettings};
 use zgserve_tui::broker::user::{Settings, UserBroker, UserJournal, UserParts};
@@ -121,6 +122,8 @@ pub struct Running<B, S> {
     engine: Engine,
     tasks: Tasks,
     servers: Vec<Server>,
+    /// How long running answers may still take when it stops.
+    grace: Duration,
     pub broker: B,
     pub store: S,
 }
@@ -134,12 +137,10 @@ impl<B, S: Closes> Running<B, S> {
 
     /// Ends as the program does: listeners, tasks, database.
     pub async fn stop(self) {
-        let Running { engine, tasks, servers, store, .. } = self;
+        let Running { engine, tasks, servers, grace, store, .. } = self;
         engine
             .run(move || async move {
-                for server in servers {
-                    server.stop(Duration::from_secs(5)).await;
-                }
+                join_all(servers.into_iter().map(|server| server.stop(grace))).await;
                 let stopped = tasks.stop(Duration::from_secs(20)).await;
                 assert!(stopped.aborted.is_empty(), "{stopped:?}");
                 store.close().await;
@@ -210,14 +211,15 @@ impl ProviderSide {
             let router = http::provider::router(broker.clone(), guard, tasks.clone());
             let public = http::provider::proxy_router(broker.clone(), tasks.clone());
             let servers = vec![
-                owner.serve(router, Limits::default(), &tasks),
-                proxy.serve(public, Limits::default(), &tasks),
+                owner.serve(router, Limits::default(), tasks.child()),
+                proxy.serve(public, Limits::default(), tasks.child()),
             ];
             Ok::<_, String>((addresses, tasks, servers, broker, store))
         });
         let (addresses, tasks, servers, broker, store) = started.await?;
         self.listeners = Some(addresses);
-        self.running = Some(Running { engine, tasks, servers, broker, store });
+        let grace = Duration::from_secs(self.settings.drain);
+        self.running = Some(Running { engine, tasks, servers, grace, broker, store });
         Ok(())
     }
 }
@@ -263,13 +265,15 @@ impl UserSide {
             };
             let broker = UserBroker::start(parts).await.map_err(|error| error.to_string())?;
             let guard = Guard::new(address, &[], None);
-            let router = http::user::router(broker.clone(), guard, tasks.token());
-            let servers = vec![bound.serve(router, Limits::default(), &tasks)];
+            let faces = tasks.child();
+            let router = http::user::router(broker.clone(), guard, faces.token());
+            let servers = vec![bound.serve(router, Limits::default(), faces)];
             Ok::<_, String>((address, tasks, servers, broker, store))
         });
         let (address, tasks, servers, broker, store) = started.await?;
         self.listener = Some(address);
-        self.running = Some(Running { engine, tasks, servers, broker, store });
+        let grace = Duration::from_secs(2);
+        self.running = Some(Running { engine, tasks, servers, grace, broker, store });
         Ok(())
     }
 }
