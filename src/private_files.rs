@@ -112,9 +112,10 @@ pub fn list(directory: &Path) -> Result<Vec<String>, PrivateFileError> {
         let entry = entry.map_err(io_error("list", directory))?;
         // A name that is not text is not one of ours.
         if let Ok(name) = entry.file_name().into_string()
-            && !name.starts_with(TEMPORARY) {
-                names.push(name);
-            }
+            && !name.starts_with(TEMPORARY)
+        {
+            names.push(name);
+        }
     }
     names.sort_unstable();
     Ok(names)

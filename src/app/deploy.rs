@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use super::chain::{chain_settings, sender_settings};
 use super::settings::settings;
 use super::wallet;
-use crate::broker::provider::signer;
+use crate::broker::outbox;
 use crate::chain::{Attempt, Call, Chain, Journal, JournalError, Outcome, Sender, SenderSettings};
 use crate::cli::{DeployArgs, Exit, Failure, Global, Output, Progress, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, UserConfig};
@@ -64,7 +64,7 @@ pub async fn deploy(
     settings: SenderSettings,
 ) -> Result<Address> {
     let tasks = Tasks::new();
-    let sender = Sender::start(chain.clone(), signer(wallet), Arc::new(NoJournal), &tasks, settings);
+    let sender = Sender::start(chain.clone(), outbox::signer(wallet), Arc::new(NoJournal), &tasks, settings);
     let mut ticket = sender
         .submit(OperationId::random(), Call::Deploy { lock_time })
         .await

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use super::chain::{self, Patience};
 use super::user::spool;
 use super::wallet;
-use crate::broker::provider::{self, ProviderBroker, ProviderParts, ProviderSettings};
+use crate::broker::outbox;
+use crate::broker::provider::{ProviderBroker, ProviderParts, ProviderSettings};
 use crate::chain::{Chain, Sender, SenderSettings};
 use crate::cli::Global;
 use crate::config::{Listen, Paths, ProviderConfig, RoleConfig};
@@ -75,8 +76,9 @@ impl RunningProvider {
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = ProviderStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
-        let signer = provider::signer(Arc::clone(&wallet));
-        let sender = Sender::start(chain.clone(), signer, provider::journal(&store), &tasks, sender);
+        let signer = outbox::signer(Arc::clone(&wallet));
+        let sender =
+            Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, sender);
         let drain = Duration::from_secs(settings.drain);
         let parts = ProviderParts {
             store,

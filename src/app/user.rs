@@ -8,7 +8,8 @@ use anyhow::{Context, Result};
 
 use super::chain::{self, Patience};
 use super::wallet;
-use crate::broker::user::{self, Settings, UserBroker, UserParts};
+use crate::broker::outbox;
+use crate::broker::user::{Settings, UserBroker, UserParts};
 use crate::chain::{Chain, Sender, SenderSettings};
 use crate::cli::Global;
 use crate::config::{Listen, Paths, RoleConfig, UserConfig};
@@ -77,8 +78,9 @@ impl RunningUser {
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = UserStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
-        let signer = user::signer(Arc::clone(&wallet));
-        let sender = Sender::start(chain.clone(), signer, user::journal(&store), &tasks, sender);
+        let signer = outbox::signer(Arc::clone(&wallet));
+        let sender =
+            Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, sender);
         let parts = UserParts {
             store,
             chain,

@@ -81,9 +81,10 @@ pub(in crate::keys) fn open(path: &Path, passphrase: &Secret<String>) -> Result<
         Failure::Key(error) => error,
     })?;
     if let Some(named) = named_address(&file)
-        && named != wallet.address() {
-            return Err(KeyError::AddressMismatch { path: path.to_owned(), named, found: wallet.address() });
-        }
+        && named != wallet.address()
+    {
+        return Err(KeyError::AddressMismatch { path: path.to_owned(), named, found: wallet.address() });
+    }
     Ok(wallet)
 }
 

@@ -195,9 +195,10 @@ impl Operations {
 /// [`Operations::begin`] inside a transaction of somebody else's.
 pub(in crate::store) fn begin(connection: &Connection, new: &NewOperation) -> Result<Begun, StoreError> {
     if let Some(key) = &new.idempotency_key
-        && let Some(before) = by_key(connection, key)? {
-            return Ok(Begun::Before(Box::new(before)));
-        }
+        && let Some(before) = by_key(connection, key)?
+    {
+        return Ok(Begun::Before(Box::new(before)));
+    }
     if let Some(before) = get(connection, new.id)? {
         return Ok(Begun::Before(Box::new(before)));
     }

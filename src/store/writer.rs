@@ -177,10 +177,12 @@ pub(in crate::store) fn run(
 /// Runs and commits a group, then tells every waiter.
 pub(in crate::store) fn commit(connection: &Connection, mut group: Vec<Box<dyn Job>>, counters: &Counters) {
     let result = transact(connection, &mut group);
-    if result.is_err() && !connection.is_autocommit()
-        && let Err(error) = connection.execute_batch("ROLLBACK") {
-            tracing::error!(%error, "could not roll a failed transaction back");
-        }
+    if result.is_err()
+        && !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "could not roll a failed transaction back");
+    }
     counters.count(group.len(), result.is_err());
     if let Err(error) = &result {
         tracing::error!(%error, jobs = group.len(), "a group of database changes failed and was undone");

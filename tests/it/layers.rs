@@ -23,14 +23,15 @@ const UNITS: &[Unit] = &[
     Unit { path: "store", imports: &["domain", "tasks", "private_files"], homes: &["rusqlite"] },
     Unit { path: "chain", imports: &["domain", "tasks"], homes: &[] },
     Unit { path: "chain::devnet", imports: &["domain", "tasks"], homes: &["revm"] },
+    Unit { path: "broker::outbox", imports: &["domain", "keys", "store", "chain"], homes: &[] },
     Unit {
         path: "broker::user",
-        imports: &["domain", "tasks", "wire", "meter", "body", "keys", "store", "chain"],
+        imports: &["broker::outbox", "domain", "tasks", "wire", "meter", "body", "keys", "store", "chain"],
         homes: &[],
     },
     Unit {
         path: "broker::provider",
-        imports: &["domain", "tasks", "wire", "meter", "body", "keys", "store", "chain"],
+        imports: &["broker::outbox", "domain", "tasks", "wire", "meter", "body", "keys", "store", "chain"],
         homes: &[],
     },
     Unit {
@@ -63,6 +64,7 @@ const UNITS: &[Unit] = &[
             "store",
             "chain",
             "chain::devnet",
+            "broker::outbox",
             "broker::user",
             "broker::provider",
             "http",

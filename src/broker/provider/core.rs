@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::accounts::Lookups;
 use super::error::ProviderError;
 use super::free::FreeGate;
-use super::journal;
 use super::offer::Offers;
 use super::services::Services;
 use super::settings::ProviderSettings;
@@ -19,6 +18,7 @@ use super::upstream::Upstream;
 use super::view::{Health, Publisher};
 use super::vouchers::Page;
 use super::vouchers::book::Book;
+use crate::broker::outbox;
 use crate::chain::{BlockRef, Chain, Cursor, Sender, Ticket};
 use crate::domain::{
     AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, SignedReceipt,
@@ -36,7 +36,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(30);
 pub struct ProviderParts {
     pub store: ProviderStore,
     pub chain: Chain,
-    /// Of the wallet's key; its journal is [`journal`](super::journal()) of the same store.
+    /// Of the wallet's key; its journal is [`journal`](crate::broker::outbox::journal) of the same store.
     pub sender: Sender,
     pub wallet: Arc<Wallet>,
     pub tasks: Tasks,
@@ -180,7 +180,7 @@ impl Core {
                 operations.finish(operation.id, end).await?;
             }
         }
-        let tickets = self.sender.resume(attempts.into_iter().map(journal::attempt).collect()).await?;
+        let tickets = self.sender.resume(attempts.into_iter().map(outbox::attempt).collect()).await?;
         let kind_of = |ticket: &Ticket| unfinished.iter().find(|op| op.id == ticket.op).map(|op| op.kind);
         Ok(tickets.into_iter().filter_map(|ticket| kind_of(&ticket).map(|kind| (ticket, kind))).collect())
     }
@@ -281,7 +281,9 @@ impl Core {
 
     /// Signs a receipt.
     pub(super) fn sign_receipt(&self, receipt: Receipt) -> Result<SignedReceipt, ProviderError> {
-        let signature = journal::sign(&self.wallet, receipt.signing_hash(&self.domain))
+        let signature = self
+            .wallet
+            .sign(receipt.signing_hash(&self.domain))
             .map_err(|error| ProviderError::Key(error.to_string()))?;
         Ok(SignedReceipt { receipt, signature })
     }

@@ -18,7 +18,6 @@
 //! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
 //! | `due`, `settle` | when to settle (pure), and doing it |
 //! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
-//! | `journal` | the chain sender's journal and signer, made of store and key |
 
 mod accounts;
 mod admin;
@@ -28,7 +27,6 @@ mod due;
 mod error;
 mod follow;
 mod free;
-mod journal;
 mod offer;
 mod proxy;
 mod rate;
@@ -53,7 +51,6 @@ pub use admin::ReceiptState;
 pub use core::{ProviderBroker, ProviderParts};
 pub use due::{Forecast, Reason};
 pub use error::ProviderError;
-pub use journal::{journal, signer};
 pub use proxy::{CallBody, ProxyCall};
 pub use reconcile::ServiceSync;
 pub use refusal::ProxyRefusal;

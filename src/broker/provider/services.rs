@@ -17,10 +17,10 @@ use tokio::sync::{Notify, oneshot};
 
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
-use super::journal;
 use super::offer::{Offer, Version, meter_for};
 use super::target::parse_target;
 use super::view::{Event, ServiceStatus, ServiceView};
+use crate::broker::outbox;
 use crate::chain::{Call, Outcome, Ticket};
 use crate::domain::{
     Neuron, OperationId, OperationKind, Prices, Service, ServiceKind, ServiceName, Timestamp,
@@ -371,7 +371,7 @@ impl Core {
             Ok(ticket) => Ok(ticket),
             Err(error) => {
                 let refused = Outcome::Refused { reason: error.to_string() };
-                let end: OperationEnd = journal::end(&refused, Timestamp::now());
+                let end: OperationEnd = outbox::end_of(&refused, Timestamp::now());
                 operations.finish(id, end).await?;
                 Err(error.into())
             }

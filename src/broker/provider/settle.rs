@@ -19,10 +19,10 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 use super::core::{Core, ProviderBroker};
 use super::due::{self, Books, Forecast, Reason, Tried};
 use super::error::ProviderError;
-use super::journal;
 use super::view::{Decision, Event, Verdict};
 use super::vouchers::LeftOut;
 use super::vouchers::claim::{self, ClaimRow};
+use crate::broker::outbox;
 use crate::chain::{BlockRef, Call, EventFilter, EventKind, Outcome, SettleRow, Ticket};
 use crate::domain::{
     AccountId, Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp,
@@ -373,7 +373,7 @@ impl Core {
                 Ok(ticket)
             }
             Err(error) => {
-                let end = journal::end(&Outcome::Refused { reason: error.to_string() }, Timestamp::now());
+                let end = outbox::end_of(&Outcome::Refused { reason: error.to_string() }, Timestamp::now());
                 self.store.operations().finish(id, end).await?;
                 Err(error.into())
             }
@@ -496,7 +496,7 @@ struct Ended {
 }
 
 fn transaction(sent: SettlementTx, outcome: &Outcome) -> SettlementTx {
-    let end = journal::end(outcome, Timestamp::now());
+    let end = outbox::end_of(outcome, Timestamp::now());
     SettlementTx {
         state: end.state,
         hash: end.hash.or(sent.hash),

@@ -24,6 +24,7 @@ use sha2::{Digest, Sha256};
 use self::upstream::TestUpstream;
 use super::*;
 use crate::body::Answer;
+use crate::broker::outbox::{journal, signer};
 use crate::chain::devnet::{Devnet, DevnetConfig};
 use crate::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender, SenderSettings,
@@ -342,7 +343,7 @@ async fn start(
     let sender = Sender::start(
         chain.clone(),
         signer(Arc::clone(wallet)),
-        journal(store),
+        journal(store.operations()),
         tasks,
         SenderSettings::default(),
     );

@@ -13,7 +13,8 @@ use http::{HeaderMap, StatusCode};
 
 use super::scripted::{Script, Scripted};
 use crate::body::{Answer, AnswerBody};
-use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserParts, journal, signer};
+use crate::broker::outbox::{journal, signer};
+use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserParts};
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender, SenderSettings,
@@ -111,7 +112,7 @@ impl Bed {
 
     pub async fn broker_of(&self, settings: Settings, chain: Chain, with_wallet: bool) -> UserBroker {
         let tasks = self.tasks.child();
-        let (journal, signer) = (journal(&self.store), signer(Arc::clone(&self.user)));
+        let (journal, signer) = (journal(self.store.operations()), signer(Arc::clone(&self.user)));
         let sender = with_wallet.then(|| Sender::start(chain.clone(), signer, journal, &tasks, fast()));
         let parts = UserParts {
             store: self.store.clone(),

@@ -1,30 +1,24 @@
-//! Store and wallet as the chain's sender sees them: every attempt on disk before its bytes leave, every outcome after.
+//! Where the chain's sender meets a broker's store and key: every attempt on disk before its bytes leave, every outcome
+//! after, every signature made by the wallet.
+//!
+//! The sender asks for both as traits, since edges do not know each other. Both brokers use this one adapter.
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::chain::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner};
 use crate::domain::{Address, B256, Neuron, OperationId, OperationState, Signature, Timestamp};
 use crate::keys::Wallet;
-use crate::store::{AttemptRow, OperationEnd, Operations, StoreError, UserStore};
+use crate::store::{AttemptRow, OperationEnd, Operations, StoreError};
 
-/// The journal of the user broker's sender.
-#[derive(Clone, Debug)]
-pub struct UserJournal(Operations);
-
-impl UserJournal {
-    pub fn new(store: &UserStore) -> Self {
-        UserJournal(store.operations())
-    }
+/// What a sender writes down, and where.
+pub fn journal(operations: Operations) -> Arc<dyn Journal> {
+    Arc::new(StoreJournal(operations))
 }
 
-/// What a sender for the user's key writes down, and where.
-pub fn journal(store: &UserStore) -> Arc<dyn Journal> {
-    Arc::new(UserJournal::new(store))
-}
-
-/// The wallet as a sender uses it.
+/// A wallet as a sender uses it.
 pub fn signer(wallet: Arc<Wallet>) -> Arc<dyn TxSigner> {
     Arc::new(WalletSigner(wallet))
 }
@@ -42,20 +36,21 @@ impl TxSigner for WalletSigner {
     }
 }
 
-impl Journal for UserJournal {
+#[derive(Debug)]
+struct StoreJournal(Operations);
+
+impl Journal for StoreJournal {
     fn record(&self, attempt: Attempt) -> BoxFuture<'_, Result<(), JournalError>> {
-        Box::pin(async move { self.0.record(row(attempt)).await.map_err(failed) })
+        async move { self.0.record(row(attempt)).await.map_err(|error| failed(&error)) }.boxed()
     }
 
     fn finished(&self, op: OperationId, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
-        Box::pin(async move {
-            let end = end_of(&outcome, Timestamp::now());
-            self.0.finish(op, end).await.map_err(failed)
-        })
+        let end = end_of(&outcome, Timestamp::now());
+        async move { self.0.finish(op, end).await.map_err(|error| failed(&error)) }.boxed()
     }
 }
 
-fn failed(error: StoreError) -> JournalError {
+fn failed(error: &StoreError) -> JournalError {
     JournalError(error.to_string())
 }
 
@@ -86,8 +81,9 @@ pub(super) fn attempt(row: AttemptRow) -> Attempt {
     }
 }
 
-/// An outcome as the store keeps it.
+/// An outcome as the books keep it.
 pub(super) fn end_of(outcome: &Outcome, at: Timestamp) -> OperationEnd {
+    let nothing = OperationEnd { state: OperationState::Unknown, ..refused(String::new(), at) };
     match outcome {
         Outcome::Mined { hash, block, gas_used, effective_gas_price, contract } => OperationEnd {
             state: OperationState::Mined,
@@ -96,8 +92,7 @@ pub(super) fn end_of(outcome: &Outcome, at: Timestamp) -> OperationEnd {
             gas_used: *gas_used,
             gas_price: Neuron::new(*effective_gas_price),
             contract: *contract,
-            error: None,
-            at,
+            ..nothing
         },
         Outcome::Reverted { hash, block, reason, gas_used, effective_gas_price } => OperationEnd {
             state: OperationState::Reverted,
@@ -105,13 +100,10 @@ pub(super) fn end_of(outcome: &Outcome, at: Timestamp) -> OperationEnd {
             block: Some((block.number, block.hash)),
             gas_used: *gas_used,
             gas_price: Neuron::new(*effective_gas_price),
-            contract: None,
             error: Some(reason.to_string()),
-            at,
+            ..nothing
         },
-        Outcome::Unknown { .. } => {
-            OperationEnd { state: OperationState::Unknown, ..refused(String::new(), at) }
-        }
+        Outcome::Unknown { hashes } => OperationEnd { hash: hashes.last().copied(), ..nothing },
         Outcome::Refused { reason } => refused(reason.clone(), at),
     }
 }
