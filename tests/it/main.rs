@@ -9,5 +9,17 @@
     reason = "tests fail by panicking and say what they skip"
 )]
 
+mod api;
 mod chain;
+mod concurrency;
+mod cuts;
+mod encodings;
+mod forged;
 mod layers;
+mod procedure;
+mod refuse;
+mod restart;
+mod settling;
+mod storage;
+mod upstream;
+mod world;

@@ -39,6 +39,10 @@ impl Core {
                     self.chain_failed(&error);
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
+                    // The follower only speaks at the next block, which on a quiet chain may be long in coming.
+                    if self.chain.head().await.is_ok() {
+                        self.chain_works();
+                    }
                     continue;
                 }
             };
@@ -52,7 +56,7 @@ impl Core {
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             pause = FIRST_PAUSE;
-            self.health.chain_works();
+            self.chain_works();
             *self.block.lock() = Some(batch.to);
             self.publisher.touch();
         }
@@ -63,6 +67,14 @@ impl Core {
         self.health.chain_failed(error);
         if before.chain.is_none() {
             tracing::warn!(%error, "the chain cannot be followed at the moment");
+            self.publisher.tell(Event::HealthChanged(self.health.view()));
+        }
+    }
+
+    fn chain_works(&self) {
+        let before = self.health.view();
+        self.health.chain_works();
+        if before.chain.is_some() {
             self.publisher.tell(Event::HealthChanged(self.health.view()));
         }
     }

@@ -23,6 +23,7 @@ use crate::meter::{MeterResult, OutputMeter, Pushed};
 use crate::wire::chat::{Part, Usage, read_answer};
 use crate::wire::headers::{self, Framing};
 use crate::wire::receipt::{RECEIPT_LATER_HEADER, receipt_comment};
+use crate::wire::separator::Separator;
 use crate::wire::sse::{self, Splitter};
 
 /// Pieces that may wait between this task and the connection. Each of them is charged although the caller may leave
@@ -91,6 +92,7 @@ impl Job {
         let mut stream = EventStream {
             meter,
             hash: Sha256::new(),
+            own: Separator::default(),
             whole: WholeEvents::default(),
             hidden: self.hides_usage.then(HiddenUsage::default),
             first: BytesMut::new(),
@@ -230,6 +232,8 @@ struct EventStream {
     meter: OutputMeter,
     /// Of all bytes handed over.
     hash: Sha256,
+    /// Takes out what only brokers write: the user's broker would take it for ours.
+    own: Separator,
     whole: WholeEvents,
     hidden: Option<HiddenUsage>,
     /// The beginning of what was handed over, where names for the last event are found.
@@ -249,7 +253,8 @@ const FIRST: usize = 4 << 10;
 
 impl EventStream {
     fn take(&mut self, piece: &Bytes) -> Result<Taken, Box<dyn std::error::Error + Send + Sync>> {
-        let whole = self.whole.push(piece)?;
+        let piece = self.own.push(piece)?.pass;
+        let whole = self.whole.push(&piece)?;
         self.count(whole)
     }
 
@@ -272,7 +277,9 @@ impl EventStream {
 
     /// The stream has ended properly: a last event without its empty line goes out with one.
     fn rest(&mut self) -> Bytes {
-        let rest = self.whole.rest();
+        let held = Bytes::from_static(self.own.finish());
+        let last = self.whole.push(&held).unwrap_or_default();
+        let rest = Bytes::from([last, self.whole.rest()].concat());
         // Nothing after it can be cut, so it may pass the limit; the fee does not.
         let rest = match self.count(rest) {
             Ok(taken) => taken.piece,

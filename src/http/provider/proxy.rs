@@ -78,7 +78,10 @@ pub(super) async fn receipt(State(face): State<Face>, Path(id): Path<String>) ->
         ReceiptState::Pending => {
             Ok((StatusCode::ACCEPTED, Json(json!({"Status": "pending"}))).into_response())
         }
-        ReceiptState::Lost => Err(Problem::not_found("the request was never metered; it costs nothing")),
+        ReceiptState::Lost => {
+            let message = "the request was never metered; it costs nothing";
+            Err(Problem::new(StatusCode::GONE, "request_lost", message))
+        }
         ReceiptState::Unknown => Err(Problem::not_found("no such request was admitted here")),
     }
 }

@@ -1,0 +1,175 @@
+//! Are all books right? Asked at the end of every test, when nothing is in flight.
+
+use std::collections::BTreeMap;
+
+use zgserve_tui::chain::{EventFilter, EventKind};
+use zgserve_tui::domain::{
+    AccountId, Neuron, OperationState, ProviderRequestState, UserRequestState, amount,
+};
+use zgserve_tui::store::provider::{ProviderRequest, ProviderRequestFilter, ProviderRequestSort};
+use zgserve_tui::store::user::{UserRequest, UserRequestFilter, UserRequestSort};
+use zgserve_tui::store::{Direction, PageOf};
+
+use super::{World, until};
+
+/// The figures of the one account, as both sides and the chain have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Books {
+    pub owed: Neuron,
+    pub settled: Neuron,
+    pub balance: Neuron,
+    pub authorized: Neuron,
+    pub user_requests: Vec<UserRequest>,
+    pub provider_requests: Vec<ProviderRequest>,
+}
+
+impl Books {
+    pub fn charged(&self) -> usize {
+        self.provider_requests.iter().filter(|row| row.state == ProviderRequestState::Charged).count()
+    }
+
+    pub fn done(&self) -> usize {
+        self.user_requests.iter().filter(|row| row.state == UserRequestState::Done).count()
+    }
+}
+
+impl World {
+    /// Waits until nothing is in flight, then holds all books against each other and against the chain.
+    pub async fn check_books(&self) -> Books {
+        until("both brokers are at rest", async || {
+            let user = self.user().snapshot();
+            let provider = self.provider().snapshot();
+            let user_rests = user.accounts.iter().all(|account| account.reserved.is_zero());
+            let at_rest = user_rests && provider.totals.in_flight == 0 && provider.totals.reserved.is_zero();
+            at_rest.then_some(())
+        })
+        .await;
+        self.check_chain().await;
+        let (user_store, provider_store) = (self.user_store(), self.provider_store());
+        assert_eq!(user_store.audit().await.unwrap(), Vec::<String>::new());
+        assert_eq!(provider_store.audit().await.unwrap(), Vec::<String>::new());
+        assert_eq!(user_store.unfinished_requests().await.unwrap().len(), 0);
+
+        let user_requests = self.user_requests().await;
+        let provider_requests = self.provider_requests().await;
+        for row in &user_requests {
+            let Some(theirs) = provider_requests.iter().find(|theirs| theirs.id == row.id) else {
+                assert!(row.fee.total().is_zero(), "a fee for what the provider never admitted: {row:?}");
+                continue;
+            };
+            assert_eq!((row.fee, row.body_hash), (theirs.fee, theirs.body_hash), "{row:?}\n{theirs:?}");
+            assert!(row.fee.total() <= row.max_fee, "{row:?}");
+            let exact = theirs.prices.fee(theirs.input, theirs.output).unwrap().capped(theirs.max_fee);
+            if theirs.state == ProviderRequestState::Charged {
+                assert_eq!(theirs.fee, exact, "{theirs:?}");
+            } else {
+                assert!(theirs.fee.total().is_zero(), "{theirs:?}");
+            }
+        }
+        let of = |fees: Vec<Neuron>| amount::sum(fees).unwrap();
+        let charged = of(provider_requests.iter().map(|row| row.fee.total()).collect());
+        let done = of(user_requests.iter().map(|row| row.fee.total()).collect());
+
+        let chain = self.chain.account(self.id(), None).await.unwrap();
+        let settled = chain.map_or(Neuron::ZERO, |account| account.settled);
+        let balance = chain.map_or(Neuron::ZERO, |account| account.balance);
+        let mut books = Books {
+            owed: charged,
+            settled,
+            balance,
+            authorized: Neuron::ZERO,
+            user_requests,
+            provider_requests,
+        };
+        let ours = user_store.account(self.id()).await.unwrap();
+        let theirs = provider_store.user(self.id()).await.unwrap();
+        assert_eq!(charged, done, "both sides owe the same");
+        if let Some(theirs) = &theirs {
+            assert_eq!(theirs.owed, charged, "the provider's books are the sum of their rows");
+            if let Some((voucher, claim)) = theirs.claim() {
+                assert!(claim <= theirs.owed && claim <= voucher.voucher.cumulative, "I12");
+            }
+        }
+        if let Some(ours) = &ours {
+            assert_eq!(ours.owed, done, "the user's books are the sum of their rows");
+            assert!(settled <= ours.authorized, "I3: {settled} settled, {} signed", ours.authorized);
+            let promised = theirs.as_ref().and_then(|row| row.voucher).map(|best| best.voucher.cumulative);
+            assert!(promised.unwrap_or_default() <= ours.authorized, "I15");
+            books.authorized = ours.authorized;
+        }
+        books
+    }
+
+    /// I1, for every account of this provider: in total, and deposits against what became of them.
+    async fn check_chain(&self) {
+        let accounts = self.chain.accounts_of_provider(self.provider_address(), None).await.unwrap();
+        let balances = amount::sum(accounts.iter().map(|account| account.balance)).unwrap();
+        let contract = self.chain.native_balance(self.chain.contract()).await.unwrap();
+        assert_eq!(contract, balances.get(), "I1: the contract holds what its accounts hold");
+        let head = self.chain.head().await.unwrap().number;
+        let mut flows: BTreeMap<AccountId, (u128, u128)> = BTreeMap::new();
+        for event in self.chain.events(0, head, EventFilter::default()).await.unwrap() {
+            let Some(id) = event.kind.account() else { continue };
+            let (deposited, gone) = flows.entry(id).or_default();
+            match event.kind {
+                EventKind::AccountAdded { balance, .. } => *deposited += balance.get(),
+                EventKind::Deposited { amount, .. } => *deposited += amount.get(),
+                EventKind::RefundProcessed { amount, .. } => *gone += amount.get(),
+                EventKind::Settled { paid, .. } => *gone += paid.get(),
+                _ => {}
+            }
+        }
+        for account in accounts {
+            let (deposited, gone) = flows[&account.id];
+            assert_eq!(account.balance.get() + gone, deposited, "I1: {account:?}");
+        }
+    }
+
+    pub async fn user_requests(&self) -> Vec<UserRequest> {
+        let (mut rows, mut page) = (Vec::new(), PageOf::first(1_000));
+        loop {
+            let sort = UserRequestSort::CreatedAt(Direction::Ascending);
+            let found = self.user_store().requests(UserRequestFilter::default(), sort, page).await.unwrap();
+            rows.extend(found.items);
+            match found.next {
+                Some(next) => page = PageOf { after: Some(next), limit: 1_000 },
+                None => return rows,
+            }
+        }
+    }
+
+    pub async fn provider_requests(&self) -> Vec<ProviderRequest> {
+        let (mut rows, mut page) = (Vec::new(), PageOf::first(1_000));
+        loop {
+            let sort = ProviderRequestSort::CreatedAt(Direction::Ascending);
+            let store = self.provider_store();
+            let found = store.requests(ProviderRequestFilter::default(), sort, page).await.unwrap();
+            rows.extend(found.items);
+            match found.next {
+                Some(next) => page = PageOf { after: Some(next), limit: 1_000 },
+                None => return rows,
+            }
+        }
+    }
+
+    /// Waits until a voucher for all that is owed has come to the provider.
+    pub async fn voucher_arrives(&self) {
+        let owed = self.check_books().await.owed;
+        until("the voucher has arrived", async || {
+            (self.provider().user(self.user_address())?.voucher >= owed).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until every operation of the user broker has ended.
+    pub async fn operations_end(&self) {
+        until("all operations end", async || {
+            let open = self.user().operations(100).await.unwrap();
+            let over = |state| {
+                matches!(state, OperationState::Mined | OperationState::Reverted | OperationState::Refused)
+            };
+            open.iter().all(|operation| over(operation.state)).then_some(())
+        })
+        .await;
+    }
+}
