@@ -21,7 +21,7 @@ use super::handle::Inner;
 use super::pay::Sent;
 use super::receipts;
 use super::upstream::{Outgoing, UpstreamError, failure};
-use super::verdict::Seen;
+use super::verdict::{Cut, Seen};
 use crate::body::{Answer, AnswerBody};
 use crate::domain::{B256, Fee, RequestId, ServiceKind, SignedReceipt, Units};
 use crate::meter::{Limits, OutputMeter};
@@ -119,7 +119,11 @@ pub(super) async fn pump(
         input: call.quote.input,
         output,
         response_hash: B256::new(hash.finalize().into()),
-        cut: end != End::Complete,
+        cut: match end {
+            End::Complete => Cut::No,
+            End::CallerLeft => Cut::ByUs,
+            End::Broken(_) => Cut::ByProvider,
+        },
         success: true,
     };
     let receipt = receipt.and_then(|text| decode_receipt(&text).ok());
@@ -128,13 +132,7 @@ pub(super) async fn pump(
 
 /// Books what may be charged for a request whose caller left before anything of the answer came: the input at most.
 pub(super) async fn left_early(inner: &Arc<Inner>, call: &Prepared, sent: &Sent) {
-    let seen = Seen {
-        input: call.quote.input,
-        output: Units(0),
-        response_hash: B256::new(Sha256::digest([]).into()),
-        cut: true,
-        success: true,
-    };
+    let seen = Seen::nothing(call.quote.input, Cut::ByUs);
     receipts::fetch_or_leave(inner, Case::live(inner, call, sent).with(seen)).await;
 }
 

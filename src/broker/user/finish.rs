@@ -6,7 +6,7 @@ use super::event::Event;
 use super::handle::Inner;
 use super::pay::Sent;
 use super::push;
-use super::verdict::{OwnCount, Seen, Tolerance, Verdict};
+use super::verdict::{Cut, OwnCount, Seen, Tolerance, Verdict};
 use super::{UserError, book::Grant};
 use crate::domain::{
     Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units,
@@ -17,6 +17,8 @@ use crate::wire::terms::MeterName;
 
 /// Stands in the row of an unconfirmed request whose answer we did not see to its end.
 const CUT: &str = "the answer was cut; the receipt is being asked for";
+/// Stands in the row of an unconfirmed request whose answer the provider broke off.
+const BROKEN: &str = "the provider broke off; the receipt is being asked for";
 const WAITING: &str = "the receipt is being asked for";
 
 /// One request and what we know of it, whether it is under way or was read from the store.
@@ -54,7 +56,11 @@ impl Case {
             input: row.input,
             output: row.output,
             response_hash,
-            cut: row.error.as_deref() == Some(CUT),
+            cut: match row.error.as_deref() {
+                Some(CUT) => Cut::ByUs,
+                Some(BROKEN) => Cut::ByProvider,
+                _ => Cut::No,
+            },
             success: true,
         });
         Case {
@@ -172,10 +178,15 @@ impl Inner {
     /// It is not known how the request ended: the hold stays, and what we saw is kept.
     pub async fn unconfirmed(&self, case: &Case) {
         let seen = case.own.seen;
+        let note = match seen.map_or(Cut::ByUs, |seen| seen.cut) {
+            Cut::No => WAITING,
+            Cut::ByUs => CUT,
+            Cut::ByProvider => BROKEN,
+        };
         let finish = Finish {
             input: seen.map_or(Units(0), |seen| seen.input),
             output: seen.map_or(Units(0), |seen| seen.output),
-            error: Some(if seen.is_none_or(|seen| seen.cut) { CUT } else { WAITING }.to_owned()),
+            error: Some(note.to_owned()),
             ..case.end(UserRequestState::Unconfirmed)
         };
         if let Err(error) = self.store.finish(finish).await {

@@ -19,6 +19,7 @@ use super::handle::Inner;
 use super::heal::heal;
 use super::quote::Quote;
 use super::upstream::{Outgoing, read_small};
+use super::verdict::{Cut, Seen};
 use crate::body::Answer;
 use crate::domain::{Neuron, RequestAuth, RequestId, Timestamp};
 use crate::wire::auth::{REQUEST_HEADER, VOUCHER_HEADER, encode_request_auth, encode_voucher};
@@ -119,7 +120,9 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
             if error.never_left() {
                 inner.failed(&Case::live(inner, call, &sent), &error.to_string()).await;
             } else {
-                inner.unconfirmed(&Case::live(inner, call, &sent)).await;
+                // No byte of an answer came, which bounds what a receipt for it can ask.
+                let seen = Seen::nothing(call.quote.input, Cut::ByProvider);
+                inner.unconfirmed(&Case::live(inner, call, &sent).with(seen)).await;
             }
             return Err(error.into());
         }

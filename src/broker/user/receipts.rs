@@ -103,7 +103,7 @@ async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
         Ok(ReceiptAnswer::Lost) => inner.failed(&case, LOST).await,
         Ok(ReceiptAnswer::Unknown) if age > inner.settings.authorization_lifetime + CLOCKS => {
             // Its authorisation is over, so it can no longer be served either.
-            if case.own.seen.is_some() {
+            if case.own.brought_something() {
                 inner.book_end(&case, None).await;
             } else {
                 inner.failed(&case, "it did not reach the provider").await;
