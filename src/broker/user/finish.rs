@@ -168,7 +168,7 @@ impl Inner {
         if let Err(error) = freed {
             // The hold stays, on disk and in the book, and the resolver tries again.
             tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-            self.book.lock().unconfirmed(case.provider(), case.own.request);
+            self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
             return;
         }
         self.book.lock().release(case.provider(), case.own.request);
@@ -192,7 +192,7 @@ impl Inner {
         if let Err(error) = self.store.finish(finish).await {
             tracing::error!(request = %case.own.request, %error, "an unconfirmed request could not be written down");
         }
-        self.book.lock().unconfirmed(case.provider(), case.own.request);
+        self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
         self.ended(case, UserRequestState::Unconfirmed, Fee::NONE, Some(WAITING.to_owned()));
     }
 
@@ -239,7 +239,7 @@ impl Inner {
             Ok(finished) => finished,
             Err(error) => {
                 tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-                self.book.lock().unconfirmed(case.provider(), case.own.request);
+                self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
                 return None;
             }
         };

@@ -18,6 +18,7 @@ use super::finish::Case;
 use super::handle::Inner;
 use super::heal::heal;
 use super::quote::Quote;
+use super::receipts;
 use super::upstream::{Outgoing, read_small};
 use super::verdict::{Cut, Seen};
 use crate::body::Answer;
@@ -164,6 +165,7 @@ async fn again(
                 return Err(short(inner, call, shortage));
             }
             inner.read_account(provider, None).await.ok();
+            receipts::catch_up(inner, provider).await;
             if !heal(inner, call, &shortage).await? {
                 return Err(short(inner, call, shortage));
             }

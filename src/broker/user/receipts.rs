@@ -18,6 +18,8 @@ const LONGEST_WAIT: u64 = 600;
 const CLOCKS: u64 = 120;
 /// Why a request failed that the provider could not book.
 const LOST: &str = "the provider lost the request and charges nothing";
+/// How many receipts one refused request asks for.
+const AT_A_TIME: usize = 32;
 const TICK: Duration = Duration::from_millis(500);
 
 /// Asks a few times and books the end; leaves the request unconfirmed if there is no receipt yet.
@@ -81,6 +83,14 @@ pub(super) async fn run(inner: Arc<Inner>) {
             tries.insert(request, (times.saturating_add(1), now.plus_seconds(wait)));
         }
     }
+}
+
+/// Asks a provider at once for receipts that are still missing, because it says that it is owed more than we know.
+pub(super) async fn catch_up(inner: &Arc<Inner>, provider: Address) {
+    let waiting = inner.book.lock().waiting_of(provider);
+    let now = Timestamp::now();
+    let asked = waiting.into_iter().take(AT_A_TIME).map(|request| resolve(inner, request, now));
+    futures_util::future::join_all(asked).await;
 }
 
 /// Asks once more, and decides when asking is over.
