@@ -164,14 +164,20 @@ impl Inner {
     /// The request cost nothing.
     pub async fn failed(&self, case: &Case, why: &str) {
         let finish = Finish { error: Some(why.to_owned()), ..case.end(UserRequestState::Failed) };
-        let freed = self.store.fail(finish).await;
-        if let Err(error) = freed {
-            // The hold stays, on disk and in the book, and the resolver tries again.
-            tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-            self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
+        let applied = match self.store.fail(finish).await {
+            Ok(finished) => finished.applied,
+            Err(error) => {
+                // The hold stays, on disk and in the book, and the resolver tries again.
+                tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+                self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
+                return;
+            }
+        };
+        self.book.lock().release(case.provider(), case.own.request);
+        if !applied {
+            // It had ended before; whoever wrote that has told of it.
             return;
         }
-        self.book.lock().release(case.provider(), case.own.request);
         self.ended(case, UserRequestState::Failed, Fee::NONE, Some(why.to_owned()));
     }
 
@@ -207,7 +213,8 @@ impl Inner {
             None => case.own.without_receipt(),
         };
         let Verdict { paid, input, output, differences } = verdict;
-        let asked = receipt.map_or(Neuron::ZERO, |receipt| receipt.receipt.fee.total());
+        // Above the highest fee it is no claim but nonsense; the sum of such would pass what the books can hold.
+        let asked = receipt.map_or(Neuron::ZERO, |receipt| receipt.receipt.fee.total().min(case.own.max_fee));
         let note = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let note = (!note.is_empty()).then_some(note);
         let state = match (&receipt, differences.is_empty()) {

@@ -98,7 +98,13 @@ async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
     let row = match inner.store.request(request).await {
         // Sent: its end could not be written down at the time.
         Ok(Some(row)) if matches!(row.state, UserRequestState::Unconfirmed | UserRequestState::Sent) => row,
-        Ok(_) => return,
+        // It is over, so there is nothing to hold money for.
+        Ok(row) => {
+            if let Some(row) = row {
+                inner.book.lock().release(row.account.provider, request);
+            }
+            return;
+        }
         Err(error) => {
             tracing::warn!(%request, %error, "an unconfirmed request could not be read");
             return;

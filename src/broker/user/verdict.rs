@@ -61,6 +61,9 @@ fn nothing_hash() -> B256 {
     B256::new(Sha256::digest([]).into())
 }
 
+/// More units than the books can hold are a joke; they are cut, so that the request can be written down at all.
+const MOST_UNITS: Units = Units(i64::MAX as u64);
+
 /// By how much the model server's own figures may pass our count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tolerance {
@@ -204,12 +207,13 @@ impl OwnCount {
             // We never saw the answer. A receipt that holds together is then the best account there is of what we
             // ordered, and it stays within the highest fee that we agreed to; a broken one is not paid.
             let paid = if differences.is_empty() { receipt.fee } else { Fee::NONE };
-            return Verdict { paid, input: receipt.input, output: receipt.output, differences };
+            let (input, output) = (receipt.input.min(MOST_UNITS), receipt.output.min(MOST_UNITS));
+            return Verdict { paid, input, output, differences };
         };
 
         // An answer that costs nothing needs no further proof.
         if asked.is_zero() {
-            return Verdict { paid: Fee::NONE, input: receipt.input, output: receipt.output, differences };
+            return Verdict { paid: Fee::NONE, input: seen.input, output: seen.output, differences };
         }
         if !seen.success {
             differences.push(Difference::Failed);
