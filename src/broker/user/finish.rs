@@ -1,13 +1,13 @@
 //! Writing down how a request ended: on disk first, then in the book, then for everybody to see.
 
-use super::call::Prepared;
+use super::book::Grant;
+use super::call::{Prepared, repeated};
 use super::error::CallRefusal;
 use super::event::Event;
 use super::handle::Inner;
 use super::pay::Sent;
 use super::push;
 use super::verdict::{Cut, OwnCount, Seen, Tolerance, Verdict};
-use super::{UserError, book::Grant};
 use crate::domain::{
     Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units,
     UserRequestState,
@@ -149,14 +149,7 @@ impl Inner {
         match self.store.reserve(new, grant.voucher).await? {
             Reservation::Made { .. } => Ok(created_at),
             Reservation::Before(before) => {
-                let same = before.body_hash == call.body.sha256()
-                    && before.account.provider == call.service.provider
-                    && before.service == call.service.name;
-                Err(if same {
-                    CallRefusal::Repeated { request: before.id, state: before.state }
-                } else {
-                    UserError::KeyReused.into()
-                })
+                Err(repeated(&before, (call.service.provider, &call.service.name), &call.body))
             }
         }
     }

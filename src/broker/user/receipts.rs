@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
+
 use super::finish::Case;
 use super::handle::Inner;
 use super::upstream::{ReceiptAnswer, UpstreamError};
@@ -72,15 +74,17 @@ pub(super) async fn run(inner: Arc<Inner>) {
         tokio::time::sleep(TICK).await;
         let waiting = inner.book.lock().waiting();
         tries.retain(|request, _| waiting.contains(request));
-        for request in waiting {
-            let now = Timestamp::now();
-            let (times, not_before) = tries.get(&request).copied().unwrap_or((0, now));
-            if now < not_before {
-                continue;
-            }
-            resolve(&inner, request, now).await;
+        let now = Timestamp::now();
+        let due = waiting.into_iter().filter(|request| tries.get(request).is_none_or(|(_, at)| now >= *at));
+        let due: Vec<RequestId> = due.collect();
+        // Several at a time, so that a provider that does not answer holds up no other's receipts for long.
+        let asking =
+            stream::iter(&due).for_each_concurrent(AT_A_TIME, |request| resolve(&inner, *request, now));
+        asking.await;
+        for request in due {
+            let times = tries.get(&request).map_or(0, |(times, _)| *times);
             let wait = FIRST_WAIT.saturating_mul(1 << times.min(16)).min(LONGEST_WAIT);
-            tries.insert(request, (times.saturating_add(1), now.plus_seconds(wait)));
+            tries.insert(request, (times.saturating_add(1), Timestamp::now().plus_seconds(wait)));
         }
     }
 }
