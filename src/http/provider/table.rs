@@ -149,7 +149,11 @@ fn proxy_routes() -> Vec<Route<Face>> {
         Route::get("/v1/proxy-receipt/{id}", proxy::receipt)
             .open_to(Access::Public)
             .about("The receipt of a request, for whoever knows its id.")
-            .answers(&[(200, "The receipt in base64url"), (202, "Not booked yet."), (410, "Lost; costs nothing.")]),
+            .answers(&[
+                (200, "The receipt in base64url"),
+                (202, "Not booked yet."),
+                (410, "Lost; costs nothing."),
+            ]),
         Route::get("/v1/terms", proxy::terms)
             .open_to(Access::Public)
             .about("What this provider lends and how each service is metered and priced.")

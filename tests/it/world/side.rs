@@ -10,8 +10,9 @@ use alloy::primitives::hex;
 use alloy::transports::BoxTransport;
 use futures_util::future::join_all;
 use tokio::runtime::Runtime;
-use zgserve_tui::broker::provider::{self, ProviderBroker, ProviderParts, ProviderSettings};
-use zgserve_tui::broker::user::{Settings, UserBroker, UserJournal, UserParts};
+use zgserve_tui::broker::outbox;
+use zgserve_tui::broker::provider::{ProviderBroker, ProviderParts, ProviderSettings};
+use zgserve_tui::broker::user::{Settings, UserBroker, UserParts};
 use zgserve_tui::chain::devnet::DevAccount;
 use zgserve_tui::chain::{Chain, ChainSettings, Endpoint, Sender, SenderSettings, SignerError, TxSigner};
 use zgserve_tui::domain::{Address, B256, Signature};
@@ -195,8 +196,9 @@ impl ProviderSide {
             let chain = place.open().await?;
             let db = open(&directory, Role::Provider)?;
             let store = ProviderStore::new(db, place.network()).await.map_err(|error| error.to_string())?;
-            let signer = provider::signer(Arc::clone(&wallet));
-            let sender = Sender::start(chain.clone(), signer, provider::journal(&store), &tasks, fast());
+            let signer = outbox::signer(Arc::clone(&wallet));
+            let sender =
+                Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, fast());
             let parts = ProviderParts {
                 store: store.clone(),
                 chain,
@@ -250,7 +252,7 @@ impl UserSide {
             let store = UserStore::new(db, place.network()).await.map_err(|error| error.to_string())?;
             let signer = Arc::new(Key(Arc::clone(&wallet)));
             let sender =
-                Sender::start(chain.clone(), signer, Arc::new(UserJournal::new(&store)), &tasks, fast());
+                Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, fast());
             let parts = UserParts {
                 store: store.clone(),
                 chain,
