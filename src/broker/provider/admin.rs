@@ -80,20 +80,24 @@ impl ProviderBroker {
     pub async fn receipt(&self, id: RequestId) -> Result<ReceiptState, ProviderError> {
         let until = tokio::time::Instant::now() + RECEIPT_WAIT;
         loop {
-            let served = self.core.book.is_running(id);
-            let Some(request) = self.core.store.request(id).await? else {
-                return Ok(if served { ReceiptState::Pending } else { ReceiptState::Unknown });
-            };
+            let late = tokio::time::Instant::now() >= until;
+            // Memory knows that it is still served, so that somebody who waits does not make the store work.
+            if self.core.book.is_running(id) {
+                if late {
+                    return Ok(ReceiptState::Pending);
+                }
+                tokio::time::sleep(RECEIPT_LOOK).await;
+                continue;
+            }
+            let Some(request) = self.core.store.request(id).await? else { return Ok(ReceiptState::Unknown) };
             if let Some(receipt) = request.receipt() {
                 return Ok(ReceiptState::Ready(Box::new(self.core.sign_receipt(receipt)?)));
             }
             if request.state == ProviderRequestState::Lost {
                 return Ok(ReceiptState::Lost);
             }
-            if tokio::time::Instant::now() >= until {
-                return Ok(ReceiptState::Pending);
-            }
-            tokio::time::sleep(RECEIPT_LOOK).await;
+            // Its task died; the housekeeping will strike it off.
+            return Ok(ReceiptState::Pending);
         }
     }
 
