@@ -17,7 +17,7 @@ use crate::domain::{
     Address, Neuron, OperationId, ProviderRequestState, RequestId, SignedReceipt, Timestamp,
 };
 use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement};
-use crate::store::{Operation, OperationFilter, Page, PageOf, Totals};
+use crate::store::{Operation, OperationFilter, Page, PageOf, Repeats, Totals};
 use crate::wire::auth::decode_voucher;
 use crate::wire::terms::{Terms, VoucherAccepted};
 
@@ -164,6 +164,11 @@ impl ProviderBroker {
         page: PageOf,
     ) -> Result<Page<Operation>, ProviderError> {
         Ok(self.core.store.operations().list(filter, page).await?)
+    }
+
+    /// Calls of the owner that carry an idempotency key.
+    pub fn repeats(&self) -> Repeats {
+        self.core.store.repeats()
     }
 
     /// What the provider's key owns outside the contract, in neuron: what gas is paid from.

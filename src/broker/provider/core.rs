@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,9 @@ use crate::tasks::Tasks;
 
 /// Rows whose task died are struck off this often.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// Idempotency keys are remembered for a week (in seconds), and looked through once an hour.
+const KEYS_FOR: u64 = 7 * 86_400;
+const FORGETTING: Duration = Duration::from_secs(3_600);
 
 /// What a broker needs from outside.
 #[derive(Debug)]
@@ -228,10 +231,18 @@ impl Core {
         });
     }
 
-    /// Strikes off rows whose task died without booking.
+    /// Strikes off rows whose task died without booking, and forgets old idempotency keys.
     async fn keep_house(self: Arc<Self>) {
+        let mut forgotten = None;
         loop {
             tokio::time::sleep(HOUSEKEEPING).await;
+            if forgotten.is_none_or(|at: Instant| at.elapsed() >= FORGETTING) {
+                forgotten = Some(Instant::now());
+                let before = Timestamp::from_seconds(Timestamp::now().as_seconds().saturating_sub(KEYS_FOR));
+                if let Err(error) = self.store.repeats().forget_before(before).await {
+                    self.health.store_failed(&error);
+                }
+            }
             let abandoned = self.book.take_abandoned();
             if abandoned.is_empty() {
                 continue;

@@ -5,6 +5,7 @@
 
 mod attacks;
 mod cuts;
+mod keys;
 mod life;
 mod paid;
 mod refusals;
