@@ -50,7 +50,7 @@ fn owner_routes() -> Vec<Route<Face>> {
             .query(PAGE)
             .answers(&[(200, "List of services")]),
         Route::post("/v1/service", services::register)
-            .about("Registers a service on the chain.")
+            .about("Registers a service on the chain. With an Idempotency-Key it is never done twice.")
             .query(WAIT)
             .body(SERVICE)
             .answers(&[(204, "Registered."), (202, "Not in a block yet: the operation to follow.")]),
@@ -70,7 +70,7 @@ fn owner_routes() -> Vec<Route<Face>> {
             .about("Compares all services with the chain and repairs what differs.")
             .answers(&[(202, "What was found and done")]),
         Route::post("/v1/settle", settlements::settle)
-            .about("Turns what users owe into money now.")
+            .about("Turns what users owe into money now. With an Idempotency-Key it is never done twice.")
             .query(
                 const {
                     &[
