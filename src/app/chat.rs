@@ -37,6 +37,10 @@ async fn talk(args: ChatArgs, api: &Api) -> Result<Exit> {
     Output.note(&format!("talking to {model}; an empty line or Ctrl-D ends it"));
     loop {
         let line = tokio::task::spawn_blocking(|| Output.question("> ")).await??;
+        if line.is_none() {
+            // Ctrl-D leaves the cursor behind the prompt.
+            Output.note("");
+        }
         let Some(line) = line.filter(|line| !line.trim().is_empty()) else { return Ok(Exit::Ok) };
         messages.push(json!({"role": "user", "content": line}));
         match say(api, &model, &messages, args.max_tokens).await {

@@ -189,6 +189,9 @@ async fn keys_of_any_case_and_amounts_of_either_kind() {
     }
     let other = client.post(&charge).json(&json!({"balance": "6"})).header("idempotency-key", "k1");
     assert_eq!(other.send().await.unwrap().status(), 409);
+    // What is refused was not done first.
+    let misspelt = client.post(format!("{charge}?wait=maybe")).json(&json!({"balance": "7"}));
+    assert_eq!(misspelt.send().await.unwrap().status(), 400);
     let shown: Value =
         client.get(format!("http://{user}/v1/provider/{owner}")).send().await.unwrap().json().await.unwrap();
     assert_eq!(shown["Balance"], "10000005");
@@ -222,6 +225,10 @@ async fn a_paid_chat_both_ways_and_its_settlement() {
         let answer: Value = client.post(url).json(&body).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["choices"][0]["message"]["content"], "This is a test!", "{answer}");
     }
+    // Whatever a service answers, free or paid, runs nothing under our address.
+    let models = format!("http://{user}/v1/provider/{owner}/service/eliza/models");
+    let free = client.get(models).send().await.unwrap();
+    assert_eq!(free.headers()["content-security-policy"], "sandbox; default-src 'none'");
     let body = json!({"messages": messages, "stream": true, "max_tokens": 20});
     let stream = client.post(&route).json(&body).send().await.unwrap().text().await.unwrap();
     assert!(stream.contains("data: [DONE]") && !stream.contains("zg-receipt"), "{stream}");

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::clean;
+use crate::domain::{Timestamp, clean};
 
 /// A column of a table: its title, and the key of the objects that it shows.
 #[derive(Clone, Copy, Debug)]
@@ -102,10 +102,16 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) if text.is_empty() => "-".to_owned(),
+        Value::String(text) if text.parse::<Timestamp>().is_ok() => to_the_second(text),
         Value::String(text) => clean::clean(text, 200).into_owned(),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
         value => clean::clean(&value.to_string(), 200).into_owned(),
     }
+}
+
+/// A time without its fraction, which no reader of a table wants.
+fn to_the_second(time: &str) -> String {
+    time.split_once('.').map_or_else(|| time.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 /// Shows on a terminal's stderr that something is being waited for, until it is dropped.
@@ -166,6 +172,8 @@ mod tests {
         assert_eq!(cell(&json!("")), "-");
         assert_eq!(cell(&json!("a\u{1b}[2Jb")), "a\u{fffd}[2Jb");
         assert_eq!(cell(&json!(7)), "7");
+        assert_eq!(cell(&json!("2026-11-23T01:20:11.6168Z")), "2026-11-23T01:20:11Z");
+        assert_eq!(cell(&json!("2026-11-23T01:20:11Z")), "2026-11-23T01:20:11Z");
         assert_eq!(aligned(&["a".to_owned(), "b".to_owned()], &[3, 4]), "a    b");
     }
 }

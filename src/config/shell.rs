@@ -28,9 +28,10 @@ pub struct Shell {
 }
 
 /// The chain, the contract on it, and how transactions are sent.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChainKeys {
+    #[serde(serialize_with = "host_only")]
     pub rpc_url: String,
     #[serde(deserialize_with = "address", serialize_with = "checksummed")]
     pub contract: Address,
@@ -41,6 +42,13 @@ pub struct ChainKeys {
     pub max_fee_per_gas: crate::domain::Neuron,
     pub replace_after: u64,
     pub unknown_after: u64,
+}
+
+impl std::fmt::Debug for ChainKeys {
+    /// As it is shown: without what is secret in the node's URL.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ChainKeys({})", serde_json::to_value(self).unwrap_or_default())
+    }
 }
 
 /// Where a broker's API listens and who may call it.
@@ -141,6 +149,14 @@ const HIDDEN: &str = "***";
 
 fn hidden<S: Serializer>(secret: &Option<Secret<String>>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(|_| HIDDEN).serialize(serializer)
+}
+
+/// Scheme, host and port: at many nodes the path is the key of whoever pays for them.
+fn host_only<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    match crate::chain::Endpoint::parse(url) {
+        Ok(endpoint) => serializer.collect_str(&endpoint.name()),
+        Err(_) => serializer.serialize_str(HIDDEN),
+    }
 }
 
 fn checksummed<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {

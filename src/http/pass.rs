@@ -2,6 +2,8 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use http::HeaderValue;
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 
 use crate::body::{Answer, AnswerBody};
 
@@ -29,12 +31,33 @@ pub(super) fn respond(answer: Answer) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
+    // A stranger wrote this answer, but a browser that opens it sees our address: a script in it would have our
+    // origin, and with it the whole API. In a sandbox it has an origin of its own, and cannot run.
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.remove("refresh");
     response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_service_answers_gets_no_hold_of_our_origin() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("text/html"));
+        headers.insert("content-security-policy", HeaderValue::from_static("default-src *"));
+        headers.insert("refresh", HeaderValue::from_static("0;url=/"));
+        let body = AnswerBody::Full("<script>fetch('/v1/provider')</script>".into());
+        let response = respond(Answer { status: http::StatusCode::OK, headers, body });
+        let policies: Vec<_> = response.headers().get_all(CONTENT_SECURITY_POLICY).iter().collect();
+        assert_eq!(policies, ["sandbox; default-src 'none'"]);
+        assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+        assert!(response.headers().get("refresh").is_none());
+        assert_eq!(response.headers()["content-type"], "text/html");
+    }
 
     #[test]
     fn what_follows_is_exactly_as_sent() {

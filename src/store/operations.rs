@@ -273,6 +273,15 @@ fn finish(connection: &Connection, id: OperationId, end: &OperationEnd) -> Resul
             end.error,
             end.at
         ])?;
+    if end.state == OperationState::Refused {
+        // Nothing was ever signed for it, so nothing can have happened: the caller's key may be used to try again.
+        connection
+            .prepare_cached(
+                "UPDATE operations SET idempotency_key = NULL
+                 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM attempts WHERE op = ?1)",
+            )?
+            .execute([id])?;
+    }
     Ok(())
 }
 

@@ -116,6 +116,19 @@ async fn an_operation_lives_from_intent_to_outcome_and_back() {
 }
 
 #[tokio::test]
+async fn a_key_is_given_back_only_if_nothing_was_signed_for_it() {
+    let operations = store().await.operations();
+    operations.begin(operation(1, Some("unsent"))).await.unwrap();
+    operations.finish(operation(1, None).id, end(OperationState::Refused)).await.unwrap();
+    assert_eq!(operations.begin(operation(2, Some("unsent"))).await.unwrap(), Begun::New);
+
+    operations.begin(operation(3, Some("signed"))).await.unwrap();
+    operations.record(attempt(Some(3), 1, 1)).await.unwrap();
+    operations.finish(operation(3, None).id, end(OperationState::Refused)).await.unwrap();
+    assert!(matches!(operations.begin(operation(4, Some("signed"))).await.unwrap(), Begun::Before(_)));
+}
+
+#[tokio::test]
 async fn operations_are_listed_in_pages_without_gaps() {
     let operations = store().await.operations();
     for number in 1..=7 {

@@ -31,7 +31,7 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 /// Headers of a request that say who asks and from where, or that each sender sets anew.
-const PRIVATE: [&str; 34] = [
+const PRIVATE: [&str; 40] = [
     "accept-encoding", // set anew to what can be metered
     "api-key",
     "authorization",
@@ -64,8 +64,15 @@ const PRIVATE: [&str; 34] = [
     "via",
     "x-api-key",
     "x-client-ip",
+    // Some servers take these for the method or path; what was signed, classed and metered is the real one.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-uri",
+    "x-original-url",
     "x-real-ip",
     "x-requested-with",
+    "x-rewrite-url",
 ];
 
 /// Beginnings of such headers.

@@ -122,14 +122,17 @@ impl Suffix {
     ///
     /// The base may be a root (`https://host/v1`) or a full endpoint (`https://host/v1/chat/completions`): a base
     /// that already ends in the very generation endpoint which the suffix names is taken as it is. A query of the
-    /// base is kept, and the suffix's query follows it.
+    /// base is kept, and the suffix's query follows it, without the members that the base sets: many servers believe
+    /// the last of two, and the base is its owner's word.
     pub fn join(&self, base: &Url) -> Result<Url, PathError> {
         check_base(base)?;
         let root = base.path().trim_end_matches('/');
         let named_twice = Endpoint::of(&self.path).generates() && root.ends_with(&self.path);
         let path = if named_twice { root.to_owned() } else { format!("{root}{}", self.path) };
         let query = match (base.query().filter(|query| !query.is_empty()), self.query()) {
-            (Some(base), Some(own)) => Some(format!("{base}&{own}")),
+            (Some(base), Some(own)) => {
+                Some([base, &without(own, base)].join("&").trim_end_matches('&').to_owned())
+            }
             (base, own) => base.or(own).map(str::to_owned),
         };
         let mut joined = base.clone();
@@ -156,6 +159,17 @@ impl fmt::Display for Suffix {
             None => Ok(()),
         }
     }
+}
+
+/// The members of a query that another one does not set.
+fn without(query: &str, fixed: &str) -> String {
+    let name = |pair: &str| {
+        let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
+        percent_decode_str(&name).decode_utf8_lossy().to_lowercase()
+    };
+    let fixed: Vec<String> = fixed.split('&').map(name).collect();
+    let kept: Vec<&str> = query.split('&').filter(|pair| !fixed.contains(&name(pair))).collect();
+    kept.join("&")
 }
 
 /// Whether a URL can be a service's root. Where it points is not looked at here.
@@ -293,6 +307,8 @@ mod tests {
             ("http://h:1/models", "/models", "http://h:1/models/models"),
             ("http://h:1/a?k=1", "/b", "http://h:1/a/b?k=1"),
             ("http://h:1/a?k=1", "/b?c=2", "http://h:1/a/b?k=1&c=2"),
+            ("http://h:1/a?k=1", "/b?K=2&c=3&%6b=4&k", "http://h:1/a/b?k=1&c=3"),
+            ("http://h:1/a?k=1", "/b?k=2", "http://h:1/a/b?k=1"),
             ("http://h:1/a/", "", "http://h:1/a/"),
             ("https://h/x", "/@evil:80", "https://h/x/@evil:80"),
         ] {

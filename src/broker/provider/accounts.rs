@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::ProxyRefusal;
 use super::core::Core;
-use super::rate::Rate;
+use super::rate::{Rate, network};
 use super::vouchers::Page;
 use crate::domain::{AccountId, Address, Timestamp};
 
@@ -84,7 +84,8 @@ impl Core {
         if lookups.is_absent(user, Instant::now()) {
             return Err(unknown());
         }
-        if !lookups.by_peer.take(&peer, Instant::now()) || !lookups.in_all.take(&(), Instant::now()) {
+        if !lookups.by_peer.take(&network(peer), Instant::now()) || !lookups.in_all.take(&(), Instant::now())
+        {
             return Err(ProxyRefusal::TooOften);
         }
         let _turn = lookups.turns.acquire().await.map_err(|_| ProxyRefusal::Stopping)?;
@@ -107,9 +108,12 @@ impl Core {
 
     /// A newer reading of a known account, unless there was one just now.
     pub(super) async fn page_again(&self, user: Address) -> Option<Page> {
-        if !self.lookups.again.take(&user, Instant::now()) {
+        let (lookups, now) = (&self.lookups, Instant::now());
+        // Anybody can name any user, so the sum over all users is held too.
+        if !lookups.again.take(&user, now) || !lookups.in_all.take(&(), now) {
             return None;
         }
+        let _turn = lookups.turns.acquire().await.ok()?;
         self.read_account(user).await.ok().flatten()
     }
 

@@ -17,7 +17,7 @@ use crate::domain::{
     Address, Neuron, OperationId, ProviderRequestState, RequestId, SignedReceipt, Timestamp,
 };
 use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement};
-use crate::store::{Operation, OperationFilter, Page, PageOf, Totals};
+use crate::store::{Operation, OperationFilter, Page, PageOf, Repeats, Totals};
 use crate::wire::auth::decode_voucher;
 use crate::wire::terms::{Terms, VoucherAccepted};
 
@@ -80,20 +80,24 @@ impl ProviderBroker {
     pub async fn receipt(&self, id: RequestId) -> Result<ReceiptState, ProviderError> {
         let until = tokio::time::Instant::now() + RECEIPT_WAIT;
         loop {
-            let served = self.core.book.is_running(id);
-            let Some(request) = self.core.store.request(id).await? else {
-                return Ok(if served { ReceiptState::Pending } else { ReceiptState::Unknown });
-            };
+            let late = tokio::time::Instant::now() >= until;
+            // Memory knows that it is still served, so that somebody who waits does not make the store work.
+            if self.core.book.is_running(id) {
+                if late {
+                    return Ok(ReceiptState::Pending);
+                }
+                tokio::time::sleep(RECEIPT_LOOK).await;
+                continue;
+            }
+            let Some(request) = self.core.store.request(id).await? else { return Ok(ReceiptState::Unknown) };
             if let Some(receipt) = request.receipt() {
                 return Ok(ReceiptState::Ready(Box::new(self.core.sign_receipt(receipt)?)));
             }
             if request.state == ProviderRequestState::Lost {
                 return Ok(ReceiptState::Lost);
             }
-            if tokio::time::Instant::now() >= until {
-                return Ok(ReceiptState::Pending);
-            }
-            tokio::time::sleep(RECEIPT_LOOK).await;
+            // Its task died; the housekeeping will strike it off.
+            return Ok(ReceiptState::Pending);
         }
     }
 
@@ -160,6 +164,11 @@ impl ProviderBroker {
         page: PageOf,
     ) -> Result<Page<Operation>, ProviderError> {
         Ok(self.core.store.operations().list(filter, page).await?)
+    }
+
+    /// Calls of the owner that carry an idempotency key.
+    pub fn repeats(&self) -> Repeats {
+        self.core.store.repeats()
     }
 
     /// What the provider's key owns outside the contract, in neuron: what gas is paid from.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,9 @@ use crate::tasks::Tasks;
 
 /// Rows whose task died are struck off this often.
 const HOUSEKEEPING: Duration = Duration::from_secs(30);
+/// Idempotency keys are remembered for a week (in seconds), and looked through once an hour.
+const KEYS_FOR: u64 = 7 * 86_400;
+const FORGETTING: Duration = Duration::from_secs(3_600);
 
 /// What a broker needs from outside.
 #[derive(Debug)]
@@ -144,7 +147,21 @@ impl Core {
             );
         }
         for user in self.store.all_users().await? {
-            let Some(account) = user.chain.filter(|_| user.id.provider == self.me) else { continue };
+            if user.id.provider != self.me
+                || (user.chain, user.voucher, user.owed) == (None, None, Neuron::ZERO)
+            {
+                continue;
+            }
+            // A chain that once told of no account (a reorg, a node that forgot) does not undo what is owed.
+            let account = user.chain.unwrap_or(ChainAccount {
+                id: user.id,
+                balance: Neuron::ZERO,
+                settled: Neuron::ZERO,
+                epoch: user.voucher.map_or(0, |best| best.voucher.epoch),
+                delegate: None,
+                rotation: None,
+                refund: None,
+            });
             let owed = self.owed_at_least(user.id, user.owed, account.settled).await?;
             self.book.restore(Page {
                 account,
@@ -155,11 +172,7 @@ impl Core {
                 best: user.voucher,
                 debt_since: None,
             });
-        }
-        for claim in self.store.claimable().await? {
-            if let Some(since) = claim.since {
-                self.book.debt_since(claim.user.id.user, since);
-            }
+            self.date_debt(user.id, account.settled).await?;
         }
         let operations = self.store.operations();
         let attempts = operations.unfinished_attempts().await?;
@@ -218,10 +231,18 @@ impl Core {
         });
     }
 
-    /// Strikes off rows whose task died without booking.
+    /// Strikes off rows whose task died without booking, and forgets old idempotency keys.
     async fn keep_house(self: Arc<Self>) {
+        let mut forgotten = None;
         loop {
             tokio::time::sleep(HOUSEKEEPING).await;
+            if forgotten.is_none_or(|at: Instant| at.elapsed() >= FORGETTING) {
+                forgotten = Some(Instant::now());
+                let before = Timestamp::from_seconds(Timestamp::now().as_seconds().saturating_sub(KEYS_FOR));
+                if let Err(error) = self.store.repeats().forget_before(before).await {
+                    self.health.store_failed(&error);
+                }
+            }
             let abandoned = self.book.take_abandoned();
             if abandoned.is_empty() {
                 continue;
@@ -251,6 +272,15 @@ impl Core {
         self.store.raise_owed(id, settled).await
     }
 
+    /// Dates the user's debt by the oldest fee that is not paid. After a payment in part it is a younger one; taken
+    /// for as old as the paid ones, it would have the engine settle at every look.
+    async fn date_debt(&self, id: AccountId, settled: Neuron) -> Result<(), StoreError> {
+        if let Some(since) = self.store.debt_since(id, settled).await? {
+            self.book.debt_since(id.user, since);
+        }
+        Ok(())
+    }
+
     /// Takes over what the chain says of accounts at a block: book first, so that less money counts at once, then
     /// the store.
     pub(super) async fn observe(
@@ -272,6 +302,9 @@ impl Core {
             // A new page, or a settlement that our books know nothing of.
             if known.is_none_or(|known| known.owed < account.settled) && !page.owed.is_zero() {
                 self.store.raise_owed(*id, account.settled).await?;
+            }
+            if known.is_some_and(|known| known.account.settled != page.account.settled) {
+                self.date_debt(*id, page.account.settled).await?;
             }
         }
         self.store.observe(observed).await?;

@@ -75,6 +75,9 @@ pub struct Books<'a> {
 /// A claim that a settlement carried although the contract paid nothing for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tried {
+    /// Of the voucher that was sent.
+    pub epoch: u32,
+    pub cumulative: Neuron,
     pub claim: Neuron,
     pub balance: Neuron,
     pub at: Timestamp,
@@ -145,7 +148,8 @@ pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
 /// The same row went out a short while ago and was not paid; sending it again would burn gas.
 fn just_tried(books: &Books<'_>, page: &Page, row: &ClaimRow) -> bool {
     books.tried.get(&row.user()).is_some_and(|tried| {
-        tried.claim == row.claim
+        let voucher = row.voucher.voucher;
+        (tried.epoch, tried.cumulative, tried.claim) == (voucher.epoch, voucher.cumulative, row.claim)
             && tried.balance == page.account.balance
             && books.now.seconds_since(tried.at) < books.settings.retry_after
     })
@@ -342,12 +346,24 @@ mod tests {
     #[test]
     fn a_row_that_was_not_paid_is_not_sent_again_at_once() {
         let page = debt(1, 1 << 70, 200 * ROW);
-        let last =
-            Tried { claim: page.owed, balance: page.account.balance, at: Timestamp::from_seconds(100_000) };
+        let last = Tried {
+            epoch: 0,
+            cumulative: page.owed,
+            claim: page.owed,
+            balance: page.account.balance,
+            at: Timestamp::from_seconds(100_000),
+        };
         let tried = HashMap::from([(page.account.id.user, last)]);
         assert_eq!(decide(&[page], 103_599, &tried).reasons, []);
         assert!(!decide(&[page], 103_600, &tried).reasons.is_empty());
         let more = debt(1, 1 << 70, 201 * ROW);
         assert!(!decide(&[more], 100_001, &tried).reasons.is_empty(), "a new claim is a new try");
+        let mut renewed = page;
+        renewed.account.epoch = 1;
+        renewed.best = Some(voucher(1, 1, 200 * ROW));
+        assert!(
+            !decide(&[renewed], 100_001, &tried).reasons.is_empty(),
+            "so is a new voucher for the same sum"
+        );
     }
 }

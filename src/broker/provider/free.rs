@@ -10,7 +10,7 @@ use super::ProxyRefusal;
 use super::core::Core;
 use super::offer::Offer;
 use super::proxy::ProxyCall;
-use super::rate::Rate;
+use super::rate::{Rate, network};
 use super::settings::FreeSettings;
 use super::upstream::{Payload, UpstreamCall, UpstreamError};
 use crate::body::{Answer, AnswerBody, Body};
@@ -39,7 +39,7 @@ impl Core {
         call: &ProxyCall,
         url: Url,
     ) -> Result<Answer, ProxyRefusal> {
-        if !self.free.0.take(&call.peer.ip(), Instant::now()) {
+        if !self.free.0.take(&network(call.peer.ip()), Instant::now()) {
             return Err(ProxyRefusal::TooOften);
         }
         let headers = headers::to_upstream(&call.headers, &offer.headers);

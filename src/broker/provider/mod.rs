@@ -69,5 +69,6 @@ pub use vouchers::{ClaimRow, LeftOut, Totals};
 // Faces list rows page by page with the store's own words for pages, filters and orders.
 pub use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement, SettlementRow};
 pub use crate::store::{
-    Cursor as PageCursor, Direction, Operation, OperationFilter, Page, PageOf, Totals as ListTotals,
+    Cursor as PageCursor, Direction, Operation, OperationFilter, Page, PageOf, Repeat, Repeats,
+    Totals as ListTotals,
 };

@@ -4,7 +4,7 @@
 //! service, path ─ free? ─▶ free.rs
 //!    │ charged
 //! payment headers, times ─ account ─ price version ─ voucher and authorisation signatures
-//!    ─ body (spooled, hashed) ─ input units ─ rules (1) and (2): a hold in the book ─ id unseen
+//!    ─ rules (1) and (2): a hold in the book ─ id unseen ─ body (spooled, hashed) ─ input units
 //!    ─▶ serve.rs: row durable ∥ service asked, then the answer
 //! ```
 
@@ -103,14 +103,9 @@ impl Core {
         }
 
         let (payment, prices) = self.verify(&offer, &call, &suffix).await?;
-        let body = std::mem::replace(&mut call.body, Box::pin(futures_util::stream::empty()));
-        let body = self.take_body(offer.kind, &call.headers, body).await?;
-        if body.sha256() != payment.request.body_hash {
-            return Err(ProxyRefusal::BodyMismatch);
-        }
-        let counted = count(&offer, &call, &suffix, body, prices, payment.request.max_fee).await?;
-        let (upstream, ask) = prepare(&offer, &call, url, &counted, payment.request.max_fee)?;
-
+        let max_fee = payment.request.max_fee;
+        // Before the body: what is not covered is not worth taking in, and an upload counts as a request in flight, so
+        // that nobody fills disk or memory with more of them.
         let hold = self.reserve(&payment).await?;
         match self.store.request(payment.request.request).await {
             Ok(None) => {}
@@ -120,12 +115,25 @@ impl Core {
                 return Err(ProxyRefusal::StorageFailed);
             }
         }
+        let body = std::mem::replace(&mut call.body, Box::pin(futures_util::stream::empty()));
+        let body = tokio::select! {
+            biased;
+            () = self.cut.cancelled() => return Err(ProxyRefusal::Stopping),
+            body = self.take_body(offer.kind, &call.headers, body, prices, max_fee) => body?,
+        };
+        if body.sha256() != payment.request.body_hash {
+            return Err(ProxyRefusal::BodyMismatch);
+        }
+        // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
+        let headers = headers::to_upstream(&call.headers, &offer.headers);
+        let counted = count(&offer, &call, &headers, &suffix, body, prices, max_fee).await?;
+        let (upstream, ask) = prepare(&offer, &call, headers, url, &counted, max_fee)?;
         let new = NewProviderRequest {
             id: payment.request.request,
             account: payment.voucher.voucher.account,
             service: offer.name.clone(),
             created_at: Timestamp::now(),
-            max_fee: payment.request.max_fee,
+            max_fee,
             price_version: payment.request.price_version,
             prices,
             body_hash: payment.request.body_hash,
@@ -214,9 +222,23 @@ impl Core {
         kind: ServiceKind,
         headers: &HeaderMap,
         body: CallBody,
+        prices: Prices,
+        max_fee: Neuron,
     ) -> Result<Body, ProxyRefusal> {
-        let limits = BodyLimits::up_to(self.settings.body_limits.of(kind));
+        let most = self.settings.body_limits.of(kind);
+        // Where bytes are units the highest fee says how many are worth taking in.
+        let paid = match kind {
+            ServiceKind::ZgStorage => max_fee.get().checked_div(prices.input.get()),
+            ServiceKind::Chatbot => None,
+        };
+        let paid = paid.and_then(|bytes| u64::try_from(bytes).ok()).filter(|bytes| *bytes < most);
+        let limits = BodyLimits::up_to(paid.unwrap_or(most));
         let refuse = |error: BodyError| match error {
+            BodyError::TooLarge { limit } if paid.is_some() => {
+                let least = prices.fee(Units(limit.saturating_add(1)), Units(0));
+                let input_fee = least.map_or(Neuron::MAX, |fee| fee.total());
+                ProxyRefusal::MaxFeeTooLow { max_fee, input_fee }
+            }
             BodyError::TooLarge { limit } => ProxyRefusal::BodyTooLarge { limit },
             BodyError::Receive(_) => ProxyRefusal::BodyBroken,
             BodyError::Disk(error) => {
@@ -273,13 +295,15 @@ impl Core {
 async fn count(
     offer: &Offer,
     call: &ProxyCall,
+    headers: &HeaderMap,
     suffix: &Suffix,
     body: Body,
     prices: Prices,
     max_fee: Neuron,
 ) -> Result<Counted, ProxyRefusal> {
     let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
-    let encoding = headers::joined(&call.headers, &header::CONTENT_ENCODING);
+    let encoding = headers::joined(headers, &header::CONTENT_ENCODING);
+    let encoded = encoding.is_some();
     let (kind, method) = (offer.kind, call.method.clone());
     let text = match kind {
         ServiceKind::ZgStorage => Bytes::new(),
@@ -305,7 +329,8 @@ async fn count(
             meter::input_units(kind, &request, &meter::Limits::default())
         }
     };
-    let input = if text.len() <= COUNT_AT_ONCE {
+    // What is encoded can be far larger than it looks.
+    let input = if text.len() <= COUNT_AT_ONCE && !encoded {
         units()
     } else {
         tokio::task::spawn_blocking(units)
@@ -325,11 +350,11 @@ async fn count(
 fn prepare(
     offer: &Offer,
     call: &ProxyCall,
+    headers: HeaderMap,
     url: Url,
     counted: &Counted,
     max_fee: Neuron,
 ) -> Result<(UpstreamCall, Ask), ProxyRefusal> {
-    let headers = headers::to_upstream(&call.headers, &offer.headers);
     let whole = || Payload::Whole(counted.body.clone());
     let upstream =
         |body| UpstreamCall { method: call.method.clone(), url: url.clone(), headers: headers.clone(), body };
@@ -340,14 +365,20 @@ fn prepare(
     if counted.room == Some(Units(0)) {
         return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee: counted.input_fee });
     }
-    let encoded = headers::joined(&call.headers, &header::CONTENT_ENCODING)
+    let encoded = headers::joined(&headers, &header::CONTENT_ENCODING)
         .is_some_and(|coding| !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity"));
     if encoded && counted.room.is_some() {
         // Its limit could not be set, and an answer that is one JSON text cannot be cut.
         return Err(ProxyRefusal::BadBody("send it without Content-Encoding".to_owned()));
     }
-    // What is no JSON object has no limit to set; the meter cuts the answer all the same.
     let Some(ask) = read_ask(&counted.text).filter(|_| !encoded) else {
+        // Some servers read more than JSON (`NaN`, a second value behind the first). What only they can read has no
+        // limit that we could set, and a whole answer is not cut: a long one would go out for the fee of a short one.
+        let text = counted.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&counted.text);
+        let object = text.trim_ascii_start().starts_with(b"{");
+        if counted.room.is_some() && (endpoint.generates() || object) {
+            return Err(ProxyRefusal::BadBody("it is not one JSON object in UTF-8".to_owned()));
+        }
         return Ok((upstream(whole()), Ask { choices: 1, ..Ask::default() }));
     };
     let bad = |error: crate::wire::json_edit::EditError| ProxyRefusal::BadBody(error.to_string());

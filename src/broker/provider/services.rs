@@ -21,7 +21,7 @@ use super::offer::{Offer, Version, meter_for};
 use super::target::parse_target;
 use super::view::{Event, ServiceStatus, ServiceView};
 use crate::broker::outbox;
-use crate::chain::{Call, Outcome, Ticket};
+use crate::chain::{Call, Outcome, SendError, Ticket};
 use crate::domain::{
     Neuron, OperationId, OperationKind, Prices, Service, ServiceKind, ServiceName, Timestamp,
 };
@@ -369,6 +369,8 @@ impl Core {
         operations.begin(new).await?;
         match self.sender.submit(id, call).await {
             Ok(ticket) => Ok(ticket),
+            // It may be on record and on its way; the next start looks.
+            Err(error @ SendError::Stopped) => Err(error.into()),
             Err(error) => {
                 let refused = Outcome::Refused { reason: error.to_string() };
                 let end: OperationEnd = outbox::end_of(&refused, Timestamp::now());

@@ -23,7 +23,7 @@ use super::view::{Decision, Event, Verdict};
 use super::vouchers::LeftOut;
 use super::vouchers::claim::{self, ClaimRow};
 use crate::broker::outbox;
-use crate::chain::{BlockRef, Call, EventFilter, EventKind, Outcome, SettleRow, Ticket};
+use crate::chain::{BlockRef, Call, EventFilter, EventKind, Outcome, SendError, SettleRow, Ticket};
 use crate::domain::{
     AccountId, Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp,
 };
@@ -372,6 +372,8 @@ impl Core {
                 self.publisher.tell(Event::SettlementSent { operation: id, rows: rows.len() });
                 Ok(ticket)
             }
+            // It may be on record and on its way; the next start looks.
+            Err(error @ SendError::Stopped) => Err(error.into()),
             Err(error) => {
                 let end = outbox::end_of(&Outcome::Refused { reason: error.to_string() }, Timestamp::now());
                 self.store.operations().finish(id, end).await?;
@@ -460,7 +462,8 @@ impl Core {
             if paid.contains_key(&user) {
                 tried.remove(&user);
             } else {
-                tried.insert(user, Tried { claim: row.claim, balance, at });
+                let (epoch, cumulative) = (row.epoch, row.cumulative);
+                tried.insert(user, Tried { epoch, cumulative, claim: row.claim, balance, at });
             }
         }
         // Users who have nothing unsettled need no memory.

@@ -81,6 +81,7 @@ impl Upstream {
 
     /// Sends a call and waits for the head of the answer. Dropping the future closes the connection.
     pub(super) async fn send(&self, call: UpstreamCall) -> Result<UpstreamAnswer, UpstreamError> {
+        let url = call.url.clone();
         let mut request = self.client.request(call.method, call.url).headers(call.headers);
         request = match call.body {
             Payload::Edited(bytes) => request.body(bytes),
@@ -93,12 +94,17 @@ impl Upstream {
                     .body(reqwest::Body::wrap_stream(body.stream())),
             },
         };
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
         match tokio::time::timeout(self.first_byte, request.send()).await {
             Err(_) => Err(UpstreamError::Timeout(self.first_byte)),
             Ok(Err(error)) => Err(UpstreamError::Unreachable(reason(&error))),
+            // 101: the connection would now speak something that nobody here meters.
+            Ok(Ok(response)) if response.status().is_informational() => {
+                Err(UpstreamError::Broken(format!("it answered {}", response.status().as_u16())))
+            }
             Ok(Ok(response)) => Ok(UpstreamAnswer {
                 status: response.status(),
-                headers: response.headers().clone(),
+                headers: without_address(response.headers(), &host),
                 response,
                 idle: self.idle,
             }),
@@ -126,6 +132,18 @@ impl UpstreamAnswer {
         let value = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
+}
+
+/// The answer's headers but for links that would tell strangers where the service is.
+fn without_address(headers: &HeaderMap, host: &str) -> HeaderMap {
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let links = matches!(name.as_str(), "location" | "content-location" | "link" | "refresh");
+        if !(links && String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase().contains(host)) {
+            kept.append(name, value.clone());
+        }
+    }
+    kept
 }
 
 /// The innermost cause; the outer texts repeat the URL, which may hold what strangers sent.

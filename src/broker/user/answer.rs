@@ -21,7 +21,7 @@ use super::handle::Inner;
 use super::pay::Sent;
 use super::receipts;
 use super::upstream::{Outgoing, UpstreamError, failure};
-use super::verdict::Seen;
+use super::verdict::{Cut, Seen};
 use crate::body::{Answer, AnswerBody};
 use crate::domain::{B256, Fee, RequestId, ServiceKind, SignedReceipt, Units};
 use crate::meter::{Limits, OutputMeter};
@@ -103,15 +103,15 @@ pub(super) async fn pump(
         separator: (events && plain).then(Separator::default),
         receipt: in_head,
         out,
-        passed: 0,
+        received: 0,
         limit: byte_limit(inner, call, &sent),
         idle: inner.settings.idle_timeout(),
     };
     let end = run.all(response, &host, (status, &head)).await;
-    let Run { meter, hash, receipt, out, passed, .. } = run;
+    let Run { meter, hash, receipt, out, received, .. } = run;
     let output = match meter {
         None => Units(0),
-        Some(meter) if passed <= LARGE => meter.finish().units,
+        Some(meter) if received <= LARGE => meter.finish().units,
         // Only a panic of the meter ends without a count; then nothing of the output is known.
         Some(meter) => tokio::task::spawn_blocking(move || meter.finish().units).await.unwrap_or_default(),
     };
@@ -119,7 +119,11 @@ pub(super) async fn pump(
         input: call.quote.input,
         output,
         response_hash: B256::new(hash.finalize().into()),
-        cut: end != End::Complete,
+        cut: match end {
+            End::Complete => Cut::No,
+            End::CallerLeft => Cut::ByUs,
+            End::Broken(_) => Cut::ByProvider,
+        },
         success: true,
     };
     let receipt = receipt.and_then(|text| decode_receipt(&text).ok());
@@ -128,13 +132,7 @@ pub(super) async fn pump(
 
 /// Books what may be charged for a request whose caller left before anything of the answer came: the input at most.
 pub(super) async fn left_early(inner: &Arc<Inner>, call: &Prepared, sent: &Sent) {
-    let seen = Seen {
-        input: call.quote.input,
-        output: Units(0),
-        response_hash: B256::new(Sha256::digest([]).into()),
-        cut: true,
-        success: true,
-    };
+    let seen = Seen::nothing(call.quote.input, Cut::ByUs);
     receipts::fetch_or_leave(inner, Case::live(inner, call, sent).with(seen)).await;
 }
 
@@ -209,7 +207,7 @@ struct Run {
     /// The receipt's text, from the head or from a closing comment.
     receipt: Option<String>,
     out: Out,
-    passed: u64,
+    received: u64,
     limit: u64,
     /// The longest silence of the provider, and of the caller.
     idle: Duration,
@@ -251,6 +249,11 @@ impl Run {
 
     /// Takes the next bytes. Says so when the answer is not read any further.
     async fn take(&mut self, chunk: Bytes, head: (StatusCode, &HeaderMap)) -> Option<End> {
+        // Comments of ours count too: a stream of nothing else would have no end.
+        self.received = self.received.saturating_add(chunk.len() as u64);
+        if self.received > self.limit {
+            return Some(End::Broken("the answer is larger than allowed".to_owned()));
+        }
         let pass = match &mut self.separator {
             None => chunk,
             Some(separator) => match separator.push(&chunk) {
@@ -280,10 +283,6 @@ impl Run {
     async fn deliver(&mut self, pass: Bytes, (status, head): (StatusCode, &HeaderMap)) -> Option<End> {
         if pass.is_empty() {
             return None;
-        }
-        self.passed = self.passed.saturating_add(pass.len() as u64);
-        if self.passed > self.limit {
-            return Some(End::Broken("the answer is larger than allowed".to_owned()));
         }
         self.hash.update(&pass);
         if let Some(meter) = &mut self.meter
@@ -367,7 +366,7 @@ async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<Req
         separator: None,
         receipt: None,
         out: open(status, head.clone(), reply),
-        passed: 0,
+        received: 0,
         limit: inner.settings.max_chat_answer,
         idle: inner.settings.idle_timeout(),
     };

@@ -11,8 +11,12 @@
 //! owed        fees of answers so far            held        highest fees of requests in flight
 //! authorized  highest voucher ever signed       coverage    settled + balance − pending refund (chain)
 //! available = coverage − owed − held
-//! voucher   = max(authorized, owed, owed + held − credit limit)
+//! voucher   = max(authorized, owed, owed + held by live requests − credit limit)
 //! ```
+//!
+//! A request whose end is not known holds money but earns no voucher: a provider that keeps its receipts back would
+//! else be promised the highest fee of every request. Nor does a settlement make anything owed. What a provider took
+//! under a voucher that ran ahead is its next answers' pay.
 
 use std::collections::BTreeMap;
 
@@ -93,13 +97,7 @@ impl Position {
         self.durable
     }
 
-    /// Settled money was owed, whatever else we remember.
     pub fn owed(&self) -> Neuron {
-        self.owed.max(self.chain.map_or(Neuron::ZERO, |account| account.settled))
-    }
-
-    /// Without what the chain says of it.
-    pub fn owed_by_books(&self) -> Neuron {
         self.owed
     }
 
@@ -128,7 +126,7 @@ impl Position {
     /// The voucher that covers everything owed and held beyond what the provider lends.
     fn voucher(&self, credit_limit: Neuron) -> Neuron {
         let owed = self.owed();
-        self.authorized.max(owed).max(owed.saturating_add(self.held).above(credit_limit))
+        self.authorized.max(owed).max(owed.saturating_add(self.live()).above(credit_limit))
     }
 
     fn live(&self) -> Neuron {
@@ -294,12 +292,19 @@ impl Book {
         }
     }
 
-    /// A request whose end is not known goes on holding, maybe for long.
-    pub fn unconfirmed(&mut self, provider: Address, request: RequestId) {
-        let position = self.positions.get_mut(&provider);
-        if let Some(hold) = position.and_then(|position| position.holds.get_mut(&request)) {
-            hold.live = false;
+    /// A request whose end is not known goes on holding, maybe for long; no more than it can still come to.
+    pub fn unconfirmed(&mut self, provider: Address, request: RequestId, at_most: Neuron) {
+        let Some(position) = self.positions.get_mut(&provider) else { return };
+        if let Some(hold) = position.holds.get_mut(&request) {
+            position.held = position.held.above(hold.amount.above(at_most));
+            *hold = Hold { amount: hold.amount.min(at_most), live: false };
         }
+    }
+
+    /// Requests to one provider whose end is not known.
+    pub fn waiting_of(&self, provider: Address) -> Vec<RequestId> {
+        let holds = self.positions.get(&provider).into_iter().flat_map(|position| &position.holds);
+        holds.filter(|(_, hold)| !hold.live).map(|(request, _)| *request).collect()
     }
 
     /// Requests whose end is not known.
@@ -321,7 +326,7 @@ impl Book {
         debug_assert!(today >= day);
         self.spent_today = self.spent_today.saturating_add(fee);
         let position = self.positions.entry(provider).or_default();
-        position.owed = position.owed().saturating_add(fee);
+        position.owed = position.owed.saturating_add(fee);
     }
 
     /// How high a voucher we would sign for a provider that says it needs `required`, or how high at most.
@@ -332,7 +337,7 @@ impl Book {
     pub fn may_raise(&self, ask: &Ask, required: Neuron, wanted: Neuron) -> Result<Neuron, Neuron> {
         let Some(position) = self.positions.get(&ask.provider) else { return Err(Neuron::ZERO) };
         let Some(chain) = position.chain else { return Err(Neuron::ZERO) };
-        let exposure = ask.max_exposure.unwrap_or(position.held.saturating_add(wanted));
+        let exposure = ask.max_exposure.unwrap_or(position.live().saturating_add(wanted));
         let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
         let others = others.fold(Neuron::ZERO, |sum, (_, other)| sum.saturating_add(other.committed()));
         let most = position

@@ -28,6 +28,7 @@ use super::upstream::Outgoing;
 use super::{UserError, answer};
 use crate::body::{Answer, Body, BodyLimits};
 use crate::domain::{Address, Prices, Service, ServiceKind, ServiceName};
+use crate::store::user::UserRequest;
 use crate::wire::headers;
 use crate::wire::path::{Charge, Suffix, charge};
 
@@ -127,6 +128,8 @@ impl UserBroker {
             let outgoing = Outgoing { base, service: name, suffix, method: call.method, headers, body };
             return answer::forward_free(inner, outgoing).await;
         }
+        let of = (call.provider, &call.service);
+        inner.refuse_repeated(call.idempotency_key.as_ref(), of, &body).await?;
         if inner.account(call.provider).is_none() {
             // It may be younger than our last look.
             inner.read_account(call.provider, None).await?;
@@ -153,6 +156,21 @@ impl UserBroker {
 }
 
 impl Inner {
+    /// Refuses a call whose key was used before, so that it neither waits nor holds anything. A call that is made at
+    /// the same moment is found when it is written down.
+    async fn refuse_repeated(
+        &self,
+        key: Option<&String>,
+        of: (Address, &ServiceName),
+        body: &Body,
+    ) -> Result<(), CallRefusal> {
+        let Some(key) = key else { return Ok(()) };
+        match self.store.request_by_key(key.clone()).await? {
+            None => Ok(()),
+            Some(before) => Err(repeated(&before, of, body)),
+        }
+    }
+
     /// A service as the last read of the chain had it; asked for if we know none of that name.
     pub async fn service(&self, provider: Address, name: &ServiceName) -> Result<Service, UserError> {
         let known = self.catalogue.read().get(provider, name).cloned();
@@ -192,6 +210,22 @@ pub(super) fn check_prices(service: &Service, seen: Option<Prices>) -> Result<()
             Err(CallRefusal::PriceChanged { service: service.name.clone(), seen, now })
         }
         _ => Ok(()),
+    }
+}
+
+/// What is said to a key that was used before: for the same call, or for another.
+pub(super) fn repeated(
+    before: &UserRequest,
+    (provider, service): (Address, &ServiceName),
+    body: &Body,
+) -> CallRefusal {
+    let same = before.body_hash == body.sha256()
+        && before.account.provider == provider
+        && before.service == *service;
+    if same {
+        CallRefusal::Repeated { request: before.id, state: before.state }
+    } else {
+        UserError::KeyReused.into()
     }
 }
 

@@ -109,7 +109,7 @@ pub enum CallRefusal {
     Terms(#[from] TermsError),
     /// The provider wants more than our own books say, and we do not sign it.
     #[error(
-        "provider {provider} asks for a voucher of {required} neuron, but by our own count only {signed} are covered; the difference is not paid. GET /v1/request shows which requests are disputed"
+        "provider {provider} asks for a voucher of {required} neuron, but by our own count only {signed} are covered; the difference is not paid. GET /v1/request?status=disputed shows what it is about; choose another provider, or set maxExposure so high that you pay the difference"
     )]
     ProviderShort { provider: Address, required: Neuron, signed: Neuron, details: Box<Shortage> },
     #[error(transparent)]

@@ -1,13 +1,13 @@
 //! Writing down how a request ended: on disk first, then in the book, then for everybody to see.
 
-use super::call::Prepared;
+use super::book::Grant;
+use super::call::{Prepared, repeated};
 use super::error::CallRefusal;
 use super::event::Event;
 use super::handle::Inner;
 use super::pay::Sent;
 use super::push;
-use super::verdict::{OwnCount, Seen, Tolerance, Verdict};
-use super::{UserError, book::Grant};
+use super::verdict::{Cut, OwnCount, Seen, Tolerance, Verdict};
 use crate::domain::{
     Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units,
     UserRequestState,
@@ -17,6 +17,8 @@ use crate::wire::terms::MeterName;
 
 /// Stands in the row of an unconfirmed request whose answer we did not see to its end.
 const CUT: &str = "the answer was cut; the receipt is being asked for";
+/// Stands in the row of an unconfirmed request whose answer the provider broke off.
+const BROKEN: &str = "the provider broke off; the receipt is being asked for";
 const WAITING: &str = "the receipt is being asked for";
 
 /// One request and what we know of it, whether it is under way or was read from the store.
@@ -54,7 +56,11 @@ impl Case {
             input: row.input,
             output: row.output,
             response_hash,
-            cut: row.error.as_deref() == Some(CUT),
+            cut: match row.error.as_deref() {
+                Some(CUT) => Cut::ByUs,
+                Some(BROKEN) => Cut::ByProvider,
+                _ => Cut::No,
+            },
             success: true,
         });
         Case {
@@ -143,14 +149,7 @@ impl Inner {
         match self.store.reserve(new, grant.voucher).await? {
             Reservation::Made { .. } => Ok(created_at),
             Reservation::Before(before) => {
-                let same = before.body_hash == call.body.sha256()
-                    && before.account.provider == call.service.provider
-                    && before.service == call.service.name;
-                Err(if same {
-                    CallRefusal::Repeated { request: before.id, state: before.state }
-                } else {
-                    UserError::KeyReused.into()
-                })
+                Err(repeated(&before, (call.service.provider, &call.service.name), &call.body))
             }
         }
     }
@@ -158,30 +157,41 @@ impl Inner {
     /// The request cost nothing.
     pub async fn failed(&self, case: &Case, why: &str) {
         let finish = Finish { error: Some(why.to_owned()), ..case.end(UserRequestState::Failed) };
-        let freed = self.store.fail(finish).await;
-        if let Err(error) = freed {
-            // The hold stays, on disk and in the book, and the resolver tries again.
-            tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-            self.book.lock().unconfirmed(case.provider(), case.own.request);
+        let applied = match self.store.fail(finish).await {
+            Ok(finished) => finished.applied,
+            Err(error) => {
+                // The hold stays, on disk and in the book, and the resolver tries again.
+                tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+                self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
+                return;
+            }
+        };
+        self.book.lock().release(case.provider(), case.own.request);
+        if !applied {
+            // It had ended before; whoever wrote that has told of it.
             return;
         }
-        self.book.lock().release(case.provider(), case.own.request);
         self.ended(case, UserRequestState::Failed, Fee::NONE, Some(why.to_owned()));
     }
 
     /// It is not known how the request ended: the hold stays, and what we saw is kept.
     pub async fn unconfirmed(&self, case: &Case) {
         let seen = case.own.seen;
+        let note = match seen.map_or(Cut::ByUs, |seen| seen.cut) {
+            Cut::No => WAITING,
+            Cut::ByUs => CUT,
+            Cut::ByProvider => BROKEN,
+        };
         let finish = Finish {
             input: seen.map_or(Units(0), |seen| seen.input),
             output: seen.map_or(Units(0), |seen| seen.output),
-            error: Some(if seen.is_none_or(|seen| seen.cut) { CUT } else { WAITING }.to_owned()),
+            error: Some(note.to_owned()),
             ..case.end(UserRequestState::Unconfirmed)
         };
         if let Err(error) = self.store.finish(finish).await {
             tracing::error!(request = %case.own.request, %error, "an unconfirmed request could not be written down");
         }
-        self.book.lock().unconfirmed(case.provider(), case.own.request);
+        self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
         self.ended(case, UserRequestState::Unconfirmed, Fee::NONE, Some(WAITING.to_owned()));
     }
 
@@ -196,7 +206,8 @@ impl Inner {
             None => case.own.without_receipt(),
         };
         let Verdict { paid, input, output, differences } = verdict;
-        let asked = receipt.map_or(Neuron::ZERO, |receipt| receipt.receipt.fee.total());
+        // Above the highest fee it is no claim but nonsense; the sum of such would pass what the books can hold.
+        let asked = receipt.map_or(Neuron::ZERO, |receipt| receipt.receipt.fee.total().min(case.own.max_fee));
         let note = differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         let note = (!note.is_empty()).then_some(note);
         let state = match (&receipt, differences.is_empty()) {
@@ -228,7 +239,7 @@ impl Inner {
             Ok(finished) => finished,
             Err(error) => {
                 tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-                self.book.lock().unconfirmed(case.provider(), case.own.request);
+                self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
                 return None;
             }
         };

@@ -1,6 +1,7 @@
 //! After a 402: finding out which side has lost something, and repairing it without believing anybody's word.
 //!
-//! A voucher that bears our own signature proves what we promised, so a book of ours that knows less takes it over.
+//! Receipts that we still wait for are asked for first (by `pay`): they may be all that is missing. A voucher that
+//! bears our own signature proves what we promised, so a book of ours that knows less takes it over.
 //! A provider that says more is owed than we count is followed as far as the exposure goes that the settings allow,
 //! and no further; what it says it needs is computed again from its parts.
 

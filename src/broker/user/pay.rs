@@ -18,20 +18,38 @@ use super::finish::Case;
 use super::handle::Inner;
 use super::heal::heal;
 use super::quote::Quote;
-use super::upstream::{Outgoing, read_small};
+use super::receipts;
+use super::upstream::{Outgoing, UpstreamError, read_small};
+use super::verdict::{Cut, Seen};
 use crate::body::Answer;
-use crate::domain::{Neuron, RequestAuth, RequestId, Timestamp};
+use crate::domain::{Address, Neuron, RequestAuth, RequestId, Timestamp};
 use crate::wire::auth::{REQUEST_HEADER, VOUCHER_HEADER, encode_request_auth, encode_voucher};
 use crate::wire::fault::{Fault, FaultBody};
 use crate::wire::terms::Shortage;
 
 /// A request under way: on disk, its highest fee held.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Sent {
     pub request: RequestId,
     pub created_at: Timestamp,
     pub max_fee: Neuron,
     pub voucher: Neuron,
+    _live: Live,
+}
+
+/// Goes with a hold for as long as somebody sees to the request. If that ends without the hold being released, by a
+/// panic for one, the hold is left to the receipt resolver instead of to nobody.
+#[derive(Debug)]
+struct Live {
+    inner: Arc<Inner>,
+    provider: Address,
+    request: RequestId,
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.inner.book.lock().unconfirmed(self.provider, self.request, Neuron::MAX);
+    }
 }
 
 /// Why a provider did not serve, where a second try may help.
@@ -119,7 +137,9 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
             if error.never_left() {
                 inner.failed(&Case::live(inner, call, &sent), &error.to_string()).await;
             } else {
-                inner.unconfirmed(&Case::live(inner, call, &sent)).await;
+                // No byte of an answer came, which bounds what a receipt for it can ask.
+                let seen = Seen::nothing(call.quote.input, Cut::ByProvider);
+                inner.unconfirmed(&Case::live(inner, call, &sent).with(seen)).await;
             }
             return Err(error.into());
         }
@@ -131,7 +151,11 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
     // A refusal of the provider's broker, or an answer of the service itself that looks like one.
     inner.failed(&Case::live(inner, call, &sent), &format!("the provider answered {status}")).await;
     let head = response.headers().clone();
-    let body = read_small("the provider", response).await?;
+    let reading = tokio::time::timeout(inner.settings.idle_timeout(), read_small("the provider", response));
+    let body = tokio::select! {
+        body = reading => body.unwrap_or(Err(UpstreamError::Timeout { host: provider.to_string() }))?,
+        () = reply.closed() => return Err(CallRefusal::Stopping),
+    };
     let refused = serde_json::from_slice::<FaultBody>(&body)
         .map_or(Refused::Otherwise, |body| reason(status, &body.error));
     Ok(Attempted::Refused(refused, answer::whole(status, &head, sent.request, body)))
@@ -161,6 +185,7 @@ async fn again(
                 return Err(short(inner, call, shortage));
             }
             inner.read_account(provider, None).await.ok();
+            receipts::catch_up(inner, provider).await;
             if !heal(inner, call, &shortage).await? {
                 return Err(short(inner, call, shortage));
             }
@@ -224,10 +249,11 @@ async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         }
     };
     let Grant { max_fee, voucher } = grant;
+    let live = Live { inner: Arc::clone(inner), provider, request };
     match inner.write_reservation(call, request, grant).await {
         Ok(created_at) => {
             inner.book.lock().made_durable(provider, voucher);
-            Ok((Sent { request, created_at, max_fee, voucher }, epoch))
+            Ok((Sent { request, created_at, max_fee, voucher, _live: live }, epoch))
         }
         Err(refusal) => {
             inner.book.lock().release(provider, request);

@@ -38,7 +38,8 @@ pub(super) fn push(inner: &Arc<Inner>, provider: Address) {
             }
             // What ended meanwhile found the provider taken, so look again before letting go.
             let mut pushing = task.pushing.lock();
-            let more = outcome.is_ok() && task.book.lock().position(provider).is_some_and(|p| p.unpaid());
+            let more = matches!(outcome, Ok(Brought::Yes))
+                && task.book.lock().position(provider).is_some_and(|p| p.unpaid());
             if !more {
                 pushing.remove(&provider);
                 return;
@@ -47,9 +48,15 @@ pub(super) fn push(inner: &Arc<Inner>, provider: Address) {
     });
 }
 
+/// Whether a voucher went. Where none can go (no address, no key), trying again at once would go on for ever.
+enum Brought {
+    Yes,
+    No,
+}
+
 /// Signs for what is owed and brings it.
-async fn bring(inner: &Inner, provider: Address) -> Result<(), PushError> {
-    let Some((owed, durable, epoch)) = due(inner, provider) else { return Ok(()) };
+async fn bring(inner: &Inner, provider: Address) -> Result<Brought, PushError> {
+    let Some((owed, durable, epoch)) = due(inner, provider) else { return Ok(Brought::No) };
     let cumulative = if durable < owed {
         let raised =
             inner.store.authorize(inner.keys.account(provider), owed).await.map_err(UserError::from)?;
@@ -59,14 +66,14 @@ async fn bring(inner: &Inner, provider: Address) -> Result<(), PushError> {
         durable
     };
     let url = inner.catalogue.read().of(provider).next().map(|service| service.url.clone());
-    let Some(url) = url else { return Ok(()) };
+    let Some(url) = url else { return Ok(Brought::No) };
     let base = inner.upstream.base(&url)?;
     let Some(voucher) = inner.keys.voucher(provider, epoch, cumulative).map_err(UserError::from)? else {
-        return Ok(());
+        return Ok(Brought::No);
     };
     inner.book.lock().carried(provider, cumulative);
     inner.upstream.push_voucher(&base, &voucher).await?;
-    Ok(())
+    Ok(Brought::Yes)
 }
 
 /// What is owed, what may be signed already, and the epoch; `None` when nothing is to be brought.

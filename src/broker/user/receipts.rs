@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
+
 use super::finish::Case;
 use super::handle::Inner;
 use super::upstream::{ReceiptAnswer, UpstreamError};
@@ -18,6 +20,8 @@ const LONGEST_WAIT: u64 = 600;
 const CLOCKS: u64 = 120;
 /// Why a request failed that the provider could not book.
 const LOST: &str = "the provider lost the request and charges nothing";
+/// How many receipts one refused request asks for.
+const AT_A_TIME: usize = 32;
 const TICK: Duration = Duration::from_millis(500);
 
 /// Asks a few times and books the end; leaves the request unconfirmed if there is no receipt yet.
@@ -70,17 +74,27 @@ pub(super) async fn run(inner: Arc<Inner>) {
         tokio::time::sleep(TICK).await;
         let waiting = inner.book.lock().waiting();
         tries.retain(|request, _| waiting.contains(request));
-        for request in waiting {
-            let now = Timestamp::now();
-            let (times, not_before) = tries.get(&request).copied().unwrap_or((0, now));
-            if now < not_before {
-                continue;
-            }
-            resolve(&inner, request, now).await;
+        let now = Timestamp::now();
+        let due = waiting.into_iter().filter(|request| tries.get(request).is_none_or(|(_, at)| now >= *at));
+        let due: Vec<RequestId> = due.collect();
+        // Several at a time, so that a provider that does not answer holds up no other's receipts for long.
+        let asking =
+            stream::iter(&due).for_each_concurrent(AT_A_TIME, |request| resolve(&inner, *request, now));
+        asking.await;
+        for request in due {
+            let times = tries.get(&request).map_or(0, |(times, _)| *times);
             let wait = FIRST_WAIT.saturating_mul(1 << times.min(16)).min(LONGEST_WAIT);
-            tries.insert(request, (times.saturating_add(1), now.plus_seconds(wait)));
+            tries.insert(request, (times.saturating_add(1), Timestamp::now().plus_seconds(wait)));
         }
     }
+}
+
+/// Asks a provider at once for receipts that are still missing, because it says that it is owed more than we know.
+pub(super) async fn catch_up(inner: &Arc<Inner>, provider: Address) {
+    let waiting = inner.book.lock().waiting_of(provider);
+    let now = Timestamp::now();
+    let asked = waiting.into_iter().take(AT_A_TIME).map(|request| resolve(inner, request, now));
+    futures_util::future::join_all(asked).await;
 }
 
 /// Asks once more, and decides when asking is over.
@@ -88,7 +102,13 @@ async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
     let row = match inner.store.request(request).await {
         // Sent: its end could not be written down at the time.
         Ok(Some(row)) if matches!(row.state, UserRequestState::Unconfirmed | UserRequestState::Sent) => row,
-        Ok(_) => return,
+        // It is over, so there is nothing to hold money for.
+        Ok(row) => {
+            if let Some(row) = row {
+                inner.book.lock().release(row.account.provider, request);
+            }
+            return;
+        }
         Err(error) => {
             tracing::warn!(%request, %error, "an unconfirmed request could not be read");
             return;
@@ -103,7 +123,7 @@ async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
         Ok(ReceiptAnswer::Lost) => inner.failed(&case, LOST).await,
         Ok(ReceiptAnswer::Unknown) if age > inner.settings.authorization_lifetime + CLOCKS => {
             // Its authorisation is over, so it can no longer be served either.
-            if case.own.seen.is_some() {
+            if case.own.brought_something() {
                 inner.book_end(&case, None).await;
             } else {
                 inner.failed(&case, "it did not reach the provider").await;

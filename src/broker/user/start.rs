@@ -107,8 +107,8 @@ async fn resume_requests(inner: &Arc<Inner>) -> Result<(), UserError> {
         if row.account.user != inner.user {
             continue;
         }
-        inner.book.lock().restore_hold(row.account.provider, row.id, row.max_fee);
         let case = Case::stored(inner, &row);
+        inner.book.lock().restore_hold(row.account.provider, row.id, case.own.most());
         match row.state {
             UserRequestState::Reserved => inner.failed(&case, "the broker stopped before it was sent").await,
             UserRequestState::Sent => inner.unconfirmed(&case).await,

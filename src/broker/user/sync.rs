@@ -101,10 +101,10 @@ impl Inner {
         if let Some(account) = &account {
             self.keys.refresh(account).await?;
         }
-        let (before, owed) = {
+        let (before, authorized) = {
             let book = self.book.lock();
             let position = book.position(provider);
-            (position.and_then(|position| position.chain().copied()), position.map(Position::owed_by_books))
+            (position.and_then(|position| position.chain().copied()), position.map(Position::authorized))
         };
         if before == account {
             return Ok(());
@@ -114,8 +114,9 @@ impl Inner {
         self.note_refund(before.and_then(|account| account.refund), account.as_ref(), id, block).await?;
         self.store.observe(vec![Observed { id, account, block }]).await?;
         let settled = account.map_or(Neuron::ZERO, |account| account.settled);
-        if settled > owed.unwrap_or(Neuron::ZERO) {
-            // Settled money was owed, and a voucher promised it, even if our books were lost since.
+        if settled > authorized.unwrap_or(Neuron::ZERO) {
+            // More was settled than our books remember having promised, so they were lost or are old: it was owed.
+            // What was settled of a known promise says nothing of the kind; providers may take it before it is due.
             let adopted = self.store.adopt(id, settled, settled).await?;
             self.book.lock().restore(provider, adopted.authorized, adopted.owed);
         }

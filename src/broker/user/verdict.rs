@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use sha2::{Digest, Sha256};
+
 use crate::domain::{AccountId, B256, Fee, Neuron, Prices, RequestId, SignedReceipt, Units, VoucherDomain};
 
 /// What we know of a request and its answer ourselves.
@@ -29,11 +31,38 @@ pub(super) struct Seen {
     pub input: Units,
     pub output: Units,
     pub response_hash: B256,
-    /// Whether we hung up before the end.
-    pub cut: bool,
+    pub cut: Cut,
     /// Whether the status of the answer makes it one to pay for (2xx).
     pub success: bool,
 }
+
+/// Whether an answer was seen to its end, and if not, whose doing that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    No,
+    /// We hung up, so something may have been on its way.
+    ByUs,
+    /// The provider's side broke off. What did not reach us is not paid: else it would pay to break off.
+    ByProvider,
+}
+
+impl Seen {
+    /// Of this answer not one byte arrived, maybe not even its head.
+    pub fn nothing(input: Units, cut: Cut) -> Seen {
+        Seen { input, output: Units(0), response_hash: nothing_hash(), cut, success: true }
+    }
+
+    pub fn is_nothing(&self) -> bool {
+        self.response_hash == nothing_hash()
+    }
+}
+
+fn nothing_hash() -> B256 {
+    B256::new(Sha256::digest([]).into())
+}
+
+/// More units than the books can hold are a joke; they are cut, so that the request can be written down at all.
+const MOST_UNITS: Units = Units(i64::MAX as u64);
 
 /// By how much the model server's own figures may pass our count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,10 +154,32 @@ impl OwnCount {
         self.prices.fee(input, output).unwrap_or(beyond).capped(self.max_fee)
     }
 
-    /// Pays our own count because no receipt can be had.
+    /// Pays our own count because no receipt can be had. Where nothing came and nobody claims anything, nothing is
+    /// owed.
     pub fn without_receipt(&self) -> Verdict {
         let (input, output) = self.seen.map_or((Units(0), Units(0)), |seen| (seen.input, seen.output));
-        Verdict { paid: self.own_fee(), input, output, differences: vec![Difference::Missing] }
+        let paid = if self.brought_something() { self.own_fee() } else { Fee::NONE };
+        Verdict { paid, input, output, differences: vec![Difference::Missing] }
+    }
+
+    /// Whether any byte of an answer reached us, as far as we know.
+    pub fn brought_something(&self) -> bool {
+        self.seen.is_some_and(|seen| !seen.is_nothing())
+    }
+
+    /// The most that any receipt can make us pay, by what we saw.
+    pub fn most(&self) -> Neuron {
+        self.seen.map_or(self.max_fee, |seen| {
+            let (input, output) = self.bounds(seen);
+            self.fee(input, output).total()
+        })
+    }
+
+    /// The units that a receipt may name at most.
+    fn bounds(&self, seen: Seen) -> (Units, Units) {
+        let lost = if seen.cut == Cut::ByUs { self.cut_allowance } else { Units(0) };
+        let most = |own: Units| self.bounded.map_or(own, |tolerance| tolerance.most(own));
+        (most(seen.input), Units(most(seen.output).0.saturating_add(lost.0)))
     }
 
     /// Judges a receipt against what we saw.
@@ -156,24 +207,22 @@ impl OwnCount {
             // We never saw the answer. A receipt that holds together is then the best account there is of what we
             // ordered, and it stays within the highest fee that we agreed to; a broken one is not paid.
             let paid = if differences.is_empty() { receipt.fee } else { Fee::NONE };
-            return Verdict { paid, input: receipt.input, output: receipt.output, differences };
+            let (input, output) = (receipt.input.min(MOST_UNITS), receipt.output.min(MOST_UNITS));
+            return Verdict { paid, input, output, differences };
         };
 
         // An answer that costs nothing needs no further proof.
         if asked.is_zero() {
-            return Verdict { paid: Fee::NONE, input: receipt.input, output: receipt.output, differences };
+            return Verdict { paid: Fee::NONE, input: seen.input, output: seen.output, differences };
         }
         if !seen.success {
             differences.push(Difference::Failed);
         }
         // A service that broke off is paid for what it delivered before, like one that was cut.
-        if receipt.response_hash != seen.response_hash && !seen.cut {
+        if receipt.response_hash != seen.response_hash && seen.cut == Cut::No {
             differences.push(Difference::ResponseHash);
         }
-        let lost = if seen.cut { self.cut_allowance } else { Units(0) };
-        let most = |own: Units| self.bounded.map_or(own, |tolerance| tolerance.most(own));
-        let input_most = most(seen.input);
-        let output_most = Units(most(seen.output).0.saturating_add(lost.0));
+        let (input_most, output_most) = self.bounds(seen);
         if receipt.input > input_most {
             differences.push(Difference::Input { own: seen.input, receipt: receipt.input });
         }
@@ -212,7 +261,7 @@ mod tests {
         let request = RequestId::random();
         let body_hash = B256::repeat_byte(2);
         let response_hash = B256::repeat_byte(3);
-        let seen = Seen { input: Units(6), output: Units(10), response_hash, cut: false, success: true };
+        let seen = Seen { input: Units(6), output: Units(10), response_hash, cut: Cut::No, success: true };
         let own = OwnCount {
             request,
             account,
@@ -314,13 +363,29 @@ mod tests {
     #[test]
     fn after_hanging_up_a_little_more_than_arrived_is_paid_but_not_much() {
         let mut case = agreed();
-        case.see(|seen| seen.cut = true);
+        case.see(|seen| seen.cut = Cut::ByUs);
         case.receipt.status = ReceiptStatus::CutByCaller;
         case.receipt.response_hash = B256::ZERO;
         case.charge(6, 14);
         assert_eq!(case.verdict(), (3_400, vec![]));
+        assert_eq!(case.own.most(), Neuron::new(3_400));
         case.charge(6, 15);
         assert_eq!(case.verdict(), (2_600, vec![Difference::Output { own: Units(10), receipt: Units(15) }]));
+    }
+
+    #[test]
+    fn a_provider_that_breaks_off_is_paid_for_what_arrived_only() {
+        let mut case = agreed();
+        case.see(|seen| seen.cut = Cut::ByProvider);
+        case.receipt.response_hash = B256::ZERO;
+        assert_eq!(case.verdict(), (2_600, vec![]));
+        case.charge(6, 11);
+        assert_eq!(case.verdict(), (2_600, vec![Difference::Output { own: Units(10), receipt: Units(11) }]));
+        // Of an answer that never came, the input at most, and that only if the provider claims it.
+        let mut case = agreed();
+        case.own.seen = Some(Seen::nothing(Units(6), Cut::ByProvider));
+        assert_eq!(case.verdict().0, 600);
+        assert_eq!(case.own.without_receipt().paid, Fee::NONE);
     }
 
     #[test]

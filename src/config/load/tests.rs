@@ -127,9 +127,12 @@ fn secrets_are_in_no_error_and_no_listing() {
         let error = with_file::<UserConfig>(&text).unwrap_err();
         assert!(!error.contains("canary"), "{error}");
     }
-    let config: UserConfig = with_file(&format!("token: {canary}\nprivateKeys: [{canary}]")).unwrap();
+    let url = format!("https://user:{canary}@rpc.example:8545/v3/{canary}?key={canary}");
+    let text = format!("token: {canary}\nprivateKeys: [{canary}]\nchain: {{rpcUrl: '{url}'}}");
+    let config: UserConfig = with_file(&text).unwrap();
+    assert_eq!(config.shell.chain.rpc_url, url);
     let shown = format!("{config:?} {}", config.shown());
-    assert!(!shown.contains("canary") && shown.contains("***"));
+    assert!(!shown.contains("canary") && shown.contains("***") && shown.contains("https://rpc.example:8545"));
 }
 
 fn table_is_whole<C: RoleConfig>() {

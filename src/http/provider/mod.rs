@@ -4,6 +4,7 @@
 //! nothing else, for the public listener. `table` lists the routes; the files beside it answer them.
 
 mod error;
+mod once;
 mod proxy;
 mod requests;
 mod services;

@@ -3,10 +3,11 @@
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::Face;
+use super::once::{self, OPERATION, once};
 use super::shapes::ServiceItem;
 use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
 use crate::domain::{Prices, ServiceName};
@@ -43,10 +44,12 @@ fn known(face: &Face, name: &ServiceName) -> Result<ServiceView, Problem> {
 
 pub(super) async fn register(
     State(face): State<Face>,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let wait = wait(query.as_deref())?;
+    let call = once::call("POST /v1/service", query.as_deref(), &body.0);
     let input = Fields::of_body(body, FIELDS, WITHOUT_EFFECT)?;
     let service = ServiceInput {
         name: input.need_text("name")?.to_owned(),
@@ -55,11 +58,14 @@ pub(super) async fn register(
         model: input.text("model")?.unwrap_or_default().to_owned(),
         prices: Prices { input: input.need_amount("inputPrice")?, output: input.need_amount("outputPrice")? },
         meter: meter(&input)?,
-        upstream_headers: headers(&input)?.map(secret),
+        upstream_headers: upstream_headers(&input)?.map(secret),
     };
-    let broker = face.broker.clone();
-    let change = face.order(async move { broker.put_service(service, wait).await }).await?;
-    Ok(answer(change, StatusCode::NO_CONTENT))
+    let (acting, broker) = (face.clone(), face.broker.clone());
+    let act = async move {
+        let change = acting.order(async move { broker.put_service(service, wait).await }).await?;
+        Ok(answer(change, StatusCode::NO_CONTENT))
+    };
+    once(&face, &headers, call, act).await
 }
 
 /// Changes a service. What is not given stays as it is.
@@ -86,7 +92,7 @@ pub(super) async fn update(
             output: input.amount("outputPrice")?.unwrap_or(before.prices.output),
         },
         meter: meter(&input)?.or(Some(before.meter)),
-        upstream_headers: headers(&input)?.map(secret),
+        upstream_headers: upstream_headers(&input)?.map(secret),
     };
     let broker = face.broker.clone();
     let change = face.order(async move { broker.update_service(service, wait).await }).await?;
@@ -135,7 +141,7 @@ fn meter(input: &Fields) -> Result<Option<MeterName>, Problem> {
 }
 
 /// Headers to send along to the service: an object of names and values.
-fn headers(input: &Fields) -> Result<Option<Vec<(String, String)>>, Problem> {
+fn upstream_headers(input: &Fields) -> Result<Option<Vec<(String, String)>>, Problem> {
     match input.get("upstreamHeaders") {
         None => Ok(None),
         // As answers show them: names only, which changes nothing.
@@ -167,7 +173,7 @@ fn answer(change: Option<ServiceChange>, done: StatusCode) -> Response {
         (StatusCode::ACCEPTED, Json(json!({"OperationID": id, "State": "sent"}))).into_response()
     };
     if let Some(id) = change.operation.and_then(|id| HeaderValue::try_from(id.to_string()).ok()) {
-        response.headers_mut().insert("zg-operation-id", id);
+        response.headers_mut().insert(OPERATION, id);
     }
     response
 }

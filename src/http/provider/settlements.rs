@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
+use serde_json::Map;
 
 use super::Face;
+use super::once::{self, once};
 use super::requests::page_of;
 use super::shapes::{DecisionItem, ForecastItem, ReportItem, SettlementItem};
 use crate::broker::provider::SettleRequest;
@@ -15,10 +17,22 @@ use crate::http::Problem;
 use crate::http::input::Fields;
 use crate::http::list::List;
 
-pub(super) async fn settle(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+pub(super) async fn settle(
+    State(face): State<Face>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Problem> {
+    let call = once::call("POST /v1/settle", query.as_deref(), &Map::new());
     let query = Fields::of_query(query.as_deref(), &["wait", "dryRun"])?;
     let dry_run = query.truth("dryRun")?.unwrap_or(false);
     let request = SettleRequest { dry_run, no_wait: query.truth("wait")? == Some(false) };
+    if dry_run {
+        return settle_now(face, request).await;
+    }
+    once(&face, &headers, call, settle_now(face.clone(), request)).await
+}
+
+async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Problem> {
     let broker = face.broker.clone();
     let Some(report) = face.order(async move { broker.settle(request).await }).await? else {
         // GET /v1/settlement shows how it ends.
@@ -34,7 +48,7 @@ pub(super) async fn settle(State(face): State<Face>, RawQuery(query): RawQuery) 
         let problem = Problem::new(StatusCode::CONFLICT, "reverted", message);
         return Err(problem.with("OperationID", failed.operation.to_string()));
     }
-    let status = if dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if request.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(ReportItem::from(report))).into_response())
 }
 

@@ -50,7 +50,7 @@ fn owner_routes() -> Vec<Route<Face>> {
             .query(PAGE)
             .answers(&[(200, "List of services")]),
         Route::post("/v1/service", services::register)
-            .about("Registers a service on the chain.")
+            .about("Registers a service on the chain. With an Idempotency-Key it is never done twice.")
             .query(WAIT)
             .body(SERVICE)
             .answers(&[(204, "Registered."), (202, "Not in a block yet: the operation to follow.")]),
@@ -70,7 +70,7 @@ fn owner_routes() -> Vec<Route<Face>> {
             .about("Compares all services with the chain and repairs what differs.")
             .answers(&[(202, "What was found and done")]),
         Route::post("/v1/settle", settlements::settle)
-            .about("Turns what users owe into money now.")
+            .about("Turns what users owe into money now. With an Idempotency-Key it is never done twice.")
             .query(
                 const {
                     &[
@@ -149,7 +149,11 @@ fn proxy_routes() -> Vec<Route<Face>> {
         Route::get("/v1/proxy-receipt/{id}", proxy::receipt)
             .open_to(Access::Public)
             .about("The receipt of a request, for whoever knows its id.")
-            .answers(&[(200, "The receipt in base64url"), (202, "Not booked yet."), (410, "Lost; costs nothing.")]),
+            .answers(&[
+                (200, "The receipt in base64url"),
+                (202, "Not booked yet."),
+                (410, "Lost; costs nothing."),
+            ]),
         Route::get("/v1/terms", proxy::terms)
             .open_to(Access::Public)
             .about("What this provider lends and how each service is metered and priced.")

@@ -6,7 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use super::Face;
-use super::done::{WAIT_NAMES, answer, idempotency_key};
+use super::done::{Wait, answer, idempotency_key};
 use super::shapes::AccountItem;
 use crate::domain::{Address, Neuron};
 use crate::http::Problem;
@@ -36,11 +36,11 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let wait = Wait::of(query.as_deref())?;
     let input = Fields::of_body(body, &["provider", "balance"], &[])?;
     let (provider, balance) = (input.need_address("provider")?, input.need_amount("balance")?);
     let operation = face.broker.create_account(provider, balance, idempotency_key(&headers)?).await?;
-    answer(&face, operation, &query, StatusCode::NO_CONTENT).await
+    answer(&face, operation, wait, StatusCode::NO_CONTENT).await
 }
 
 pub(super) async fn charge(
@@ -51,12 +51,12 @@ pub(super) async fn charge(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let provider = path_address("provider", &provider)?;
-    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let wait = Wait::of(query.as_deref())?;
     let input = Fields::of_body(body, &["balance", "amount", "provider"], &[])?;
     same_provider(&input, provider)?;
     let amount = balance_or_amount(&input)?;
     let operation = face.broker.deposit(provider, amount, idempotency_key(&headers)?).await?;
-    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+    answer(&face, operation, wait, StatusCode::ACCEPTED).await
 }
 
 /// The amount is called `balance` upstream, and `amount` by everybody who guesses.
@@ -99,7 +99,7 @@ pub(super) async fn take_over(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let provider = path_address("provider", &provider)?;
-    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let wait = Wait::of(query.as_deref())?;
     let operation = face.broker.take_over(provider, idempotency_key(&headers)?).await?;
-    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+    answer(&face, operation, wait, StatusCode::ACCEPTED).await
 }

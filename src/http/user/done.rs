@@ -16,21 +16,35 @@ use crate::http::routes::{Field, optional};
 
 /// The query of every route that acts on the chain.
 pub(super) const WAIT: &[Field] = &[WAIT_FIELD];
-pub(super) const WAIT_NAMES: &[&str] = &["wait"];
 const WAIT_FIELD: Field =
     optional("wait", "false: answer 202 with the OperationID as soon as it is broadcast. Default true.");
 
 /// How long a call waits for a block before it answers 202 with the operation's id instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(90);
 
+/// Whether the caller waits for the block. Read before anything is sent: a query that is refused afterwards would
+/// look like an action that was not done, and be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    ForBlock,
+    No,
+}
+
+impl Wait {
+    pub(super) fn of(query: Option<&str>) -> Result<Wait, Problem> {
+        let query = Fields::of_query(query, &["wait"])?;
+        Ok(if query.truth("wait")? == Some(false) { Wait::No } else { Wait::ForBlock })
+    }
+}
+
 /// Answers an operation: `done` with an empty body once it is mined.
 pub(super) async fn answer(
     face: &Face,
     operation: OperationView,
-    query: &Fields,
+    wait: Wait,
     done: StatusCode,
 ) -> Result<Response, Problem> {
-    if query.truth("wait")? == Some(false) {
+    if wait == Wait::No {
         return Ok(accepted(operation));
     }
     let id = operation.id;
@@ -74,4 +88,24 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
     let text =
         text.ok_or_else(|| Problem::field("Idempotency-Key", "it must be 1 to 255 plain characters"))?;
     Ok(Some(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wait_means_is_known_before_anything_is_sent() {
+        for (query, wait) in [
+            (None, Wait::ForBlock),
+            (Some("wait=true"), Wait::ForBlock),
+            (Some("WAIT=1"), Wait::ForBlock),
+            (Some("wait=false"), Wait::No),
+        ] {
+            assert_eq!(Wait::of(query).ok(), Some(wait), "{query:?}");
+        }
+        for query in ["wait=maybe", "wait=", "wait=1&wait=0", "wiat=false"] {
+            assert!(Wait::of(Some(query)).is_err(), "{query}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::Face;
 use super::accounts::same_provider;
-use super::done::{WAIT_NAMES, answer, idempotency_key};
+use super::done::{Wait, answer, idempotency_key};
 use super::shapes::RefundItem;
 use crate::broker::user::Replace;
 use crate::http::Problem;
@@ -34,7 +34,7 @@ pub(super) async fn request(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let provider = path_address("provider", &provider)?;
-    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let wait = Wait::of(query.as_deref())?;
     // What answers carry and upstream's clients repeat has no effect.
     let input = Fields::of_body(
         body,
@@ -46,7 +46,7 @@ pub(super) async fn request(
     let amount = input.need_amount("amount")?;
     let key = idempotency_key(&headers)?;
     let operation = face.broker.request_refund(provider, amount, replace, key).await?;
-    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+    answer(&face, operation, wait, StatusCode::ACCEPTED).await
 }
 
 pub(super) async fn cancel(
@@ -56,9 +56,9 @@ pub(super) async fn cancel(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let provider = path_address("provider", &provider)?;
-    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let wait = Wait::of(query.as_deref())?;
     let operation = face.broker.cancel_refund(provider, idempotency_key(&headers)?).await?;
-    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+    answer(&face, operation, wait, StatusCode::ACCEPTED).await
 }
 
 pub(super) async fn process(
@@ -68,7 +68,7 @@ pub(super) async fn process(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let provider = path_address("provider", &provider)?;
-    let query = Fields::of_query(query.as_deref(), WAIT_NAMES)?;
+    let wait = Wait::of(query.as_deref())?;
     let operation = face.broker.process_refund(provider, idempotency_key(&headers)?).await?;
-    answer(&face, operation, &query, StatusCode::ACCEPTED).await
+    answer(&face, operation, wait, StatusCode::ACCEPTED).await
 }

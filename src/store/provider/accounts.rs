@@ -119,6 +119,11 @@ impl ProviderStore {
             .await
     }
 
+    /// When the oldest fee that is not paid by `settled` was charged.
+    pub async fn debt_since(&self, id: AccountId, settled: Neuron) -> Result<Option<Timestamp>, StoreError> {
+        self.db.read(move |connection| debt_since(connection, id, settled)).await
+    }
+
     /// Accounts where something is owed and promised beyond what is paid, the oldest debt first. Whether it pays to
     /// settle them is for the broker to say.
     pub async fn claimable(&self) -> Result<Vec<Claimable>, StoreError> {

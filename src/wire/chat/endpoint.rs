@@ -3,10 +3,12 @@
 /// An endpoint of a model server, told from the end of its path; a query is no part of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// `…/chat/completions`, `…/api/chat`
+    /// `…/chat/completions`
     ChatCompletions,
     /// `…/completions`, `…/completion`, `…/generate`
     Completions,
+    /// `…/api/chat`, `…/api/generate`: the protocol of Ollama, which has its settings in `options`.
+    Ollama,
     /// `…/responses`
     Responses,
     /// `…/messages`
@@ -28,7 +30,8 @@ impl Endpoint {
         let path = path.split('?').next().unwrap_or_default();
         let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
         match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
-            ("completions", "chat") | ("chat", "api") => Endpoint::ChatCompletions,
+            ("completions", "chat") => Endpoint::ChatCompletions,
+            ("chat" | "generate", "api") => Endpoint::Ollama,
             ("completions" | "completion" | "generate", _) => Endpoint::Completions,
             ("responses", _) => Endpoint::Responses,
             ("messages", _) => Endpoint::Messages,
@@ -50,6 +53,15 @@ impl Endpoint {
         !matches!(self, Endpoint::Models | Endpoint::Embeddings | Endpoint::Images | Endpoint::Audio)
     }
 
+    /// Whether servers of this endpoint surely hold to the limit that this top-level member names.
+    pub(super) fn obeys(self, member: &str) -> bool {
+        match self {
+            Endpoint::Ollama => false,
+            Endpoint::ChatCompletions => matches!(member, "max_tokens" | "max_completion_tokens"),
+            _ => member == self.limit_member(),
+        }
+    }
+
     /// The member that limits an answer when a request has none of the known ones.
     pub(super) fn limit_member(self) -> &'static str {
         if self == Endpoint::Responses { "max_output_tokens" } else { "max_tokens" }
@@ -66,6 +78,9 @@ mod tests {
             ("/chat/completions", Endpoint::ChatCompletions),
             ("/v1/chat/completions?x=/models", Endpoint::ChatCompletions),
             ("/chat/completions/", Endpoint::ChatCompletions),
+            ("/api/chat", Endpoint::Ollama),
+            ("/api/generate", Endpoint::Ollama),
+            ("/generate", Endpoint::Completions),
             ("/completions", Endpoint::Completions),
             ("/v1/responses", Endpoint::Responses),
             ("/v1/messages", Endpoint::Messages),

@@ -1,5 +1,7 @@
 //! What a request asks for, and the few members that a broker sets in it.
 
+use std::collections::BTreeMap;
+
 use super::Endpoint;
 use crate::wire::json;
 use crate::wire::json_edit::{EditError, set_members};
@@ -23,12 +25,22 @@ pub struct Ask {
 const LIMITS: [&str; 5] =
     ["max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict", "max_new_tokens"];
 
+/// A member's name as the most tolerant server reads it: readers in Go take any case, by Unicode's simple folding.
+fn folded(name: &str) -> String {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    name.chars().map(fold).collect()
+}
+
 /// Reads a request body; `None` when it is not a JSON object.
 pub fn read_ask(body: &[u8]) -> Option<Ask> {
     let text = std::str::from_utf8(body).ok()?;
     let mut ask = Ask { choices: 1, ..Ask::default() };
     let mut options = None;
-    json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| match name {
+    json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| match folded(name).as_str() {
         "model" => ask.model = json::text(value).map(|model| model.into_owned()),
         "stream" => ask.stream |= json::is_true(value),
         "stream_options" => options = Some(value),
@@ -36,12 +48,12 @@ pub fn read_ask(body: &[u8]) -> Option<Ask> {
         "options" => {
             // Ollama's place for the same limit.
             let _ = json::members(value, |name, value| {
-                if name == "num_predict" {
+                if folded(name) == "num_predict" {
                     ask.max_output = ask.max_output.max(json::unsigned(value));
                 }
             });
         }
-        _ if LIMITS.contains(&name) => ask.max_output = ask.max_output.max(json::unsigned(value)),
+        name if LIMITS.contains(&name) => ask.max_output = ask.max_output.max(json::unsigned(value)),
         _ => {}
     })
     .ok()?;
@@ -55,32 +67,73 @@ pub fn read_ask(body: &[u8]) -> Option<Ask> {
 
 /// Sets or lowers the body's limit on each choice to `per_choice` tokens; `None` when the body needs no change.
 ///
-/// Every known limit member that is larger, null or unreadable is set; when the body has none, the endpoint's usual
-/// one is added. Endpoints whose answers are not text are left alone.
+/// Every known limit member that is larger, null or unreadable is set, in whatever case it is written. When the body
+/// has none that servers of this endpoint surely obey, the endpoint's usual one is added: another's (`n_predict` in a
+/// chat) would be ignored, and the answer as long as the model likes. Endpoints whose answers are not text are left
+/// alone.
 pub fn limit_output(body: &[u8], endpoint: Endpoint, per_choice: u64) -> Result<Option<Vec<u8>>, EditError> {
     if !endpoint.writes_text() {
         return Ok(None);
     }
     let text = std::str::from_utf8(body).map_err(|_| EditError::NotUtf8)?;
-    let mut set = Vec::new();
+    let limit = per_choice.to_string();
+    let too_much = |value: &str| json::unsigned(value).is_none_or(|stated| stated > per_choice);
+    // By the names as they are written.
+    let mut set: BTreeMap<String, String> = BTreeMap::new();
     let mut stated = false;
+    let mut nested = Ok(());
     json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| {
-        if let Some(member) = LIMITS.iter().find(|member| **member == name) {
-            stated = true;
-            if json::unsigned(value).is_none_or(|limit| limit > per_choice) && !set.contains(member) {
-                set.push(*member);
+        let known = folded(name);
+        if endpoint == Endpoint::Ollama && known == "options" {
+            stated |= name == known;
+            match limit_options(value, &limit, too_much) {
+                Ok(options) => {
+                    set.insert(name.to_owned(), options);
+                }
+                Err(error) => nested = Err(error),
+            }
+        } else if LIMITS.contains(&known.as_str()) {
+            stated |= endpoint.obeys(name);
+            if too_much(value) {
+                set.insert(name.to_owned(), limit.clone());
             }
         }
     })?;
-    if !stated {
-        set.push(endpoint.limit_member());
+    nested?;
+    if !stated && endpoint == Endpoint::Ollama {
+        set.insert("options".to_owned(), format!("{{\"num_predict\":{limit}}}"));
+    } else if !stated {
+        set.insert(endpoint.limit_member().to_owned(), limit);
     }
     if set.is_empty() {
         return Ok(None);
     }
-    let limit = per_choice.to_string();
-    let edits: Vec<(&str, &str)> = set.into_iter().map(|member| (member, limit.as_str())).collect();
+    let edits: Vec<(&str, &str)> =
+        set.iter().map(|(member, value)| (member.as_str(), value.as_str())).collect();
     set_members(body, &edits).map(Some)
+}
+
+/// Ollama's `options` with `num_predict` set or lowered.
+fn limit_options(options: &str, limit: &str, too_much: impl Fn(&str) -> bool) -> Result<String, EditError> {
+    if json::kind(options) != json::Kind::Object {
+        return Ok(format!("{{\"num_predict\":{limit}}}"));
+    }
+    let mut set = BTreeMap::new();
+    let mut stated = false;
+    json::members(options, |name, value| {
+        if folded(name) == "num_predict" {
+            stated |= name == "num_predict";
+            if too_much(value) {
+                set.insert(name.to_owned(), limit);
+            }
+        }
+    })?;
+    if !stated {
+        set.insert("num_predict".to_owned(), limit);
+    }
+    let edits: Vec<(&str, &str)> = set.iter().map(|(name, limit)| (name.as_str(), *limit)).collect();
+    let options = set_members(options.as_bytes(), &edits)?;
+    String::from_utf8(options).map_err(|_| EditError::NotUtf8)
 }
 
 /// Makes a streaming request ask for usage figures at its end; `None` when it does so already or does not stream.
@@ -147,6 +200,24 @@ mod tests {
         assert_eq!(
             limit(r#"{"max_tokens":5,"max_tokens":999}"#, chat).unwrap(),
             r#"{"max_tokens":100,"max_tokens":100}"#
+        );
+        assert_eq!(limit(r#"{"n_predict":5}"#, chat).unwrap(), r#"{"n_predict":5,"max_tokens":100}"#);
+        assert_eq!(
+            limit(r#"{"max_completion_tokens":5,"Max_Tokens":999}"#, chat).unwrap(),
+            r#"{"max_completion_tokens":5,"Max_Tokens":100}"#
+        );
+        let ollama = Endpoint::Ollama;
+        assert_eq!(
+            limit(r#"{"max_tokens":5}"#, ollama).unwrap(),
+            r#"{"max_tokens":5,"options":{"num_predict":100}}"#
+        );
+        assert_eq!(
+            limit(r#"{"options":{"seed":1,"num_predict":-1},"x":1}"#, ollama).unwrap(),
+            r#"{"options":{"seed":1,"num_predict":100},"x":1}"#
+        );
+        assert_eq!(
+            limit(r#"{"options":{"num_predict":7}}"#, ollama).unwrap(),
+            r#"{"options":{"num_predict":7}}"#
         );
         assert_eq!(limit("{}", Endpoint::Embeddings), None);
         assert!(limit_output(b"not json", chat, 1).is_err());

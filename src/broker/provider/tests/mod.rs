@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "a task of a test ends with the test's runtime")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod attacks;
 mod cuts;
+mod keys;
 mod life;
 mod paid;
 mod refusals;

@@ -198,9 +198,11 @@ impl Book {
         *page
     }
 
-    /// The debt of a restored page is this old.
+    /// The debt of a page is this old, if it still has one.
     pub(in crate::broker::provider) fn debt_since(&self, user: Address, since: Timestamp) {
-        if let Some(page) = self.state.lock().pages.get_mut(&user) {
+        if let Some(page) = self.state.lock().pages.get_mut(&user)
+            && !page.unsettled().is_zero()
+        {
             page.debt_since = Some(since);
         }
     }

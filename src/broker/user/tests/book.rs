@@ -60,8 +60,8 @@ fn a_request_gets_what_is_left_and_waits_if_that_helps() {
     let never = book.reserve(&ask(0, id(3), 200, 101)).unwrap_err();
     assert!(!never.later);
     // An unconfirmed hold may last; nobody waits for it.
-    book.unconfirmed(provider(0), id(1));
-    book.unconfirmed(provider(0), id(2));
+    book.unconfirmed(provider(0), id(1), Neuron::MAX);
+    book.unconfirmed(provider(0), id(2), Neuron::MAX);
     assert!(!book.reserve(&ask(0, id(3), 80, 10)).unwrap_err().later);
     book.finish(provider(0), id(1), Neuron::new(30), 10);
     book.release(provider(0), id(2));
@@ -81,6 +81,18 @@ fn credit_of_the_provider_is_used_before_anything_is_promised() {
     assert!(book.position(provider(0)).unwrap().unpaid());
     book.carried(provider(0), Neuron::new(80));
     assert!(!book.position(provider(0)).unwrap().unpaid());
+}
+
+#[test]
+fn an_unconfirmed_request_holds_what_it_can_come_to_and_earns_no_voucher() {
+    let mut book = funded(1_000);
+    assert_eq!(book.reserve(&ask(0, id(1), 80, 1)).unwrap().voucher, Neuron::new(80));
+    book.unconfirmed(provider(0), id(1), Neuron::new(30));
+    assert_eq!(book.position(provider(0)).unwrap().held(), Neuron::new(30));
+    assert_eq!(book.reserve(&ask(0, id(2), 80, 1)).unwrap().voucher, Neuron::new(80));
+    book.release(provider(0), id(1));
+    book.release(provider(0), id(2));
+    assert_eq!(book.held(), Neuron::ZERO);
 }
 
 #[test]
@@ -141,12 +153,19 @@ struct Reference {
     owed: BTreeMap<u8, u128>,
     promised: BTreeMap<u8, u128>,
     open: Vec<(RequestId, u8, u128)>,
+    /// Of the open ones, those whose end is not known.
+    unknown: Vec<RequestId>,
     today: u128,
 }
 
 impl Reference {
     fn held(&self, provider: u8) -> u128 {
         self.open.iter().filter(|open| open.1 == provider).map(|open| open.2).sum()
+    }
+
+    fn live(&self, provider: u8) -> u128 {
+        let live = self.open.iter().filter(|open| open.1 == provider && !self.unknown.contains(&open.0));
+        live.map(|open| open.2).sum()
     }
 
     fn committed(&self, provider: u8) -> u128 {
@@ -187,7 +206,7 @@ proptest! {
                     let request = RequestId::random();
                     let ask = Ask { caps, day, credit_limit: Neuron::new(credit), ..ask(number, request, wanted, least) };
                     let owed = reference.owed.get(&number).copied().unwrap_or(0);
-                    let held = reference.held(number);
+                    let (held, live) = (reference.held(number), reference.live(number));
                     let others: u128 = (0..3).filter(|other| *other != number).map(|other| reference.committed(other)).sum();
                     let promised = reference.promised.get(&number).copied().unwrap_or(0);
                     let all_held: u128 = reference.open.iter().map(|open| open.2).sum();
@@ -201,7 +220,7 @@ proptest! {
                         Ok(grant) => {
                             prop_assert_eq!(grant.max_fee.get(), wanted.min(room));
                             reference.open.push((request, number, grant.max_fee.get()));
-                            let voucher = promised.max(owed).max((owed + held + grant.max_fee.get()).saturating_sub(credit));
+                            let voucher = promised.max(owed).max((owed + live + grant.max_fee.get()).saturating_sub(credit));
                             prop_assert_eq!(grant.voucher.get(), voucher);
                             reference.promised.insert(number, voucher);
                         }
@@ -224,7 +243,8 @@ proptest! {
                 }
                 Step::Unconfirm { which } if !reference.open.is_empty() => {
                     let (request, number, _) = reference.open[which % reference.open.len()];
-                    book.unconfirmed(provider(number), request);
+                    book.unconfirmed(provider(number), request, Neuron::MAX);
+                    reference.unknown.push(request);
                 }
                 Step::NextDay => {
                     day += 1;

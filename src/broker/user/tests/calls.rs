@@ -8,8 +8,8 @@ use http::{HeaderMap, Method, StatusCode};
 use super::bed::{Bed, HELLO, PRICES, is_stream, name, read, refused};
 use super::scripted::{Lie, Says, Script, chat, events};
 use crate::broker::user::{
-    CallRefusal, Event, FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, PaidCall, REQUEST_ID_HEADER,
-    RequestFilter, RequestSort, Settings,
+    CallRefusal, Caps, Event, FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, PaidCall,
+    REQUEST_ID_HEADER, RequestFilter, RequestSort, Settings,
 };
 use crate::domain::{Neuron, Prices, RequestId, ServiceKind, Units, UserRequestState};
 use crate::wire::fault::Fault;
@@ -151,6 +151,10 @@ async fn the_same_key_never_pays_twice() {
     let owed = bed.books().await.owed;
     let again = refused(&broker, keyed(HELLO)).await;
     assert!(matches!(again, CallRefusal::Repeated { state: UserRequestState::Done, .. }), "{again}");
+    // Also where the call could not be paid any more: it says what became of it, not what it lacks.
+    let poor =
+        PaidCall { caps: Caps { per_request: Some(Neuron::new(1)), ..Caps::default() }, ..keyed(HELLO) };
+    assert!(matches!(refused(&broker, poor).await, CallRefusal::Repeated { .. }));
     let other = refused(&broker, keyed("{}")).await;
     assert!(matches!(other, CallRefusal::User(crate::broker::user::UserError::KeyReused)), "{other}");
     assert_eq!(bed.books().await.owed, owed);

@@ -50,6 +50,8 @@ pub enum Says {
     Redirect(String),
     /// Nothing, ever.
     Silence,
+    /// A 402 whose body never ends.
+    EndlessRefusal,
 }
 
 /// What the receipt is like.
@@ -463,6 +465,10 @@ async fn answer(mut work: Work, script: Script) -> Response {
         Says::Status(status, text) => (StatusCode::from_u16(status).unwrap(), text).into_response(),
         Says::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
         Says::Silence => std::future::pending().await,
+        Says::EndlessRefusal => {
+            let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
+            (StatusCode::PAYMENT_REQUIRED, body).into_response()
+        }
     }
 }
 
