@@ -76,7 +76,7 @@ async fn a_provider_that_crashes_in_an_answer_charges_nothing() {
     let before = world.check_books().await;
     let voucher = world.provider().user(world.user_address()).unwrap().voucher;
     let (_gate, mut answer) = begin(&world, "crash").await;
-    world.crash_provider().await;
+    world.cut_provider_off().await;
     while let Ok(Some(_)) = answer.chunk().await {}
     world.start_provider().await;
     let rows = world.provider_requests().await;
@@ -188,6 +188,34 @@ async fn a_settlement_whose_answer_was_lost_is_found_again() {
     let again = world.owner().post_empty("/v1/settle").await;
     assert!((200..300).contains(&again.status), "{again:?}");
     assert_eq!(world.check_books().await.settled.get(), fee);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_whose_answers_are_lost_are_sent_once() {
+    let world = World::new().await;
+    world.ask(SAY_THIS).await.is(200);
+    world.voucher_arrives().await;
+    let lost = Trouble::LosesAnswersOf("eth_sendRawTransaction");
+    world.provider_side.place.line.set(lost);
+    world.user_side.place.line.set(lost);
+    let (owner, api) = (world.owner(), world.api());
+    let charge = format!("/v1/provider/{}/charge", world.provider_address());
+    let settling = tokio::spawn(async move { owner.post_empty("/v1/settle").await });
+    let charging = tokio::spawn(async move { api.post(&charge, r#"{"balance": "9"}"#).await });
+    until("both are on the chain", async || {
+        let account = world.chain.account(world.id(), None).await.unwrap().unwrap();
+        (!account.settled.is_zero() && (account.balance.get() + account.settled.get()) == DEPOSIT + 9)
+            .then_some(())
+    })
+    .await;
+    world.provider_side.place.line.heal();
+    world.user_side.place.line.heal();
+    assert_eq!(settling.await.unwrap().is(202).json()["Transactions"][0]["State"], "mined");
+    charging.await.unwrap().is(202);
+    world.operations_end().await;
+    let books = world.check_books().await;
+    assert_eq!(books.settled, books.owed);
+    assert_eq!(books.balance.get(), DEPOSIT + 9 - books.owed.get());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use zgserve_tui::broker::outbox;
 use zgserve_tui::chain::{Call, Outcome, Sender, SettleRow};
-use zgserve_tui::domain::{AccountId, Address, Neuron, OperationId, SignedVoucher, Voucher};
+use zgserve_tui::domain::{
+    AccountId, Address, Neuron, OperationId, Prices, ServiceKind, SignedVoucher, Voucher,
+};
 use zgserve_tui::keys::Wallet;
 
-use super::world::{Forgetful, Key, Plan, Reply, SAY_THIS, World, fast, until, wallet};
+use super::world::{Forgetful, Plan, Reply, SAY_THIS, World, fast, until, wallet};
 
 /// A neuron price at which one answer is worth a transaction.
 const DEAR: u128 = 1_000_000_000_000_000;
@@ -169,14 +172,23 @@ async fn gas_stays_below_its_bars() {
     let (first, second, provider, delegate) =
         (wallet(&accounts[5]), wallet(&accounts[6]), wallet(&accounts[7]), wallet(&accounts[8]));
     let sender = |wallet: &Arc<Wallet>| {
-        let key = Arc::new(Key(Arc::clone(wallet)));
+        let key = outbox::signer(Arc::clone(wallet));
         Sender::start(world.chain.clone(), key, Arc::new(Forgetful), &world.tasks, fast())
     };
     let (of_first, of_second, of_provider) = (sender(&first), sender(&second), sender(&provider));
     let to = provider.address();
+    // A provider is known once it lists a service; before, the first account pays for that too.
+    let list = Call::PutService {
+        name: "llama7b".parse().unwrap(),
+        kind: ServiceKind::Chatbot,
+        url: "http://127.0.0.1:3080".to_owned(),
+        model: String::new(),
+        prices: Prices { input: Neuron::new(1), output: Neuron::new(1) },
+    };
+    gas(&of_provider, list).await;
     let open = |delegate: Option<Address>| Call::AddAccount { provider: to, delegate, value: Neuron::A0GI };
-    let plain = gas(&of_first, open(None)).await;
     let with_delegate = gas(&of_second, open(Some(delegate.address()))).await;
+    let plain = gas(&of_first, open(None)).await;
 
     let of = |user: &Wallet| AccountId { user: user.address(), provider: to };
     let settle = async |rows: Vec<(&Wallet, &Wallet, u128)>| {

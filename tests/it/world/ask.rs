@@ -10,15 +10,20 @@ use serde_json::Value;
 const LOOK: Duration = Duration::from_millis(5);
 const LOOKS: usize = 2_000;
 
-/// Waits until `look` finds something.
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Waits until `look` finds something; `None` if it never does.
+pub async fn settles<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     for _ in 0..LOOKS {
         if let Some(found) = look().await {
-            return found;
+            return Some(found);
         }
         tokio::time::sleep(LOOK).await;
     }
-    panic!("never: {what}")
+    None
+}
+
+/// Waits until `look` finds something.
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    settles(look).await.unwrap_or_else(|| panic!("never: {what}"))
 }
 
 /// An answer, whole.

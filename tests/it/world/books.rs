@@ -10,7 +10,7 @@ use zgserve_tui::store::provider::{ProviderRequest, ProviderRequestFilter, Provi
 use zgserve_tui::store::user::{UserRequest, UserRequestFilter, UserRequestSort};
 use zgserve_tui::store::{Direction, PageOf};
 
-use super::{World, until};
+use super::{World, settles, until};
 
 /// The figures of the one account, as both sides and the chain have them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +36,21 @@ impl Books {
 impl World {
     /// Waits until nothing is in flight, then holds all books against each other and against the chain.
     pub async fn check_books(&self) -> Books {
-        until("both brokers are at rest", async || {
+        let rests = async || {
             let user = self.user().snapshot();
             let provider = self.provider().snapshot();
             let user_rests = user.accounts.iter().all(|account| account.reserved.is_zero());
-            let at_rest = user_rests && provider.totals.in_flight == 0 && provider.totals.reserved.is_zero();
-            at_rest.then_some(())
-        })
-        .await;
+            (user_rests && provider.totals.in_flight == 0 && provider.totals.reserved.is_zero()).then_some(())
+        };
+        if settles(rests).await.is_none() {
+            let open = self.user_store().unfinished_requests().await;
+            panic!(
+                "the brokers do not come to rest: {:#?}\n{:#?}\n{open:#?}\n{:#?}",
+                self.user().snapshot().accounts,
+                self.provider().snapshot().totals,
+                self.provider_requests().await,
+            );
+        }
         self.check_chain().await;
         let (user_store, provider_store) = (self.user_store(), self.provider_store());
         assert_eq!(user_store.audit().await.unwrap(), Vec::<String>::new());
@@ -100,15 +107,20 @@ impl World {
         books
     }
 
-    /// I1, for every account of this provider: in total, and deposits against what became of them.
+    /// I1, for every account of this provider: in total, and deposits against what became of them. Read while no block
+    /// comes in between, since settlements and refunds may still be on their way.
     async fn check_chain(&self) {
-        let accounts = self.chain.accounts_of_provider(self.provider_address(), None).await.unwrap();
+        let (contract, accounts, events) = until("the chain holds still for a look", async || {
+            let head = self.chain.head().await.unwrap();
+            let contract = self.chain.native_balance(self.chain.contract()).await.unwrap();
+            let accounts = self.chain.accounts_of_provider(self.provider_address(), None).await.unwrap();
+            let events = self.chain.events(0, head.number, EventFilter::default()).await.unwrap();
+            (self.chain.head().await.unwrap() == head).then_some((contract, accounts, events))
+        })
+        .await;
         let balances = amount::sum(accounts.iter().map(|account| account.balance)).unwrap();
-        let contract = self.chain.native_balance(self.chain.contract()).await.unwrap();
-        assert_eq!(contract, balances.get(), "I1: the contract holds what its accounts hold");
-        let head = self.chain.head().await.unwrap().number;
         let mut flows: BTreeMap<AccountId, (u128, u128)> = BTreeMap::new();
-        for event in self.chain.events(0, head, EventFilter::default()).await.unwrap() {
+        for event in events {
             let Some(id) = event.kind.account() else { continue };
             let (deposited, gone) = flows.entry(id).or_default();
             match event.kind {
@@ -119,6 +131,12 @@ impl World {
                 _ => {}
             }
         }
+        let elsewhere: u128 = flows
+            .iter()
+            .filter(|(id, _)| id.provider != self.provider_address())
+            .map(|(_, (deposited, gone))| deposited - gone)
+            .sum();
+        assert_eq!(contract, balances.get() + elsewhere, "I1: the contract holds what its accounts hold");
         for account in accounts {
             let (deposited, gone) = flows[&account.id];
             assert_eq!(account.balance.get() + gone, deposited, "I1: {account:?}");

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use alloy::transports::BoxTransport;
 use futures_util::future::BoxFuture;
 use serde_json::json;
+use zgserve_tui::broker::outbox;
 use zgserve_tui::broker::provider::{ProviderBroker, ProviderSettings};
 use zgserve_tui::broker::user::{Settings, UserBroker};
 use zgserve_tui::chain::devnet::{Devnet, DevnetConfig};
@@ -25,12 +26,11 @@ use zgserve_tui::meter::count;
 use zgserve_tui::store::{ProviderStore, UserStore};
 use zgserve_tui::tasks::Tasks;
 
-pub use ask::{Client, Got, finish, until};
-pub use books::Books;
+pub use ask::{Client, Got, finish, settles, until};
 pub use forge::Forged;
 pub use line::{Line, Trouble};
-pub use side::{Key, Place, ProviderSide, UserSide, fast, wallet};
-pub use tap::{Seen, Tap, replay};
+pub use side::{Place, ProviderSide, UserSide, fast, wallet};
+pub use tap::{Tap, replay};
 pub use upstream::{Arrived, Ends, Reply, Upstream, encode};
 
 /// Prices of the usage procedure, in neuron a token.
@@ -117,7 +117,7 @@ impl World {
         let transport = || BoxTransport::new(devnet.transport());
         let settings = ChainSettings::new(Endpoint::InProcess(transport()), Address::ZERO);
         let bare = Chain::open_bare(settings).await.unwrap();
-        let third = Arc::new(Key(wallet(&devnet.accounts()[9])));
+        let third = outbox::signer(wallet(&devnet.accounts()[9]));
         let deployer = Sender::start(bare.clone(), third.clone(), Arc::new(Forgetful), &tasks, fast());
         let deploy = Call::Deploy { lock_time: LOCK };
         let mut ticket = deployer.submit(OperationId::random(), deploy).await.unwrap();
@@ -281,6 +281,18 @@ impl World {
 
     pub async fn crash_provider(&mut self) {
         self.provider_side.running.take().unwrap().crash().await;
+    }
+
+    /// Ends the provider broker as a power cut does: its files are as they were at this moment, whatever its tasks
+    /// still manage to write while they are dropped. Only for moments in which nothing is being written.
+    pub async fn cut_provider_off(&mut self) {
+        let files = ["broker.db", "broker.db-wal"].map(|name| self.provider_side.directory.join(name));
+        let kept = files.clone().map(|file| std::fs::read(file).unwrap());
+        self.crash_provider().await;
+        let _ = std::fs::remove_file(self.provider_side.directory.join("broker.db-shm"));
+        for (file, bytes) in files.iter().zip(kept) {
+            std::fs::write(file, bytes).unwrap();
+        }
     }
 
     pub async fn stop_user(&mut self) {

@@ -14,8 +14,8 @@ use zgserve_tui::broker::outbox;
 use zgserve_tui::broker::provider::{ProviderBroker, ProviderParts, ProviderSettings};
 use zgserve_tui::broker::user::{Settings, UserBroker, UserParts};
 use zgserve_tui::chain::devnet::DevAccount;
-use zgserve_tui::chain::{Chain, ChainSettings, Endpoint, Sender, SenderSettings, SignerError, TxSigner};
-use zgserve_tui::domain::{Address, B256, Signature};
+use zgserve_tui::chain::{Chain, ChainSettings, Endpoint, Sender, SenderSettings};
+use zgserve_tui::domain::Address;
 use zgserve_tui::http::{self, Bound, Guard, Limits, Server};
 use zgserve_tui::keys::{DelegateKeys, Secret, Wallet};
 use zgserve_tui::store::{Db, Network, ProviderStore, Role, UserStore};
@@ -25,18 +25,6 @@ use super::line::Line;
 
 pub fn wallet(account: &DevAccount) -> Arc<Wallet> {
     Arc::new(Wallet::from_hex(&Secret::new(hex::encode(account.key.expose()))).unwrap())
-}
-
-#[derive(Debug)]
-pub struct Key(pub Arc<Wallet>);
-
-impl TxSigner for Key {
-    fn address(&self) -> Address {
-        self.0.address()
-    }
-    fn sign(&self, hash: B256) -> Result<Signature, SignerError> {
-        self.0.sign(hash).map_err(|error| SignerError(error.to_string()))
-    }
 }
 
 pub fn fast() -> SenderSettings {
@@ -250,9 +238,9 @@ impl UserSide {
             let chain = place.open().await?;
             let db = open(&directory, Role::User)?;
             let store = UserStore::new(db, place.network()).await.map_err(|error| error.to_string())?;
-            let signer = Arc::new(Key(Arc::clone(&wallet)));
-            let sender =
-                Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, fast());
+            let signer = outbox::signer(Arc::clone(&wallet));
+            let journal = outbox::journal(store.operations());
+            let sender = Sender::start(chain.clone(), signer, journal, &tasks, fast());
             let parts = UserParts {
                 store: store.clone(),
                 chain,

@@ -64,10 +64,6 @@ impl Tap {
         let seen = self.inner.seen.lock();
         seen.iter().filter(|seen| seen.headers.contains_key("zg-request")).cloned().collect()
     }
-
-    pub fn seen(&self) -> Vec<Seen> {
-        self.inner.seen.lock().clone()
-    }
 }
 
 /// Sends a request again as it passed, to wherever `client` leads.
