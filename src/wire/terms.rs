@@ -8,12 +8,19 @@ use crate::domain::{Address, Neuron, ServiceKind, ServiceName};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Terms {
+    #[serde(serialize_with = "checksummed")]
     pub provider: Address,
     pub chain_id: u64,
+    #[serde(serialize_with = "checksummed")]
     pub contract: Address,
     /// What a user may owe beyond the best voucher.
     pub credit_limit: Neuron,
     pub services: Vec<ServiceTerms>,
+}
+
+/// With the checksum in its case, as people see addresses everywhere else.
+fn checksummed<S: serde::Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(address)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -88,6 +88,54 @@ def demo(binary, *flags):
         check(process.returncode == 0, f"the demo stops cleanly on SIGTERM (was {process.returncode})")
 
 
+@contextlib.contextmanager
+def separate(binary, anvil):
+    """The same roles as three processes over anvil: `deploy`, two settings files, `provider` and `--headless`."""
+    keys = {"provider": "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+            "user": "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"}  # anvil's own test keys
+    running = []
+
+    def start(*command):
+        log = open(os.path.join(home, f"{len(running)}.log"), "w")
+        running.append(subprocess.Popen(command, env=environment, cwd=home, stdout=log, stderr=log))
+        return running[-1]
+
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HOME": home}
+        binary = os.path.abspath(binary)
+        for role, key in keys.items():
+            os.mkdir(os.path.join(home, role))
+            serving = f'servingUrl: "{PROVIDER}"\n' if role == "provider" else ""
+            with open(os.path.join(home, role, "config.local.yaml"), "w") as settings:
+                settings.write(f'{serving}privateKeys: "{key}"\nchain:\n  rpcUrl: "{CHAIN}"\n')
+        try:
+            start(anvil, "--port", "8545", "--silent")
+            wait_for(lambda: subprocess.run(["curl", "-s", CHAIN], capture_output=True).returncode == 0, "anvil")
+            deployed = subprocess.run([binary, "deploy", "--lock-time", "120"], env=environment, cwd=home,
+                                      capture_output=True, text=True, timeout=60)
+            check(deployed.returncode == 0, f"the contract is deployed (was {deployed.returncode}: {deployed.stderr})")
+            for role in keys:
+                with open(os.path.join(home, role, "config.local.yaml"), "a") as settings:
+                    settings.write(f'  contract: "{deployed.stdout.strip()}"\n')
+            brokers = [start(binary, "provider"), start(binary, "--headless")]
+            for url in (PROVIDER, USER):
+                wait_for(lambda: subprocess.run(["curl", "-sf", f"{url}/health"], capture_output=True).returncode == 0,
+                         f"{url} to answer")
+            yield
+            for broker in brokers:
+                broker.terminate()
+                check(broker.wait(20) == 0, "a broker stops cleanly on SIGTERM")
+        except SystemExit:
+            for index in range(len(running)):
+                with open(os.path.join(home, f"{index}.log")) as log:
+                    print(log.read()[-3000:], file=sys.stderr)
+            raise
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+
+
 def account(service, deposit):
     """Opens an account with the provider of `service`, or adds to it; gives the provider's address."""
     services = curl(f"{USER}/v1/service", expect=200)[1]["Items"]

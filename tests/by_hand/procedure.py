@@ -1,9 +1,10 @@
 """The usage procedure by curl, from registering a service to taking a refund, with every neuron accounted for.
 
-    python3 tests/by_hand/procedure.py target/release/zgserve-tui
+    python3 tests/by_hand/procedure.py target/release/zgserve-tui              # over the embedded chain
+    python3 tests/by_hand/procedure.py target/release/zgserve-tui ANVIL        # three processes over anvil, at this path
 
-Starts `demo --headless` on its usual ports (1034, 3080, 8545), a model server of its own, and types the
-procedure's curl lines. Ends with "procedure: N passed, 0 failed", or with the first thing that was not as stated.
+Starts `demo --headless` on its usual ports (1034, 3080, 8545), or the three processes, and a model server of its own, and types
+the procedure's curl lines. Ends with "procedure: N passed, 0 failed", or with the first thing that was not as stated.
 Needs Python 3 and curl; uses nothing but loopback.
 """
 
@@ -12,7 +13,7 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from demo import PROVIDER, USER, balance, check, curl, demo, finish, rpc, wait_for
+from demo import PROVIDER, USER, balance, check, curl, demo, finish, rpc, separate, wait_for
 
 ANSWER = "This is a test! It was said as asked, and it costs what its tokens cost."
 
@@ -150,7 +151,7 @@ def walk(model_port):
 def main():
     model = ThreadingHTTPServer(("127.0.0.1", 0), Model)
     threading.Thread(target=model.serve_forever, daemon=True).start()
-    with demo(sys.argv[1]):
+    with separate(sys.argv[1], sys.argv[2]) if len(sys.argv) > 2 else demo(sys.argv[1]):
         walk(model.server_address[1])
     finish()
 
