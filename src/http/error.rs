@@ -35,6 +35,15 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    /// There is no room to write anything down, so nothing was promised.
+    pub fn disk_full() -> Problem {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "disk_full",
+            "the disk that holds this broker's data is full; free some space and try again, nothing was paid or lost",
+        )
+    }
+
     /// Something of ours broke. The cause goes to the log, never to the caller.
     pub fn internal(cause: &(dyn std::error::Error + 'static)) -> Problem {
         tracing::error!(error = %Chain(cause), "a request failed inside");

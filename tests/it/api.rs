@@ -326,6 +326,8 @@ async fn services_are_changed_and_taken_off() {
     world.ask(SAY_THIS).await.refused(404, "unknown_service", "llama7b");
     // Its account stays, and a new service of the name is another one.
     world.register_chatbot().await;
+    // Its price is above the last one paid under this name, which is told once.
+    world.ask(SAY_THIS).await.refused(409, "price_changed", "accepts them");
     world.ask(SAY_THIS).await.is(200);
     world.check_books().await;
 }

@@ -141,7 +141,7 @@ async fn a_captured_request_is_worthless() {
     // With another body, another path, and after a restart.
     let mut other = paid[0].clone();
     other.body = super::world::chat("something else").into();
-    replay(&world.proxy(), &other).await.refused(400, "body_mismatch", "signed");
+    replay(&world.proxy(), &other).await.refused(409, "duplicate_request", "id of its own");
     let mut other = paid[0].clone();
     other.target = other.target.replace("/chat/completions", "/completions");
     replay(&world.proxy(), &other).await.refused(401, "wrong_signer", "authorisation");
@@ -230,7 +230,7 @@ async fn a_price_that_rose_between_listing_and_request() {
     // The user broker does not hear of it.
     world.user_side.place.line.set(Trouble::Refuses("eth_getLogs"));
     world.owner().put("/v1/service/llama7b", r#"{"outputPrice": 300000}"#).await.is(202);
-    let got = world.ask(SAY_THIS).await.refused(409, "price_changed", "look at them");
+    let got = world.ask(SAY_THIS).await.refused(409, "price_changed", "accepts them");
     let details = got.json()["error"]["details"].clone();
     assert_eq!(details["outputPrice"], "300000");
     assert_eq!(details["seenOutputPrice"], OUTPUT_PRICE.to_string());

@@ -53,3 +53,10 @@ impl ProviderError {
         ProviderError::BadInput { field, reason: reason.to_string() }
     }
 }
+
+impl ProviderError {
+    /// Whether the books could not be written because there is no room on their disk.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, ProviderError::Store(StoreError::Full))
+    }
+}

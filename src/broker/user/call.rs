@@ -135,6 +135,9 @@ impl UserBroker {
             inner.read_account(call.provider, None).await?;
         }
         let (service, conditions) = inner.conditions(service, call.prices_seen).await?;
+        if call.prices_seen.is_none() {
+            inner.consent(&service).await?;
+        }
         let (input, limit) =
             count(service.kind, (&call.method, &suffix), &headers, &body, &inner.settings).await?;
         let prepared = Prepared {
@@ -193,6 +196,7 @@ impl Inner {
                 let (provider, name) = (service.provider, service.name.clone());
                 let unknown = || UserError::UnknownService { provider, service: name.clone() };
                 let newer = self.read_service(provider, &name, None).await?.ok_or_else(unknown)?;
+                self.consents.told(&newer);
                 check_prices(&newer, Some(seen.unwrap_or(service.prices)))?;
                 let conditions = self.terms.conditions(&self.upstream, &newer).await?;
                 Ok((newer, conditions))

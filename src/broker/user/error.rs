@@ -103,7 +103,10 @@ pub enum CallRefusal {
         "no key here may sign for the account with provider {0}; start with the wallet to name a new delegate"
     )]
     NoKey(Address),
-    #[error("the prices of {service} rose while asking; look at them and ask again")]
+    #[error(
+        "the prices of {service} rose from {} in and {} out to {} in and {} out, in neuron a unit; the same call again \
+         accepts them", seen.input, seen.output, now.input, now.output
+    )]
     PriceChanged { service: ServiceName, seen: Prices, now: Prices },
     #[error(transparent)]
     Terms(#[from] TermsError),
@@ -129,5 +132,12 @@ impl From<StoreError> for CallRefusal {
 impl From<KeyError> for CallRefusal {
     fn from(error: KeyError) -> Self {
         CallRefusal::User(error.into())
+    }
+}
+
+impl UserError {
+    /// Whether the books could not be written because there is no room on their disk.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, UserError::Store(StoreError::Full))
     }
 }

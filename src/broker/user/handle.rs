@@ -11,6 +11,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::UserError;
 use super::book::Book;
 use super::catalogue::Catalogue;
+use super::consent::Consents;
 use super::event::{EVENT_QUEUE, Event};
 use super::keyring::Keyring;
 use super::refunds::BackOff;
@@ -64,6 +65,7 @@ pub(super) struct Inner {
     pub settings: Settings,
     pub upstream: Upstream,
     pub terms: TermsCache,
+    pub consents: Consents,
     pub book: Mutex<Book>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
@@ -99,6 +101,7 @@ impl Inner {
         Inner {
             keys: Keyring::new(user, place, wallet, delegates),
             terms: TermsCache::new(chain.id(), chain.contract()),
+            consents: Consents::default(),
             store,
             chain,
             sender,

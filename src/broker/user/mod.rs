@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Pure rules, each without I/O: `book` (the one gate to spending), `caps`, `quote` (what a request can cost),
-//! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `catalogue` (what a name stands
+//! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
 //! for). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
 //! `receipts` (what is unconfirmed), `push` (vouchers between requests). Everything particular to vouchers is in `book`,
 //! `keyring`, `pay`, `heal` and `push`.
@@ -19,6 +19,7 @@ mod book;
 mod call;
 mod caps;
 mod catalogue;
+mod consent;
 mod counting;
 mod error;
 mod event;

@@ -195,6 +195,7 @@ async fn again(
             inner.terms.forget(provider);
             let name = call.service.name.clone();
             let Some(newer) = inner.read_service(provider, &name, None).await? else { return Ok(false) };
+            inner.consents.told(&newer);
             check_prices(&newer, Some(call.service.prices))?;
             call.conditions = inner.terms.conditions(&inner.upstream, &newer).await?;
             call.quote = Quote::new(newer.prices, call.quote.input, call.quote.output_limit)?;

@@ -28,6 +28,7 @@ impl From<ProviderError> for Problem {
             E::NotSent(_) => say(StatusCode::CONFLICT, "refused"),
             E::Chain(_) => say(StatusCode::SERVICE_UNAVAILABLE, "chain_unavailable").retry_after(5),
             E::Stopping => say(StatusCode::SERVICE_UNAVAILABLE, "stopping").retry_after(5),
+            E::Store(_) if error.is_disk_full() => Problem::disk_full(),
             E::Store(_) | E::Key(_) | E::Client(_) | E::WrongSender => Problem::internal(&error),
         }
     }

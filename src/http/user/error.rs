@@ -59,6 +59,7 @@ impl From<UserError> for Problem {
             }
             E::Send(_) => say(StatusCode::CONFLICT, "refused"),
             E::Chain(_) => say(StatusCode::SERVICE_UNAVAILABLE, "chain_unavailable").retry_after(5),
+            E::Store(_) if error.is_disk_full() => Problem::disk_full(),
             E::Store(inner) => Problem::internal(inner),
             E::Key(inner) => Problem::internal(inner),
             E::Client(inner) => Problem::internal(inner),
