@@ -277,10 +277,12 @@ impl World {
 
     pub async fn crash_user(&mut self) {
         self.user_side.running.take().unwrap().crash().await;
+        closed(&self.user_side.directory).await;
     }
 
     pub async fn crash_provider(&mut self) {
         self.provider_side.running.take().unwrap().crash().await;
+        closed(&self.provider_side.directory).await;
     }
 
     /// Ends the provider broker as a power cut does: its files are as they were at this moment, whatever its tasks
@@ -289,7 +291,6 @@ impl World {
         let files = ["broker.db", "broker.db-wal"].map(|name| self.provider_side.directory.join(name));
         let kept = files.clone().map(|file| std::fs::read(file).unwrap());
         self.crash_provider().await;
-        let _ = std::fs::remove_file(self.provider_side.directory.join("broker.db-shm"));
         for (file, bytes) in files.iter().zip(kept) {
             std::fs::write(file, bytes).unwrap();
         }
@@ -319,6 +320,20 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Waits until the last connection to a database is gone. A dead process holds none; here a thread may still be writing
+/// what was queued, which must not come after the next start.
+async fn closed(directory: &std::path::Path) {
+    until("the database is closed", async || {
+        let mut open = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| {
+            // A handle may be gone between the listing and the look.
+            std::fs::read_link(entry.ok()?.path()).ok()
+        });
+        (!open.any(|path| path.starts_with(directory) && path.file_name().is_some_and(|name| name != "lock")))
+            .then_some(())
+    })
+    .await;
 }
 
 pub fn neuron(amount: u128) -> Neuron {
