@@ -19,6 +19,9 @@ use crate::keys::Wallet;
 use crate::store::{DataLock, Db, Network, ProviderStore, Role};
 use crate::tasks::Tasks;
 
+/// How long a receipt may take over an open connection once its answer was cut.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// How long bookkeeping may take after the last answer was cut.
 const BROKER_GRACE: Duration = Duration::from_secs(10);
 
@@ -113,10 +116,11 @@ impl RunningProvider {
 
     /// Stops in order: answers under way get the drain time, everything delivered is booked.
     pub async fn stop(self) {
-        let drain = self.drain;
-        // All at once: they share the time.
-        futures_util::future::join_all(self.servers.into_iter().map(|server| server.stop(drain))).await;
-        let stopped = self.tasks.stop(BROKER_GRACE).await;
+        // Together: what the broker cuts at the end of its drain time still sends its receipt over an open connection.
+        let last_word = self.drain + LAST_WORD;
+        let servers = self.servers.into_iter().map(|server| server.stop(last_word));
+        let (_, stopped) =
+            tokio::join!(futures_util::future::join_all(servers), self.tasks.stop(self.drain + BROKER_GRACE));
         if !stopped.aborted.is_empty() {
             tracing::warn!(tasks = ?stopped.aborted, "these tasks did not end in time");
         }
