@@ -72,7 +72,7 @@ pub(in crate::store) fn migrate(
         transaction.pragma_update(None, "application_id", role.application_id())?;
         transaction.pragma_update(None, "user_version", number)?;
         transaction.commit()?;
-        tracing::info!(%role, number, "database migrated");
+        tracing::debug!(%role, number, "database migrated");
     }
     Ok(())
 }
