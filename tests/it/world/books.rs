@@ -88,8 +88,9 @@ impl World {
             user_requests,
             provider_requests,
         };
-        let ours = user_store.account(self.id()).await.unwrap();
+        // Theirs first: a voucher may still be on its way, and ours is on disk before it leaves.
         let theirs = provider_store.user(self.id()).await.unwrap();
+        let ours = user_store.account(self.id()).await.unwrap();
         assert_eq!(charged, done, "both sides owe the same");
         if let Some(theirs) = &theirs {
             assert_eq!(theirs.owed, charged, "the provider's books are the sum of their rows");
