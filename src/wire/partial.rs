@@ -59,7 +59,8 @@ const MAX_DEPTH: usize = 64;
 
 /// How many bytes of a cut string are whole characters and escapes.
 fn whole_escapes(string: &str) -> usize {
-    // An escape that was cut begins within the last six bytes (`\uXXXX`), half a surrogate pair within the last 12.
+    // An escape that was cut (a backslash, `u` and four digits) begins within the last six bytes, half a surrogate pair
+    // within the last 12.
     let bytes = string.as_bytes();
     let mut at = 1;
     let mut whole = 1;
