@@ -4,13 +4,14 @@ use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 
 use super::Face;
-use super::shapes::{OperationItem, RequestItem};
 use crate::broker::provider::{
     Direction, OperationFilter, PageCursor, PageOf, ProviderRequestFilter, ProviderRequestSort,
 };
 use crate::http::Problem;
 use crate::http::input::{Fields, path_value};
-use crate::http::list::{List, limit};
+use crate::http::list::limit;
+use crate::wire::admin::{OperationItem, RequestItem};
+use crate::wire::list::List;
 
 pub(super) async fn list(
     State(face): State<Face>,

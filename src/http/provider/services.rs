@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 
 use super::Face;
 use super::once::{self, OPERATION, once};
-use super::shapes::ServiceItem;
 use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
 use crate::domain::{Prices, ServiceName};
 use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_value};
-use crate::http::list::List;
+use crate::http::list::cut;
+use crate::wire::admin::ServiceItem;
+use crate::wire::list::List;
 use crate::wire::terms::MeterName;
 
 pub(super) const FIELDS: &[&str] =
@@ -27,7 +28,7 @@ pub(super) async fn list(
 ) -> Result<List<ServiceItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.services().into_iter().map(ServiceItem::from).collect();
-    List::cut(items, |service: &ServiceItem| service.name.to_string(), &query)
+    cut(items, |service: &ServiceItem| service.name.to_string(), &query)
 }
 
 pub(super) async fn show(

@@ -4,18 +4,18 @@ use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
 use serde_json::Map;
 
 use super::Face;
 use super::once::{self, once};
 use super::requests::page_of;
-use super::shapes::{DecisionItem, ForecastItem, ReportItem, SettlementItem};
+use super::shapes::forecast_item;
 use crate::broker::provider::SettleRequest;
 use crate::domain::OperationState;
 use crate::http::Problem;
 use crate::http::input::Fields;
-use crate::http::list::List;
+use crate::wire::admin::{DecisionItem, ReportItem, SettlementItem, Settlements};
+use crate::wire::list::List;
 
 pub(super) async fn settle(
     State(face): State<Face>,
@@ -52,17 +52,6 @@ async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Prob
     Ok((status, Json(ReportItem::from(report))).into_response())
 }
 
-/// Past settlements, the next one, and the engine's decisions.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Settlements {
-    #[serde(flatten)]
-    list: List<SettlementItem>,
-    forecast: ForecastItem,
-    /// Oldest first.
-    decisions: Vec<DecisionItem>,
-}
-
 pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let page = face.broker.settlements(page_of(&query)?).await?;
@@ -71,6 +60,6 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
     let next = page.next.map(|cursor| cursor.to_string());
     let list = List::page(page.items.into_iter().map(SettlementItem::from).collect(), total, next);
     let decisions = face.broker.decisions().into_iter().map(DecisionItem::from).collect();
-    let forecast = ForecastItem::of(forecast, &verdict);
+    let forecast = forecast_item(forecast, &verdict);
     Ok(Json(Settlements { list, forecast, decisions }).into_response())
 }

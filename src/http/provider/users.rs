@@ -5,11 +5,12 @@ use axum::extract::{Path, RawQuery, State};
 use http::StatusCode;
 
 use super::Face;
-use super::shapes::UserItem;
 use crate::broker::provider::ProviderError;
 use crate::http::Problem;
 use crate::http::input::{Fields, path_address};
-use crate::http::list::List;
+use crate::http::list::cut;
+use crate::wire::admin::UserItem;
+use crate::wire::list::List;
 
 pub(super) async fn list(
     State(face): State<Face>,
@@ -17,7 +18,7 @@ pub(super) async fn list(
 ) -> Result<List<UserItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.users().into_iter().map(UserItem::from).collect();
-    List::cut(items, |user: &UserItem| user.user.to_string(), &query)
+    cut(items, |user: &UserItem| user.user.to_string(), &query)
 }
 
 pub(super) async fn show(

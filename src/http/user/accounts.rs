@@ -11,7 +11,8 @@ use super::shapes::AccountItem;
 use crate::domain::{Address, Neuron};
 use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_address};
-use crate::http::list::List;
+use crate::http::list::cut;
+use crate::wire::list::List;
 
 pub(super) async fn list(
     State(face): State<Face>,
@@ -19,7 +20,7 @@ pub(super) async fn list(
 ) -> Result<List<AccountItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.accounts().into_iter().map(AccountItem::from).collect();
-    List::cut(items, |account: &AccountItem| account.provider.to_string(), &query)
+    cut(items, |account: &AccountItem| account.provider.to_string(), &query)
 }
 
 pub(super) async fn show(

@@ -11,7 +11,8 @@ use super::shapes::RefundItem;
 use crate::broker::user::Replace;
 use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_address};
-use crate::http::list::List;
+use crate::http::list::cut;
+use crate::wire::list::List;
 
 pub(super) async fn list(
     State(face): State<Face>,
@@ -23,7 +24,7 @@ pub(super) async fn list(
     let wanted =
         refunds.into_iter().filter(|refund| provider.is_none_or(|provider| refund.provider == provider));
     let items = wanted.map(RefundItem::from).collect();
-    List::cut(items, |refund: &RefundItem| format!("{}-{}", refund.provider, refund.index), &query)
+    cut(items, |refund: &RefundItem| format!("{}-{}", refund.provider, refund.index), &query)
 }
 
 pub(super) async fn request(

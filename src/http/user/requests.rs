@@ -8,7 +8,8 @@ use super::shapes::{OperationItem, ReceiptItem, RequestItem};
 use crate::broker::user::{RequestFilter, RequestSort};
 use crate::http::Problem;
 use crate::http::input::{Fields, path_value};
-use crate::http::list::{List, limit};
+use crate::http::list::limit;
+use crate::wire::list::List;
 
 pub(super) async fn list(
     State(face): State<Face>,

@@ -8,7 +8,8 @@ use super::shapes::ServiceItem;
 use crate::broker::user::ServiceFilter;
 use crate::http::Problem;
 use crate::http::input::{Fields, path_address, path_value};
-use crate::http::list::List;
+use crate::http::list::cut;
+use crate::wire::list::List;
 
 pub(super) async fn list(
     State(face): State<Face>,
@@ -38,7 +39,7 @@ pub(super) async fn list(
         Order::Newest => services.sort_by_key(|service| std::cmp::Reverse(service.version)),
     }
     let items = services.into_iter().map(ServiceItem::from).collect();
-    List::cut(items, |service: &ServiceItem| format!("{}/{}", service.provider, service.name), &query)
+    cut(items, |service: &ServiceItem| format!("{}/{}", service.provider, service.name), &query)
 }
 
 #[derive(Clone, Copy)]

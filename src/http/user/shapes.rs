@@ -6,7 +6,7 @@ use crate::broker::user::{AccountView, OperationView, RefundView, RequestView};
 use crate::domain::{
     Address, B256, Neuron, OperationId, RequestId, Service, ServiceName, SignedReceipt, Timestamp,
 };
-use crate::http::list::{checksummed, maybe_checksummed};
+use crate::wire::list::{checksummed, maybe_checksummed};
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]

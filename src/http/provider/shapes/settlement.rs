@@ -1,0 +1,116 @@
+//! Settlements: made, reported, forecast, decided.
+
+use crate::broker::provider::{Decision, Forecast, LeftOut, Settlement, SettlementReport, Verdict};
+use crate::domain::{Address, Neuron};
+use crate::wire::admin::{
+    DecisionItem, ForecastItem, LeftOutItem, ReportItem, RowItem, SettlementItem, TransactionItem,
+};
+
+impl From<Settlement> for SettlementItem {
+    fn from(settlement: Settlement) -> Self {
+        let operation = &settlement.operation;
+        let gas_cost = operation.gas_price.checked_mul(operation.gas_used.into()).unwrap_or_default();
+        let rows: Vec<RowItem> = settlement
+            .rows
+            .iter()
+            .map(|row| RowItem { user: row.account.user, claim: row.claim, expected: None, paid: row.paid })
+            .collect();
+        let paid = rows.iter().filter_map(|row| row.paid).fold(Neuron::ZERO, Neuron::saturating_add);
+        SettlementItem { gas_cost, paid, reasons: Vec::new(), rows, operation: settlement.operation.into() }
+    }
+}
+
+impl From<SettlementReport> for ReportItem {
+    fn from(report: SettlementReport) -> Self {
+        let rows = report.rows.iter().map(|row| RowItem {
+            user: row.user,
+            claim: row.claim,
+            expected: Some(row.expected),
+            paid: row.paid,
+        });
+        let transactions = report.transactions.into_iter().map(|tx| TransactionItem {
+            operation_id: tx.operation,
+            state: tx.state.as_str().to_owned(),
+            rows: tx.rows,
+            transaction_hash: tx.hash,
+            block: tx.block,
+            gas_used: tx.gas_used,
+            gas_cost: tx.gas_cost,
+            reason: tx.error,
+        });
+        ReportItem {
+            at: report.at,
+            dry_run: report.dry_run,
+            reasons: report.reasons.iter().map(|reason| reason.code().to_owned()).collect(),
+            rows: rows.collect(),
+            left_out: left_out(&report.left_out),
+            expected: report.expected,
+            expected_cost: report.expected_cost,
+            paid: report.paid,
+            transactions: transactions.collect(),
+        }
+    }
+}
+
+fn left_out(list: &[(Address, LeftOut)]) -> Vec<LeftOutItem> {
+    list.iter()
+        .map(|(user, why)| LeftOutItem {
+            user: *user,
+            reason: why.as_str().to_owned(),
+            unsettled: Neuron::ZERO,
+        })
+        .collect()
+}
+
+/// The next settlement, and whether the engine would begin it.
+pub(in super::super) fn forecast_item(forecast: Forecast, verdict: &Verdict) -> ForecastItem {
+    let rows = forecast.rows.iter().map(|row| RowItem {
+        user: row.user(),
+        claim: row.claim,
+        expected: Some(row.pays),
+        paid: None,
+    });
+    ForecastItem {
+        at: forecast.at,
+        verdict: verdict.code().to_owned(),
+        reasons: forecast.reasons.iter().map(|reason| reason.code().to_owned()).collect(),
+        rows: rows.collect(),
+        left_out: left_out(&forecast.left_out),
+        brings: forecast.brings,
+        costs: forecast.costs,
+        worth_from: forecast.worth_from,
+        next_deadline: forecast.next_deadline,
+        next_reason: None,
+        gas_price: Neuron::ZERO,
+        text: String::new(),
+        why: Vec::new(),
+    }
+}
+
+impl From<Decision> for DecisionItem {
+    fn from(decision: Decision) -> Self {
+        let (reasons, note) = match &decision.verdict {
+            Verdict::Settle(reasons) => {
+                (reasons.iter().map(|reason| reason.code().to_owned()).collect(), None)
+            }
+            Verdict::Failed(why) => (Vec::new(), Some(why.clone())),
+            Verdict::NothingToClaim
+            | Verdict::CostsMoreThanItBrings
+            | Verdict::Wait { .. }
+            | Verdict::Busy => (Vec::new(), None),
+        };
+        DecisionItem {
+            at: decision.at,
+            until: decision.until,
+            verdict: decision.verdict.code().to_owned(),
+            text: String::new(),
+            why: Vec::new(),
+            reasons,
+            rows: decision.rows,
+            brings: decision.brings,
+            costs: decision.costs,
+            left_out: left_out(&decision.left_out),
+            note,
+        }
+    }
+}
