@@ -147,7 +147,12 @@ pub(super) const PROVIDER: Lines = &[
     ("settlement.automatic", "Whether it does so at all: true or false."),
     ("settlement.checkInterval", "Seconds between two looks at the books; at least 1."),
     ("settlement.gasSharePercent", "Settle once the transaction costs at most this share of what it brings."),
-    ("settlement.maxAge", "Settle once the oldest debt is so many seconds old."),
+    (
+        "settlement.oldGasSharePercent",
+        "The same share for a debt that is old, close to its balance or in danger later on. One whose time has come is \
+         settled as long as it brings more than its gas.",
+    ),
+    ("settlement.maxAge", "A debt is old after so many seconds."),
     (
         "settlement.riskLimit",
         "Settle once one user's unsettled debt passes this, in neuron. \"0\" turns it off.",
@@ -158,7 +163,8 @@ pub(super) const PROVIDER: Lines = &[
     ),
     (
         "settlement.refundMargin",
-        "Seconds before a refund unlocks at which its user is settled; at most half the lock time.",
+        "A user whose refund would take out what is owed is settled half a lock time before it unlocks, and these seconds \
+         earlier. Held to an eighth of the lock time; five times what transactions take to be mined if that is longer.",
     ),
     ("settlement.retryAfter", "Seconds before a row that the contract did not pay is tried again by itself."),
 ];

@@ -13,7 +13,7 @@ use super::free::FreeGate;
 use super::offer::Offers;
 use super::services::Services;
 use super::settings::ProviderSettings;
-use super::settle::Settling;
+use super::settlement::Settling;
 use super::upstream::Upstream;
 use super::view::{Health, Publisher};
 use super::vouchers::Page;
@@ -127,10 +127,11 @@ impl ProviderBroker {
             settings,
         });
         let tickets = core.resume().await?;
+        core.load_decisions().await?;
         let head = core.read_all_accounts(false).await?;
         core.load_services().await?;
         core.publish_first();
-        core.begin(tickets, head);
+        core.begin(tickets, head).await?;
         Ok(ProviderBroker { core })
     }
 }
@@ -199,17 +200,17 @@ impl Core {
     }
 
     /// Starts the tasks.
-    fn begin(self: &Arc<Self>, tickets: Vec<(Ticket, OperationKind)>, head: BlockRef) {
+    async fn begin(
+        self: &Arc<Self>,
+        tickets: Vec<(Ticket, OperationKind)>,
+        head: BlockRef,
+    ) -> Result<(), ProviderError> {
         let (settlements, others): (Vec<_>, Vec<_>) =
             tickets.into_iter().partition(|(_, kind)| *kind == OperationKind::Settle);
-        // Taken before anybody can ask for another one; it ends with the last of them.
-        let turn = self.settling.take_turn().map(Arc::new);
+        // Before anybody can ask for another one.
         for (ticket, _) in settlements {
-            self.settling.running.lock().replace(ticket.op);
-            let follow = Arc::clone(self).finish_settlement(ticket, turn.clone());
-            self.tasks.spawn_until_stopped("settlement of the last run", follow);
+            self.take_up(ticket).await?;
         }
-        drop(turn);
         let others = others.into_iter().map(|(ticket, _)| ticket).collect();
         self.tasks.spawn_until_stopped("provider snapshots", Arc::clone(self).publish());
         self.tasks.spawn_until_stopped("provider chain follower", Arc::clone(self).follow(Cursor::at(head)));
@@ -229,6 +230,7 @@ impl Core {
             }
             cut.cancel();
         });
+        Ok(())
     }
 
     /// Strikes off rows whose task died without booking, and forgets old idempotency keys.

@@ -5,7 +5,7 @@
 //! ```text
 //! proxy ─▶ vouchers::check ─▶ vouchers::book (hold) ─▶ serve: row ∥ upstream ─▶ stream ─▶ booked, receipt
 //! chain ─▶ follow ─▶ book                                                           │
-//! book  ─▶ due (pure decision) ─▶ settle ─▶ chain ◀── services, reconcile          book
+//! book  ─▶ settlement (pure decision, then) ─▶ chain ◀── services, reconcile         book
 //! ```
 //!
 //! | file | owns |
@@ -16,14 +16,13 @@
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
 //! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
-//! | `due`, `settle` | when to settle (pure), and doing it |
+//! | `settlement` | when to settle (pure), doing it, what it brought |
 //! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
 
 mod accounts;
 mod admin;
 mod core;
 mod cut;
-mod due;
 mod error;
 mod follow;
 mod free;
@@ -35,7 +34,7 @@ mod refusal;
 mod serve;
 mod services;
 mod settings;
-mod settle;
+mod settlement;
 mod stream;
 mod target;
 mod upstream;
@@ -49,7 +48,6 @@ mod tests;
 
 pub use admin::ReceiptState;
 pub use core::{ProviderBroker, ProviderParts};
-pub use due::{Forecast, Reason};
 pub use error::ProviderError;
 pub use proxy::{CallBody, ProxyCall};
 pub use reconcile::ServiceSync;
@@ -59,10 +57,13 @@ pub use settings::{
     AuthorisationSettings, BodyLimits, FreeSettings, ProviderSettings, SettingsError, SettlementSettings,
     UpstreamSettings,
 };
-pub use settle::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
+pub use settlement::{
+    Books, Danger, Decision, DecisionCounts, Forecast, Left, Reason, ReportRow, Risk, Rules, SettleRequest,
+    SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
+};
 pub use view::{
-    Decision, Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot,
-    USERS_IN_SNAPSHOT, UserView, Verdict,
+    Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,
+    UserView,
 };
 pub use vouchers::{ClaimRow, LeftOut, Totals};
 

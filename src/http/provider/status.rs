@@ -44,11 +44,7 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
             "1 while the books cannot be written.",
             u8::from(snapshot.health.store.is_some()),
         )
-        .gauge(
-            "settling",
-            "1 while a settlement is under way.",
-            u8::from(snapshot.settlement.running.is_some()),
-        );
+        .gauge("settling", "Settlements under way.", snapshot.settlement.running.len());
     if let Some(forecast) = &snapshot.settlement.forecast {
         figures
             .gauge(
