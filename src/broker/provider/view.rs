@@ -7,14 +7,15 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::condition::UpstreamHealth;
 use super::core::Core;
 use super::due::{Forecast, Reason};
 use super::settle::SettlementReport;
 use super::vouchers::{LeftOut, Page, Totals};
 use crate::chain::BlockRef;
 use crate::domain::{
-    Address, Fee, Neuron, OperationId, Prices, ProviderRequestState, RequestId, ServiceKind, ServiceName,
-    Timestamp, Units,
+    Address, Fee, Neuron, OperationId, Prices, ProviderRequestState, RequestId, Service, ServiceKind,
+    ServiceLimits, ServiceName, Timestamp, Units,
 };
 use crate::wire::terms::MeterName;
 
@@ -60,6 +61,16 @@ pub struct ServiceView {
     /// Names of the headers sent along; their values are secret.
     pub header_names: Vec<String>,
     pub status: ServiceStatus,
+    /// Takes no new requests for now.
+    pub paused: bool,
+    pub limits: ServiceLimits,
+    /// Requests being served.
+    pub in_flight: usize,
+    pub health: UpstreamHealth,
+    /// What the chain lists of it, as of the last look.
+    pub listed: Option<Service>,
+    /// Keys in which the chain differs from what is wanted; empty too while the chain was not read yet.
+    pub differs: Vec<&'static str>,
     /// The chain's version, once listed.
     pub version: Option<u64>,
     pub created_at: Timestamp,
@@ -236,6 +247,11 @@ pub enum Event {
     ServiceChanged {
         name: ServiceName,
     },
+    /// The server behind a service began or ceased to work.
+    UpstreamChanged {
+        name: ServiceName,
+        health: Box<UpstreamHealth>,
+    },
     SettlementSent {
         operation: OperationId,
         rows: usize,
@@ -356,7 +372,7 @@ impl Core {
             chain_id: self.chain.id(),
             contract: self.chain.contract(),
             block: *self.block.lock(),
-            services: self.services.views(),
+            services: self.service_views(),
             users,
             totals: self.book.totals(),
             settlement: SettlementView {

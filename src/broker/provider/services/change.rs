@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::check::{header_values, meter_of};
-use super::{ServiceChange, Turn, Wait, view};
+use super::{ServiceChange, Turn, Wait};
 use crate::broker::outbox;
 use crate::broker::provider::core::Core;
 use crate::broker::provider::error::ProviderError;
@@ -66,10 +66,16 @@ impl Core {
             self.services.set(row.clone());
             self.offer(&row).await?;
             self.publisher.tell(Event::ServiceChanged { name: row.name.clone() });
-            return Ok(ServiceChange { operation: None, done: true, service: Some(view(&row)) });
+            return Ok(ServiceChange { operation: None, done: true, service: Some(self.service_view(&row)) });
         }
         self.store.put_service(row.clone()).await?;
         self.services.set(row.clone());
+        if let Some(listed) = self.listed_as_wanted(&row).await {
+            // Somebody put it there before, such as the broker whose database was lost: taking it over costs no gas.
+            self.adopt(&listed).await?;
+            let service = self.services.row(&row.name).map(|row| self.service_view(&row));
+            return Ok(ServiceChange { operation: None, done: true, service });
+        }
         match self.send(&row, Errand::Put).await {
             Ok(ticket) => self.watch(turn, ticket, row, before, Errand::Put, wait).await,
             Err(error) => {
@@ -79,28 +85,48 @@ impl Core {
         }
     }
 
+    /// What the chain lists of a row, if that is all that the row wants of it.
+    async fn listed_as_wanted(&self, row: &OfferedService) -> Option<Service> {
+        let known = self.services.listing.of(&row.name)??;
+        if !self.agrees(row, &known) {
+            return None;
+        }
+        // What is known may be out of date; then the change is sent, which is never wrong.
+        let listed = self.chain.service(self.me, &row.name, None).await.ok()??;
+        self.agrees(row, &listed).then_some(listed)
+    }
+
+    /// Takes a row's service off the chain. `before` is what stays if that cannot be done.
     pub(in crate::broker::provider) async fn take_off(
         self: &Arc<Self>,
         turn: Turn,
-        before: OfferedService,
+        row: OfferedService,
+        before: Option<OfferedService>,
         wait: Wait,
     ) -> Result<ServiceChange, ProviderError> {
-        let row =
-            OfferedService { status: StoredStatus::Removing, updated_at: Timestamp::now(), ..before.clone() };
+        let row = OfferedService { status: StoredStatus::Removing, updated_at: Timestamp::now(), ..row };
         self.store.put_service(row.clone()).await?;
         self.services.set(row.clone());
         self.offers.remove(&row.name);
-        if row.version.is_none() && self.chain.service(self.me, &row.name, None).await?.is_none() {
-            self.forget(&row.name).await?;
-            return Ok(ServiceChange { operation: None, done: true, service: None });
-        }
-        match self.send(&row, Errand::Remove).await {
-            Ok(ticket) => self.watch(turn, ticket, row, Some(before), Errand::Remove, wait).await,
+        match self.send_removal(&row).await {
+            Ok(Some(ticket)) => self.watch(turn, ticket, row, before, Errand::Remove, wait).await,
+            Ok(None) => {
+                self.forget(&row.name).await?;
+                Ok(ServiceChange { operation: None, done: true, service: None })
+            }
             Err(error) => {
-                self.undo(&row, Some(before)).await;
+                self.undo(&row, before).await;
                 Err(error)
             }
         }
+    }
+
+    /// `None`: the chain does not list it.
+    async fn send_removal(&self, row: &OfferedService) -> Result<Option<Ticket>, ProviderError> {
+        if row.version.is_none() && self.chain.service(self.me, &row.name, None).await?.is_none() {
+            return Ok(None);
+        }
+        self.send(row, Errand::Remove).await.map(Some)
     }
 
     /// Begins the operation that makes the chain agree with a row.
@@ -168,7 +194,7 @@ impl Core {
         let pending = |core: &Core| ServiceChange {
             operation: Some(operation),
             done: false,
-            service: core.services.row(&name).as_ref().map(view),
+            service: core.services.row(&name).map(|row| core.service_view(&row)),
         };
         if wait == Wait::Broadcast {
             return Ok(pending(self));
@@ -242,12 +268,16 @@ impl Core {
         self.store.forget_service(name.clone()).await?;
         self.services.remove(name);
         self.offers.remove(name);
+        self.services.listing.remove(name.as_str());
+        self.gate.forget(name);
+        self.conditions.forget(name);
         self.publisher.tell(Event::ServiceChanged { name: name.clone() });
         Ok(())
     }
 
     /// The chain lists a service of ours: if it is as we want it, it counts from now on.
     pub(in crate::broker::provider) async fn adopt(&self, listed: &Service) -> Result<(), ProviderError> {
+        self.services.listing.set(listed);
         let Some(mut row) = self.services.row(&listed.name) else { return Ok(()) };
         if !self.agrees(&row, listed) {
             // A change on its way, or somebody else with our key; the reconciliation will tell.
@@ -284,10 +314,13 @@ impl Core {
             target,
             meter: meter_of(row),
             headers: header_values(&row.headers)?,
+            limits: row.limits,
             current: Version { number, prices: listed.prices },
             former: Vec::new(),
         };
-        self.offers.put(offer, now, now.plus_seconds(self.settings.price_grace));
+        if self.offers.put(offer, now, now.plus_seconds(self.settings.price_grace)) {
+            self.conditions.reset(&row.name);
+        }
         Ok(())
     }
 }

@@ -57,6 +57,7 @@ pub(super) fn check(
         meter: meter.as_str().to_owned(),
         prices: input.prices,
         headers,
+        limits: input.limits.or(before.map(|row| row.limits)).unwrap_or_default(),
         status: StoredStatus::Pending,
         version: before.and_then(|row| row.version),
         created_at: before.map_or(now, |row| row.created_at),

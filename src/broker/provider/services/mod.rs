@@ -11,9 +11,11 @@
 //! |---|---|
 //! | `check` | what an operator describes, held against what can be served |
 //! | `change` | the way of a change to the chain and back |
+//! | `listing` | what the chain lists, and where that differs |
 
 mod change;
 mod check;
+mod listing;
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -23,12 +25,13 @@ use tokio::sync::Notify;
 
 pub(super) use self::change::Errand;
 use self::check::{check, meter_of};
+use self::listing::{Listing, differences};
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
-use super::view::{ServiceStatus, ServiceView};
-use crate::domain::{OperationId, Prices, ServiceKind, ServiceName, Timestamp};
+use super::view::{Event, ServiceStatus, ServiceView};
+use crate::domain::{OperationId, Prices, Service, ServiceKind, ServiceLimits, ServiceName, Timestamp};
 use crate::keys::Secret;
-use crate::store::provider::{OfferedService, ServiceStatus as StoredStatus};
+use crate::store::provider::{OfferedService, ServiceStatus as StoredStatus, UpstreamHeaders};
 use crate::wire::terms::MeterName;
 
 /// A service as its operator describes it.
@@ -44,6 +47,8 @@ pub struct ServiceInput {
     pub meter: Option<MeterName>,
     /// Headers to send along, such as an API key. `None` on a change: those that are there stay.
     pub upstream_headers: Option<Vec<(String, Secret<String>)>>,
+    /// What all users together may ask of it. `None` on a change: the limits that are there stay.
+    pub limits: Option<ServiceLimits>,
 }
 
 /// How long an order waits.
@@ -72,6 +77,8 @@ pub(super) struct Services {
     rows: Mutex<BTreeMap<ServiceName, OfferedService>>,
     /// Names with an operation under way.
     busy: Mutex<HashSet<ServiceName>>,
+    /// What the chain lists.
+    pub listing: Listing,
     /// Told when store and chain may disagree.
     pub again: Notify,
 }
@@ -90,10 +97,6 @@ impl Drop for Turn {
 }
 
 impl Services {
-    pub(super) fn views(&self) -> Vec<ServiceView> {
-        self.rows.lock().values().map(view).collect()
-    }
-
     pub(super) fn row(&self, name: &ServiceName) -> Option<OfferedService> {
         self.rows.lock().get(name).cloned()
     }
@@ -111,37 +114,61 @@ impl Services {
     }
 }
 
-fn view(row: &OfferedService) -> ServiceView {
-    ServiceView {
-        name: row.name.clone(),
-        kind: row.kind,
-        target: row.target.clone(),
-        public_url: String::new(),
-        model: row.model.clone(),
-        prices: row.prices,
-        meter: meter_of(row),
-        header_names: row.headers.0.iter().map(|(name, _)| name.clone()).collect(),
-        status: match row.status {
-            StoredStatus::Pending => ServiceStatus::Pending,
-            StoredStatus::Listed => ServiceStatus::Listed,
-            StoredStatus::Removing => ServiceStatus::Removing,
-        },
-        version: row.version,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
+impl Core {
+    /// All services, by name.
+    pub(super) fn service_views(&self) -> Vec<ServiceView> {
+        self.services.rows().iter().map(|row| self.service_view(row)).collect()
+    }
+
+    fn service_view(&self, row: &OfferedService) -> ServiceView {
+        let public_url = &self.settings.serving_url;
+        let listed = self.services.listing.of(&row.name);
+        let differs = match &listed {
+            Some(listed) => differences(row, listed.as_ref(), public_url),
+            None => Vec::new(),
+        };
+        ServiceView {
+            name: row.name.clone(),
+            kind: row.kind,
+            target: row.target.clone(),
+            public_url: public_url.clone(),
+            model: row.model.clone(),
+            prices: row.prices,
+            meter: meter_of(row),
+            header_names: row.headers.0.iter().map(|(name, _)| name.clone()).collect(),
+            status: match row.status {
+                StoredStatus::Pending => ServiceStatus::Pending,
+                StoredStatus::Listed => ServiceStatus::Listed,
+                StoredStatus::Removing => ServiceStatus::Removing,
+            },
+            paused: self.gate.is_paused(&row.name),
+            limits: row.limits,
+            in_flight: self.gate.in_flight(&row.name),
+            health: self.conditions.of(&row.name),
+            listed: listed.flatten(),
+            differs,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
     }
 }
 
 impl ProviderBroker {
     /// All services, by name.
     pub fn services(&self) -> Vec<ServiceView> {
-        let public = &self.core.settings.serving_url;
-        let views = self.core.services.views().into_iter();
-        views.map(|view| ServiceView { public_url: public.clone(), ..view }).collect()
+        self.core.service_views()
+    }
+
+    /// What the chain lists under this provider's address and the database does not know, as of the last look.
+    pub fn unknown_services(&self) -> Vec<Service> {
+        let mut listed = self.core.services.listing.all();
+        listed.retain(|service| self.core.services.row(&service.name).is_none());
+        listed
     }
 
     pub fn service(&self, name: &ServiceName) -> Option<ServiceView> {
-        self.services().into_iter().find(|view| view.name == *name)
+        self.core.services.row(name).map(|row| self.core.service_view(&row))
     }
 
     /// Registers a service, or replaces the one of that name (as the procedure's POST does).
@@ -150,7 +177,7 @@ impl ProviderBroker {
         let turn = self.core.turn(&name)?;
         let before = self.core.services.row(&name);
         let row = check(&input, name, before.as_ref(), Timestamp::now())?;
-        self.core.change(turn, row, before, wait).await.map(|change| self.complete(change))
+        self.core.change(turn, row, before, wait).await
     }
 
     /// Changes a service that exists.
@@ -166,19 +193,54 @@ impl ProviderBroker {
         }
     }
 
-    /// Takes a service off the chain and forgets it. It answers no more from this moment on.
+    /// Takes a service off the chain and forgets it. It answers no more from this moment on. Works too for one that
+    /// only the chain knows.
     pub async fn delete_service(
         &self,
         name: &ServiceName,
         wait: Wait,
     ) -> Result<ServiceChange, ProviderError> {
         let turn = self.core.turn(name)?;
-        let row = self.core.services.row(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
-        self.core.take_off(turn, row, wait).await.map(|change| self.complete(change))
+        match self.core.services.row(name) {
+            Some(row) => self.core.take_off(turn, row.clone(), Some(row), wait).await,
+            None => {
+                let listed = self.core.chain.service(self.core.me, name, None).await?;
+                let listed = listed.ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
+                self.core.take_off(turn, stranger(&listed, Timestamp::now()), None, wait).await
+            }
+        }
     }
 
-    fn complete(&self, change: ServiceChange) -> ServiceChange {
-        let public_url = self.core.settings.serving_url.clone();
-        ServiceChange { service: change.service.map(|view| ServiceView { public_url, ..view }), ..change }
+    /// Has a service take no new requests (`true`), or take them again. Those that it serves go on; the chain lists it
+    /// all the same. Survives a restart.
+    pub async fn pause_service(
+        &self,
+        name: &ServiceName,
+        paused: bool,
+    ) -> Result<ServiceView, ProviderError> {
+        let core = &self.core;
+        let row = core.services.row(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
+        core.store.pause_service(name.clone(), paused).await?;
+        core.gate.set_paused(name, paused);
+        core.publisher.tell(Event::ServiceChanged { name: name.clone() });
+        Ok(core.service_view(&row))
+    }
+}
+
+/// A service that only the chain knows, as it is written down to be taken off.
+fn stranger(listed: &Service, now: Timestamp) -> OfferedService {
+    OfferedService {
+        name: listed.name.clone(),
+        kind: listed.kind,
+        target: String::new(),
+        model: listed.model.clone(),
+        meter: String::new(),
+        prices: listed.prices,
+        headers: UpstreamHeaders::default(),
+        limits: ServiceLimits::default(),
+        status: StoredStatus::Removing,
+        version: Some(listed.version),
+        created_at: now,
+        updated_at: now,
     }
 }
