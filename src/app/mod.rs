@@ -11,7 +11,7 @@
 //! | `serve` | daemons: a role with its listeners until a signal |
 //! | `demo`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
-//! | `ask`, `act`, `chat`, `keys`, `doctor` | the one-shot commands |
+//! | `ask`, `act`, `offered`, `chat`, `keys`, `doctor` | the one-shot commands |
 
 mod act;
 mod api;
@@ -24,6 +24,7 @@ mod devnet;
 mod doctor;
 mod failure;
 mod keys;
+mod offered;
 mod provider;
 mod run;
 mod serve;

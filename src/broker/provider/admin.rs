@@ -53,7 +53,16 @@ impl ProviderBroker {
             chain_id: self.core.chain.id(),
             contract: self.core.chain.contract(),
             credit_limit: self.core.settings.credit_limit,
-            services: self.core.offers.all().iter().map(|offer| offer.terms()).collect(),
+            max_in_flight_per_user: Some(self.core.settings.max_in_flight_per_user as u64),
+            requests_per_minute_per_user: Some(u64::from(self.core.settings.requests_per_minute_per_user))
+                .filter(|most| *most > 0),
+            services: self
+                .core
+                .offers
+                .all()
+                .iter()
+                .map(|offer| offer.terms(self.core.gate.is_paused(&offer.name)))
+                .collect(),
         }
     }
 

@@ -11,21 +11,24 @@
 //! | file | owns |
 //! |---|---|
 //! | `core` | the parts, start, housekeeping |
-//! | `proxy`, `free` | the way in: checks from cheap to dear; what costs nothing |
+//! | `proxy`, `gate`, `free` | the way in: checks from cheap to dear; places and limits; what costs nothing |
 //! | `serve`, `stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
+//! | `condition` | how the servers behind the services do |
 //! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
 //! | `settlement` | when to settle (pure), doing it, what it brought |
 //! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
 
 mod accounts;
 mod admin;
+mod condition;
 mod core;
 mod cut;
 mod error;
 mod follow;
 mod free;
+mod gate;
 mod offer;
 mod proxy;
 mod rate;
@@ -47,6 +50,7 @@ mod test_values;
 mod tests;
 
 pub use admin::ReceiptState;
+pub use condition::{UpstreamHealth, UpstreamState};
 pub use core::{ProviderBroker, ProviderParts};
 pub use error::ProviderError;
 pub use proxy::{CallBody, ProxyCall};

@@ -14,6 +14,8 @@ pub struct ProviderSettings {
     pub credit_limit: Neuron,
     /// Requests of one user that may run at the same time.
     pub max_in_flight_per_user: usize,
+    /// Requests that one user may make in a minute; 0 for any number. What a service takes is set with the service.
+    pub requests_per_minute_per_user: u32,
     /// For how long a replaced price stays good for requests that were signed under it.
     pub price_grace: u64,
     /// After the order to stop: how long answers under way may still go on before they are cut and booked.
@@ -53,6 +55,8 @@ pub struct UpstreamSettings {
     pub first_byte_timeout: u64,
     /// Between two pieces of an answer.
     pub idle_timeout: u64,
+    /// How often each service is looked at while nobody asks it; 0 for never.
+    pub health_interval: u64,
 }
 
 /// What a request authorisation may say about time.
@@ -107,6 +111,7 @@ impl Default for ProviderSettings {
             serving_url: "http://127.0.0.1:3080".to_owned(),
             credit_limit: Neuron::new(1_000_000_000_000_000),
             max_in_flight_per_user: 64,
+            requests_per_minute_per_user: 0,
             price_grace: 60,
             drain: 15,
             resync: 600,
@@ -127,7 +132,7 @@ impl Default for BodyLimits {
 
 impl Default for UpstreamSettings {
     fn default() -> Self {
-        Self { connect_timeout: 10, first_byte_timeout: 300, idle_timeout: 120 }
+        Self { connect_timeout: 10, first_byte_timeout: 300, idle_timeout: 120, health_interval: 30 }
     }
 }
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::condition::UpstreamHealth;
 use super::core::Core;
 use super::settlement::{Decision, Forecast, Risk, Rules};
 use super::vouchers::{Page, Totals};
 use crate::chain::BlockRef;
 use crate::domain::{
-    Address, Fee, Neuron, OperationId, OperationState, Prices, ProviderRequestState, RequestId, ServiceKind,
-    ServiceName, Timestamp, Units,
+    Address, Fee, Neuron, OperationId, OperationState, Prices, ProviderRequestState, RequestId, Service,
+    ServiceKind, ServiceLimits, ServiceName, Timestamp, Units,
 };
 use crate::wire::terms::MeterName;
 
@@ -57,6 +58,16 @@ pub struct ServiceView {
     /// Names of the headers sent along; their values are secret.
     pub header_names: Vec<String>,
     pub status: ServiceStatus,
+    /// Takes no new requests for now.
+    pub paused: bool,
+    pub limits: ServiceLimits,
+    /// Requests being served.
+    pub in_flight: usize,
+    pub health: UpstreamHealth,
+    /// What the chain lists of it, as of the last look.
+    pub listed: Option<Service>,
+    /// Keys in which the chain differs from what is wanted; empty too while the chain was not read yet.
+    pub differs: Vec<&'static str>,
     /// The chain's version, once listed.
     pub version: Option<u64>,
     pub created_at: Timestamp,
@@ -199,6 +210,11 @@ pub enum Event {
     ServiceChanged {
         name: ServiceName,
     },
+    /// The server behind a service began or ceased to work.
+    UpstreamChanged {
+        name: ServiceName,
+        health: Box<UpstreamHealth>,
+    },
     SettlementSent {
         operation: OperationId,
         rows: usize,
@@ -308,7 +324,7 @@ impl Core {
             chain_id: self.chain.id(),
             contract: self.chain.contract(),
             block: *self.block.lock(),
-            services: self.services.views(),
+            services: self.service_views(),
             users,
             totals: self.book.totals(),
             settlement: SettlementView {
