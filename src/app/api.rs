@@ -73,20 +73,24 @@ impl Api {
     }
 
     /// A client of the provider broker for a program that stays: the one at the address that was given, the one that
-    /// runs on the data directory, or the one where providers usually are. None is started.
-    pub fn standing(global: &Global, token: Option<Secret<String>>) -> Result<Client> {
+    /// runs on the data directory, or the one where providers usually are. None is started. Says which it was.
+    pub fn standing(global: &Global, token: Option<Secret<String>>) -> Result<(Client, &'static str)> {
         if let Some(url) = &global.url {
-            return Client::new(url.clone(), token).map_err(|error| failure(error).into());
+            let client = Client::new(url.clone(), token).map_err(failure)?;
+            return Ok((client, "--url"));
         }
         let config: ProviderConfig = settings(global)?;
-        let mut api = match Api::running::<ProviderConfig>(config.shell())? {
-            Some(api) => api,
-            None => Api::at(Url::parse(PROVIDER)?, config.shell().token.clone())?,
+        let (api, found) = match Api::running::<ProviderConfig>(config.shell())? {
+            Some(api) => (api, "the provider broker that runs on the data directory"),
+            None => {
+                let api = Api::at(Url::parse(PROVIDER)?, config.shell().token.clone())?;
+                (api, "where provider brokers usually are; none runs on the data directory")
+            }
         };
-        if let Some(token) = token {
-            api.client = api.client.with_token(token);
-        }
-        Ok(api.client)
+        Ok(match token {
+            Some(token) => (api.client.with_token(token), found),
+            None => (api.client, found),
+        })
     }
 
     /// The broker that runs on the data directory, if one does.
@@ -174,9 +178,7 @@ fn failure(error: ClientError) -> Failure {
         }
         (
             _,
-            Some(
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE,
-            ),
+            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE),
         ) => Exit::Unreachable,
         _ => Exit::Failed,
     };

@@ -68,6 +68,10 @@ impl Client {
         Client { token: Some(token), ..self }
     }
 
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Where it calls, without a name and password that may stand in it.
     pub fn base(&self) -> String {
         let mut base = self.base.clone();
