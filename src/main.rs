@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         LogFormat::Json => Format::Json,
     };
     let usual = if cli.is_daemon() { Usual::Notes } else { Usual::Warnings };
-    if let Err(error) = telemetry::start(cli.global.log.as_deref(), usual, format) {
+    if let Err(error) = telemetry::start(cli.global.log.as_deref(), usual, format, cli.is_screen()) {
         Output.note(&error.to_string());
         return Exit::BadInput.into();
     }

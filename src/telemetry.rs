@@ -25,10 +25,11 @@ pub enum Format {
 #[error("--log: {0:?} is not a log level or filter; write error, warn, info, debug, or zgserve_tui=debug")]
 pub struct FilterError(String);
 
-/// Starts logging. Call once, first thing.
+/// Starts logging, unless lines would be drawn over a screen: a program that has the terminal to itself logs only
+/// where stderr goes elsewhere (`2>console.log`). Call once, first thing.
 ///
 /// `filter` is a level, which then is ours (libraries stay at warnings), or a whole filter.
-pub fn start(filter: Option<&str>, usual: Usual, format: Format) -> Result<(), FilterError> {
+pub fn start(filter: Option<&str>, usual: Usual, format: Format, screen: bool) -> Result<(), FilterError> {
     let text = match filter {
         None if usual == Usual::Notes => "warn,zgserve_tui=info".to_owned(),
         None => "warn".to_owned(),
@@ -36,6 +37,9 @@ pub fn start(filter: Option<&str>, usual: Usual, format: Format) -> Result<(), F
         Some(filter) => filter.to_owned(),
     };
     let filter = EnvFilter::try_new(&text).map_err(|_| FilterError(text))?;
+    if screen && io::stderr().is_terminal() {
+        return Ok(());
+    }
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

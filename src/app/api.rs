@@ -3,10 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::time::Duration;
 
-use anyhow::{Context, Result};
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use anyhow::Result;
+use reqwest::{Method, Response, StatusCode, Url};
 use serde_json::Value;
 
 use super::chain::Patience;
@@ -14,22 +13,19 @@ use super::provider::RunningProvider;
 use super::settings::settings;
 use super::user::RunningUser;
 use crate::cli::{Exit, Failure, Global};
+use crate::client::{Call, Client, ClientError};
 use crate::config::{Listen, Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
 use crate::http::Bound;
 use crate::keys::Secret;
 use crate::store::DataLock;
-use crate::wire::fault::FaultBody;
 
-/// On-chain actions answer within 90 s; a chat may think for minutes before it speaks.
-const ANSWER: Duration = Duration::from_secs(600);
-const CONNECT: Duration = Duration::from_secs(5);
+/// Where a provider broker is unless its settings say otherwise.
+const PROVIDER: &str = "http://127.0.0.1:3080";
 
 /// A broker's API.
 #[derive(Debug)]
 pub struct Api {
     client: Client,
-    base: Url,
-    token: Option<Secret<String>>,
     own: Option<Own>,
 }
 
@@ -72,9 +68,29 @@ impl Api {
     }
 
     fn at(base: Url, token: Option<Secret<String>>) -> Result<Api> {
-        // A proxy of the environment has no business between us and a broker on this machine.
-        let client = Client::builder().no_proxy().connect_timeout(CONNECT).timeout(ANSWER).build()?;
-        Ok(Api { client, base, token, own: None })
+        let client = Client::new(base, token).map_err(failure)?;
+        Ok(Api { client, own: None })
+    }
+
+    /// A client of the provider broker for a program that stays: the one at the address that was given, the one that
+    /// runs on the data directory, or the one where providers usually are. None is started. Says which it was.
+    pub fn standing(global: &Global, token: Option<Secret<String>>) -> Result<(Client, &'static str)> {
+        if let Some(url) = &global.url {
+            let client = Client::new(url.clone(), token).map_err(failure)?;
+            return Ok((client, "--url"));
+        }
+        let config: ProviderConfig = settings(global)?;
+        let (api, found) = match Api::running::<ProviderConfig>(config.shell())? {
+            Some(api) => (api, "the provider broker that runs on the data directory"),
+            None => {
+                let api = Api::at(Url::parse(PROVIDER)?, config.shell().token.clone())?;
+                (api, "where provider brokers usually are; none runs on the data directory")
+            }
+        };
+        Ok(match token {
+            Some(token) => (api.client.with_token(token), found),
+            None => (api.client, found),
+        })
     }
 
     /// The broker that runs on the data directory, if one does.
@@ -85,8 +101,7 @@ impl Api {
     }
 
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
-        let response = self.send(Method::GET, path, query, None).await?;
-        response.json().await.context("the broker's answer is not JSON")
+        Ok(self.client.read(Call { query, ..Call::new(Method::GET, path) }).await.map_err(failure)?)
     }
 
     /// Sends a body, or none. Gives the answer's status, and its body where it has one.
@@ -96,41 +111,14 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value)> {
-        let response = self.send(method, path, &[], body).await?;
-        let status = response.status();
-        let bytes = response.bytes().await.context("the broker broke off its answer")?;
-        let value = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? };
-        Ok((status, value))
+        let call = Call { body, ..Call::new(method, path) };
+        let (status, value) = self.client.read_maybe(call).await.map_err(failure)?;
+        Ok((status, value.unwrap_or(Value::Null)))
     }
 
     /// Sends and gives the whole response, errors turned into failures.
-    pub async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, String)],
-        body: Option<&Value>,
-    ) -> Result<Response> {
-        let mut url = self.base.join(path).context("the path cannot be asked for")?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self.client.request(method, url);
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose());
-        }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
-        let unreachable = |error: reqwest::Error| {
-            let reason = error.without_url();
-            Failure::new(Exit::Unreachable, format!("no broker answers at {}: {reason}", self.base))
-        };
-        let response = request.send().await.map_err(unreachable)?;
-        if response.status().is_success() {
-            return Ok(response);
-        }
-        Err(refusal(response).await.into())
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
+        Ok(self.client.send(Call { body, ..Call::new(method, path) }).await.map_err(failure)?)
     }
 
     /// Stops a broker that was started for this command.
@@ -179,24 +167,20 @@ async fn private() -> Result<(Bound, Listen, Url)> {
     Ok((bound, listen, base))
 }
 
-/// A broker's no, with the exit code that fits its status.
-async fn refusal(response: Response) -> Failure {
-    let status = response.status();
-    let exit = match status {
-        StatusCode::PAYMENT_REQUIRED => Exit::ShortOfFunds,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::CONFLICT => Exit::Refused,
-        StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::PAYLOAD_TOO_LARGE => Exit::BadInput,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => {
-            Exit::Unreachable
+/// What went wrong, with the exit code that fits.
+fn failure(error: ClientError) -> Failure {
+    let exit = match (&error, error.status()) {
+        (ClientError::Unreachable { .. }, _) => Exit::Unreachable,
+        (_, Some(StatusCode::PAYMENT_REQUIRED)) => Exit::ShortOfFunds,
+        (_, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::CONFLICT)) => Exit::Refused,
+        (_, Some(StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::PAYLOAD_TOO_LARGE)) => {
+            Exit::BadInput
         }
+        (
+            _,
+            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE),
+        ) => Exit::Unreachable,
         _ => Exit::Failed,
     };
-    let body = response.bytes().await.unwrap_or_default();
-    match serde_json::from_slice::<FaultBody>(&body) {
-        Ok(fault) => {
-            let message = crate::domain::clean::clean(&fault.error.message, 1000);
-            Failure::new(exit, format!("{message} ({})", crate::domain::clean::clean(&fault.error.code, 60)))
-        }
-        Err(_) => Failure::new(exit, format!("the broker answers with status {status}")),
-    }
+    Failure::new(exit, error.to_string())
 }

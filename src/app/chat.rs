@@ -86,7 +86,7 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
     }
     let response = {
         let _waiting = Progress::start("waiting for the answer");
-        api.send(Method::POST, "/v1/chat/completions", &[], Some(&body)).await?
+        api.send(Method::POST, "/v1/chat/completions", Some(&body)).await?
     };
     let request = response.headers().get("zg-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let mut bytes = response.bytes_stream();

@@ -11,6 +11,7 @@
 //! | `serve` | daemons: a role with its listeners until a signal |
 //! | `demo`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
+//! | `console` | the provider's screens |
 //! | `ask`, `act`, `offered`, `chat`, `keys`, `doctor` | the one-shot commands |
 
 mod act;
@@ -18,6 +19,7 @@ mod api;
 mod ask;
 mod chain;
 mod chat;
+mod console;
 mod demo;
 mod deploy;
 mod devnet;

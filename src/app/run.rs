@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{act, ask, chat, demo, deploy, devnet, doctor, keys, offered, serve, settings};
+use super::{act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, serve, settings};
 use crate::cli::{Cli, Command, ConfigCommand, Exit, Global, Output, ProviderCommand, Role};
 use crate::config::{ProviderConfig, UserConfig, example};
 use crate::{cli, http};
@@ -21,6 +21,7 @@ async fn perform(command: Command, global: &Global) -> Result<Exit> {
     match command {
         Command::Provider { command: None } => serve::provider(global).await,
         Command::Provider { command: Some(command) } => provider(command, global).await,
+        Command::Console(args) => console::run(&args, global).await,
         Command::Demo(args) => demo::run(&args, global).await,
         Command::Devnet(args) => devnet::run(&args, global).await,
         Command::Deploy(args) => deploy::run(&args, global).await,

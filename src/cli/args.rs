@@ -26,6 +26,11 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// Whether it takes the whole terminal, so that nothing else may write to it.
+    pub fn is_screen(&self) -> bool {
+        matches!(self.command, Some(Command::Console(_)))
+    }
+
     /// Whether it runs until it is told to stop.
     pub fn is_daemon(&self) -> bool {
         match &self.command {
@@ -101,6 +106,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Option<ProviderCommand>,
     },
+    /// The provider's screens: who owes what, what is served, services, settlements.
+    Console(ConsoleArgs),
     /// Everything in one process on an embedded chain, with test money: try it all out.
     Demo(DemoArgs),
     /// The embedded chain as a JSON-RPC server, contract deployed, for other tools.
@@ -265,6 +272,16 @@ pub struct ServiceChange {
     /// Send no headers of our own along any more.
     #[arg(long, conflicts_with_all = ["api_key_file", "header_file"])]
     pub no_headers: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConsoleArgs {
+    /// A file whose first line is the token of the broker's API. Without it, the variable ZGSERVE_TOKEN or the settings.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Only look: every key that changes something is off.
+    #[arg(long)]
+    pub read_only: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -546,6 +563,8 @@ mod tests {
             "provider requests --user PROVIDER --service llama7b --status lost --limit 3 --json",
             "demo",
             "demo --headless --upstream http://127.0.0.1:8000/v1 --data-dir d --user-port 0",
+            "console",
+            "console --url http://127.0.0.1:3080 --token-file t --read-only",
             "devnet --listen 127.0.0.1:0",
             "deploy --lock-time 60",
             "deploy --rpc-url http://127.0.0.1:8545 --private-key-file k --lock-time 86400",

@@ -1,0 +1,246 @@
+//! Answers and news of the broker, taken into the model. Gives whether what is drawn differs.
+
+use super::message::{Order, Payload, Source};
+use super::model::{Link, Model, Over};
+use crate::client::events::News;
+use crate::client::{ClientError, Outcome};
+use crate::tui::kit::look::shorten;
+use crate::tui::theme::Tone;
+use crate::wire::admin::{ForecastItem, OperationItem, Overview, ReportItem};
+
+pub fn news(model: &mut Model, absent: bool, news: &News) -> bool {
+    let before = model.events;
+    match news {
+        News::Up => model.events = Some(true),
+        News::Down | News::Absent => model.events = Some(false),
+        News::Changed(_) => {}
+    }
+    if !absent {
+        for slot in &mut model.slots {
+            slot.old = true;
+        }
+    }
+    before != model.events
+}
+
+pub fn got(model: &mut Model, source: Source, result: Result<Payload, ClientError>) -> bool {
+    let now = model.look.now;
+    model.slot(source).busy = false;
+    let payload = match result {
+        Ok(payload) => payload,
+        Err(error) if error.is_silence() => return silence(model, &error),
+        Err(error) => {
+            let answered = heard(model);
+            let slot = model.slot(source);
+            slot.absent = error.is_absent();
+            let trouble = Some(error.sentence());
+            let changed = slot.trouble != trouble;
+            slot.trouble = trouble;
+            if changed && !error.is_absent() {
+                model.toast(Tone::Bad, error.sentence());
+            }
+            return changed || answered;
+        }
+    };
+    let back = heard(model);
+    let slot = model.slot(source);
+    let mended = slot.trouble.take().is_some() || slot.got.is_none();
+    slot.absent = false;
+    slot.got = Some(now);
+    if model.frozen {
+        return back;
+    }
+    take(model, payload) || mended || back
+}
+
+fn take(model: &mut Model, payload: Payload) -> bool {
+    match payload {
+        Payload::Overview(new) => {
+            let same = model.overview.as_ref().is_some_and(|old| same_overview(old, &new));
+            if let Some(forecast) = &new.forecast {
+                model.forecast = Some(forecast.clone());
+            }
+            model.overview = Some(new);
+            !same
+        }
+        Payload::Users(users) => model.users.set(users),
+        Payload::Services(services) => model.services.set(services),
+        Payload::Requests(list) => {
+            let changed = model.requests_total != list.metadata.total || model.requests_fee != list.fee;
+            model.requests_total = list.metadata.total;
+            model.requests_fee = list.fee;
+            model.requests.set(list.items) || changed
+        }
+        Payload::Settlements(all) => {
+            let changed = !model.forecast.as_ref().is_some_and(|old| same_forecast(old, &all.forecast))
+                || model.decisions.len() != all.decisions.len();
+            model.forecast = Some(all.forecast);
+            model.decisions = all.decisions;
+            model.settlements.set(all.list.items) || changed
+        }
+        Payload::Operations(operations) => took_operations(model, operations),
+    }
+}
+
+/// Whether two overviews are drawn alike: the moment of the look is not.
+fn same_overview(old: &Overview, new: &Overview) -> bool {
+    let forecasts = match (&old.forecast, &new.forecast) {
+        (Some(old), Some(new)) => same_forecast(old, new),
+        (old, new) => old.is_none() && new.is_none(),
+    };
+    let plain = |overview: &Overview| Overview {
+        at: old.at,
+        forecast: None,
+        last_decision: None,
+        block_at: old.block_at,
+        ..overview.clone()
+    };
+    forecasts && plain(old) == plain(new)
+}
+
+fn same_forecast(old: &ForecastItem, new: &ForecastItem) -> bool {
+    ForecastItem { at: old.at, ..new.clone() } == *old
+}
+
+/// Transactions pass through the log: each once, and again when its state changes.
+fn took_operations(model: &mut Model, operations: Vec<OperationItem>) -> bool {
+    let first = model.peek(Source::Operations).got.is_none() || model.operations.is_empty();
+    let mut news: Vec<(OperationItem, bool)> = Vec::new();
+    for operation in &operations {
+        let known = model.operations.iter().find(|old| old.operation_id == operation.operation_id);
+        if known.is_none_or(|old| old.state != operation.state) {
+            news.push((operation.clone(), !first));
+        }
+    }
+    news.sort_by_key(|(operation, _)| operation.updated_at);
+    let changed = !news.is_empty();
+    for (operation, fresh) in news {
+        let (tone, text) = told(&operation);
+        if fresh && operation.state != "prepared" {
+            model.toast(tone, text);
+        } else {
+            model.note(operation.updated_at, tone, text);
+        }
+    }
+    model.operations = operations;
+    changed
+}
+
+/// An on-chain action in one line.
+fn told(operation: &OperationItem) -> (Tone, String) {
+    let what = kind_words(&operation.kind);
+    let hash = operation.transaction_hash.map(|hash| shorten(&hash.to_string(), 10, 6)).unwrap_or_default();
+    let reason = operation.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    match operation.state.as_str() {
+        "mined" => {
+            let block = operation.block.map(|block| format!(" in block {block}")).unwrap_or_default();
+            (Tone::Good, format!("{what} is mined{block}, transaction {hash}"))
+        }
+        "sent" => (Tone::Pending, format!("{what} is sent, transaction {hash}")),
+        "prepared" => (Tone::Pending, format!("{what} is prepared")),
+        "reverted" => (Tone::Bad, format!("{what} was reverted by the contract{reason}")),
+        "refused" => (Tone::Bad, format!("{what} was refused{reason}")),
+        "unknown" => (Tone::Warn, format!("{what} was sent and its outcome is not known yet{reason}")),
+        other => (Tone::Plain, format!("{what}: {other}{reason}")),
+    }
+}
+
+pub fn kind_words(kind: &str) -> String {
+    match kind {
+        "settle" => "settlement".to_owned(),
+        "put_service" => "registration of a service".to_owned(),
+        "remove_service" => "removal of a service".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// The broker answered. Gives whether that is news.
+fn heard(model: &mut Model) -> bool {
+    let before = std::mem::replace(&mut model.link, Link::Up);
+    if let Link::Down { .. } = before {
+        for slot in &mut model.slots {
+            slot.old = true;
+            slot.asked = None;
+        }
+        model.toast(Tone::Good, "the broker answers again");
+    }
+    before != Link::Up
+}
+
+fn silence(model: &mut Model, error: &ClientError) -> bool {
+    let now = model.look.now;
+    let reason = match error {
+        ClientError::Unreachable { reason, .. } | ClientError::BrokenOff(reason) => reason.clone(),
+        other => other.to_string(),
+    };
+    let (since, tries) = match &model.link {
+        Link::Down { since, tries, again, .. } => {
+            // Several looks were under way when it fell silent; they are one try.
+            (*since, if now >= *again { tries + 1 } else { *tries })
+        }
+        Link::Up | Link::Connecting => {
+            model.note(now, Tone::Bad, format!("the broker does not answer: {reason}"));
+            (now, 0)
+        }
+    };
+    let again = now.plus_seconds(Model::pause(tries).as_secs());
+    model.link = Link::Down { since, reason, tries, again };
+    true
+}
+
+pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError>) {
+    match &result {
+        Ok(Some(report)) if report.rows.is_empty() => {
+            model.toast(Tone::Warn, "nothing was settled: nothing could be claimed any more");
+        }
+        Ok(Some(report)) => {
+            let text =
+                format!("settled: {} from {}", model.look.amount(report.paid), rows(report.rows.len()));
+            model.toast(Tone::Good, text);
+        }
+        Ok(None) => model.toast(Tone::Pending, "the broker took the order; this screen shows how it ends"),
+        Err(error) => model.toast(Tone::Bad, format!("not settled: {}", error.sentence())),
+    }
+    if let Over::Settle(settle) = &mut model.over {
+        settle.settled(result);
+    }
+}
+
+pub fn rows(count: usize) -> String {
+    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
+}
+
+pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientError>) {
+    let words = order.words();
+    if let Some(at) = model.running.iter().position(|running| *running == words) {
+        model.running.remove(at);
+    }
+    match result {
+        Ok(outcome) => {
+            match outcome {
+                Outcome::Done => model.toast(Tone::Good, order.done()),
+                Outcome::Sent(_) => model.toast(
+                    Tone::Pending,
+                    format!("{words}: sent, not in a block yet; the log tells when it is mined"),
+                ),
+            }
+            if matches!(&model.over, Over::Form(form) if form.is_for(order)) {
+                model.over = Over::Nothing;
+            }
+            if matches!(order, Order::Register { .. }) {
+                model.draft = None;
+            }
+        }
+        Err(error) => {
+            model.toast(Tone::Bad, format!("could not {words}: {}", error.sentence()));
+            // The form may be open or put aside; either keeps what was typed and says what is wrong.
+            match (&mut model.over, &mut model.draft) {
+                (Over::Form(form), _) | (_, Some(form)) if form.is_for(order) => {
+                    form.keep(order, &error);
+                    form.refused(&error);
+                }
+                _ => {}
+            }
+        }
+    }
+}

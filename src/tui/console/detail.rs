@@ -1,0 +1,106 @@
+//! One row in full: labels, values, every digit of every amount.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::model::{Model, Screen};
+use super::{requests, services, settlements, users};
+use crate::tui::kit::draw;
+use crate::tui::kit::look::Look;
+use crate::tui::theme::Tone;
+
+/// A line of details.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    Head(String),
+    Is(&'static str, String, Tone),
+    Note(String, Tone),
+    Gap,
+}
+
+pub fn is(label: &'static str, text: impl Into<String>) -> Fact {
+    Fact::Is(label, text.into(), Tone::Plain)
+}
+
+/// What the selected row says in full.
+pub fn facts(model: &Model) -> Vec<Fact> {
+    let look = &model.look;
+    match model.screen {
+        Screen::Users => model.users.selected().map(|user| users::facts(user, look)),
+        Screen::Requests => model.requests.selected().map(|request| requests::facts(request, look)),
+        Screen::Services => model.services.selected().map(|service| services::facts(service, look)),
+        Screen::Settlements => model.settlements.selected().map(|one| settlements::facts(one, look)),
+        Screen::Log => model.log.selected().map(|line| {
+            vec![Fact::Note(line.text.clone(), line.tone), Fact::Gap, is("At", look.time_in_full(line.at))]
+        }),
+        Screen::Overview | Screen::Settings => None,
+    }
+    .unwrap_or_default()
+}
+
+/// The same as text, for the clipboard.
+pub fn text(facts: &[Fact]) -> String {
+    let line = |fact: &Fact| match fact {
+        Fact::Head(title) => title.clone(),
+        Fact::Is(label, text, _) => format!("{label}: {text}"),
+        Fact::Note(text, _) => text.clone(),
+        Fact::Gap => String::new(),
+    };
+    facts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Facts laid out for a width: indent, text, tone and label of each row.
+fn rows(facts: &[Fact], width: u16) -> Vec<(Option<(&str, bool)>, u16, String, Tone)> {
+    let label = facts.iter().filter_map(|fact| match fact {
+        Fact::Is(label, ..) => Some(draw::width(label)),
+        _ => None,
+    });
+    let label = label.max().unwrap_or(0) + 2;
+    let mut rows = Vec::new();
+    for fact in facts {
+        match fact {
+            Fact::Head(title) => rows.push((Some((title.as_str(), true)), 0, String::new(), Tone::Title)),
+            Fact::Gap => rows.push((None, 0, String::new(), Tone::Plain)),
+            Fact::Note(text, tone) => {
+                rows.extend(draw::wrap(text, width).into_iter().map(|row| (None, 0, row, *tone)));
+            }
+            Fact::Is(name, text, tone) => {
+                let mut first = Some((*name, false));
+                let parts = draw::wrap(text, width.saturating_sub(label).max(8));
+                if parts.is_empty() {
+                    rows.push((first, label, String::new(), *tone));
+                }
+                for part in parts {
+                    rows.push((first.take(), label, part, *tone));
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// Draws facts from row `top` on. Gives how many rows there are.
+pub fn draw(buffer: &mut Buffer, area: Rect, facts: &[Fact], top: u16, look: &Look) -> u16 {
+    let rows = rows(facts, area.width);
+    for (y, (label, indent, text, tone)) in (0..area.height).zip(rows.iter().skip(usize::from(top))) {
+        match label {
+            Some((title, true)) => draw::heading(buffer, area, y, title, look),
+            Some((label, false)) => {
+                draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+            }
+            None => {}
+        }
+        draw::put(buffer, area, *indent, y, text, look.style(*tone));
+    }
+    let total = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+    if total > top.saturating_add(area.height) && area.height > 0 {
+        draw::put_right(buffer, area, area.height - 1, " ▼ more ", look.style(Tone::Dim));
+    }
+    total
+}
+
+/// How far details can be scrolled in a room.
+pub fn furthest(facts: &[Fact], area: Rect) -> u16 {
+    let total = u16::try_from(rows(facts, area.width).len()).unwrap_or(u16::MAX);
+    total.saturating_sub(area.height)
+}

@@ -1,0 +1,488 @@
+//! Keys, clicks and the wheel: what they do, given what is open.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Position;
+
+use super::confirm::Confirm;
+use super::message::{Effect, Order};
+use super::model::{Link, Model, Over, Screen};
+use super::palette::Palette;
+use super::service_form::ServiceForm;
+use super::settle::{Next, Settle};
+use super::{detail, help, layout, update};
+use crate::tui::keymap::{self, Action, Place};
+use crate::tui::kit::dialog::{Buttons, Said};
+use crate::tui::kit::draw;
+use crate::tui::kit::form::Did;
+use crate::tui::shell::{ScreenOrder, Step};
+use crate::tui::theme::Tone;
+use crate::wire::admin::ServiceItem;
+
+/// The table of the open screen, whichever it is.
+macro_rules! on_table {
+    ($model:expr, $table:ident => $work:expr) => {
+        match $model.screen {
+            Screen::Users => {
+                let $table = &mut $model.users;
+                Some($work)
+            }
+            Screen::Requests => {
+                let $table = &mut $model.requests;
+                Some($work)
+            }
+            Screen::Services => {
+                let $table = &mut $model.services;
+                Some($work)
+            }
+            Screen::Settlements => {
+                let $table = &mut $model.settlements;
+                Some($work)
+            }
+            Screen::Log => {
+                let $table = &mut $model.log;
+                Some($work)
+            }
+            Screen::Overview | Screen::Settings => None,
+        }
+    };
+}
+
+pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
+    let stop = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
+    if stop {
+        return act(model, Action::Stop, step);
+    }
+    match &mut model.over {
+        Over::Nothing if model.typing => typed(model, key),
+        Over::Nothing => {
+            let places: &[Place] = match model.screen {
+                Screen::Services => &[Place::Services, Place::Lists, Place::Everywhere],
+                // Their texts scroll as lists do.
+                _ => &[Place::Lists, Place::Everywhere],
+            };
+            if let Some(binding) = keymap::binding(key, places) {
+                if binding.writes && model.start.read_only {
+                    model.toast(Tone::Warn, "read-only: this console was started to look, not to change");
+                } else {
+                    act(model, binding.action, step);
+                }
+            }
+        }
+        Over::Help { top } => match key.code {
+            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::F(1) => {
+                model.over = Over::Nothing
+            }
+            code => {
+                let rows = match code {
+                    KeyCode::Down | KeyCode::Char('j') => 1,
+                    KeyCode::Up | KeyCode::Char('k') => -1,
+                    KeyCode::PageDown | KeyCode::Char(' ') => 10,
+                    KeyCode::PageUp => -10,
+                    KeyCode::Char('G') | KeyCode::End => i16::MAX,
+                    KeyCode::Char('g') | KeyCode::Home => i16::MIN,
+                    _ => 0,
+                };
+                *top = top.saturating_add_signed(rows).min(help::furthest(layout::areas(model.size).body));
+            }
+        },
+        Over::Palette(palette) => match palette.key(key) {
+            Ok(None) => {}
+            Ok(Some(action)) => {
+                model.over = Over::Nothing;
+                chosen(model, action, step);
+            }
+            Err(()) => model.over = Over::Nothing,
+        },
+        Over::Settle(settle) => match settle.key(key, model.look.now) {
+            Next::Stay => {}
+            Next::Close => model.over = Over::Nothing,
+            Next::Do(effect) => step.effects.push(effect),
+        },
+        Over::Confirm(confirm) => match confirm.buttons.key(key) {
+            Said::Nothing => {}
+            Said::No => model.over = Over::Nothing,
+            Said::Yes => {
+                if let Over::Confirm(confirm) = std::mem::replace(&mut model.over, Over::Nothing) {
+                    send(model, confirm.order, step);
+                }
+            }
+        },
+        Over::Form(form) if form.sending => {
+            // It goes on; what was typed waits in case the broker says no.
+            if key.code == KeyCode::Esc {
+                put_aside(model);
+            }
+        }
+        Over::Form(form) => match form.form.key(key) {
+            Did::Edited => {}
+            Did::Leave => put_aside(model),
+            Did::Submit => {
+                if let Some(order) = form.order() {
+                    form.sending = true;
+                    send(model, order, step);
+                }
+            }
+        },
+    }
+}
+
+/// An action that was found by its name may belong to another screen.
+fn chosen(model: &mut Model, action: Action, step: &mut Step<Effect>) {
+    let of_services =
+        matches!(action, Action::Register | Action::Change | Action::Pause | Action::Delete | Action::Repair);
+    if of_services && model.screen != Screen::Services {
+        go(model, Screen::Services, step);
+    }
+    act(model, action, step);
+}
+
+pub fn paste(model: &mut Model, text: &str) {
+    match &mut model.over {
+        Over::Form(form) if !form.sending => form.form.paste(text),
+        Over::Palette(palette) => palette.paste(text),
+        Over::Nothing if model.typing => {
+            let clean: String = text.chars().filter(|c| !c.is_control()).collect();
+            on_table!(model, table => table.set_filter(format!("{}{clean}", table.filter)));
+        }
+        _ => {}
+    }
+}
+
+fn typed(model: &mut Model, key: KeyEvent) {
+    match key.code {
+        KeyCode::Esc => {
+            model.typing = false;
+            on_table!(model, table => table.set_filter(String::new()));
+        }
+        KeyCode::Enter => model.typing = false,
+        KeyCode::Backspace => {
+            on_table!(model, table => {
+                let mut text = table.filter.clone();
+                text.pop();
+                table.set_filter(text);
+            });
+        }
+        KeyCode::Down => {
+            on_table!(model, table => table.step(1));
+        }
+        KeyCode::Up => {
+            on_table!(model, table => table.step(-1));
+        }
+        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
+            on_table!(model, table => table.set_filter(format!("{}{letter}", table.filter)));
+        }
+        _ => {}
+    }
+}
+
+fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
+    match action {
+        Action::Screen(digit) => {
+            if let Some(screen) = Screen::ALL.into_iter().find(|screen| screen.digit() == digit) {
+                go(model, screen, step);
+            }
+        }
+        Action::NextScreen => turn(model, 1, step),
+        Action::LastScreen => turn(model, Screen::ALL.len() - 1, step),
+        Action::Up => scroll(model, Scroll::By(-1)),
+        Action::Down => scroll(model, Scroll::By(1)),
+        Action::PageUp => scroll(model, Scroll::Pages(-1)),
+        Action::PageDown => scroll(model, Scroll::Pages(1)),
+        Action::First => scroll(model, Scroll::First),
+        Action::Last => scroll(model, Scroll::Last),
+        Action::Open => {
+            if model.screen.is_list() {
+                model.detail = !model.detail && !detail::facts(model).is_empty();
+                model.detail_focus = false;
+                model.detail_top = 0;
+            }
+        }
+        Action::Focus => model.detail_focus = model.detail && !model.detail_focus,
+        Action::Filter => model.typing = model.screen.is_list() && !covered(model),
+        Action::Sort => {
+            on_table!(model, table => table.next_sort());
+        }
+        Action::TurnSort => {
+            on_table!(model, table => table.turn_sort());
+        }
+        Action::Copy => copy(model, step),
+        Action::CopyAll => {
+            let text = detail::text(&detail::facts(model));
+            put_on_clipboard(model, text, "all details", step);
+        }
+        Action::Unit => {
+            model.look.unit = model.look.unit.next();
+            let name = model.look.unit.name();
+            model.toast(Tone::Plain, format!("amounts: {name}"));
+        }
+        Action::Time => model.look.clock = !model.look.clock,
+        Action::Mask => model.look.masked = !model.look.masked,
+        Action::Freeze => {
+            model.frozen = !model.frozen;
+            if !model.frozen {
+                update::refresh(model, step);
+            }
+        }
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            step.screen.push(ScreenOrder::Mouse(model.mouse));
+            let text = if model.mouse {
+                "the mouse works here; m leaves it to the terminal"
+            } else {
+                "the mouse is the terminal's; m takes it back"
+            };
+            model.toast(Tone::Plain, text);
+        }
+        Action::Refresh => {
+            let now = model.look.now;
+            if let Link::Down { again, .. } = &mut model.link {
+                *again = now;
+            }
+            update::refresh(model, step);
+        }
+        Action::Settle => {
+            model.over = Over::Settle(Settle::Asking);
+            step.effects.push(Effect::Preview);
+        }
+        Action::Register => {
+            let form = model.draft.take().unwrap_or_else(|| Box::new(ServiceForm::register()));
+            model.over = Over::Form(form);
+        }
+        Action::Change => {
+            if let Some(service) = model.services.selected() {
+                model.over = Over::Form(Box::new(ServiceForm::change(service)));
+            }
+        }
+        Action::Pause => {
+            if let Some(service) = model.services.selected() {
+                model.over = Over::Confirm(pause(service));
+            }
+        }
+        Action::Delete => {
+            if let Some(service) = model.services.selected() {
+                model.over = Over::Confirm(remove(service));
+            }
+        }
+        Action::Repair => model.over = Over::Confirm(repair()),
+        Action::Help => model.over = Over::Help { top: 0 },
+        Action::Palette => model.over = Over::Palette(Palette::new(model.start.read_only)),
+        Action::Suspend => step.screen.push(ScreenOrder::Suspend),
+        Action::Back => back(model),
+        Action::Quit if covered(model) => back(model),
+        Action::Quit => step.screen.push(ScreenOrder::Quit),
+        Action::Stop => match &model.over {
+            Over::Nothing if !model.typing => step.screen.push(ScreenOrder::Quit),
+            Over::Form(_) => put_aside(model),
+            _ => {
+                model.over = Over::Nothing;
+                model.typing = false;
+            }
+        },
+    }
+}
+
+/// Whether details cover the list.
+fn covered(model: &Model) -> bool {
+    layout::list(model).detail == Some(layout::areas(model.size).body)
+}
+
+/// One step back, and never out.
+fn back(model: &mut Model) {
+    if model.detail_focus {
+        model.detail_focus = false;
+    } else if model.detail {
+        model.detail = false;
+    } else if on_table!(model, table => !table.filter.is_empty()) == Some(true) {
+        on_table!(model, table => table.set_filter(String::new()));
+    } else if model.frozen {
+        model.frozen = false;
+    }
+}
+
+/// A form that is left keeps what was typed, where it begins something new.
+fn put_aside(model: &mut Model) {
+    if let Over::Form(form) = std::mem::replace(&mut model.over, Over::Nothing)
+        && form.is_registration()
+    {
+        model.draft = Some(form);
+    }
+}
+
+fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
+    if model.screen != screen {
+        model.screen = screen;
+        model.detail = false;
+        model.detail_focus = false;
+        model.detail_top = 0;
+        model.typing = false;
+    }
+    update::fetch(model, step);
+}
+
+fn turn(model: &mut Model, by: usize, step: &mut Step<Effect>) {
+    let at = Screen::ALL.iter().position(|screen| *screen == model.screen).unwrap_or(0);
+    go(model, Screen::ALL[(at + by) % Screen::ALL.len()], step);
+}
+
+enum Scroll {
+    By(isize),
+    Pages(isize),
+    First,
+    Last,
+}
+
+fn scroll(model: &mut Model, scroll: Scroll) {
+    if model.detail_focus || covered(model) || model.screen == Screen::Settings {
+        let page = i16::try_from(layout::areas(model.size).body.height).unwrap_or(i16::MAX);
+        let rows = match scroll {
+            Scroll::By(rows) => i16::try_from(rows).unwrap_or(i16::MAX),
+            Scroll::Pages(pages) => page.saturating_mul(i16::try_from(pages).unwrap_or(1)),
+            Scroll::First => i16::MIN,
+            Scroll::Last => i16::MAX,
+        };
+        model.detail_top = model.detail_top.saturating_add_signed(rows);
+        return;
+    }
+    on_table!(model, table => match scroll {
+        Scroll::By(rows) => table.step(rows),
+        Scroll::Pages(pages) => {
+            let rows = table.page().saturating_mul(pages);
+            table.step(rows);
+        }
+        Scroll::First => table.select(0),
+        Scroll::Last => table.last(),
+    });
+    model.detail_top = 0;
+}
+
+pub fn wheel(model: &mut Model, rows: i16) {
+    let all = help::furthest(layout::areas(model.size).body);
+    match &mut model.over {
+        Over::Help { top } => *top = top.saturating_add_signed(rows).min(all),
+        Over::Settle(settle) => settle.wheel(rows),
+        Over::Nothing => scroll(model, Scroll::By(rows.into())),
+        Over::Palette(_) | Over::Form(_) | Over::Confirm(_) => {}
+    }
+}
+
+pub fn click(model: &mut Model, x: u16, y: u16, step: &mut Step<Effect>) {
+    if !matches!(model.over, Over::Nothing) {
+        return;
+    }
+    let here = Position::new(x, y);
+    if layout::areas(model.size).tabs.contains(here) {
+        if let Some(screen) = super::view::tab_at(model, x) {
+            go(model, screen, step);
+        }
+        return;
+    }
+    let areas = layout::list(model);
+    if areas.detail.is_some_and(|area| area.contains(here)) {
+        model.detail_focus = true;
+    } else if areas.table.contains(here) {
+        model.detail_focus = false;
+        model.detail_top = 0;
+        let row = y - areas.table.y;
+        on_table!(model, table => table.click(row));
+    }
+}
+
+/// What a row is known by elsewhere.
+fn copy(model: &mut Model, step: &mut Step<Effect>) {
+    let found = match model.screen {
+        Screen::Users => model.users.selected().map(|user| (user.user.to_string(), "the user's address")),
+        Screen::Requests => {
+            model.requests.selected().map(|one| (one.request_id.to_string(), "the request's id"))
+        }
+        Screen::Services => model.services.selected().map(|one| (one.name.to_string(), "the service's name")),
+        Screen::Settlements => model.settlements.selected().map(|one| match one.operation.transaction_hash {
+            Some(hash) => (hash.to_string(), "the transaction's hash"),
+            None => (one.operation.operation_id.to_string(), "the operation's id"),
+        }),
+        Screen::Log => model.log.selected().map(|line| (line.text.clone(), "the line")),
+        Screen::Overview | Screen::Settings => {
+            model.overview.as_ref().map(|overview| (overview.provider.to_string(), "the provider's address"))
+        }
+    };
+    if let Some((text, what)) = found {
+        put_on_clipboard(model, text, what, step);
+    }
+}
+
+fn put_on_clipboard(model: &mut Model, text: String, what: &str, step: &mut Step<Effect>) {
+    if text.is_empty() {
+        return;
+    }
+    let text = crate::domain::clean::clean_lines(&text, 100_000);
+    let shown = if text.contains('\n') || model.look.masked {
+        String::new()
+    } else {
+        format!(": {}", draw::fit(&text, 46))
+    };
+    model.toast(Tone::Good, format!("copied {what}{shown} (by OSC 52, if your terminal lets it)"));
+    step.screen.push(ScreenOrder::Copy(text));
+}
+
+fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {
+    model.running.push(order.words());
+    step.effects.push(Effect::Do(order));
+}
+
+fn pause(service: &ServiceItem) -> Confirm {
+    let name = service.name.clone();
+    let (title, yes, text) = if service.paused {
+        (format!("Resume {name}"), "Resume", "It takes requests again.")
+    } else {
+        (
+            format!("Pause {name}"),
+            "Pause",
+            "New requests are refused until it is resumed. Those in flight go on, and the chain lists it all the same; this costs no gas.",
+        )
+    };
+    Confirm {
+        title,
+        lines: vec![(text.to_owned(), Tone::Plain)],
+        yes,
+        order: Order::Pause { name, pause: !service.paused },
+        buttons: Buttons::default(),
+    }
+}
+
+fn remove(service: &ServiceItem) -> Confirm {
+    let name = service.name.clone();
+    let mut lines = vec![
+        (
+            format!(
+                "{name} answers no more from that moment on, and one transaction takes it off the chain, paid from the provider's wallet."
+            ),
+            Tone::Plain,
+        ),
+        (String::new(), Tone::Plain),
+        (
+            "What users owe for it stays owed. This cannot be undone; it can be registered again.".to_owned(),
+            Tone::Plain,
+        ),
+    ];
+    if service.in_flight > 0 {
+        lines.insert(0, (format!("! {} of its requests are in flight", service.in_flight), Tone::Warn));
+    }
+    let order = Order::Remove { name: name.clone() };
+    Confirm {
+        title: format!("Take {name} off the chain"),
+        lines,
+        yes: "Take it off",
+        order,
+        buttons: Buttons::default(),
+    }
+}
+
+fn repair() -> Confirm {
+    let text = "All services are compared with the chain. What the chain lists otherwise than the database wants is sent again: one transaction each, paid from the provider's wallet.";
+    Confirm {
+        title: "Compare with the chain and repair".to_owned(),
+        lines: vec![(text.to_owned(), Tone::Plain)],
+        yes: "Repair",
+        order: Order::Repair,
+        buttons: Buttons::default(),
+    }
+}

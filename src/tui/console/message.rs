@@ -1,0 +1,115 @@
+//! What can happen to the console, and what it can ask for.
+
+use crate::client::events::News;
+use crate::client::{ClientError, Outcome, ServiceDraft};
+use crate::domain::{ServiceName, Timestamp};
+use crate::tui::input::Input;
+use crate::wire::admin::{
+    OperationItem, Overview, ReportItem, RequestItem, ServiceItem, Settlements, UserItem,
+};
+use crate::wire::list::List;
+
+/// A listing of the broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    Overview,
+    Users,
+    Requests,
+    Services,
+    Settlements,
+    Operations,
+}
+
+impl Source {
+    pub const ALL: [Source; 6] = [
+        Source::Overview,
+        Source::Users,
+        Source::Requests,
+        Source::Services,
+        Source::Settlements,
+        Source::Operations,
+    ];
+}
+
+/// What a listing holds.
+#[derive(Clone, Debug)]
+pub enum Payload {
+    Overview(Box<Overview>),
+    Users(Vec<UserItem>),
+    Requests(List<RequestItem>),
+    Services(Vec<ServiceItem>),
+    Settlements(Box<Settlements>),
+    Operations(Vec<OperationItem>),
+}
+
+#[derive(Debug)]
+pub enum Message {
+    Input(Input),
+    Beat(Timestamp),
+    News(News),
+    Got(Source, Result<Payload, ClientError>),
+    /// What a settlement would do, and the key under which it would be done once.
+    Previewed(Result<ReportItem, ClientError>, String),
+    Settled(Result<Option<ReportItem>, ClientError>),
+    Ordered(Order, Result<Outcome, ClientError>),
+}
+
+#[derive(Debug)]
+pub enum Effect {
+    Fetch(Source),
+    Preview,
+    Settle { key: String },
+    Do(Order),
+}
+
+/// A change that was asked for and confirmed.
+#[derive(Clone, Debug)]
+pub enum Order {
+    /// The key is drawn by the runner the first time and kept for repeats.
+    Register {
+        draft: ServiceDraft,
+        key: String,
+    },
+    Change {
+        name: ServiceName,
+        change: ServiceDraft,
+    },
+    Pause {
+        name: ServiceName,
+        pause: bool,
+    },
+    Remove {
+        name: ServiceName,
+    },
+    Repair,
+}
+
+impl Order {
+    /// What it is, for toasts: "register eliza".
+    pub fn words(&self) -> String {
+        match self {
+            Order::Register { draft, .. } => {
+                format!("register {}", draft.name.as_ref().map_or("a service", ServiceName::as_str))
+            }
+            Order::Change { name, .. } => format!("change {name}"),
+            Order::Pause { name, pause: true } => format!("pause {name}"),
+            Order::Pause { name, pause: false } => format!("resume {name}"),
+            Order::Remove { name } => format!("take {name} off the chain"),
+            Order::Repair => "compare services with the chain".to_owned(),
+        }
+    }
+
+    /// What is said once it is done.
+    pub fn done(&self) -> String {
+        match self {
+            Order::Register { draft, .. } => {
+                format!("{} is registered", draft.name.as_ref().map_or("the service", ServiceName::as_str))
+            }
+            Order::Change { name, .. } => format!("{name} is changed"),
+            Order::Pause { name, pause: true } => format!("{name} is paused: it refuses new requests"),
+            Order::Pause { name, pause: false } => format!("{name} takes requests again"),
+            Order::Remove { name } => format!("{name} is off the chain"),
+            Order::Repair => "services were compared with the chain".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The overview: is anything wrong, what was earned, what comes next.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::message::Source;
+use super::model::{Link, Model};
+use super::{services, settlements, users};
+use crate::domain::Neuron;
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::draw;
+use crate::tui::kit::moment;
+use crate::tui::theme::Tone;
+use crate::wire::admin::Overview;
+
+/// Two columns from this width on.
+const WIDE: u16 = 100;
+
+pub fn draw(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let attention = attention(model);
+    if area.width >= WIDE {
+        let left = Rect { width: area.width / 2 - 1, ..area };
+        let right = Rect { x: area.x + area.width / 2 + 1, width: area.width - area.width / 2 - 1, ..area };
+        let y = money(model, buffer, left, true);
+        broker(model, buffer, below(left, y + 1));
+        let y = next(model, buffer, right);
+        draw_attention(model, buffer, below(right, y + 1), &attention);
+        return;
+    }
+    // What is wrong comes before what is well, where there is no room for both.
+    let urgent = attention.iter().any(|(tone, _)| *tone == Tone::Bad);
+    let roomy = area.height >= 20;
+    let gap = u16::from(roomy);
+    let mut y = 0;
+    if urgent && !roomy {
+        let rows = u16::try_from(attention.len()).unwrap_or(3).min(3) + 1;
+        draw_attention(model, buffer, Rect { height: rows.min(area.height), ..area }, &attention);
+        y += rows;
+    }
+    y += money(model, buffer, below(area, y), roomy) + gap;
+    y += next(model, buffer, below(area, y)) + gap;
+    if !urgent || roomy {
+        draw_attention(model, buffer, below(area, y), &attention);
+    }
+}
+
+fn below(area: Rect, y: u16) -> Rect {
+    let y = y.min(area.height);
+    Rect { y: area.y + y, height: area.height - y, ..area }
+}
+
+/// Rows of money. Gives how many.
+fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
+    let look = &model.look;
+    draw::heading(buffer, area, 0, "Money", look);
+    let Some(overview) = &model.overview else {
+        return 1 + draw::wrapped(buffer, below(area, 1), 0, &missing(model), look.style(Tone::Dim));
+    };
+    let earned =
+        [overview.earned, overview.settled, overview.unsettled, overview.claimable, overview.reserved];
+    let peak = earned.into_iter().max().unwrap_or_default();
+    let scale = look.unit.scale(peak);
+    let write = |amount: Neuron| {
+        if look.masked { "•••••".to_owned() } else { scale.write(amount) }
+    };
+    let wide = earned.iter().map(|amount| draw::width(&write(*amount))).max().unwrap_or(0);
+    let figures = Rect { x: area.x + 12, width: wide.min(area.width.saturating_sub(12)), ..area };
+    let note = 13 + wide;
+    let mut y = 1;
+    let mut row = |buffer: &mut Buffer, label: &str, amount: Neuron, tone: Tone, text: &str| {
+        draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+        draw::put_right(buffer, figures, y, &write(amount), look.style(tone));
+        draw::put(buffer, area, note, y, text, look.style(Tone::Dim));
+        y += 1;
+    };
+    let unit = scale.name();
+    row(buffer, "earned", overview.earned, Tone::Title, &format!("{unit}  in all answers ever"));
+    row(buffer, "settled", overview.settled, Tone::Good, &format!("{unit}  paid on the chain"));
+    let debtors = match overview.debtors {
+        0 => "nobody owes".to_owned(),
+        1 => "owed by 1 user".to_owned(),
+        many => format!("owed by {many} users"),
+    };
+    row(buffer, "unsettled", overview.unsettled, Tone::Plain, &format!("{unit}  {debtors}"));
+    row(buffer, "claimable", overview.claimable, Tone::Accent, &format!("{unit}  T settles it now"));
+    let live = format!("{unit}  for {} in flight", overview.in_flight);
+    row(buffer, "reserved", overview.reserved, Tone::Plain, &live);
+    if all {
+        let bar = Rect { x: area.x + 12, width: area.width.saturating_sub(12), ..area };
+        let waiting = overview.unsettled.above(overview.claimable);
+        let parts = [
+            (overview.settled.get(), '█', Tone::Good),
+            (overview.claimable.get().min(overview.unsettled.get()), '▒', Tone::Accent),
+            (waiting.get(), '░', Tone::Warn),
+        ];
+        if !look.masked {
+            draw::bar(buffer, bar, y, &parts, look);
+            let key = [
+                ("█", Tone::Good),
+                (" settled  ", Tone::Dim),
+                ("▒", Tone::Accent),
+                (" claimable  ", Tone::Dim),
+                ("░", Tone::Warn),
+                (" not claimable yet", Tone::Dim),
+            ];
+            draw::line(buffer, bar, 0, y + 1, &key, look);
+            y += 2;
+        }
+    }
+    draw::put(buffer, area, 0, y, "today", look.style(Tone::Dim));
+    let today =
+        format!("{} in {}", look.amount(overview.today.fee), plural(overview.today.requests, "request"));
+    draw::put(buffer, area, 12, y, &today, look.style(Tone::Plain));
+    draw::put(buffer, area, 0, y + 1, "gas", look.style(Tone::Dim));
+    let wallet = overview.wallet.map_or("the wallet is not known".to_owned(), |wallet| {
+        format!("{} in the wallet", look.amount(wallet))
+    });
+    let gas = format!("{wallet}; {} spent so far", look.amount(overview.gas_spent));
+    draw::put(buffer, area, 12, y + 1, &gas, look.style(Tone::Plain));
+    y + 2
+}
+
+fn plural(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count.into())) }
+}
+
+/// Why there is no overview.
+fn missing(model: &Model) -> String {
+    let slot = model.peek(Source::Overview);
+    match (&model.link, &slot.trouble) {
+        (Link::Down { reason, .. }, _) => {
+            format!("No broker answers at {}: {reason}.", model.start.url)
+        }
+        _ if slot.absent => {
+            "This broker is of a version without an overview (GET /v1/overview answers 404). \
+             The other screens work; update the broker to see money and health here."
+                .to_owned()
+        }
+        (_, Some(trouble)) => trouble.clone(),
+        _ => "Asking the broker …".to_owned(),
+    }
+}
+
+/// The next settlement. Gives how many rows.
+fn next(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
+    let look = &model.look;
+    let automatic = match &model.overview {
+        Some(overview) if !overview.automatic => "Next settlement (only when asked: T)",
+        _ => "Next settlement",
+    };
+    draw::heading(buffer, area, 0, automatic, look);
+    let inside = below(area, 1);
+    match &model.forecast {
+        Some(forecast) => 1 + settlements::next(buffer, inside, forecast, look),
+        None => {
+            draw::put(buffer, inside, 0, 0, "Not known yet.", look.style(Tone::Dim));
+            2
+        }
+    }
+}
+
+/// Who and where.
+fn broker(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    let Some(overview) = &model.overview else { return };
+    draw::heading(buffer, area, 0, "Broker", look);
+    let services = plural(overview.services.try_into().unwrap_or(u64::MAX), "service");
+    let users = plural(overview.users.try_into().unwrap_or(u64::MAX), "user");
+    let block = match (overview.block, overview.block_at) {
+        (Some(block), Some(at)) => format!("#{} of {}", grouped(block.into()), moment::clock(look.now, at)),
+        (Some(block), None) => format!("#{}", grouped(block.into())),
+        _ => "none yet".to_owned(),
+    };
+    let lines = [
+        ("provider", look.address(overview.provider)),
+        ("contract", look.address(overview.contract)),
+        ("chain", format!("{}, block {block}", overview.chain_id)),
+        ("offers", format!("{services} to {users}")),
+        ("lends", format!("{} to each user before a voucher comes", look.amount(overview.credit_limit))),
+        ("lock", format!("refunds are locked for {}", moment::length(overview.lock_time))),
+    ];
+    for (y, (label, text)) in (1..area.height).zip(&lines) {
+        draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+        draw::put(buffer, area, 12, y, text, look.style(Tone::Plain));
+    }
+}
+
+fn draw_attention(model: &Model, buffer: &mut Buffer, area: Rect, found: &[(Tone, String)]) {
+    let look = &model.look;
+    if area.height == 0 {
+        return;
+    }
+    draw::heading(buffer, area, 0, "Needs you", look);
+    let room = usize::from(area.height - 1);
+    for (y, (tone, text)) in (1..area.height).zip(found) {
+        let more = found.len() > room && usize::from(y) == room;
+        let text = if more { format!("· and {} more", found.len() - room + 1) } else { text.clone() };
+        draw::put(buffer, area, 0, y, &text, look.style(if more { Tone::Dim } else { *tone }));
+    }
+}
+
+/// What somebody should look at, worst first.
+pub fn attention(model: &Model) -> Vec<(Tone, String)> {
+    let look = &model.look;
+    let mut found = Vec::new();
+    if let Some(overview) = &model.overview {
+        health(overview, &mut found);
+    }
+    for user in model.users.rows() {
+        let (tone, word) = users::risk(user, look.now);
+        if matches!(tone, Tone::Bad | Tone::Warn) {
+            let by = user.settle_by.map(|at| match look.until(at).as_str() {
+                "due" => ", settles now".to_owned(),
+                wait => format!(", settles in {wait}"),
+            });
+            let owes = if user.unsettled.is_zero() {
+                "owes nothing".to_owned()
+            } else {
+                format!("owes {}", look.amount(user.unsettled))
+            };
+            found.push((tone, format!("{word}  {} {owes}{}", look.short(user.user), by.unwrap_or_default())));
+        }
+    }
+    for service in model.services.rows() {
+        let name = &service.name;
+        if service.health.state == "failing" {
+            let why = service.health.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+            found.push((Tone::Bad, format!("✗ the server behind {name} fails{why}")));
+        }
+        if !service.differs.is_empty() {
+            let text = format!("≠ {name}: the chain lists another {}", service.differs.join(", "));
+            found.push((Tone::Warn, text));
+        }
+        if service.paused {
+            found.push((Tone::Warn, format!("{}: {name}", services::state(service).1)));
+        }
+    }
+    found.sort_by_key(|(tone, _)| if *tone == Tone::Bad { 0 } else { 1 });
+    if found.is_empty() {
+        let known = model.overview.is_some() || model.peek(Source::Users).got.is_some();
+        found.push(if known {
+            (Tone::Good, "✓ nothing: all is well".to_owned())
+        } else {
+            (Tone::Dim, "not known yet".to_owned())
+        });
+    }
+    found
+}
+
+fn health(overview: &Overview, found: &mut Vec<(Tone, String)>) {
+    if let Some(trouble) = &overview.health.chain {
+        found.push((Tone::Bad, format!("✗ the chain cannot be reached: {trouble}")));
+    }
+    if let Some(trouble) = &overview.health.store {
+        found.push((Tone::Bad, format!("✗ the disk does not take writes: {trouble}")));
+    }
+    if overview.health.stopping {
+        found.push((Tone::Warn, "! the broker is stopping".to_owned()));
+    }
+    let costs = overview.forecast.as_ref().map(|forecast| forecast.costs).unwrap_or_default();
+    match overview.wallet {
+        Some(wallet) if wallet.is_zero() => {
+            found.push((Tone::Bad, "✗ the wallet is empty: nothing can be settled".to_owned()));
+        }
+        Some(wallet) if costs.checked_mul(10).is_none_or(|ten| wallet < ten) => {
+            found.push((Tone::Warn, "! the wallet has gas for less than ten settlements".to_owned()));
+        }
+        _ => {}
+    }
+}

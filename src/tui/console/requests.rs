@@ -1,0 +1,146 @@
+//! Requests: what is being served, what was, and what it cost.
+
+use std::cmp::Ordering;
+
+use super::detail::{Fact, is};
+use crate::domain::{Neuron, RequestId};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::look::{Look, shorten};
+use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::theme::Tone;
+use crate::wire::admin::RequestItem;
+
+pub const TIME: usize = 0;
+const STATUS: usize = 1;
+const USER: usize = 2;
+const SERVICE: usize = 3;
+const INPUT: usize = 4;
+const OUTPUT: usize = 5;
+const FEE: usize = 6;
+const ID: usize = 7;
+
+impl Row for RequestItem {
+    type Key = RequestId;
+    const COLUMNS: &'static [Column] = &[
+        Column { title: "Time", right: true, rank: 1, largest_first: true },
+        Column { title: "Status", right: false, rank: 2, largest_first: false },
+        Column { title: "User", right: false, rank: 0, largest_first: false },
+        Column { title: "Service", right: false, rank: 4, largest_first: false },
+        Column { title: "In", right: true, rank: 5, largest_first: true },
+        Column { title: "Out", right: true, rank: 6, largest_first: true },
+        Column { title: "Fee", right: true, rank: 3, largest_first: true },
+        Column { title: "Request", right: false, rank: 7, largest_first: false },
+    ];
+
+    fn key(&self) -> RequestId {
+        self.request_id
+    }
+
+    fn cell(&self, column: usize, look: &Look) -> Cell {
+        let live = is_live(self);
+        let units = |units: u64| match units {
+            0 if live => Cell::Text("…".to_owned(), Tone::Pending),
+            0 => Cell::Text("0".to_owned(), Tone::Dim),
+            units => Cell::Text(grouped(units.into()), Tone::Plain),
+        };
+        match column {
+            TIME => Cell::Text(look.time(self.created_at), Tone::Dim),
+            STATUS => {
+                let (tone, text) = status(&self.status);
+                Cell::Text(text, tone)
+            }
+            USER => Cell::Text(look.short(self.user_address), Tone::Plain),
+            SERVICE => Cell::Text(self.service_name.to_string(), Tone::Plain),
+            INPUT => units(self.input_units),
+            OUTPUT => units(self.output_units),
+            FEE if live => Cell::Text("…".to_owned(), Tone::Pending),
+            FEE => Cell::Amount(Some(self.fee), Tone::Plain),
+            _ => Cell::Text(shorten(&self.request_id.to_string(), 8, 0), Tone::Dim),
+        }
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            STATUS => self.status.cmp(&other.status),
+            USER => self.user_address.cmp(&other.user_address),
+            SERVICE => self.service_name.as_str().cmp(other.service_name.as_str()),
+            INPUT => self.input_units.cmp(&other.input_units),
+            OUTPUT => self.output_units.cmp(&other.output_units),
+            FEE => self.fee.cmp(&other.fee),
+            ID => self.request_id.cmp(&other.request_id),
+            _ => Ordering::Equal,
+        }
+        .then(self.created_at.cmp(&other.created_at))
+    }
+
+    fn words(&self) -> String {
+        let live = if is_live(self) { "live" } else { "" };
+        format!("{} {} {} {} {live}", self.service_name, self.status, self.user_address, self.request_id)
+    }
+
+    fn amount(&self, column: usize) -> Option<Neuron> {
+        (column == FEE).then_some(self.fee)
+    }
+}
+
+pub fn is_live(request: &RequestItem) -> bool {
+    request.status == "admitted"
+}
+
+fn status(status: &str) -> (Tone, String) {
+    match status {
+        "admitted" => (Tone::Pending, "… live".to_owned()),
+        "charged" => (Tone::Good, "✓ charged".to_owned()),
+        "failed" => (Tone::Warn, "! failed".to_owned()),
+        "lost" => (Tone::Bad, "✗ lost".to_owned()),
+        other => (Tone::Plain, other.to_owned()),
+    }
+}
+
+pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
+    let (tone, word) = status(&request.status);
+    let line = |units: u64, price: Neuron, fee: Neuron| {
+        let fee = look.in_full(fee);
+        format!("{} units × {} = {fee}", grouped(units.into()), grouped(price.get()))
+    };
+    let mut facts = vec![
+        Fact::Head("Request".to_owned()),
+        is("Request", request.request_id.to_string()),
+        Fact::Is("Status", word, tone),
+        is("User", look.address(request.user_address)),
+        is("Service", request.service_name.to_string()),
+        is("Made", look.time_in_full(request.created_at)),
+        is("Ended", request.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at))),
+        Fact::Gap,
+        Fact::Head("Fee".to_owned()),
+    ];
+    if is_live(request) {
+        facts.push(is("At most", look.in_full(request.max_fee)));
+    } else {
+        facts.extend([
+            is("Input", line(request.input_units, request.input_price, request.input_fee)),
+            is("Output", line(request.output_units, request.output_price, request.output_fee)),
+            is("Fee", look.in_full(request.fee)),
+            is("Reserved was", look.in_full(request.max_fee)),
+        ]);
+    }
+    facts.push(is("Price version", request.price_version.to_string()));
+    match request.status.as_str() {
+        "lost" => facts.extend([
+            Fact::Gap,
+            Fact::Note(
+                "The broker stopped before this answer was metered; it costs nothing.".to_owned(),
+                Tone::Dim,
+            ),
+        ]),
+        "failed" => facts.extend([
+            Fact::Gap,
+            Fact::Note(
+                "The server behind the service gave no answer; it costs nothing.".to_owned(),
+                Tone::Dim,
+            ),
+        ]),
+        _ => {}
+    }
+    facts
+}

@@ -1,0 +1,218 @@
+//! Services: what is on offer, whether the chain lists the same, and how the server behind it does.
+
+use std::cmp::Ordering;
+
+use super::detail::{Fact, is};
+use crate::domain::{Neuron, ServiceName};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::look::Look;
+use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::theme::Tone;
+use crate::wire::admin::{ListedItem, ServiceItem};
+
+pub const NAME: usize = 0;
+const STATE: usize = 1;
+const SERVER: usize = 2;
+const INPUT: usize = 3;
+const OUTPUT: usize = 4;
+const LIVE: usize = 5;
+const CHAIN: usize = 6;
+const TYPE: usize = 7;
+const MODEL: usize = 8;
+
+impl Row for ServiceItem {
+    type Key = ServiceName;
+    const COLUMNS: &'static [Column] = &[
+        Column { title: "Name", right: false, rank: 0, largest_first: false },
+        Column { title: "State", right: false, rank: 1, largest_first: false },
+        Column { title: "Server", right: false, rank: 2, largest_first: false },
+        Column { title: "Input", right: true, rank: 4, largest_first: true },
+        Column { title: "Output", right: true, rank: 5, largest_first: true },
+        Column { title: "Live", right: true, rank: 6, largest_first: true },
+        Column { title: "Chain", right: false, rank: 3, largest_first: true },
+        Column { title: "Type", right: false, rank: 7, largest_first: false },
+        Column { title: "Model", right: false, rank: 8, largest_first: false },
+    ];
+
+    fn key(&self) -> ServiceName {
+        self.name.clone()
+    }
+
+    fn cell(&self, column: usize, _look: &Look) -> Cell {
+        let (tone, text) = match column {
+            NAME => (Tone::Plain, self.name.to_string()),
+            STATE => state(self),
+            SERVER => server(self),
+            LIVE if self.in_flight == 0 => (Tone::Dim, "0".to_owned()),
+            LIVE => (Tone::Pending, self.in_flight.to_string()),
+            CHAIN => chain(self),
+            TYPE => (Tone::Plain, self.kind.clone()),
+            MODEL if self.model.is_empty() => (Tone::Dim, "-".to_owned()),
+            MODEL => (Tone::Plain, self.model.clone()),
+            _ => return Cell::Amount(self.amount(column), Tone::Plain),
+        };
+        Cell::Text(text, tone)
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            STATE => state(self).1.cmp(&state(other).1),
+            SERVER => self.health.state.cmp(&other.health.state),
+            LIVE => self.in_flight.cmp(&other.in_flight),
+            CHAIN => self.differs.len().cmp(&other.differs.len()),
+            TYPE => self.kind.cmp(&other.kind),
+            MODEL => self.model.cmp(&other.model),
+            INPUT | OUTPUT => self.amount(column).cmp(&other.amount(column)),
+            _ => Ordering::Equal,
+        }
+        .then_with(|| self.name.as_str().cmp(other.name.as_str()))
+    }
+
+    fn words(&self) -> String {
+        format!("{} {} {} {} {}", self.name, self.kind, self.model, state(self).1, server(self).1)
+    }
+
+    fn amount(&self, column: usize) -> Option<Neuron> {
+        match column {
+            INPUT => Some(self.input_price),
+            OUTPUT => Some(self.output_price),
+            _ => None,
+        }
+    }
+}
+
+/// Whether users can buy it.
+pub fn state(service: &ServiceItem) -> (Tone, String) {
+    match (service.status.as_str(), service.paused) {
+        ("removing", _) => (Tone::Pending, "… removing".to_owned()),
+        ("pending", _) => (Tone::Pending, "… registering".to_owned()),
+        (_, true) => (Tone::Warn, "‖ paused".to_owned()),
+        ("listed", _) => (Tone::Good, "✓ on offer".to_owned()),
+        (other, _) => (Tone::Plain, other.to_owned()),
+    }
+}
+
+/// How the server behind it does.
+pub fn server(service: &ServiceItem) -> (Tone, String) {
+    match service.health.state.as_str() {
+        "ok" => {
+            let latency = service.health.latency.map(|ms| format!(" {ms} ms")).unwrap_or_default();
+            (Tone::Good, format!("✓ ok{latency}"))
+        }
+        "failing" => (Tone::Bad, "✗ failing".to_owned()),
+        _ => (Tone::Dim, "not looked at".to_owned()),
+    }
+}
+
+/// Whether the chain lists what is wanted.
+fn chain(service: &ServiceItem) -> (Tone, String) {
+    match (service.differs.len(), &service.listed, service.status.as_str()) {
+        (0, None, "pending") => (Tone::Pending, "… not yet".to_owned()),
+        (0, ..) => (Tone::Dim, "agrees".to_owned()),
+        (1, ..) => (Tone::Warn, format!("≠ {}", service.differs[0])),
+        (many, ..) => (Tone::Warn, format!("≠ {many} fields")),
+    }
+}
+
+/// What goes before a price: `100,000 neuron a token`.
+fn price(service: &ServiceItem, price: Neuron, look: &Look) -> String {
+    let unit = if service.kind == "zgStorage" { "byte" } else { "token" };
+    format!("{} a {unit}", look.amount(price))
+}
+
+pub fn facts(service: &ServiceItem, look: &Look) -> Vec<Fact> {
+    let (state_tone, state_word) = state(service);
+    let (server_tone, server_word) = server(service);
+    let mut facts = vec![
+        Fact::Head(service.name.to_string()),
+        Fact::Is("State", state_word, state_tone),
+        is("Type", service.kind.clone()),
+        is("In flight", service.in_flight.to_string()),
+        is("Limits", limits(service)),
+        is("Registered", look.time_in_full(service.created_at)),
+        is("Changed", look.time_in_full(service.updated_at)),
+        Fact::Gap,
+        Fact::Head("Server behind it".to_owned()),
+        is("URL", service.url.clone()),
+        Fact::Is("Health", server_word, server_tone),
+    ];
+    if let Some(reason) = &service.health.reason {
+        facts.push(Fact::Is("Why", reason.clone(), server_tone));
+    }
+    if let Some(since) = service.health.since {
+        facts.push(is("Since", look.time_in_full(since)));
+    }
+    if let Some(at) = service.health.checked_at {
+        facts.push(is("Looked at", look.time_in_full(at)));
+    }
+    let headers = match service.upstream_headers.as_slice() {
+        [] => "none".to_owned(),
+        names => format!("{} (values are secret)", names.join(", ")),
+    };
+    facts.extend([is("Headers sent", headers), is("Meter", service.meter.clone()), Fact::Gap]);
+    facts.extend(beside(service, look));
+    facts
+}
+
+fn limits(service: &ServiceItem) -> String {
+    let one = |limit: Option<u64>, what: &str| limit.map(|limit| format!("{} {what}", grouped(limit.into())));
+    let limits = [
+        one(service.limits.max_in_flight, "in flight"),
+        one(service.limits.requests_per_minute, "requests a minute"),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    if limits.is_empty() { "none".to_owned() } else { limits.join(", ") }
+}
+
+/// The database beside the chain; what differs is marked.
+fn beside(service: &ServiceItem, look: &Look) -> Vec<Fact> {
+    let Some(listed) = &service.listed else {
+        return vec![
+            Fact::Head("On the chain".to_owned()),
+            Fact::Note("The chain lists nothing of it.".to_owned(), Tone::Warn),
+            is("Input price", price(service, service.input_price, look)),
+            is("Output price", price(service, service.output_price, look)),
+            is("Model", or_dash(&service.model)),
+            is("Public URL", service.public_url.clone()),
+        ];
+    };
+    let ListedItem { kind, url, model, input_price, output_price, version, .. } = listed;
+    let pairs: [(&'static str, &str, String, String); 5] = [
+        (
+            "Input price",
+            "InputPrice",
+            price(service, service.input_price, look),
+            price(service, *input_price, look),
+        ),
+        (
+            "Output price",
+            "OutputPrice",
+            price(service, service.output_price, look),
+            price(service, *output_price, look),
+        ),
+        ("Type", "Type", service.kind.clone(), kind.clone()),
+        ("Model", "Model", or_dash(&service.model), or_dash(model)),
+        ("Public URL", "URL", service.public_url.clone(), url.clone()),
+    ];
+    let mut facts = vec![Fact::Head("Database and chain".to_owned())];
+    for (label, key, wanted, found) in pairs {
+        let differs = service.differs.iter().any(|other| other == key);
+        if differs || wanted != found {
+            facts.push(Fact::Is(label, format!("≠ wanted {wanted}"), Tone::Warn));
+            facts.push(Fact::Is("", format!("  listed {found}"), Tone::Warn));
+        } else {
+            facts.push(is(label, found));
+        }
+    }
+    facts.push(is("Version", version.to_string()));
+    if service.differs.is_empty() {
+        facts.push(Fact::Note("✓ The chain lists what the database wants.".to_owned(), Tone::Good));
+    } else {
+        facts.push(Fact::Note("r compares with the chain and repairs.".to_owned(), Tone::Dim));
+    }
+    facts
+}
+
+fn or_dash(text: &str) -> String {
+    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+}

@@ -1,0 +1,305 @@
+//! Settle now: what would be done first, then Cancel or `y`, then what was done.
+//!
+//! The preview is the broker's own dry run. The order carries one key from the preview on, so that trying again after
+//! an answer was lost never settles twice.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::message::Effect;
+use super::settlements::why_left_out;
+use crate::client::ClientError;
+use crate::domain::Timestamp;
+use crate::tui::kit::dialog::{Buttons, Said};
+use crate::tui::kit::draw;
+use crate::tui::kit::look::Look;
+use crate::tui::theme::Tone;
+use crate::wire::admin::ReportItem;
+
+#[derive(Debug)]
+pub enum Settle {
+    /// The dry run is under way.
+    Asking,
+    /// What would be done; `y` does it.
+    Preview {
+        report: Box<ReportItem>,
+        key: String,
+        buttons: Buttons,
+        top: u16,
+        failed: Option<String>,
+    },
+    Sending {
+        report: Box<ReportItem>,
+        key: String,
+        since: Timestamp,
+        now: Timestamp,
+    },
+    Done {
+        report: Option<Box<ReportItem>>,
+        top: u16,
+    },
+    /// There is nothing to confirm.
+    Failed {
+        reason: String,
+    },
+}
+
+/// What a key led to.
+#[derive(Debug)]
+pub enum Next {
+    Stay,
+    Close,
+    Do(Effect),
+}
+
+impl Settle {
+    pub fn is_counting(&self) -> bool {
+        matches!(self, Settle::Sending { .. })
+    }
+
+    pub fn previewed(&mut self, result: Result<ReportItem, ClientError>, key: String, _now: Timestamp) {
+        // A late answer does not replace what is being done.
+        if !matches!(self, Settle::Asking) {
+            return;
+        }
+        *self = match result {
+            Ok(report) => Settle::Preview {
+                report: Box::new(report),
+                key,
+                buttons: Buttons::default(),
+                top: 0,
+                failed: None,
+            },
+            Err(error) => Settle::Failed { reason: error.sentence() },
+        };
+    }
+
+    pub fn settled(&mut self, result: Result<Option<ReportItem>, ClientError>) {
+        let Settle::Sending { report, key, .. } = self else { return };
+        *self = match result {
+            Ok(report) => Settle::Done { report: report.map(Box::new), top: 0 },
+            // The same key: if it was done after all, that answer comes.
+            Err(error) => Settle::Preview {
+                report: report.clone(),
+                key: key.clone(),
+                buttons: Buttons::default(),
+                top: 0,
+                failed: Some(error.sentence()),
+            },
+        };
+    }
+
+    pub fn key(&mut self, key: KeyEvent, now: Timestamp) -> Next {
+        match self {
+            Settle::Preview { top, .. } | Settle::Done { top, .. } => match key.code {
+                KeyCode::Down | KeyCode::Char('j') => *top = top.saturating_add(1),
+                KeyCode::Up | KeyCode::Char('k') => *top = top.saturating_sub(1),
+                KeyCode::PageDown => *top = top.saturating_add(10),
+                KeyCode::PageUp => *top = top.saturating_sub(10),
+                _ => {}
+            },
+            Settle::Asking | Settle::Sending { .. } | Settle::Failed { .. } => {}
+        }
+        match self {
+            Settle::Preview { report, key: once, buttons, .. } => {
+                if report.rows.is_empty() {
+                    return leave(key);
+                }
+                match buttons.key(key) {
+                    Said::Yes => {
+                        let (report, once) = (report.clone(), once.clone());
+                        *self = Settle::Sending { report, key: once.clone(), since: now, now };
+                        Next::Do(Effect::Settle { key: once })
+                    }
+                    Said::No => Next::Close,
+                    Said::Nothing => Next::Stay,
+                }
+            }
+            // Closing the dialog does not call the settlement back; it goes on and the log tells its end.
+            _ => leave(key),
+        }
+    }
+
+    pub fn wheel(&mut self, rows: i16) {
+        if let Settle::Preview { top, .. } | Settle::Done { top, .. } = self {
+            *top = top.saturating_add_signed(rows);
+        }
+    }
+
+    pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
+        let lines = self.lines(look);
+        let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
+        let place = draw::middle(area, 76, wanted.max(8));
+        let inside = draw::boxed(buffer, place, "Settle now", Tone::Accent, look);
+        let room = inside.height.saturating_sub(2);
+        let top = match self {
+            Settle::Preview { top, .. } | Settle::Done { top, .. } => {
+                (*top).min(u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_sub(room))
+            }
+            _ => 0,
+        };
+        for (y, (left, right, tone)) in (0..room).zip(lines.iter().skip(usize::from(top))) {
+            draw::put(buffer, inside, 0, y, left, look.style(*tone));
+            if !right.is_empty() {
+                draw::put_right(buffer, inside, y, right, look.style(*tone));
+            }
+        }
+        if lines.len() > usize::from(top + room) {
+            draw::put(buffer, inside, 0, room, "▼ more", look.style(Tone::Dim));
+        }
+        let buttons = inside.height.saturating_sub(1);
+        match self {
+            Settle::Preview { report, buttons: state, .. } if !report.rows.is_empty() => {
+                state.draw(buffer, inside, buttons, Some("Settle"), look);
+            }
+            _ => Buttons::default().draw(buffer, inside, buttons, None, look),
+        }
+    }
+
+    /// Rows: left, right, tone.
+    fn lines(&self, look: &Look) -> Vec<(String, String, Tone)> {
+        let plain = |text: &str| (text.to_owned(), String::new(), Tone::Plain);
+        match self {
+            Settle::Asking => vec![plain("Asking the broker what a settlement would do …")],
+            Settle::Failed { reason } => {
+                let mut lines = vec![(
+                    "The broker does not say what it would do:".to_owned(),
+                    String::new(),
+                    Tone::Plain,
+                )];
+                lines.extend(draw::wrap(reason, 70).into_iter().map(|row| (row, String::new(), Tone::Bad)));
+                lines
+            }
+            Settle::Preview { report, failed, .. } => preview(report, failed.as_deref(), look),
+            Settle::Sending { report, since, now, .. } => {
+                let wait = look.now.max(*now).seconds_since(*since);
+                vec![
+                    (
+                        format!(
+                            "… settling {} from {}",
+                            look.amount(report.expected),
+                            super::arrivals::rows(report.rows.len())
+                        ),
+                        format!("{wait} s"),
+                        Tone::Pending,
+                    ),
+                    plain(""),
+                    plain("The transaction is sent and waits for its block. You may close this;"),
+                    plain("it goes on, and the log tells how it ends."),
+                ]
+            }
+            Settle::Done { report: None, .. } => vec![
+                plain("The broker took the order and does it."),
+                plain("The settlements screen (5) shows how it ends."),
+            ],
+            Settle::Done { report: Some(report), .. } => done(report, look),
+        }
+    }
+}
+
+fn leave(key: KeyEvent) -> Next {
+    match key.code {
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | 'n') => Next::Close,
+        _ => Next::Stay,
+    }
+}
+
+type Lines = Vec<(String, String, Tone)>;
+
+fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
+    let mut lines: Lines = Vec::new();
+    if let Some(failed) = failed {
+        lines.extend(
+            draw::wrap(&format!("✗ not settled: {failed}"), 70)
+                .into_iter()
+                .map(|row| (row, String::new(), Tone::Bad)),
+        );
+        lines.push((
+            "y tries again; what was done already is not done twice.".to_owned(),
+            String::new(),
+            Tone::Dim,
+        ));
+        lines.push(Default::default());
+    }
+    if report.rows.is_empty() {
+        lines.push(("There is nothing to settle.".to_owned(), String::new(), Tone::Title));
+    } else {
+        lines.push(("Brings".to_owned(), look.in_full(report.expected), Tone::Title));
+        lines.push(("Costs in gas, about".to_owned(), look.in_full(report.expected_cost), Tone::Plain));
+        if report.expected_cost > report.expected {
+            lines.push(("! the gas costs more than it brings".to_owned(), String::new(), Tone::Warn));
+        }
+        lines.push(Default::default());
+        lines.push((super::arrivals::rows(report.rows.len()), "brings, neuron".to_owned(), Tone::Dim));
+    }
+    for row in &report.rows {
+        let amount = row.expected.map_or("-".to_owned(), |amount| digits(amount, look));
+        lines.push((look.address(row.user), amount, Tone::Plain));
+    }
+    left_out(report, look, &mut lines);
+    if !report.rows.is_empty() {
+        lines.push(Default::default());
+        lines.push((
+            "One transaction of this provider. It cannot be undone.".to_owned(),
+            String::new(),
+            Tone::Dim,
+        ));
+    }
+    lines
+}
+
+fn digits(amount: crate::domain::Neuron, look: &Look) -> String {
+    if look.masked {
+        crate::tui::kit::look::MASK.to_owned()
+    } else {
+        crate::tui::kit::amount::grouped(amount.get())
+    }
+}
+
+fn left_out(report: &ReportItem, look: &Look, lines: &mut Lines) {
+    if report.left_out.is_empty() {
+        return;
+    }
+    lines.push(Default::default());
+    lines.push(("Left out".to_owned(), "unsettled, neuron".to_owned(), Tone::Dim));
+    for one in &report.left_out {
+        let text = format!("{}  {}", look.short(one.user), why_left_out(&one.reason));
+        lines.push((text, digits(one.unsettled, look), Tone::Warn));
+    }
+}
+
+fn done(report: &ReportItem, look: &Look) -> Lines {
+    let mut lines: Lines = Vec::new();
+    if report.rows.is_empty() && report.transactions.is_empty() {
+        lines.push((
+            "Nothing was settled: there was nothing to claim any more.".to_owned(),
+            String::new(),
+            Tone::Warn,
+        ));
+    } else {
+        lines.push(("✓ Paid".to_owned(), look.in_full(report.paid), Tone::Good));
+    }
+    for transaction in &report.transactions {
+        lines.push(Default::default());
+        let block = transaction.block.map(|block| format!("block {block}")).unwrap_or_default();
+        lines.push((transaction.state.clone(), block, Tone::Plain));
+        if let Some(hash) = transaction.transaction_hash {
+            lines.push((hash.to_string(), String::new(), Tone::Dim));
+        }
+        lines.push(("Gas".to_owned(), look.in_full(transaction.gas_cost), Tone::Plain));
+        if let Some(reason) = &transaction.reason {
+            lines.push((reason.clone(), String::new(), Tone::Bad));
+        }
+    }
+    lines.push(Default::default());
+    for row in &report.rows {
+        let (text, tone) = match row.paid {
+            Some(paid) => (digits(paid, look), Tone::Plain),
+            None => ("not known yet".to_owned(), Tone::Pending),
+        };
+        lines.push((look.address(row.user), text, tone));
+    }
+    left_out(report, look, &mut lines);
+    lines
+}

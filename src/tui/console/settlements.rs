@@ -1,0 +1,279 @@
+//! Settlements: what the next one would bring and why the engine waits or settles; what past ones paid.
+
+use std::cmp::Ordering;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::detail::{Fact, is};
+use super::model::Model;
+use crate::domain::{Neuron, OperationId};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::draw;
+use crate::tui::kit::look::{Look, shorten};
+use crate::tui::kit::moment;
+use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::theme::Tone;
+use crate::wire::admin::{ForecastItem, ReasonItem, SettlementItem};
+
+pub const TIME: usize = 0;
+const STATE: usize = 1;
+const ROWS: usize = 2;
+const PAID: usize = 3;
+const GAS: usize = 4;
+const WHY: usize = 5;
+const HASH: usize = 6;
+
+impl Row for SettlementItem {
+    type Key = OperationId;
+    const COLUMNS: &'static [Column] = &[
+        Column { title: "Time", right: true, rank: 0, largest_first: true },
+        Column { title: "State", right: false, rank: 1, largest_first: false },
+        Column { title: "Users", right: true, rank: 4, largest_first: true },
+        Column { title: "Paid", right: true, rank: 2, largest_first: true },
+        Column { title: "Gas", right: true, rank: 3, largest_first: true },
+        Column { title: "Why", right: false, rank: 5, largest_first: false },
+        Column { title: "Transaction", right: false, rank: 6, largest_first: false },
+    ];
+
+    fn key(&self) -> OperationId {
+        self.operation.operation_id
+    }
+
+    fn cell(&self, column: usize, look: &Look) -> Cell {
+        let (tone, text) = match column {
+            TIME => (Tone::Dim, look.time(self.operation.created_at)),
+            STATE => state(&self.operation.state),
+            ROWS => (Tone::Plain, grouped(u128::try_from(self.rows.len()).unwrap_or_default())),
+            WHY => (Tone::Plain, self.reasons.iter().map(|one| reason(one)).collect::<Vec<_>>().join(", ")),
+            HASH => {
+                let hash = self.operation.transaction_hash;
+                (Tone::Dim, hash.map_or("-".to_owned(), |hash| shorten(&hash.to_string(), 10, 4)))
+            }
+            GAS => return Cell::Amount(self.amount(GAS), Tone::Plain),
+            _ => {
+                let paid = Some(self.paid).filter(|_| self.operation.state == "mined");
+                return Cell::Amount(paid, Tone::Good);
+            }
+        };
+        Cell::Text(text, tone)
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            STATE => self.operation.state.cmp(&other.operation.state),
+            ROWS => self.rows.len().cmp(&other.rows.len()),
+            PAID => self.paid.cmp(&other.paid),
+            GAS => self.gas_cost.cmp(&other.gas_cost),
+            WHY => self.reasons.cmp(&other.reasons),
+            HASH => self.operation.transaction_hash.cmp(&other.operation.transaction_hash),
+            _ => Ordering::Equal,
+        }
+        .then(self.operation.created_at.cmp(&other.operation.created_at))
+    }
+
+    fn words(&self) -> String {
+        let hash = self.operation.transaction_hash.map(|hash| hash.to_string()).unwrap_or_default();
+        let users: Vec<String> = self.rows.iter().map(|row| row.user.to_string()).collect();
+        format!("{} {} {hash} {}", self.operation.state, self.reasons.join(" "), users.join(" "))
+    }
+
+    fn amount(&self, column: usize) -> Option<Neuron> {
+        match column {
+            PAID => Some(self.paid),
+            GAS => Some(self.gas_cost),
+            _ => None,
+        }
+    }
+}
+
+fn state(state: &str) -> (Tone, String) {
+    let (tone, sign) = match state {
+        "mined" => (Tone::Good, "✓"),
+        "sent" | "prepared" => (Tone::Pending, "…"),
+        "reverted" | "refused" => (Tone::Bad, "✗"),
+        "unknown" => (Tone::Warn, "?"),
+        _ => (Tone::Plain, "·"),
+    };
+    (tone, format!("{sign} {state}"))
+}
+
+/// A reason of the engine in few words.
+pub fn reason(reason: &str) -> String {
+    match reason {
+        "asked" => "asked for".to_owned(),
+        "refund_deadline" => "a refund unlocks".to_owned(),
+        "delegate_change" => "a delegate changes".to_owned(),
+        "balance_low" => "a balance is low".to_owned(),
+        "risk_limit" => "one debt is large".to_owned(),
+        "worth_its_gas" => "worth its gas".to_owned(),
+        "oldest_debt" => "the oldest debt".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// The engine's verdict: a sign, a word, and the broker's sentence where it gives one.
+pub fn verdict(forecast: &ForecastItem) -> (Tone, String) {
+    let (tone, words) = match forecast.verdict.as_str() {
+        "settle" => (Tone::Good, "it settles now"),
+        "wait" => (Tone::Plain, "it waits"),
+        "nothing_to_claim" => (Tone::Dim, "there is nothing to claim"),
+        "costs_more_than_it_brings" => (Tone::Dim, "it would cost more gas than it brings"),
+        "busy" => (Tone::Pending, "a settlement is under way"),
+        "failed" => (Tone::Bad, "the last one failed"),
+        other => (Tone::Plain, other),
+    };
+    let text = if forecast.text.is_empty() { words.to_owned() } else { forecast.text.clone() };
+    (tone, text)
+}
+
+/// A reason with its sentence.
+pub fn because(reason_item: &ReasonItem, look: &Look) -> String {
+    if look.masked || reason_item.text.is_empty() {
+        return reason(&reason_item.reason);
+    }
+    reason_item.text.clone()
+}
+
+/// What comes next, in a few rows. Gives how many were drawn.
+pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Look) -> u16 {
+    let (tone, text) = verdict(forecast);
+    let text = if look.masked { forecast.verdict.replace('_', " ") } else { text };
+    let mut y = draw::wrap(&text, area.width).into_iter().take(2).zip(0..).fold(0, |_, (row, y)| {
+        draw::put(buffer, area, 0, y, &row, look.style(tone));
+        y + 1
+    });
+    let label = |buffer: &mut Buffer, y: u16, label: &str, text: &str, tone: Tone| {
+        draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+        draw::put(buffer, area, 10, y, text, look.style(tone));
+    };
+    let users = super::arrivals::rows(forecast.rows.len());
+    label(buffer, y, "brings", &format!("{} from {users}", look.amount(forecast.brings)), Tone::Plain);
+    let worth =
+        format!("{} of gas; worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
+    label(buffer, y + 1, "costs", &worth, Tone::Plain);
+    y += 2;
+    if !forecast.left_out.is_empty() {
+        let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
+        label(buffer, y, "left out", &text, Tone::Plain);
+        y += 1;
+    }
+    if let Some(at) = forecast.next_deadline {
+        let wait = match look.until(at).as_str() {
+            "due" => "due now".to_owned(),
+            wait if look.clock => format!("{} UTC", moment::clock(look.now, at) + " in " + wait),
+            wait => format!("in {wait}"),
+        };
+        let why =
+            forecast.next_reason.as_ref().map(|why| format!(": {}", because(why, look))).unwrap_or_default();
+        label(buffer, y, "deadline", &format!("{wait}{why}"), Tone::Warn);
+        y += 1;
+    }
+    y
+}
+
+fn left_out(forecast: &ForecastItem) -> String {
+    let mut reasons: Vec<String> = forecast.left_out.iter().map(|one| why_left_out(&one.reason)).collect();
+    reasons.sort();
+    reasons.dedup();
+    reasons.join(", ")
+}
+
+pub fn why_left_out(reason: &str) -> String {
+    reason.replace('_', " ")
+}
+
+/// Forecast, above the table.
+pub fn draw_forecast(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    draw::heading(buffer, area, 0, "Next settlement", look);
+    let inside = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    match &model.forecast {
+        Some(forecast) => {
+            next(buffer, inside, forecast, look);
+        }
+        None => {
+            draw::put(buffer, inside, 0, 0, "The broker has not said yet.", look.style(Tone::Dim));
+        }
+    }
+}
+
+/// What the engine decided, newest first, under the table.
+pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    draw::heading(buffer, area, 0, "Decisions of the engine", look);
+    if model.decisions.is_empty() {
+        draw::put(buffer, area, 0, 1, "None yet.", look.style(Tone::Dim));
+    }
+    for (y, decision) in (1..area.height).zip(model.decisions.iter().rev()) {
+        let x = draw::put(
+            buffer,
+            area,
+            0,
+            y,
+            &format!("{:>9}", look.time(decision.until)),
+            look.style(Tone::Dim),
+        );
+        let (tone, word) = match decision.verdict.as_str() {
+            "settle" => (Tone::Good, "✓ settle"),
+            "failed" => (Tone::Bad, "✗ failed"),
+            "wait" => (Tone::Plain, "· wait"),
+            other => (Tone::Dim, other),
+        };
+        let x = draw::put(buffer, area, x + 2, y, &word.replace('_', " "), look.style(tone));
+        let mut why: Vec<String> = decision.why.iter().map(|one| because(one, look)).collect();
+        if why.is_empty() && !look.masked {
+            why = vec![decision.text.clone()];
+        }
+        if decision.rows > 0 {
+            why.push(format!(
+                "{} from {}",
+                look.amount(decision.brings),
+                super::arrivals::rows(decision.rows)
+            ));
+        }
+        draw::put(buffer, area, x + 2, y, &why.join("; "), look.style(Tone::Dim));
+    }
+}
+
+pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
+    let operation = &one.operation;
+    let (tone, word) = state(&operation.state);
+    let mut facts = vec![
+        Fact::Head("Settlement".to_owned()),
+        Fact::Is("State", word, tone),
+        is("Paid", look.in_full(one.paid)),
+        is("Gas", look.in_full(one.gas_cost)),
+        is(
+            "",
+            format!(
+                "{} gas at {} neuron",
+                grouped(operation.gas_used.into()),
+                grouped(operation.gas_price.get())
+            ),
+        ),
+        is("Why", one.reasons.iter().map(|one| reason(one)).collect::<Vec<_>>().join(", ")),
+        is("Begun", look.time_in_full(operation.created_at)),
+        is("Block", operation.block.map_or("-".to_owned(), |block| grouped(block.into()))),
+        is("Transaction", operation.transaction_hash.map_or("-".to_owned(), |hash| hash.to_string())),
+    ];
+    if let Some(url) = &operation.transaction_url {
+        facts.push(Fact::Is("Explorer", url.clone(), Tone::Accent));
+    }
+    if let Some(reason) = &operation.reason {
+        facts.push(Fact::Is("Reason", reason.clone(), Tone::Bad));
+    }
+    facts.push(is("Operation", operation.operation_id.to_string()));
+    facts.extend([Fact::Gap, Fact::Head(format!("Rows: {}", super::arrivals::rows(one.rows.len())))]);
+    for row in &one.rows {
+        facts.push(Fact::Note(look.address(row.user), Tone::Plain));
+        let (paid, tone) = match row.paid {
+            Some(paid) if paid.is_zero() => ("nothing: the chain left it out".to_owned(), Tone::Warn),
+            Some(paid) => (look.in_full(paid), Tone::Plain),
+            None => ("not known yet".to_owned(), Tone::Pending),
+        };
+        facts.push(Fact::Is("  paid", paid, tone));
+        facts.push(is("  claim in all", look.in_full(row.claim)));
+    }
+    facts
+}

@@ -1,0 +1,179 @@
+//! Users: who owes what, what it is covered by, and what threatens it.
+
+use std::cmp::Ordering;
+
+use super::detail::{Fact, is};
+use crate::domain::{Address, Neuron, Timestamp};
+use crate::tui::kit::look::Look;
+use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::theme::Tone;
+use crate::wire::admin::UserItem;
+
+const USER: usize = 0;
+pub const UNSETTLED: usize = 1;
+const CLAIMABLE: usize = 2;
+const VOUCHER: usize = 3;
+const BALANCE: usize = 4;
+const REFUND: usize = 5;
+const LIVE: usize = 6;
+const RISK: usize = 7;
+
+const fn amount(title: &'static str, rank: u8) -> Column {
+    Column { title, right: true, rank, largest_first: true }
+}
+
+impl Row for UserItem {
+    type Key = Address;
+    const COLUMNS: &'static [Column] = &[
+        Column { title: "User", right: false, rank: 0, largest_first: false },
+        amount("Unsettled", 1),
+        amount("Claimable", 4),
+        amount("Voucher", 5),
+        amount("Balance", 3),
+        amount("Refund", 6),
+        amount("Live", 7),
+        Column { title: "Risk", right: false, rank: 2, largest_first: true },
+    ];
+
+    fn key(&self) -> Address {
+        self.user
+    }
+
+    fn cell(&self, column: usize, look: &Look) -> Cell {
+        match column {
+            USER => Cell::Text(look.short(self.user), if leaving(self) { Tone::Bad } else { Tone::Plain }),
+            LIVE if self.in_flight == 0 => Cell::Text("0".to_owned(), Tone::Dim),
+            LIVE => Cell::Text(self.in_flight.to_string(), Tone::Pending),
+            RISK => {
+                let (tone, text) = risk(self, look.now);
+                Cell::Text(text, tone)
+            }
+            _ => Cell::Amount(self.amount(column), Tone::Plain),
+        }
+    }
+
+    fn compare(&self, other: &Self, column: usize) -> Ordering {
+        match column {
+            USER => self.user.cmp(&other.user),
+            LIVE => self.in_flight.cmp(&other.in_flight),
+            RISK => weight(self).cmp(&weight(other)).then(self.unsettled.cmp(&other.unsettled)),
+            _ => self.amount(column).cmp(&other.amount(column)).then_with(|| other.user.cmp(&self.user)),
+        }
+    }
+
+    fn words(&self) -> String {
+        let refund = if leaving(self) { "refund" } else { "" };
+        format!("{} {} {refund}", self.user, self.risk)
+    }
+
+    fn amount(&self, column: usize) -> Option<Neuron> {
+        Some(match column {
+            UNSETTLED => self.unsettled,
+            CLAIMABLE => self.claimable,
+            VOUCHER => self.voucher,
+            BALANCE => self.balance,
+            REFUND => self.pending_refund,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a refund is pending.
+pub fn leaving(user: &UserItem) -> bool {
+    !user.pending_refund.is_zero()
+}
+
+/// Whether a wait of this user is counted on the screen.
+pub fn counts(user: &UserItem, now: Timestamp) -> bool {
+    leaving(user) && user.refund_unlock_at.is_some_and(|at| at.plus_seconds(1) > now)
+}
+
+/// What threatens the debt, worst first.
+fn weight(user: &UserItem) -> u8 {
+    let refund = u8::from(leaving(user));
+    match user.risk.as_str() {
+        "lost" => 8,
+        "refund" => 6 + refund,
+        "balance" => 4 + refund,
+        "unpaid" => 2 + refund,
+        _ => refund,
+    }
+}
+
+/// Sign and word of it, so that it does not hang on colour.
+pub fn risk(user: &UserItem, now: Timestamp) -> (Tone, String) {
+    if user.risk == "lost" {
+        return (Tone::Bad, "✗ lost".to_owned());
+    }
+    if leaving(user) {
+        let wait = user.refund_unlock_at.map(|at| crate::tui::kit::moment::until(now, at));
+        let wait = wait.map(|wait| if wait == "due" { "unlocked".to_owned() } else { wait });
+        return (Tone::Bad, format!("▲ refund {}", wait.unwrap_or_default()).trim_end().to_owned());
+    }
+    if user.settling {
+        return (Tone::Pending, "… settling".to_owned());
+    }
+    match user.risk.as_str() {
+        "none" | "" => (Tone::Dim, "none".to_owned()),
+        "unpaid" => (Tone::Warn, "! no voucher".to_owned()),
+        "balance" => (Tone::Warn, "! balance low".to_owned()),
+        other => (Tone::Warn, format!("! {other}")),
+    }
+}
+
+/// The same in a sentence.
+fn risk_sentence(user: &UserItem) -> &'static str {
+    match user.risk.as_str() {
+        "none" => "nothing threatens what this user owes",
+        "unpaid" => "part of the debt is not covered by a voucher yet; it cannot be claimed",
+        "balance" => "the balance hardly covers what is owed",
+        "refund" => "a refund would take what is owed; it is settled before the unlock",
+        "lost" => "the account does not hold what is owed any more",
+        _ => "",
+    }
+}
+
+pub fn facts(user: &UserItem, look: &Look) -> Vec<Fact> {
+    let (tone, word) = risk(user, look.now);
+    let mut facts = vec![
+        Fact::Head("User".to_owned()),
+        is("Address", look.address(user.user)),
+        Fact::Is("Risk", word, tone),
+    ];
+    if !risk_sentence(user).is_empty() {
+        facts.push(is("", risk_sentence(user)));
+    }
+    facts.extend([
+        Fact::Gap,
+        Fact::Head("Debt".to_owned()),
+        is("Owed", look.in_full(user.owed)),
+        is("Settled", look.in_full(user.settled)),
+        is("Unsettled", look.in_full(user.unsettled)),
+        is("Claimable", look.in_full(user.claimable)),
+        is("Best voucher", look.in_full(user.voucher)),
+        is("Reserved", format!("{} for {} in flight", look.in_full(user.reserved), user.in_flight)),
+        is("In debt since", user.debt_since.map_or("-".to_owned(), |at| look.time_in_full(at))),
+        Fact::Gap,
+        Fact::Head(format!("Account on the chain, at block {}", user.block)),
+        is("Balance", look.in_full(user.balance)),
+    ]);
+    if leaving(user) {
+        facts.push(Fact::Is("Pending refund", look.in_full(user.pending_refund), Tone::Bad));
+        if let Some(at) = user.refund_unlock_at {
+            facts.push(Fact::Is("Unlocks", wait(at, look), Tone::Bad));
+        }
+        if let Some(at) = user.settle_by {
+            facts.push(is("Settles by", wait(at, look)));
+        }
+    } else {
+        facts.push(is("Pending refund", "none"));
+    }
+    facts.push(is("Delegate", user.delegate.map_or("none".to_owned(), |address| look.address(address))));
+    facts
+}
+
+/// A moment with the wait for it, or with its age once it has come.
+fn wait(at: Timestamp, look: &Look) -> String {
+    let moment = crate::tui::kit::moment::in_full(at);
+    if at > look.now { format!("{moment}  (in {})", look.until(at)) } else { look.time_in_full(at) }
+}

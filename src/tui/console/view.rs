@@ -1,0 +1,371 @@
+//! The frame around the screens: tabs, body, status line, hints, and what is open over them.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::layout::{self, LEAST};
+use super::message::Source;
+use super::model::{Link, Model, Over, Screen};
+use super::{detail, help, overview, settings, settlements};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::table::{Row, Table};
+use crate::tui::kit::{draw, moment, toast};
+use crate::tui::theme::Tone;
+
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if let Some(cursor) = paint(model, frame.buffer_mut(), area) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Draws all of it. Gives where the cursor is, where something is typed.
+pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
+    let look = &model.look;
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        let text = format!(
+            "This window is {}×{}; the console needs {}×{}.",
+            area.width, area.height, LEAST.0, LEAST.1
+        );
+        draw::wrapped(buffer, area, 0, &text, look.style(Tone::Plain));
+        return None;
+    }
+    let areas = layout::areas((area.width, area.height));
+    tabs(model, buffer, areas.tabs);
+    let mut cursor = None;
+    match model.screen {
+        Screen::Overview => overview::draw(model, buffer, areas.body),
+        Screen::Settings => settings::draw(model, buffer, areas.body),
+        Screen::Users => cursor = list(model, buffer, &model.users, Source::Users),
+        Screen::Requests => cursor = list(model, buffer, &model.requests, Source::Requests),
+        Screen::Services => cursor = list(model, buffer, &model.services, Source::Services),
+        Screen::Settlements => cursor = list(model, buffer, &model.settlements, Source::Settlements),
+        Screen::Log => cursor = list(model, buffer, &model.log, Source::Operations),
+    }
+    status(model, buffer, areas.status);
+    hints(model, buffer, areas.hints);
+    let place = Rect { x: 0, width: area.width, ..areas.body };
+    match &model.over {
+        Over::Nothing => {}
+        Over::Help { top } => help::draw(buffer, place, *top, model.start.read_only, look),
+        Over::Palette(palette) => cursor = palette.draw(buffer, place, look),
+        Over::Settle(settle) => {
+            settle.draw(buffer, place, look);
+            cursor = None;
+        }
+        Over::Confirm(confirm) => {
+            confirm.draw(buffer, place, look);
+            cursor = None;
+        }
+        Over::Form(form) => {
+            let wanted = form.form.height() + 5;
+            let inside = draw::boxed(
+                buffer,
+                draw::middle(place, 76, wanted.min(place.height)),
+                &form.form.title,
+                Tone::Accent,
+                look,
+            );
+            let fields = Rect { height: inside.height.saturating_sub(1), ..inside };
+            cursor = form.form.draw(buffer, fields, look).filter(|_| !form.sending);
+            let text =
+                if form.sending { "… sent; waiting for the broker".to_owned() } else { form.summary() };
+            let tone = if form.sending { Tone::Pending } else { Tone::Dim };
+            draw::put(buffer, inside, 0, inside.height.saturating_sub(1), &text, look.style(tone));
+        }
+    }
+    toast::draw(buffer, place, &model.toasts, look);
+    cursor
+}
+
+fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    let (tone, text) = link(model);
+    let start = draw::put_right(buffer, area, 0, &format!("{text} "), look.style(tone));
+    let room = Rect { width: start, ..area };
+    let mut x = 1;
+    for (screen, title) in titles(model, start) {
+        let style = if screen == model.screen {
+            look.theme.focused()
+        } else if title.contains('!') {
+            look.style(Tone::Bad)
+        } else {
+            look.style(Tone::Dim)
+        };
+        x = draw::put(buffer, room, x, 0, &title, style);
+    }
+}
+
+/// Titles of all screens, in full where there is room for all of them.
+fn titles(model: &Model, room: u16) -> impl Iterator<Item = (Screen, String)> {
+    let full: u16 = Screen::ALL.iter().map(|screen| draw::width(screen.title()) + 5).sum();
+    Screen::ALL.into_iter().map(move |screen| {
+        let (digit, alarm) = (screen.digit(), alarm(model, screen));
+        let title = if screen == model.screen || full < room {
+            format!(" {}", screen.title())
+        } else {
+            String::new()
+        };
+        (screen, format!(" {digit}{title}{alarm} "))
+    })
+}
+
+/// The screen whose tab was clicked.
+pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
+    let start = model.size.0.saturating_sub(draw::width(&link(model).1) + 1);
+    let mut end = 1;
+    titles(model, start)
+        .find(|(_, title)| {
+            end += draw::width(title);
+            x < end
+        })
+        .map(|(screen, _)| screen)
+}
+
+/// A sign on the tab of a screen that somebody should look at.
+fn alarm(model: &Model, screen: Screen) -> &'static str {
+    let now = model.look.now;
+    let wrong = match screen {
+        Screen::Users => model.users.rows().iter().any(|user| super::users::risk(user, now).0 == Tone::Bad),
+        Screen::Services => model.services.rows().iter().any(|one| one.health.state == "failing"),
+        _ => false,
+    };
+    if wrong { "!" } else { "" }
+}
+
+fn link(model: &Model) -> (Tone, String) {
+    let now = model.look.now;
+    match &model.link {
+        Link::Connecting => (Tone::Pending, "… connecting".to_owned()),
+        Link::Down { since, again, .. } => {
+            let wait = again.seconds_since(now);
+            (Tone::Bad, format!("✗ silent since {}, again in {wait} s", moment::clock(now, *since)))
+        }
+        Link::Up if model.frozen => (Tone::Warn, "‖ frozen".to_owned()),
+        Link::Up if model.events == Some(true) => (Tone::Good, "● live".to_owned()),
+        Link::Up => (Tone::Good, "● asked every second".to_owned()),
+    }
+}
+
+fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    let mut parts: Vec<(String, Tone)> = Vec::new();
+    if model.start.read_only {
+        parts.push(("READ-ONLY".to_owned(), Tone::Warn));
+    }
+    if let Some(running) = model.running.first() {
+        parts.push((format!("… {running}"), Tone::Pending));
+    }
+    match &model.overview {
+        Some(overview) => {
+            parts.push((look.short(overview.provider), Tone::Plain));
+            let block = overview
+                .block
+                .map_or("no block yet".to_owned(), |block| format!("#{}", grouped(block.into())));
+            parts.push((format!("chain {} {block}", overview.chain_id), Tone::Dim));
+            parts.push((format!("claimable {}", look.amount(overview.claimable)), Tone::Plain));
+            if let Some(wallet) = overview.wallet {
+                parts.push((format!("gas {}", look.amount(wallet)), Tone::Dim));
+            }
+        }
+        None => parts.push((model.start.url.clone(), Tone::Dim)),
+    }
+    if look.masked {
+        parts.push(("private".to_owned(), Tone::Warn));
+    }
+    if !model.mouse {
+        parts.push(("mouse off".to_owned(), Tone::Dim));
+    }
+    let mut x = 1;
+    for (index, (text, tone)) in parts.iter().enumerate() {
+        // A part that does not fit whole is left out; half a figure is worse than none.
+        if x + draw::width(text) + 3 > area.width {
+            continue;
+        }
+        if index > 0 {
+            x = draw::put(buffer, area, x, 0, " │ ", look.style(Tone::Dim));
+        }
+        x = draw::put(buffer, area, x, 0, text, look.style(*tone));
+    }
+}
+
+fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
+    let look = &model.look;
+    let write = !model.start.read_only;
+    let mut keys: Vec<(&str, &str)> = Vec::new();
+    match (&model.over, model.screen) {
+        (Over::Help { .. }, _) => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
+        (Over::Palette(_), _) => keys.extend([("enter", "do it"), ("↑↓", "choose"), ("esc", "close")]),
+        (Over::Form(_), _) => {
+            keys.extend([("ctrl+s", "send"), ("tab", "next field"), ("←→", "choose"), ("esc", "leave")]);
+        }
+        (Over::Settle(_) | Over::Confirm(_), _) => {
+            keys.extend([("tab", "between buttons"), ("↑↓", "scroll"), ("esc", "cancel")]);
+        }
+        (Over::Nothing, _) if model.typing => {
+            keys.extend([("enter", "keep"), ("esc", "without"), ("!word", "leave out")])
+        }
+        (Over::Nothing, screen) => {
+            if screen == Screen::Services && write {
+                keys.extend([
+                    ("n", "new"),
+                    ("e", "change"),
+                    ("p", "pause"),
+                    ("D", "delete"),
+                    ("r", "repair"),
+                ]);
+            }
+            if screen.is_list() {
+                keys.extend([("enter", "details"), ("/", "filter"), ("s", "sort"), ("y", "copy")]);
+            }
+            if write && screen != Screen::Services {
+                keys.push(("T", "settle now"));
+            }
+            keys.extend([
+                ("?", "help"),
+                ("q", "quit"),
+                ("u", "unit"),
+                ("t", "times"),
+                ("f", "freeze"),
+                (":", "actions"),
+            ]);
+        }
+    }
+    let mut x = 1;
+    for (key, what) in keys {
+        if x + draw::width(key) + draw::width(what) + 3 > area.width {
+            break;
+        }
+        x = draw::put(buffer, area, x, 0, key, look.style(Tone::Accent));
+        x = draw::put(buffer, area, x + 1, 0, what, look.style(Tone::Dim)) + 2;
+    }
+}
+
+fn list<R: Row>(model: &Model, buffer: &mut Buffer, table: &Table<R>, source: Source) -> Option<Position> {
+    let look = &model.look;
+    let areas = layout::list(model);
+    let facts = || detail::facts(model);
+    let body = layout::areas(model.size).body;
+    if let Some(area) = areas.detail.filter(|area| *area == body) {
+        detail::draw(buffer, area, &facts(), model.detail_top, look);
+        return None;
+    }
+    if let Some(area) = areas.above {
+        settlements::draw_forecast(model, buffer, area);
+    }
+    if let Some(area) = areas.below {
+        settlements::draw_decisions(model, buffer, area);
+    }
+    let cursor = caption(model, buffer, areas.caption, table, source);
+    if table.shown() == 0 {
+        let room = Rect { y: areas.table.y + 1, height: areas.table.height.saturating_sub(1), ..areas.table };
+        draw::wrapped(buffer, room, 0, &empty(model, source, table.rows().is_empty()), look.style(Tone::Dim));
+    } else {
+        table.draw(buffer, areas.table, look);
+    }
+    if let Some(area) = areas.detail {
+        for y in 0..area.height {
+            draw::put(
+                buffer,
+                Rect { x: area.x - 2, width: 1, ..area },
+                0,
+                y,
+                "│",
+                look.style(if model.detail_focus { Tone::Accent } else { Tone::Dim }),
+            );
+        }
+        detail::draw(buffer, area, &facts(), model.detail_top, look);
+    }
+    cursor
+}
+
+fn caption<R: Row>(
+    model: &Model,
+    buffer: &mut Buffer,
+    area: Rect,
+    table: &Table<R>,
+    source: Source,
+) -> Option<Position> {
+    let look = &model.look;
+    let (all, shown) = (table.rows().len(), table.shown());
+    let mut text = count(model, source, all);
+    if shown != all {
+        text = format!("{shown} of {text}");
+    }
+    let mut pieces = vec![(text, Tone::Title)];
+    if all > 1 {
+        pieces.push((format!("by {}", table.sorted_by()), Tone::Dim));
+    }
+    let slot = model.peek(source);
+    if let Some(trouble) = slot.trouble.as_ref().filter(|_| model.screen != Screen::Log) {
+        let since =
+            slot.got.map(|at| format!(" (shown: {})", moment::clock(look.now, at))).unwrap_or_default();
+        pieces.push((format!("✗ {trouble}{since}"), Tone::Bad));
+    } else if let (Link::Down { .. }, Some(at)) = (&model.link, slot.got) {
+        pieces.push((format!("as of {} UTC", moment::clock(look.now, at)), Tone::Bad));
+    }
+    let mut x = 0;
+    for (text, tone) in &pieces {
+        x = draw::put(buffer, area, x, 0, text, look.style(*tone)) + 2;
+    }
+    if !model.typing && table.filter.is_empty() {
+        return None;
+    }
+    x = draw::put(buffer, area, x, 0, "/", look.style(Tone::Accent));
+    x = draw::put(buffer, area, x, 0, &table.filter, look.style(Tone::Plain));
+    model.typing.then(|| Position::new((area.x + x).min(area.right().saturating_sub(1)), area.y))
+}
+
+fn count(model: &Model, source: Source, all: usize) -> String {
+    let number = grouped(u128::try_from(all).unwrap_or_default());
+    let named = |one: &str| if all == 1 { format!("1 {one}") } else { format!("{number} {one}s") };
+    match source {
+        Source::Users => named("user"),
+        Source::Services => named("service"),
+        Source::Settlements => named("settlement"),
+        Source::Requests => {
+            let live = model.requests.rows().iter().filter(|one| super::requests::is_live(one)).count();
+            let total = model.requests_total;
+            let newest = if total > u64::try_from(all).unwrap_or(u64::MAX) { "newest of " } else { "" };
+            let all = if total == 1 {
+                "1 request".to_owned()
+            } else {
+                format!("{} requests", grouped(total.into()))
+            };
+            let fee = model
+                .requests_fee
+                .map(|fee| format!(", fees {}", model.look.amount(fee)))
+                .unwrap_or_default();
+            format!("{newest}{all}, {live} live{fee}")
+        }
+        Source::Overview | Source::Operations => named("line"),
+    }
+}
+
+/// What stands where rows would be.
+fn empty(model: &Model, source: Source, nothing: bool) -> String {
+    if !nothing {
+        return "No row has that; esc shows all again.".to_owned();
+    }
+    let slot = model.peek(source);
+    match (&model.link, &slot.trouble, slot.got) {
+        (Link::Down { reason, .. }, _, None) => {
+            return format!("No broker answers at {}: {reason}.", model.start.url);
+        }
+        (_, Some(trouble), _) => return trouble.clone(),
+        (_, None, None) if source != Source::Operations => return "Asking the broker …".to_owned(),
+        _ => {}
+    }
+    match source {
+        Source::Users => {
+            "Nobody has an account with this provider yet. Users appear here once they have deposited."
+        }
+        Source::Requests => "No request yet. Requests appear here the moment they are admitted.",
+        Source::Services if model.start.read_only => "Nothing is on offer yet.",
+        Source::Services => "Nothing is on offer yet. n registers the first service.",
+        Source::Settlements => "Nothing was settled yet. T shows what a settlement would do now.",
+        Source::Overview | Source::Operations => "Nothing has happened yet.",
+    }
+    .to_owned()
+}

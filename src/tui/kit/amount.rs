@@ -1,0 +1,149 @@
+//! Amounts on screen: integers only, cut and never rounded up, and marked `~` where digits were left out.
+//!
+//! The unit is chosen for a whole column, so that figures can be compared by their length. *Auto* shows neuron as long
+//! as everything in the column is below 10^12, and A0GI with six decimals above; `neuron` and `A0GI` show every digit.
+
+use crate::domain::Neuron;
+
+/// What `u` goes through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unit {
+    #[default]
+    Auto,
+    Neuron,
+    A0gi,
+}
+
+/// Above this a column of neuron says less than one of A0GI.
+const LONG: Neuron = Neuron::new(1_000_000_000_000);
+/// Decimals of A0GI in *auto*.
+const DECIMALS: usize = 6;
+/// All decimals of an A0GI.
+const EXACT: usize = 18;
+
+impl Unit {
+    pub const fn next(self) -> Unit {
+        match self {
+            Unit::Auto => Unit::Neuron,
+            Unit::Neuron => Unit::A0gi,
+            Unit::A0gi => Unit::Auto,
+        }
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Unit::Auto => "auto",
+            Unit::Neuron => "neuron",
+            Unit::A0gi => "A0GI",
+        }
+    }
+
+    /// How a column is written whose largest amount is `peak`.
+    pub fn scale(self, peak: Neuron) -> Scale {
+        match self {
+            Unit::Neuron => Scale::Neuron,
+            Unit::A0gi => Scale::A0gi(EXACT),
+            Unit::Auto if peak < LONG => Scale::Neuron,
+            Unit::Auto => Scale::A0gi(DECIMALS),
+        }
+    }
+}
+
+/// How the amounts of one column are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    Neuron,
+    /// With so many decimals.
+    A0gi(usize),
+}
+
+impl Scale {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Scale::Neuron => "neuron",
+            Scale::A0gi(_) => "A0GI",
+        }
+    }
+
+    /// The amount without its unit.
+    pub fn write(self, amount: Neuron) -> String {
+        match self {
+            Scale::Neuron => grouped(amount.get()),
+            Scale::A0gi(decimals) => {
+                let whole = amount.get() / Neuron::A0GI.get();
+                let rest = format!("{:018}", amount.get() % Neuron::A0GI.get());
+                let (shown, cut) = rest.split_at(decimals.min(EXACT));
+                let mark = if cut.bytes().all(|digit| digit == b'0') { "" } else { "~" };
+                format!("{mark}{}.{shown}", grouped(whole))
+            }
+        }
+    }
+}
+
+/// One amount with its unit: `117,200,000 neuron`, `~0.421800 A0GI`.
+pub fn with_unit(amount: Neuron, unit: Unit) -> String {
+    match unit.scale(amount) {
+        Scale::A0gi(EXACT) => format!("{} A0GI", amount.to_a0gi()),
+        scale => format!("{} {}", scale.write(amount), scale.name()),
+    }
+}
+
+/// Every digit in both units, for details and confirmations.
+pub fn in_full(amount: Neuron) -> String {
+    if amount.is_zero() {
+        return "0 neuron".to_owned();
+    }
+    format!("{} neuron = {} A0GI", grouped(amount.get()), amount.to_a0gi())
+}
+
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_column_has_one_unit() {
+        let scale = Unit::Auto.scale(Neuron::new(999_999_999_999));
+        assert_eq!(scale.write(Neuron::new(117_200_000)), "117,200,000");
+        let scale = Unit::Auto.scale(Neuron::A0GI);
+        assert_eq!(scale.write(Neuron::A0GI), "1.000000");
+        assert_eq!(scale.write(Neuron::new(1)), "~0.000000");
+        assert_eq!(scale.write(Neuron::ZERO), "0.000000");
+    }
+
+    #[test]
+    fn details_have_every_digit() {
+        assert_eq!(in_full(Neuron::new(117_200_000)), "117,200,000 neuron = 0.0000000001172 A0GI");
+        assert_eq!(with_unit(Neuron::new(117_200_000), Unit::A0gi), "0.0000000001172 A0GI");
+        assert_eq!(with_unit(Neuron::new(117_200_000), Unit::Auto), "117,200,000 neuron");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_not_marked_is_exact(value in 0u128..=Neuron::MAX.get(), peak in 0u128..=Neuron::MAX.get()) {
+            let amount = Neuron::new(value);
+            for unit in [Unit::Auto, Unit::Neuron, Unit::A0gi] {
+                let scale = unit.scale(Neuron::new(peak));
+                let text = scale.write(amount).replace(',', "");
+                let back = |text: &str| Neuron::parse_with_unit(&format!("{text} {}", scale.name()));
+                match text.strip_prefix('~') {
+                    None => prop_assert_eq!(back(&text), Ok(amount)),
+                    Some(cut) => prop_assert!(back(cut).is_ok_and(|shown| shown < amount)),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How the person in front wants figures to look; every view reads it, only `update` changes it.
+
+use ratatui::style::Style;
+
+use super::amount::{self, Unit};
+use super::moment;
+use crate::domain::{Address, Neuron, Timestamp};
+use crate::tui::theme::{Theme, Tone};
+
+/// What hides a figure from whoever looks over the shoulder.
+pub const MASK: &str = "•••••";
+
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub theme: Theme,
+    pub unit: Unit,
+    /// Clock times instead of ages.
+    pub clock: bool,
+    /// Amounts and addresses are hidden.
+    pub masked: bool,
+    pub now: Timestamp,
+}
+
+impl Look {
+    pub fn style(&self, tone: Tone) -> Style {
+        self.theme.style(tone)
+    }
+
+    /// With its unit.
+    pub fn amount(&self, amount: Neuron) -> String {
+        if self.masked { MASK.to_owned() } else { amount::with_unit(amount, self.unit) }
+    }
+
+    /// Every digit in both units.
+    pub fn in_full(&self, amount: Neuron) -> String {
+        if self.masked { MASK.to_owned() } else { amount::in_full(amount) }
+    }
+
+    /// `0x59c8…b1d2`.
+    pub fn short(&self, address: Address) -> String {
+        if self.masked { MASK.to_owned() } else { shorten(&address.to_string(), 6, 4) }
+    }
+
+    pub fn address(&self, address: Address) -> String {
+        if self.masked { MASK.to_owned() } else { address.to_string() }
+    }
+
+    /// An age or a clock time.
+    pub fn time(&self, then: Timestamp) -> String {
+        if self.clock { moment::clock(self.now, then) } else { moment::ago(self.now, then) }
+    }
+
+    pub fn until(&self, then: Timestamp) -> String {
+        moment::until(self.now, then)
+    }
+
+    /// Day, time and age together.
+    pub fn time_in_full(&self, then: Timestamp) -> String {
+        let ago = moment::ago(self.now, then);
+        let ago = if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") };
+        format!("{}  ({ago})", moment::in_full(then))
+    }
+}
+
+/// The head and the tail of something long.
+pub fn shorten(text: &str, head: usize, tail: usize) -> String {
+    let length = text.chars().count();
+    if length <= head + tail + 1 {
+        return text.to_owned();
+    }
+    let (first, last): (String, String) =
+        (text.chars().take(head).collect(), text.chars().skip(length - tail).collect());
+    format!("{first}…{last}")
+}

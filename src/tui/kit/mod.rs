@@ -1,0 +1,24 @@
+//! What screens are built from. Nothing here knows a broker; state comes in, cells go out.
+//!
+//! All text reaches the terminal through [`draw`], which cleans it: no byte that a stranger wrote can steer.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `look` | how people want figures: unit, times, privacy, colours |
+//! | `amount`, `moment` | neuron and A0GI, times and waits as text |
+//! | `draw` | clean text, rules, boxes, gauges on a buffer |
+//! | `table` | rows with sort, filter and selection; only what is visible is laid out |
+//! | `filter` | which rows a typed text lets through |
+//! | `dialog` | a question with Cancel first |
+//! | `form` | fields to type into, each with its own complaint |
+//! | `toast` | what just happened, for a few seconds |
+
+pub mod amount;
+pub mod dialog;
+pub mod draw;
+pub mod filter;
+pub mod form;
+pub mod look;
+pub mod moment;
+pub mod table;
+pub mod toast;

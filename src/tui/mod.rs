@@ -1,0 +1,34 @@
+//! The terminal application: what people see and press.
+//!
+//! ```text
+//! terminal event, news of the broker, beat of the clock
+//!        → message → update(model, message) → effects → runner → client → message …
+//!                          │
+//!                          └→ changed? → draw(model), at most 60 times a second
+//! ```
+//!
+//! `update` is a plain function: it never waits, and it alone changes a model. Drawing reads a model and changes nothing.
+//! The runner performs effects in tasks of its own and answers with messages; queues between them have bounds. An idle
+//! screen draws nothing; once a second a beat asks whether a countdown, an age or a look at the broker is due.
+//!
+//! | part | holds |
+//! |---|---|
+//! | `terminal` | enters and leaves the screen, whatever ends the program |
+//! | `shell` | the loop: events in, frames out |
+//! | `frame` | when to draw |
+//! | `input` | what terminals send, as messages |
+//! | `keymap` | key and place to action; the help screen is drawn from it |
+//! | `theme` | what colours mean |
+//! | `kit` | tables, dialogs, forms, amounts, times |
+//! | `console` | the provider's console |
+
+pub mod console;
+mod frame;
+pub mod input;
+pub mod keymap;
+pub mod kit;
+mod shell;
+mod terminal;
+pub mod theme;
+
+pub use self::shell::{Ended, ScreenOrder, Step, TuiError};

@@ -1,0 +1,140 @@
+//! The loop of every terminal program here: events and answers in, frames out.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::EventStream;
+use futures_util::StreamExt;
+use ratatui::Frame;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::frame::Frames;
+use super::input::{Input, input};
+use super::terminal::Screen;
+use crate::domain::Timestamp;
+
+/// Answers that wait to be taken in; whoever brings more waits.
+pub const QUEUE: usize = 64;
+/// Taken in before a frame is drawn, so that a flood of input cannot starve the screen.
+const AT_ONCE: usize = 64;
+
+/// What one message led to.
+#[derive(Debug)]
+pub struct Step<E> {
+    pub changed: bool,
+    pub effects: Vec<E>,
+    pub screen: Vec<ScreenOrder>,
+}
+
+impl<E> Default for Step<E> {
+    fn default() -> Self {
+        Step { changed: false, effects: Vec::new(), screen: Vec::new() }
+    }
+}
+
+/// What only the one who has the terminal can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScreenOrder {
+    Copy(String),
+    Mouse(bool),
+    Suspend,
+    Quit,
+}
+
+/// A model with its update and its picture.
+pub trait Program {
+    type Message: Send + 'static;
+    type Effect;
+
+    fn input(input: Input) -> Self::Message;
+    fn beat(now: Timestamp) -> Self::Message;
+    fn update(&mut self, message: Self::Message) -> Step<Self::Effect>;
+    fn draw(&self, frame: &mut Frame<'_>);
+}
+
+/// How a screen ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody quit.
+    Quit,
+    /// A signal, or the terminal went away.
+    Signal,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TuiError {
+    #[error("the screen needs a terminal to draw on and to type at")]
+    NoTerminal,
+    #[error("the terminal does not work: {0}")]
+    Terminal(#[from] io::Error),
+}
+
+/// Runs a program until it quits. `perform` starts what an effect asks for and does not wait for it.
+pub async fn run<P: Program>(
+    program: &mut P,
+    screen: &mut Screen,
+    mut answers: mpsc::Receiver<P::Message>,
+    mut perform: impl FnMut(P::Effect),
+) -> Result<Ended, TuiError> {
+    let (mut term, mut interrupt, mut hangup) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
+    let mut events = EventStream::new();
+    let mut frames = Frames::default();
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let size = screen.terminal.size()?;
+    let mut waiting = vec![P::input(Input::Size { width: size.width, height: size.height })];
+    loop {
+        let mut orders = Vec::new();
+        for message in waiting.drain(..) {
+            let step = program.update(message);
+            if step.changed {
+                frames.want();
+            }
+            step.effects.into_iter().for_each(&mut perform);
+            orders.extend(step.screen);
+        }
+        for order in orders {
+            match order {
+                ScreenOrder::Quit => {
+                    tracing::info!(frames = frames.drawn(), "the screen closes");
+                    return Ok(Ended::Quit);
+                }
+                ScreenOrder::Copy(text) => screen.copy(&text)?,
+                ScreenOrder::Mouse(on) => screen.set_mouse(on)?,
+                ScreenOrder::Suspend => {
+                    // Nobody may read the shell's keys meanwhile.
+                    drop(std::mem::take(&mut events));
+                    screen.suspend().await?;
+                    events = EventStream::new();
+                    frames.want();
+                }
+            }
+        }
+        let due = frames.due(Instant::now());
+        tokio::select! {
+            biased;
+            _ = term.recv() => return Ok(Ended::Signal),
+            _ = interrupt.recv() => return Ok(Ended::Signal),
+            _ = hangup.recv() => return Ok(Ended::Signal),
+            () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
+                screen.terminal.draw(|frame| program.draw(frame))?;
+                frames.drew(Instant::now());
+            }
+            event = events.next() => match event {
+                Some(Ok(event)) => waiting.extend(input(event).map(P::input)),
+                Some(Err(error)) => return Err(error.into()),
+                None => return Ok(Ended::Signal),
+            },
+            Some(answer) = answers.recv() => {
+                waiting.push(answer);
+                while waiting.len() < AT_ONCE && let Ok(answer) = answers.try_recv() {
+                    waiting.push(answer);
+                }
+            }
+            _ = beat.tick() => waiting.push(P::beat(Timestamp::now())),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The terminal: entered, and given back whatever ends the program: a return, an error, a panic, a signal, a suspend.
+
+use std::io::{self, IsTerminal, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::theme::{Shade, Theme};
+
+/// A terminal that does not say what colour it has is taken for a dark one.
+const ANSWER: Duration = Duration::from_millis(200);
+
+/// Whether the screen is ours at the moment.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+
+/// The screen while it is ours. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Screen {
+    pub terminal: Terminal<CrosstermBackend<Stdout>>,
+    mouse: bool,
+}
+
+impl Screen {
+    pub fn enter(mouse: bool) -> io::Result<Screen> {
+        give_back_on_panic();
+        take(mouse)?;
+        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()));
+        if terminal.is_err() {
+            give_back();
+        }
+        Ok(Screen { terminal: terminal?, mouse })
+    }
+
+    /// Takes the mouse, or leaves it to the terminal's own selection.
+    pub fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        let mut out = io::stdout();
+        if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
+    }
+
+    /// Puts a text into the clipboard of the terminal (OSC 52), which works over SSH too.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        use base64::Engine;
+        let text = base64::engine::general_purpose::STANDARD.encode(text);
+        let mut out = io::stdout();
+        write!(out, "\u{1b}]52;c;{text}\u{7}")?;
+        out.flush()
+    }
+
+    /// Gives the terminal back to the shell until the program is continued (`fg`).
+    pub async fn suspend(&mut self) -> io::Result<()> {
+        let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
+        give_back();
+        let own = rustix::process::getpid();
+        let stopped = rustix::process::kill_process(own, rustix::process::Signal::TSTP);
+        if stopped.is_ok() {
+            // A shell without job control never stops it; then there is nothing to wait for.
+            let _ = tokio::time::timeout(Duration::from_secs(1), continued.recv()).await;
+        }
+        take(self.mouse)?;
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    enable_raw_mode()?;
+    ENTERED.store(true, Ordering::SeqCst);
+    let mut out = io::stdout();
+    execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) }
+}
+
+/// Undoes all of it; harmless where nothing is to be undone.
+fn give_back() {
+    if ENTERED.swap(false, Ordering::SeqCst) {
+        // With the terminal gone there is nothing to restore.
+        let _ = execute!(
+            io::stdout(),
+            DisableMouseCapture,
+            DisableBracketedPaste,
+            LeaveAlternateScreen,
+            cursor::Show
+        );
+        let _ = disable_raw_mode();
+    }
+}
+
+/// A panic of the drawing thread ends the program: its message must not go to a screen that disappears. Panics of
+/// tasks are caught and logged where tasks are started; their usual message would be drawn over the screen.
+fn give_back_on_panic() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        let drawing = std::thread::current().id();
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().id() == drawing {
+                give_back();
+            }
+            if !ENTERED.load(Ordering::SeqCst) {
+                usual(panic);
+            }
+        }));
+    });
+}
+
+/// Whether there is a terminal to draw on and to type at.
+pub fn present() -> bool {
+    io::stdout().is_terminal() && io::stdin().is_terminal()
+}
+
+/// Asks the terminal for its colours; `NO_COLOR` decides before it does. Call before the screen is entered.
+pub fn theme() -> Theme {
+    let colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut options = QueryOptions::default();
+    options.timeout = ANSWER;
+    let shade = match theme_mode(options) {
+        Ok(ThemeMode::Light) => Shade::Light,
+        Ok(ThemeMode::Dark) | Err(_) => Shade::Dark,
+    };
+    Theme::new(shade, colour)
+}

@@ -1,0 +1,105 @@
+//! What colours mean. Views ask for a meaning ([`Tone`]) and get a style; no view names a colour.
+//!
+//! The palette can be told apart with every kind of colour blindness (blue, orange, bluish green, vermilion), and no
+//! meaning is carried by colour alone: a word, a sign or weight always goes with it. With `NO_COLOR` only weight,
+//! underline and reversal are left.
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// What a piece of text means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Plain,
+    /// Labels, units, rules: what is read second.
+    Dim,
+    Title,
+    /// What can be pressed or followed.
+    Accent,
+    Good,
+    /// Wants a look before long.
+    Warn,
+    /// Wants one now.
+    Bad,
+    /// Under way.
+    Pending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shade {
+    Dark,
+    Light,
+}
+
+/// Tones for one terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Theme {
+    shade: Shade,
+    colour: bool,
+}
+
+impl Theme {
+    pub const fn new(shade: Shade, colour: bool) -> Theme {
+        Theme { shade, colour }
+    }
+
+    /// What is said of it on the settings screen.
+    pub const fn name(self) -> &'static str {
+        match (self.colour, self.shade) {
+            (false, _) => "without colour (NO_COLOR)",
+            (true, Shade::Dark) => "dark",
+            (true, Shade::Light) => "light",
+        }
+    }
+
+    pub fn style(self, tone: Tone) -> Style {
+        let plain = Style::new();
+        let style = match tone {
+            Tone::Plain => plain,
+            Tone::Dim if !self.colour => plain.add_modifier(Modifier::DIM),
+            Tone::Title | Tone::Warn => plain.add_modifier(Modifier::BOLD),
+            Tone::Bad if !self.colour => plain.add_modifier(Modifier::BOLD.union(Modifier::UNDERLINED)),
+            Tone::Bad => plain.add_modifier(Modifier::BOLD),
+            Tone::Dim | Tone::Accent | Tone::Good | Tone::Pending => plain,
+        };
+        match self.colour(tone) {
+            Some(colour) if self.colour => style.fg(colour),
+            _ => style,
+        }
+    }
+
+    /// The row or button that keys act on.
+    pub fn selected(self) -> Style {
+        match (self.colour, self.shade) {
+            (false, _) => Style::new().add_modifier(Modifier::REVERSED),
+            (true, Shade::Dark) => Style::new().bg(Color::Indexed(237)),
+            (true, Shade::Light) => Style::new().bg(Color::Indexed(254)),
+        }
+    }
+
+    /// The button that has the focus, the tab that is open.
+    pub fn focused(self) -> Style {
+        match (self.colour, self.shade) {
+            (false, _) => Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD)),
+            (true, Shade::Dark) => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(75)),
+            (true, Shade::Light) => Style::new().fg(Color::Indexed(231)).bg(Color::Indexed(25)),
+        }
+    }
+
+    /// Indexed colours: the same in every terminal, whatever its own sixteen look like.
+    fn colour(self, tone: Tone) -> Option<Color> {
+        let (dark, light) = match tone {
+            Tone::Plain | Tone::Title => return None,
+            Tone::Dim => (244, 243),
+            Tone::Accent => (75, 25),
+            Tone::Good => (79, 23),
+            Tone::Warn => (214, 130),
+            Tone::Bad => (203, 160),
+            Tone::Pending => (117, 24),
+        };
+        Some(Color::Indexed(match self.shade {
+            Shade::Dark => dark,
+            Shade::Light => light,
+        }))
+    }
+}
