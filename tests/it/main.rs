@@ -16,6 +16,7 @@ mod cuts;
 mod encodings;
 mod forged;
 mod layers;
+mod leaving;
 mod procedure;
 mod refuse;
 mod restart;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
-use super::services::Errand;
+use super::services::{Errand, Turn};
 use crate::chain::Ticket;
 use crate::domain::{Service, ServiceName};
-use crate::store::provider::ServiceStatus;
+use crate::store::provider::{OfferedService, ServiceStatus};
 
 /// A disagreement that could not be repaired is looked at again after this time.
 const RETRY: Duration = Duration::from_secs(60);
@@ -59,13 +59,12 @@ impl Core {
     }
 
     /// Reconciles at the start, and again whenever something hints at a difference.
-    pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<(Ticket, Option<ServiceName>)>) {
-        // What the last run sent may still arrive; sending it again meanwhile would pay for it twice, whoever asks.
-        let turns: Vec<_> = under_way.iter().filter_map(|(_, name)| self.try_turn(name.as_ref()?)).collect();
-        for (mut ticket, _) in under_way {
+    pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<(Ticket, Option<Turn>)>) {
+        // What the last run sent may still arrive; sending it again meanwhile would pay for it twice.
+        for (mut ticket, turn) in under_way {
             ticket.wait().await;
+            drop(turn);
         }
-        drop(turns);
         self.services.again.notify_one();
         loop {
             self.services.again.notified().await;
@@ -97,6 +96,14 @@ impl Core {
             let name = row.name;
             let on_chain =
                 listed.iter().position(|service| service.name == name).map(|at| listed.swap_remove(at));
+            // What agrees needs no turn, so that a look does not stand in the way of an order.
+            if let (Some((row, true)), Some(listed)) = (self.fits(&name, on_chain.as_ref()), &on_chain)
+                && row.status != ServiceStatus::Removing
+            {
+                self.adopt(listed).await?;
+                sync.unchanged.push(name);
+                continue;
+            }
             let Some(turn) = self.try_turn(&name) else {
                 sync.pending.push((name, "an operation is under way".to_owned()));
                 continue;
@@ -122,24 +129,26 @@ impl Core {
         Ok(sync)
     }
 
+    /// A row as it is now, and whether this is all that it wants of the chain.
+    fn fits(&self, name: &ServiceName, listed: Option<&Service>) -> Option<(OfferedService, bool)> {
+        let row = self.services.row(name)?;
+        let fits = match (row.status, listed) {
+            (ServiceStatus::Removing, listed) => listed.is_none(),
+            (_, Some(listed)) => self.agrees(&row, listed),
+            (_, None) => false,
+        };
+        Some((row, fits))
+    }
+
     /// Makes the chain agree with one row. Its turn must be held.
     async fn repair(&self, name: &ServiceName, seen: Option<Service>) -> Result<Repair, ProviderError> {
-        let fits = |core: &Core, listed: Option<&Service>| {
-            let row = core.services.row(name)?;
-            let fits = match (row.status, listed) {
-                (ServiceStatus::Removing, listed) => listed.is_none(),
-                (_, Some(listed)) => core.agrees(&row, listed),
-                (_, None) => false,
-            };
-            Some((row, fits))
-        };
         let mut on_chain = seen;
         // Another order may have changed row and chain since the list was read; only what still differs now that the
         // turn is held is paid for.
-        if !fits(self, on_chain.as_ref()).is_some_and(|(_, fits)| fits) {
+        if !self.fits(name, on_chain.as_ref()).is_some_and(|(_, fits)| fits) {
             on_chain = self.chain.service(self.me, name, None).await?;
         }
-        let Some((row, fits)) = fits(self, on_chain.as_ref()) else { return Ok(Repair::Removed) };
+        let Some((row, fits)) = self.fits(name, on_chain.as_ref()) else { return Ok(Repair::Removed) };
         let errand = match (row.status, on_chain) {
             (ServiceStatus::Removing, None) => {
                 self.forget(name).await?;
