@@ -17,6 +17,7 @@ mod encodings;
 mod forged;
 mod layers;
 mod leaving;
+mod limits;
 mod procedure;
 mod refuse;
 mod restart;

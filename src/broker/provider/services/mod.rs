@@ -222,6 +222,10 @@ impl ProviderBroker {
         let row = core.services.row(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
         core.store.pause_service(name.clone(), paused).await?;
         core.gate.set_paused(name, paused);
+        if core.services.row(name).is_none() {
+            // It was taken off meanwhile; whatever gets its name next is not paused.
+            core.gate.forget(name);
+        }
         core.publisher.tell(Event::ServiceChanged { name: name.clone() });
         Ok(core.service_view(&row))
     }
