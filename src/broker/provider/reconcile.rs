@@ -6,10 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
 use super::services::{Errand, Turn};
-use crate::chain::Ticket;
+use crate::chain::{Outcome, Ticket};
 use crate::domain::{Service, ServiceName};
 use crate::store::provider::{OfferedService, ServiceStatus};
 
@@ -62,29 +64,28 @@ impl Core {
     pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<(Ticket, Option<Turn>)>) {
         // What the last run sent may still arrive; sending it again meanwhile would pay for it twice.
         for (mut ticket, turn) in under_way {
-            ticket.wait().await;
-            drop(turn);
-        }
-        self.services.again.notify_one();
-        loop {
-            self.services.again.notified().await;
-            match self.reconcile().await {
-                Ok(sync) if sync.pending.is_empty() => {}
-                Ok(_) => self.try_again_later(),
-                Err(error) => {
-                    tracing::warn!(%error, "services and chain could not be compared");
-                    self.try_again_later();
-                }
+            match ticket.wait().await {
+                Outcome::Unknown { .. } => self.keep_turn(ticket, turn),
+                _ => drop(turn),
             }
         }
-    }
-
-    fn try_again_later(self: &Arc<Self>) {
-        let core = Arc::clone(self);
-        self.tasks.spawn_until_stopped("service reconciliation retry", async move {
-            tokio::time::sleep(RETRY).await;
-            core.services.again.notify_one();
-        });
+        self.services.again.notify_one();
+        // One timer at most, however often something hints at a difference that cannot be repaired.
+        let mut retry: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                () = self.services.again.notified() => {}
+                () = until(retry) => {}
+            }
+            let repaired = match self.reconcile().await {
+                Ok(sync) => sync.pending.is_empty(),
+                Err(error) => {
+                    tracing::warn!(%error, "services and chain could not be compared");
+                    false
+                }
+            };
+            retry = (!repaired).then(|| Instant::now() + RETRY);
+        }
     }
 
     async fn reconcile(self: &Arc<Self>) -> Result<ServiceSync, ProviderError> {
@@ -108,7 +109,7 @@ impl Core {
                 sync.pending.push((name, "an operation is under way".to_owned()));
                 continue;
             };
-            match self.repair(&name, on_chain).await {
+            match self.repair(&name, on_chain, turn).await {
                 Ok(Repair::Unchanged) => sync.unchanged.push(name),
                 Ok(Repair::Pushed) => sync.pushed.push(name),
                 Ok(Repair::Removed) => sync.removed.push(name),
@@ -117,7 +118,6 @@ impl Core {
                 }
                 Err(error) => sync.pending.push((name, error.to_string())),
             }
-            drop(turn);
         }
         // One that was registered while the list was on its way is no stranger.
         listed.retain(|service| self.services.row(&service.name).is_none());
@@ -140,8 +140,23 @@ impl Core {
         Some((row, fits))
     }
 
-    /// Makes the chain agree with one row. Its turn must be held.
-    async fn repair(&self, name: &ServiceName, seen: Option<Service>) -> Result<Repair, ProviderError> {
+    /// Keeps everybody from sending anything about a service until it is known what became of what was sent.
+    fn keep_turn(self: &Arc<Self>, mut ticket: Ticket, turn: Option<Turn>) {
+        let core = Arc::clone(self);
+        self.tasks.spawn_until_stopped("change of a service with an unknown outcome", async move {
+            while let Some(Outcome::Unknown { .. }) = ticket.next().await {}
+            drop(turn);
+            core.services.again.notify_one();
+        });
+    }
+
+    /// Makes the chain agree with one row.
+    async fn repair(
+        self: &Arc<Self>,
+        name: &ServiceName,
+        seen: Option<Service>,
+        turn: Turn,
+    ) -> Result<Repair, ProviderError> {
         let mut on_chain = seen;
         // Another order may have changed row and chain since the list was read; only what still differs now that the
         // turn is held is paid for.
@@ -163,6 +178,10 @@ impl Core {
         };
         let mut ticket = self.send(&row, errand).await?;
         let outcome = ticket.wait().await;
+        if matches!(outcome, Outcome::Unknown { .. }) {
+            self.keep_turn(ticket, Some(turn));
+            return Ok(Repair::Pending);
+        }
         // However it went, the row stays as it is wanted.
         let done = self.arrived(&row, Some(row.clone()), errand, &outcome, ticket.op).await?;
         Ok(match (done, errand) {
@@ -170,6 +189,13 @@ impl Core {
             (true, Errand::Put) => Repair::Pushed,
             (true, Errand::Remove) => Repair::Removed,
         })
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -109,6 +109,17 @@ impl Services {
         self.rows.lock().insert(row.name.clone(), row);
     }
 
+    /// Sets a row unless it is another one than `before` by now.
+    fn replace(&self, before: &OfferedService, row: OfferedService) -> bool {
+        match self.rows.lock().get_mut(&row.name) {
+            Some(present) if present == before => {
+                *present = row;
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn remove(&self, name: &ServiceName) {
         self.rows.lock().remove(name);
     }

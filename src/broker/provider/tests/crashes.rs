@@ -235,6 +235,30 @@ async fn what_the_last_run_sent_is_waited_for_before_anything_else_is() {
     assert_eq!(world.paid().await - paid, 1);
 }
 
+#[tokio::test]
+async fn a_change_with_an_unknown_outcome_is_not_sent_a_second_time() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    let paid = world.paid().await;
+    world.devnet.set_automine(false);
+    let change = world.broker.put_service(Change::NewPrice.input(&world), Wait::Receipt).await.unwrap();
+    assert!(!change.done, "nobody knows yet");
+    let refused = async |world: &World| {
+        let sync = world.broker.sync_services().await.unwrap();
+        assert_eq!((sync.pending.len(), sync.pushed.len()), (1, 0), "{sync:?}");
+        let again = world.broker.put_service(Change::NewPrice.input(world), Wait::Receipt).await;
+        assert!(matches!(again, Err(ProviderError::ServiceBusy(_))), "{again:?}");
+        assert_eq!(world.devnet.pending().len(), 1);
+    };
+    refused(&world).await;
+    world.restart().await;
+    refused(&world).await;
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.services()[0].status == ServiceStatus::Listed).await;
+    agrees(&world, Change::NewPrice, "known at last").await;
+    assert_eq!(world.paid().await - paid, 1);
+}
+
 async fn behind_our_back(world: &World, call: Call) -> crate::chain::Ticket {
     let id = OperationId::random();
     let params = serde_json::json!({});

@@ -108,6 +108,7 @@ fn fast() -> SenderSettings {
     SenderSettings {
         rebroadcast_after: Duration::from_millis(200),
         gap_after: Duration::from_millis(200),
+        unknown_after: Duration::from_secs(1),
         ..SenderSettings::default()
     }
 }
