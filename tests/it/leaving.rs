@@ -1,166 +1,187 @@
-//! Users who leave: they ask everything back at the contract itself, debts included, and take it at the first moment they
-//! can. The engine has settled by then, also when its node was away for nearly half the lock time (I21), or it crashed.
+//! A user who takes answers and does not pay for the last ones: whatever the user does, fees beyond the best voucher
+//! stay within the credit limit, and then there is a 402.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
-use zgserve_tui::broker::outbox;
-use zgserve_tui::chain::{Call, Outcome, Sender};
-use zgserve_tui::domain::{Neuron, OperationId};
+use futures_util::future::join_all;
+use http::Method;
+use zgserve_tui::broker::provider::{ProviderSettings, UserView};
+use zgserve_tui::domain::RequestId;
+use zgserve_tui::wire::auth::{REQUEST_HEADER, VOUCHER_HEADER};
 
-use super::world::{Forgetful, LOCK, Plan, Reply, SAY_THIS, Trouble, World, fast, until, wallet};
+use super::world::{Forged, Got, INPUT_PRICE, OUTPUT_PRICE, Plan, Reply, World, until};
 
-/// A neuron price at which one answer is worth a transaction.
-const DEAR: u128 = 1_000_000_000_000_000;
-const DEPOSIT: u128 = 1_000 * DEAR;
-/// From a refund's request to the moment at which the engine must act: half the lock less the margin.
-const BEGIN: u64 = LOCK / 2 - LOCK / 8;
+const SERVICES: [&str; 3] = ["llama7b", "second", "third"];
+const WORDS: [&str; 4] = ["One ", "two ", "three ", "four."];
+/// What one request may cost.
+const MAX_FEE: u128 = 40 * OUTPUT_PRICE;
+const RECONNECTS: usize = 240;
+/// Connections at the same time.
+const AT_ONCE: usize = 12;
 
-/// A user in debt, whose key can also act behind the user broker's back.
-async fn in_debt() -> (World, Sender, u128) {
+fn outstanding(user: &UserView) -> u128 {
+    user.owed.get().saturating_sub(user.voucher.get().max(user.settled.get()))
+}
+
+/// A world with three services and this credit.
+async fn lending(credit: u128) -> World {
     let mut plan = Plan::default();
-    plan.provider.settlement.automatic = true;
-    plan.provider.settlement.check_interval = 1;
-    // Only danger asks for a settlement.
-    plan.provider.settlement.gas_share_percent = 0;
-    plan.provider.settlement.risk_limit = Neuron::ZERO;
-    plan.provider.credit_limit = Neuron::ZERO;
-    let world = World::bare(plan).await;
-    let body = json!({
-        "URL": world.upstream.url, "inputPrice": DEAR.to_string(), "outputPrice": DEAR.to_string(),
-        "Type": "chatbot", "Name": "llama7b",
-    });
-    world.owner().post("/v1/service", body.to_string()).await.is(204);
-    world.user_sees("llama7b").await;
-    world.open_account(DEPOSIT).await;
-    world.upstream.say(Reply::chat("A dear answer."));
-    world.ask(SAY_THIS).await.is(200);
-    let owed = world.check_books().await.owed.get();
-    let key = outbox::signer(wallet(&world.devnet.accounts()[0]));
-    let user = Sender::start(world.chain.clone(), key, Arc::new(Forgetful), &world.tasks, fast());
-    (world, user, owed)
+    plan.provider = ProviderSettings { credit_limit: super::world::neuron(credit), ..plan.provider };
+    let world = World::with(plan).await;
+    for name in &SERVICES[1..] {
+        let body = serde_json::json!({
+            "URL": world.upstream.url, "inputPrice": INPUT_PRICE.to_string(),
+            "outputPrice": OUTPUT_PRICE.to_string(), "Type": "chatbot", "Name": name,
+        });
+        world.owner().post("/v1/service", body.to_string()).await.is(204);
+    }
+    world
 }
 
-async fn send(user: &Sender, call: Call) {
-    let outcome = user.submit(OperationId::random(), call).await.unwrap().wait().await;
-    assert!(matches!(outcome, Outcome::Mined { .. }), "{outcome:?}");
+impl World {
+    /// A request that promises nothing but what was promised before.
+    async fn unpaid(&self, service: &str, version: u64, promised: u128) -> Forged {
+        let streamed = super::world::chat_stream("leave").into_bytes();
+        Forged {
+            request: RequestId::random(),
+            service: service.to_owned(),
+            cumulative: promised,
+            max_fee: MAX_FEE,
+            price_version: version,
+            signed_body: streamed.clone(),
+            body: streamed,
+            ..self.forge("leave").await
+        }
+    }
+
+    async fn versions(&self) -> Vec<u64> {
+        let terms = self.proxy().get("/v1/terms").await.is(200).json();
+        let version = |name: &str| {
+            let services = terms["Services"].as_array().unwrap();
+            services.iter().find(|service| service["Name"] == name).unwrap()["Version"].as_u64().unwrap()
+        };
+        SERVICES.iter().map(|name| version(name)).collect()
+    }
+
+    /// Sends it and reads so many pieces at most, then hangs up. Gives the status.
+    async fn take_and_leave(&self, forged: &Forged, pieces: usize) -> u16 {
+        let key = &self.user_side.wallet;
+        let (voucher, request) = forged.headers(key);
+        let path = format!("/v1/proxy/{}{}", forged.service, forged.suffix);
+        let sent = self
+            .proxy()
+            .request(Method::POST, &path)
+            .header("content-type", "application/json")
+            .header(VOUCHER_HEADER, voucher)
+            .header(REQUEST_HEADER, request)
+            .body(forged.body.clone())
+            .send()
+            .await;
+        // A broker that stops in between answers nobody.
+        let Ok(mut answer) = sent else { return 0 };
+        for _ in 0..pieces {
+            if !matches!(answer.chunk().await, Ok(Some(_))) {
+                break;
+            }
+        }
+        answer.status().as_u16()
+    }
+
+    fn debt(&self) -> UserView {
+        self.provider().user(self.user_address()).unwrap()
+    }
+
+    async fn rests(&self) {
+        until("nothing is in flight", async || (self.debt().in_flight == 0).then_some(())).await;
+    }
+
+    async fn is_refused(&self, promised: u128) -> Got {
+        let versions = self.versions().await;
+        let forged = self.unpaid(SERVICES[0], versions[0], promised).await;
+        self.send(&forged).await
+    }
 }
 
-async fn ask_everything_back(world: &World, user: &Sender) {
-    let provider = world.provider_address();
-    send(user, Call::RequestRefund { provider, amount: Neuron::new(DEPOSIT) }).await;
-}
+/// `promised`: what the best voucher says, and all that is ever signed.
+async fn leaves_without_paying(credit: u128, promised: u128) {
+    let mut world = lending(credit).await;
+    world.upstream.decide(|_| Reply::events(&WORDS));
+    let mut served = 0;
+    let mut refused = 0;
+    for round in 0..RECONNECTS / AT_ONCE {
+        let versions = world.versions().await;
+        let mut asks = Vec::new();
+        for at in 0..AT_ONCE {
+            let which = (round + at) % SERVICES.len();
+            asks.push(world.unpaid(SERVICES[which], versions[which], promised).await);
+        }
+        let done = AtomicBool::new(false);
+        let watching = async {
+            while !done.load(Ordering::Relaxed) {
+                let user = world.debt();
+                assert!(outstanding(&user) <= credit, "round {round}: {user:?}");
+                let held = user.owed.get() + user.reserved.get();
+                assert!(held <= promised.max(user.voucher.get()) + credit, "round {round}: {user:?}");
+                tokio::task::yield_now().await;
+            }
+        };
+        let asking = async {
+            // Some read all, some a word, some leave at the head.
+            let asked =
+                asks.iter().enumerate().map(|(at, ask)| world.take_and_leave(ask, (round + at) % 4 * 2));
+            let statuses = join_all(asked).await;
+            done.store(true, Ordering::Relaxed);
+            statuses
+        };
+        let (statuses, ()) = tokio::join!(asking, watching);
+        served += statuses.iter().filter(|status| **status == 200).count();
+        refused += statuses.iter().filter(|status| **status == 402).count();
+        assert!(statuses.iter().all(|status| [200, 402].contains(status)), "{statuses:?}");
+        if round % 5 == 4 {
+            // A broker that comes back knows what is owed. Half of the time it had no time to say good-bye.
+            if round % 2 == 0 {
+                world.crash_provider().await
+            } else {
+                world.stop_provider().await
+            }
+            world.start_provider().await;
+        }
+        world.rests().await;
+        assert!(outstanding(&world.debt()) <= credit, "after round {round}");
+    }
+    let user = world.debt();
+    assert!(user.voucher.get() <= promised, "nothing more was ever promised");
+    let charged = world.provider_requests().await.iter().map(|row| row.fee.total().get()).sum::<u128>();
+    assert_eq!(charged, user.owed.get());
+    assert!(charged <= promised + credit, "{charged}");
+    assert!(refused > 0, "it came to refusals");
+    assert_eq!(served == 0, promised + credit < MAX_FEE, "{served} served");
+    assert_eq!(world.provider_store().audit().await.unwrap(), Vec::<String>::new());
 
-async fn settled(world: &World, owed: u128) {
-    until("the engine settles", async || {
-        let account = world.chain.account(world.id(), None).await.unwrap().unwrap();
-        (account.settled.get() == owed).then_some(())
-    })
-    .await;
-}
-
-/// The refund is taken as soon as it can be; it brings what was not owed.
-async fn taken(world: &World, user: &Sender, owed: u128) {
-    let account = world.chain.account(world.id(), None).await.unwrap().unwrap();
-    assert_eq!((account.balance.get(), account.settled.get()), (DEPOSIT - owed, owed));
-    world.devnet.advance_time(LOCK).unwrap();
-    let provider = world.provider_address();
-    // The user's own broker may be faster; either way it is paid once.
-    let _ = user.submit(OperationId::random(), Call::ProcessRefund { provider }).await;
-    until("the refund is paid", async || {
-        let account = world.chain.account(world.id(), None).await.unwrap().unwrap();
-        account.balance.is_zero().then_some(())
-    })
-    .await;
-    let account = world.chain.account(world.id(), None).await.unwrap().unwrap();
-    assert_eq!(account.settled.get(), owed);
+    // From here on nothing goes, at any service and after any number of reconnects ...
+    let room = promised + credit - charged;
+    let got = world.is_refused(promised).await;
+    if room < MAX_FEE {
+        let details = got.refused(402, "voucher_needed", "sign one").json()["error"]["details"].clone();
+        assert_eq!(details["owed"], charged.to_string());
+        assert_eq!(details["creditLimit"], credit.to_string());
+        // ... until what was taken is promised.
+        let asked = world.upstream.count();
+        world.is_refused(charged + MAX_FEE).await.is(200);
+        assert_eq!(world.upstream.count(), asked + 1);
+    } else {
+        got.is(200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_debt_is_settled_before_the_refund_unlocks_and_not_before_it_must() {
-    let (world, user, owed) = in_debt().await;
-    ask_everything_back(&world, &user).await;
-    until("it is seen", async || {
-        let seen = world.owner().get("/v1/overview").await.is(200).json();
-        (seen["InDanger"] == 1).then_some(())
-    })
-    .await;
-    let path = format!("/v1/user/{}", world.user_address());
-    let view = world.owner().get(&path).await.is(200).json();
-    assert_eq!((view["Risk"].as_str(), view["Settled"].as_str()), (Some("refund"), Some("0")));
-    world.devnet.advance_time(BEGIN).unwrap();
-    settled(&world, owed).await;
-    let list = world.owner().get("/v1/settlement").await.is(200).json();
-    assert_eq!(list["Items"][0]["Reasons"], json!(["refund_deadline"]));
-    taken(&world, &user, owed).await;
+async fn a_user_who_leaves_costs_no_more_than_the_credit_limit() {
+    // Room for a few requests at a time, and for a few dozen answers in all.
+    leaves_without_paying(5 * MAX_FEE, 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_away_for_half_the_lock_from_the_request_on_costs_nothing() {
-    let (world, user, owed) = in_debt().await;
-    world.provider_side.place.line.set(Trouble::Down);
-    ask_everything_back(&world, &user).await;
-    world.devnet.advance_time(LOCK / 2 - 1).unwrap();
-    world.provider_side.place.line.heal();
-    settled(&world, owed).await;
-    taken(&world, &user, owed).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_goes_away_just_before_the_time_to_settle_costs_nothing() {
-    let (world, user, owed) = in_debt().await;
-    ask_everything_back(&world, &user).await;
-    world.devnet.advance_time(BEGIN - 5).unwrap();
-    until("it is seen", async || {
-        let seen = world.owner().get("/v1/overview").await.is(200).json();
-        (seen["InDanger"] == 1).then_some(())
-    })
-    .await;
-    world.provider_side.place.line.set(Trouble::Down);
-    world.devnet.advance_time(LOCK / 2 - 1).unwrap();
-    let account = world.chain.account(world.id(), None).await.unwrap().unwrap();
-    assert!(account.settled.is_zero(), "nothing could be sent");
-    world.provider_side.place.line.heal();
-    settled(&world, owed).await;
-    taken(&world, &user, owed).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_was_down_when_the_refund_was_asked_for_settles_once_it_is_up() {
-    let (mut world, user, owed) = in_debt().await;
-    world.crash_provider().await;
-    ask_everything_back(&world, &user).await;
-    world.devnet.advance_time(LOCK - LOCK / 8).unwrap();
-    world.start_provider().await;
-    settled(&world, owed).await;
-    taken(&world, &user, owed).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_settlement_stuck_since_before_the_refund_is_hurried_over_a_crash() {
-    let (mut world, user, owed) = in_debt().await;
-    world.devnet.set_automine(false);
-    let sent = world.owner().post_empty("/v1/settle?wait=false").await.is(202).json();
-    let operation = sent["Transactions"][0]["OperationID"].as_str().unwrap().to_owned();
-    // Gas has become dearer than the settlement offers; the user pays for it, and leaves.
-    world.devnet.set_base_fee(40_000_000_000);
-    world.devnet.mine(1).unwrap();
-    let provider = world.provider_address();
-    let refund = Call::RequestRefund { provider, amount: Neuron::new(DEPOSIT) };
-    let mut ticket = user.submit(OperationId::random(), refund).await.unwrap();
-    world.devnet.mine(1).unwrap();
-    assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
-    world.crash_provider().await;
-    world.devnet.advance_time(LOCK - LOCK / 8).unwrap();
-    world.devnet.set_automine(true);
-    world.start_provider().await;
-    settled(&world, owed).await;
-    until("it is the same operation that did it", async || {
-        let seen = world.owner().get(&format!("/v1/operation/{operation}")).await.is(200).json();
-        (seen["State"] == "mined").then_some(())
-    })
-    .await;
-    let list = world.owner().get("/v1/settlement").await.is(200).json();
-    assert_eq!(list["Items"].as_array().unwrap().len(), 1, "and no second one was needed");
-    taken(&world, &user, owed).await;
+async fn without_credit_a_user_who_leaves_costs_nothing() {
+    leaves_without_paying(0, 3 * MAX_FEE).await;
+    leaves_without_paying(0, 0).await;
 }
