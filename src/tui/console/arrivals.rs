@@ -25,7 +25,10 @@ pub fn news(model: &mut Model, absent: bool, news: &News) -> bool {
 
 pub fn got(model: &mut Model, source: Source, result: Result<Payload, ClientError>) -> bool {
     let now = model.look.now;
-    model.slot(source).busy = false;
+    // The pause until the next look begins here, so that a slow broker is not asked without end.
+    let slot = model.slot(source);
+    slot.busy = false;
+    slot.asked = Some(now);
     let payload = match result {
         Ok(payload) => payload,
         Err(error) if error.is_silence() => return silence(model, &error),

@@ -150,7 +150,7 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
     let users = super::arrivals::rows(forecast.rows.len());
     label(buffer, y, "brings", &format!("{} from {users}", look.amount(forecast.brings)), Tone::Plain);
     let worth =
-        format!("{} of gas; worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
+        format!("{} gas, worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
     label(buffer, y + 1, "costs", &worth, Tone::Plain);
     y += 2;
     if !forecast.left_out.is_empty() {

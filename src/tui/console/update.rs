@@ -90,7 +90,10 @@ pub fn fetch(model: &mut Model, step: &mut Step<Effect>) {
         return;
     }
     let every = if model.events == Some(true) { WITH_EVENTS } else { WITHOUT };
-    for source in model.screen.sources() {
+    // Without an overview the forecast of the settlements stands in its place.
+    let instead = model.screen == Screen::Overview && model.peek(Source::Overview).absent;
+    let also = instead.then_some(&Source::Settlements);
+    for source in model.screen.sources().iter().chain(also) {
         let slot = model.peek(*source);
         let due = match slot.asked {
             None => true,

@@ -97,18 +97,22 @@ fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-/// Titles of all screens, in full where there is room for all of them.
-fn titles(model: &Model, room: u16) -> impl Iterator<Item = (Screen, String)> {
-    let full: u16 = Screen::ALL.iter().map(|screen| draw::width(screen.title()) + 5).sum();
-    Screen::ALL.into_iter().map(move |screen| {
-        let (digit, alarm) = (screen.digit(), alarm(model, screen));
-        let title = if screen == model.screen || full < room {
-            format!(" {}", screen.title())
-        } else {
-            String::new()
-        };
-        (screen, format!(" {digit}{title}{alarm} "))
-    })
+/// Titles of the screens: the open one in full, the others as far as there is room, from the left.
+fn titles(model: &Model, room: u16) -> Vec<(Screen, String)> {
+    let title = |screen: Screen, full: bool| {
+        let name =
+            if full || screen == model.screen { format!(" {}", screen.title()) } else { String::new() };
+        format!(" {}{name}{} ", screen.digit(), alarm(model, screen))
+    };
+    let mut titles: Vec<_> = Screen::ALL.into_iter().map(|screen| (screen, title(screen, true))).collect();
+    for index in (0..titles.len()).rev() {
+        let wide: u16 = titles.iter().map(|(_, title)| draw::width(title)).sum();
+        if wide < room {
+            break;
+        }
+        titles[index].1 = title(titles[index].0, false);
+    }
+    titles
 }
 
 /// The screen whose tab was clicked.
@@ -116,6 +120,7 @@ pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
     let start = model.size.0.saturating_sub(draw::width(&link(model).1) + 1);
     let mut end = 1;
     titles(model, start)
+        .into_iter()
         .find(|(_, title)| {
             end += draw::width(title);
             x < end
@@ -144,7 +149,7 @@ fn link(model: &Model) -> (Tone, String) {
         }
         Link::Up if model.frozen => (Tone::Warn, "‖ frozen".to_owned()),
         Link::Up if model.events == Some(true) => (Tone::Good, "● live".to_owned()),
-        Link::Up => (Tone::Good, "● asked every second".to_owned()),
+        Link::Up => (Tone::Good, "● polling".to_owned()),
     }
 }
 
@@ -160,11 +165,11 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     match &model.overview {
         Some(overview) => {
             parts.push((look.short(overview.provider), Tone::Plain));
+            parts.push((format!("claimable {}", look.amount(overview.claimable)), Tone::Plain));
             let block = overview
                 .block
                 .map_or("no block yet".to_owned(), |block| format!("#{}", grouped(block.into())));
             parts.push((format!("chain {} {block}", overview.chain_id), Tone::Dim));
-            parts.push((format!("claimable {}", look.amount(overview.claimable)), Tone::Plain));
             if let Some(wallet) = overview.wallet {
                 parts.push((format!("gas {}", look.amount(wallet)), Tone::Dim));
             }
@@ -205,6 +210,16 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
         }
         (Over::Nothing, _) if model.typing => {
             keys.extend([("enter", "keep"), ("esc", "without"), ("!word", "leave out")])
+        }
+        (Over::Nothing, _) if layout::list(model).detail == Some(layout::areas(model.size).body) => {
+            keys.extend([
+                ("esc", "back"),
+                ("↑↓", "scroll"),
+                ("y", "copy"),
+                ("Y", "copy all"),
+                ("u", "unit"),
+                ("?", "help"),
+            ]);
         }
         (Over::Nothing, screen) => {
             if screen == Screen::Services && write {
@@ -308,6 +323,10 @@ fn caption<R: Row>(
     let mut x = 0;
     for (text, tone) in &pieces {
         x = draw::put(buffer, area, x, 0, text, look.style(*tone)) + 2;
+    }
+    // Which unit the columns have that do not name theirs.
+    if table.in_neuron(look) && x + 16 < area.width && !model.typing {
+        draw::put_right(buffer, area, 0, "amounts in neuron", look.style(Tone::Dim));
     }
     if !model.typing && table.filter.is_empty() {
         return None;
