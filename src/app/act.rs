@@ -1,15 +1,21 @@
-//! Commands that act on the chain: accounts, refunds, services on offer, settlement.
+//! Commands that act on the chain: accounts, refunds, settlement.
 
 use anyhow::Result;
 use reqwest::{Method, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::api::Api;
-use super::ask::{ACCOUNTS, OWN_SERVICES, REFUNDS, list, show, with};
-use crate::cli::{AccountCommand, Exit, Global, Output, OwnServiceCommand, Progress, RefundCommand};
+use super::ask::{ACCOUNTS, REFUNDS, list, show, with};
+use crate::cli::{AccountCommand, Exit, Global, Output, Progress, RefundCommand};
 
 /// Sends an order, shows that it is waited for, and says how it ended.
-async fn order(api: &Api, method: Method, path: &str, body: Option<Value>, done: &str) -> Result<Exit> {
+pub(super) async fn order(
+    api: &Api,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+    done: &str,
+) -> Result<Exit> {
     let (status, answer) = {
         let _waiting = Progress::start("waiting for the transaction");
         api.send_json(method, path, body.as_ref()).await?
@@ -73,49 +79,6 @@ pub async fn refunds(command: RefundCommand, global: &Global) -> Result<Exit> {
         }
     })
     .await
-}
-
-pub async fn own_services(command: OwnServiceCommand, global: &Global) -> Result<Exit> {
-    let api = Api::provider(global).await?;
-    with(api, async |api: &Api| match command {
-        OwnServiceCommand::Add(service) => {
-            let body = given([
-                ("name", Some(service.name.to_string())),
-                ("type", Some(service.kind.to_string())),
-                ("URL", Some(service.target)),
-                ("model", service.model),
-                ("inputPrice", Some(service.input_price.to_string())),
-                ("outputPrice", Some(service.output_price.to_string())),
-                ("meter", service.meter),
-            ]);
-            order(api, Method::POST, "/v1/service", Some(body), &format!("{} is on the chain", service.name))
-                .await
-        }
-        OwnServiceCommand::Update(change) => {
-            let body = given([
-                ("URL", change.target),
-                ("model", change.model),
-                ("inputPrice", change.input_price.map(|price| price.to_string())),
-                ("outputPrice", change.output_price.map(|price| price.to_string())),
-                ("meter", change.meter),
-            ]);
-            let path = format!("/v1/service/{}", change.name);
-            order(api, Method::PUT, &path, Some(body), &format!("{} is changed", change.name)).await
-        }
-        OwnServiceCommand::Remove { name } => {
-            let path = format!("/v1/service/{name}");
-            order(api, Method::DELETE, &path, None, &format!("{name} is off the chain")).await
-        }
-        OwnServiceCommand::List(listing) => list(api, "/v1/service", &listing, &[], OWN_SERVICES).await,
-    })
-    .await
-}
-
-/// An object of the fields that have a value.
-fn given<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {
-    let fields =
-        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))));
-    Value::Object(fields.collect::<Map<_, _>>())
 }
 
 pub async fn settle(global: &Global) -> Result<Exit> {

@@ -4,10 +4,10 @@ use anyhow::Result;
 use serde_json::Value;
 
 use super::api::Api;
-use crate::cli::{Column, Exit, Global, Json, Listing, Output, RequestCommand, ServiceCommand};
+use crate::cli::{Column, Exit, Global, Json, Listing, Output, RequestCommand, Served, ServiceCommand};
 use crate::domain::OperationId;
 
-const fn column(title: &'static str, key: &'static str) -> Column {
+pub(super) const fn column(title: &'static str, key: &'static str) -> Column {
     Column { title, key }
 }
 
@@ -18,16 +18,6 @@ const SERVICES: &[Column] = &[
     column("MODEL", "Model"),
     column("INPUT PRICE", "InputPrice"),
     column("OUTPUT PRICE", "OutputPrice"),
-];
-pub const OWN_SERVICES: &[Column] = &[
-    column("NAME", "Name"),
-    column("TYPE", "Type"),
-    column("URL", "URL"),
-    column("MODEL", "Model"),
-    column("INPUT PRICE", "InputPrice"),
-    column("OUTPUT PRICE", "OutputPrice"),
-    column("METER", "Meter"),
-    column("STATUS", "Status"),
 ];
 pub const ACCOUNTS: &[Column] = &[
     column("PROVIDER", "Provider"),
@@ -54,14 +44,21 @@ const REQUESTS: &[Column] = &[
     column("FEE", "Fee"),
     column("REQUEST", "RequestID"),
 ];
+/// Of a provider: the ids are in `--json`, whose rows have no width.
+const SERVED: &[Column] = &[
+    column("CREATED", "CreatedAt"),
+    column("USER", "ShortUser"),
+    column("SERVICE", "ServiceName"),
+    column("STATUS", "Status"),
+    column("IN", "InputUnits"),
+    column("OUT", "OutputUnits"),
+    column("FEE", "Fee"),
+];
 const USERS: &[Column] = &[
     column("USER", "User"),
     column("BALANCE", "Balance"),
-    column("OWED", "Owed"),
-    column("VOUCHER", "Voucher"),
     column("UNSETTLED", "Unsettled"),
-    column("SETTLED", "Settled"),
-    column("PENDING REFUND", "PendingRefund"),
+    column("RISK", "Risk"),
 ];
 const SETTLEMENTS: &[Column] = &[
     column("CREATED", "CreatedAt"),
@@ -88,7 +85,12 @@ pub async fn list(
         Output.json(&answer);
         return Ok(Exit::Ok);
     }
-    let items = answer["Items"].as_array().cloned().unwrap_or_default();
+    let mut items = answer["Items"].as_array().cloned().unwrap_or_default();
+    for item in &mut items {
+        if let Some(user) = item["UserAddress"].as_str().map(short) {
+            item["ShortUser"] = user.into();
+        }
+    }
     if !Output.table(&items, columns) {
         return Ok(Exit::Ok);
     }
@@ -99,6 +101,14 @@ pub async fn list(
         Output.note(&format!("more with --cursor {next}"));
     }
     Ok(Exit::Ok)
+}
+
+/// The two ends of an address, by which people tell users apart.
+fn short(address: &str) -> String {
+    match (address.get(..6), address.get(address.len().saturating_sub(4)..)) {
+        (Some(head), Some(tail)) if address.len() > 12 => format!("{head}…{tail}"),
+        _ => address.to_owned(),
+    }
 }
 
 /// Asks for one object and shows it.
@@ -161,8 +171,17 @@ pub async fn settlements(listing: Listing, global: &Global) -> Result<Exit> {
     of_provider("/v1/settlement", listing, SETTLEMENTS, global).await
 }
 
-pub async fn served(listing: Listing, global: &Global) -> Result<Exit> {
-    of_provider("/v1/request", listing, REQUESTS, global).await
+pub async fn served(served: Served, global: &Global) -> Result<Exit> {
+    let api = Api::provider(global).await?;
+    with(api, async |api: &Api| {
+        let filters = [
+            ("user", served.user.map(|user| user.to_string())),
+            ("service", served.service.map(|service| service.to_string())),
+            ("status", served.status.map(|status| status.to_string())),
+        ];
+        list(api, "/v1/request", &served.listing, &filters, SERVED).await
+    })
+    .await
 }
 
 async fn of_provider(path: &str, listing: Listing, columns: &[Column], global: &Global) -> Result<Exit> {

@@ -197,6 +197,7 @@ async fn register(broker: &ProviderBroker, chat: &str, storage: &str, foreign: b
         prices,
         meter: None,
         upstream_headers: None,
+        limits: None,
     };
     let chatbot_name = if foreign { "chat" } else { MODEL };
     let services = [

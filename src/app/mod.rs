@@ -12,7 +12,7 @@
 //! | `demo`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
 //! | `console` | the provider's screens |
-//! | `ask`, `act`, `chat`, `keys`, `doctor` | the one-shot commands |
+//! | `ask`, `act`, `offered`, `chat`, `keys`, `doctor` | the one-shot commands |
 
 mod act;
 mod api;
@@ -26,6 +26,7 @@ mod devnet;
 mod doctor;
 mod failure;
 mod keys;
+mod offered;
 mod provider;
 mod run;
 mod serve;

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{act, ask, chat, console, demo, deploy, devnet, doctor, keys, serve, settings};
+use super::{act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, serve, settings};
 use crate::cli::{Cli, Command, ConfigCommand, Exit, Global, Output, ProviderCommand, Role};
 use crate::config::{ProviderConfig, UserConfig, example};
 use crate::{cli, http};
@@ -52,7 +52,7 @@ async fn perform(command: Command, global: &Global) -> Result<Exit> {
 
 async fn provider(command: ProviderCommand, global: &Global) -> Result<Exit> {
     match command {
-        ProviderCommand::Service(command) => act::own_services(command, global).await,
+        ProviderCommand::Service(command) => offered::run(command, global).await,
         ProviderCommand::Users(listing) => ask::users(listing, global).await,
         ProviderCommand::Settlements(listing) => ask::settlements(listing, global).await,
         ProviderCommand::Requests(listing) => ask::served(listing, global).await,

@@ -39,14 +39,25 @@ impl Fees {
         Some(Fees { max_fee, priority: price.priority.min(max_fee - price.base) })
     }
 
+    /// Everything up to `cap`, for a transaction that may not wait any longer. `None` when that is no raise.
+    pub(super) fn all_of(self, price: GasPrice, cap: u128) -> Option<Fees> {
+        let priority = cap.saturating_sub(price.base);
+        (cap >= eighth_more(self.max_fee) && priority >= eighth_more(self.priority))
+            .then_some(Fees { max_fee: cap, priority })
+    }
+
     /// A higher offer for the same nonce: at least an eighth more on both fields (nodes want a tenth) and at least
     /// what a new transaction would offer. `None` when that passes `cap`.
     pub(super) fn raised(self, price: GasPrice, cap: u128) -> Option<Fees> {
-        let eighth_more = |fee: u128| fee.saturating_add(fee.div_ceil(8)).max(fee.saturating_add(1));
         let max_fee = eighth_more(self.max_fee).max(price.max_fee.min(cap));
         let priority = eighth_more(self.priority).max(price.priority).min(max_fee);
         (max_fee <= cap && priority >= eighth_more(self.priority)).then_some(Fees { max_fee, priority })
     }
+}
+
+/// The least raise that every node takes: they want a tenth more.
+fn eighth_more(fee: u128) -> u128 {
+    fee.saturating_add(fee.div_ceil(8)).max(fee.saturating_add(1))
 }
 
 #[cfg(test)]
@@ -72,6 +83,11 @@ mod tests {
                 prop_assert!(new.max_fee * 8 >= old.max_fee * 9 && new.max_fee > old.max_fee);
                 prop_assert!(new.priority * 8 >= old.priority * 9 && new.priority > old.priority);
                 prop_assert!(new.priority <= new.max_fee && new.max_fee <= 1 << 62);
+            }
+            if let Some(new) = old.all_of(GasPrice::new(base, now), 1 << 58) {
+                prop_assert!(new.max_fee * 8 >= old.max_fee * 9 && new.max_fee > old.max_fee);
+                prop_assert!(new.priority * 8 >= old.priority * 9 && new.priority > old.priority);
+                prop_assert!(new.priority <= new.max_fee && new.max_fee == 1 << 58);
             }
         }
     }

@@ -12,6 +12,7 @@
 //! text in them cleaned. A [`Chain`] remembers nothing that can change; truth is what is read again.
 //! `devnet` is a whole chain in this process; it is plugged in as an [`Endpoint`] and never imported from here.
 
+mod bid;
 mod block;
 mod call;
 mod contract;
@@ -29,6 +30,7 @@ mod revert;
 mod rpc;
 mod sender;
 
+pub use bid::{Bid, Hurry};
 pub use block::BlockRef;
 pub use call::{Call, SETTLE_ROW, SettleRow};
 pub use endpoint::{Endpoint, MAX_ANSWER};

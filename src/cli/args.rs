@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::domain::{
-    Address, Neuron, OperationId, RequestId, ServiceKind, ServiceName, address::parse_address,
+    Address, Neuron, OperationId, ProviderRequestState, RequestId, ServiceKind, ServiceName,
+    address::parse_address,
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 bad input or setting, 4 short of funds, \
@@ -166,22 +167,49 @@ pub enum ProviderCommand {
     /// Services that this provider offers.
     #[command(subcommand)]
     Service(OwnServiceCommand),
-    /// Users and what they owe.
+    /// Users and what they owe, those who owe most first.
     Users(Listing),
     /// Settlements so far and the next one.
     Settlements(Listing),
-    /// Requests that were served.
-    Requests(Listing),
+    /// Requests that were served, newest first.
+    Requests(Served),
+}
+
+#[derive(Debug, Args)]
+pub struct Served {
+    #[command(flatten)]
+    pub listing: Listing,
+    /// Only of this user.
+    #[arg(long, value_parser = address)]
+    pub user: Option<Address>,
+    /// Only of this service.
+    #[arg(long)]
+    pub service: Option<ServiceName>,
+    /// Only those in this state: admitted, charged, failed or lost.
+    #[arg(long)]
+    pub status: Option<ProviderRequestState>,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum OwnServiceCommand {
     /// Register a service on the chain.
     Add(ServiceDetails),
-    /// List services, with the addresses that are proxied.
+    /// List services: whether they are on offer, how they do, where the chain differs.
     List(Listing),
+    /// Show all about a service, with the address that is proxied.
+    Show {
+        name: ServiceName,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Change a service; what is not given stays.
     Update(ServiceChange),
+    /// Take no new requests for a service; it stays on the chain.
+    Pause { name: ServiceName },
+    /// Take requests for a service again.
+    Resume { name: ServiceName },
+    /// Compare all services with the chain and repair what differs.
+    Sync(Json),
     /// Take a service off the chain.
     Remove { name: ServiceName },
 }
@@ -205,6 +233,25 @@ pub struct ServiceDetails {
     /// How units are counted: o200k or usage for chatbots, bytes for storage.
     #[arg(long)]
     pub meter: Option<String>,
+    #[command(flatten)]
+    pub behind: Behind,
+}
+
+/// What stays between the broker and the service.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Behind {
+    /// A file whose first line is the service's API key; sent along as Authorization: Bearer … and shown to nobody.
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// A file of further headers to send along, one `Name: value` a line. These files replace all headers of before.
+    #[arg(long, value_name = "FILE")]
+    pub header_file: Option<PathBuf>,
+    /// Requests of all users that it serves at the same time, or none for any number.
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub max_in_flight: Option<u32>,
+    /// Requests of all users that it takes in a minute, or none for any number.
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub requests_per_minute: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -220,6 +267,11 @@ pub struct ServiceChange {
     pub output_price: Option<Neuron>,
     #[arg(long)]
     pub meter: Option<String>,
+    #[command(flatten)]
+    pub behind: Behind,
+    /// Send no headers of our own along any more.
+    #[arg(long, conflicts_with_all = ["api_key_file", "header_file"])]
+    pub no_headers: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -446,6 +498,14 @@ fn amount(text: &str) -> Result<Neuron, String> {
     Neuron::parse_with_unit(text).map_err(|error| error.to_string())
 }
 
+/// A number from 1, or 0 for no limit.
+fn limit(text: &str) -> Result<u32, String> {
+    if text == "none" {
+        return Ok(0);
+    }
+    text.parse().map_err(|_| "it is a whole number, or none".to_owned())
+}
+
 fn assignment(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         // A secret on the command line can be read by every user of the machine.
@@ -492,8 +552,15 @@ mod tests {
             "provider service add llama7b --target http://127.0.0.1:1 --input-price 100000 --output-price 200000",
             "provider service list --json",
             "provider service update llama7b --input-price 5",
+            "provider service update llama7b --max-in-flight 4 --requests-per-minute none --no-headers",
+            "provider service update llama7b --api-key-file k --header-file h",
+            "provider service pause llama7b",
+            "provider service resume llama7b",
+            "provider service show llama7b",
+            "provider service sync --json",
             "provider service remove llama7b",
             "provider users --json",
+            "provider requests --user PROVIDER --service llama7b --status lost --limit 3 --json",
             "demo",
             "demo --headless --upstream http://127.0.0.1:8000/v1 --data-dir d --user-port 0",
             "console",
@@ -544,6 +611,9 @@ mod tests {
             format!("account create {PROVIDER} -5"),
             format!("account create {PROVIDER} 1.5"),
             "provider service add a/b --target u --input-price 1 --output-price 1".to_owned(),
+            "provider service update a --max-in-flight few".to_owned(),
+            "provider service update a --api-key-file k --no-headers".to_owned(),
+            "provider requests --status odd".to_owned(),
             "--set privateKeys=0x00".to_owned(),
             "--set token=x".to_owned(),
             "--set nothing".to_owned(),

@@ -9,9 +9,10 @@ mod print;
 
 pub use self::{
     args::{
-        AccountCommand, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs, DevnetArgs,
-        Global, Json, Listing, LogFormat, OwnServiceCommand, ProviderCommand, RefundCommand, RequestCommand,
-        Role, RunArgs, ServiceChange, ServiceCommand, ServiceDetails, WalletCommand, command, completions,
+        AccountCommand, Behind, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs,
+        DevnetArgs, Global, Json, Listing, LogFormat, OwnServiceCommand, ProviderCommand, RefundCommand,
+        RequestCommand, Role, RunArgs, Served, ServiceChange, ServiceCommand, ServiceDetails, WalletCommand,
+        command, completions,
     },
     exit::{Exit, Failure},
     passphrase::{PassphraseError, ask, ask_new, from_file, secret_line},

@@ -127,16 +127,27 @@ pub(super) const PROVIDER: Lines = &[
         "Neuron that a user may owe beyond the best voucher: the most that one who vanishes can take.",
     ),
     ("maxInFlightPerUser", "Requests of one user that may run at the same time; at least 1."),
+    (
+        "requestsPerMinutePerUser",
+        "Requests that one user may make in a minute; 0 is any number. What a service takes is set with the service.",
+    ),
     ("priceGrace", "Seconds for which a replaced price is still good for requests signed under it."),
     ("drain", "When stopping: seconds that answers under way may go on before they are cut and booked."),
     ("resync", "Seconds between two full reads of the chain, the backstop behind its events."),
     ("bodyLimits", "The largest request body taken, in bytes, by type of service."),
     ("bodyLimits.chatbot", "For chatbot services."),
     ("bodyLimits.zgStorage", "For zgStorage services."),
-    ("upstream", "How long the service behind the broker may take, in seconds."),
+    (
+        "upstream",
+        "How long the service behind the broker may take, and how often it is looked at, in seconds.",
+    ),
     ("upstream.connectTimeout", "Until it takes the connection."),
     ("upstream.firstByteTimeout", "Until the head of its answer."),
     ("upstream.idleTimeout", "Between two pieces of its answer."),
+    (
+        "upstream.healthInterval",
+        "Between two looks at whether it works, which cost nothing; 0 turns them off.",
+    ),
     ("authorisation", "What a request's authorisation may say about time, in seconds."),
     ("authorisation.maxLifetime", "The furthest expiry that is taken."),
     ("authorisation.clockSkew", "How far the user's clock may be off."),
@@ -147,7 +158,12 @@ pub(super) const PROVIDER: Lines = &[
     ("settlement.automatic", "Whether it does so at all: true or false."),
     ("settlement.checkInterval", "Seconds between two looks at the books; at least 1."),
     ("settlement.gasSharePercent", "Settle once the transaction costs at most this share of what it brings."),
-    ("settlement.maxAge", "Settle once the oldest debt is so many seconds old."),
+    (
+        "settlement.oldGasSharePercent",
+        "The same share for a debt that is old, close to its balance or in danger later on. One whose time has come is \
+         settled as long as it brings more than its gas.",
+    ),
+    ("settlement.maxAge", "A debt is old after so many seconds."),
     (
         "settlement.riskLimit",
         "Settle once one user's unsettled debt passes this, in neuron. \"0\" turns it off.",
@@ -158,7 +174,8 @@ pub(super) const PROVIDER: Lines = &[
     ),
     (
         "settlement.refundMargin",
-        "Seconds before a refund unlocks at which its user is settled; at most half the lock time.",
+        "A user whose refund would take out what is owed is settled half a lock time before it unlocks, and these seconds \
+         earlier. Held to an eighth of the lock time; five times what transactions take to be mined if that is longer.",
     ),
     ("settlement.retryAfter", "Seconds before a row that the contract did not pay is tried again by itself."),
 ];

@@ -34,6 +34,6 @@ pub use operation::{OperationKind, OperationState};
 pub use price::{Fee, Prices, Units};
 pub use receipt::{Receipt, ReceiptStatus, SignedReceipt};
 pub use request::{ProviderRequestState, UserRequestState};
-pub use service::{Service, ServiceKind, ServiceName};
+pub use service::{Service, ServiceKind, ServiceLimits, ServiceName};
 pub use time::Timestamp;
 pub use voucher::{RequestAuth, Signature, SignedRequestAuth, SignedVoucher, Voucher, VoucherDomain};

@@ -1,6 +1,7 @@
 //! What a provider sells: a service with a name, a kind, an address and two prices.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use alloy::primitives::Address;
@@ -102,6 +103,13 @@ impl fmt::Display for ServiceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// What may be asked of a service, by all users together. Absent: not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceLimits {
+    pub max_in_flight: Option<NonZeroU32>,
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// A service as the chain lists it. Its texts were cleaned when they were read.

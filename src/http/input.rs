@@ -170,6 +170,11 @@ impl Fields {
         self.values.iter().find(|(taken, _)| *taken == name).map(|(_, value)| value).filter(|v| !v.is_null())
     }
 
+    /// Whether a field is given as null.
+    pub fn is_null(&self, name: &str) -> bool {
+        self.values.iter().any(|(taken, value)| *taken == name && value.is_null())
+    }
+
     fn need(&self, name: &str) -> Result<&Value, Problem> {
         self.get(name).ok_or_else(|| Problem::field(name, "it is missing"))
     }

@@ -32,7 +32,11 @@ impl Role {
     pub(in crate::store) const fn migrations(self) -> &'static [&'static str] {
         match self {
             Self::User => &[include_str!("user/0001_start.sql")],
-            Self::Provider => &[include_str!("provider/0001_start.sql")],
+            Self::Provider => &[
+                include_str!("provider/0001_start.sql"),
+                include_str!("provider/0002_services.sql"),
+                include_str!("provider/0003_decisions.sql"),
+            ],
         }
     }
 }

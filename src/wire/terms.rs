@@ -1,5 +1,7 @@
 //! What a provider publishes of itself at `GET /v1/terms`, and answers to a voucher or to a shortage.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Address, Neuron, ServiceKind, ServiceName};
@@ -15,6 +17,12 @@ pub struct Terms {
     pub contract: Address,
     /// What a user may owe beyond the best voucher.
     pub credit_limit: Neuron,
+    /// Requests of one user that may run at the same time; absent from brokers that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight_per_user: Option<u64>,
+    /// Requests that one user may make in a minute; absent: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute_per_user: Option<u64>,
     pub services: Vec<ServiceTerms>,
 }
 
@@ -36,6 +44,15 @@ pub struct ServiceTerms {
     pub output_price: Neuron,
     /// The price version that a request must name.
     pub version: u64,
+    /// It takes no requests for now.
+    #[serde(default)]
+    pub paused: bool,
+    /// Requests of all users that it serves at the same time; absent: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<NonZeroU32>,
+    /// Requests of all users that it takes in a minute; absent: any number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// How units are counted.

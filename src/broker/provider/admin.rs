@@ -53,7 +53,16 @@ impl ProviderBroker {
             chain_id: self.core.chain.id(),
             contract: self.core.chain.contract(),
             credit_limit: self.core.settings.credit_limit,
-            services: self.core.offers.all().iter().map(|offer| offer.terms()).collect(),
+            max_in_flight_per_user: Some(self.core.settings.max_in_flight_per_user as u64),
+            requests_per_minute_per_user: Some(u64::from(self.core.settings.requests_per_minute_per_user))
+                .filter(|most| *most > 0),
+            services: self
+                .core
+                .offers
+                .all()
+                .iter()
+                .map(|offer| offer.terms(self.core.gate.is_paused(&offer.name)))
+                .collect(),
         }
     }
 
@@ -103,16 +112,13 @@ impl ProviderBroker {
 
     /// All users, those who owe most first.
     pub fn users(&self) -> Vec<UserView> {
-        let now = self.core.book.chain_now(Timestamp::now());
-        let mut users: Vec<UserView> =
-            self.core.book.pages().iter().map(|page| UserView::of(page, now)).collect();
-        users.sort_by(|a, b| b.unsettled.cmp(&a.unsettled).then_with(|| a.user.cmp(&b.user)));
-        users
+        self.core.users()
     }
 
     pub fn user(&self, user: Address) -> Option<UserView> {
-        let now = self.core.book.chain_now(Timestamp::now());
-        self.core.book.page(user).map(|page| UserView::of(&page, now))
+        let rules = self.core.rules(self.core.book.chain_now(Timestamp::now()));
+        let under_way = self.core.settling.users_under_way();
+        self.core.book.page(user).map(|page| UserView::of(&page, &rules, &under_way))
     }
 
     /// Reads one account again from the chain.

@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::accounts::Lookups;
+use super::condition::Conditions;
 use super::error::ProviderError;
 use super::free::FreeGate;
+use super::gate::Gate;
 use super::offer::Offers;
 use super::services::Services;
 use super::settings::ProviderSettings;
-use super::settle::Settling;
+use super::settlement::Settling;
 use super::upstream::Upstream;
 use super::view::{Health, Publisher};
 use super::vouchers::Page;
@@ -21,8 +23,8 @@ use super::vouchers::book::Book;
 use crate::broker::outbox;
 use crate::chain::{BlockRef, Chain, Cursor, Sender, Ticket};
 use crate::domain::{
-    AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, SignedReceipt,
-    Timestamp, VoucherDomain,
+    AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, ServiceName,
+    SignedReceipt, Timestamp, VoucherDomain,
 };
 use crate::keys::Wallet;
 use crate::store::{Observed, OperationEnd, ProviderStore, StoreError};
@@ -71,6 +73,8 @@ pub(super) struct Core {
     pub services: Services,
     pub lookups: Lookups,
     pub free: FreeGate,
+    pub gate: Arc<Gate>,
+    pub conditions: Conditions,
     pub upstream: Upstream,
     pub settling: Settling,
     pub publisher: Publisher,
@@ -111,6 +115,8 @@ impl ProviderBroker {
             services: Services::default(),
             lookups: Lookups::new(),
             free: FreeGate::new(&settings.free),
+            gate: Gate::new(settings.requests_per_minute_per_user),
+            conditions: Conditions::default(),
             upstream,
             settling: Settling::default(),
             publisher: Publisher::new(),
@@ -127,17 +133,21 @@ impl ProviderBroker {
             settings,
         });
         let tickets = core.resume().await?;
+        core.load_decisions().await?;
         let head = core.read_all_accounts(false).await?;
         core.load_services().await?;
         core.publish_first();
-        core.begin(tickets, head);
+        core.begin(tickets, head).await?;
         Ok(ProviderBroker { core })
     }
 }
 
+/// An operation of the last run that may still arrive, and the service that it is about.
+type UnderWay = (Ticket, OperationKind, Option<ServiceName>);
+
 impl Core {
     /// Closes or takes up what the last run left.
-    async fn resume(&self) -> Result<Vec<(Ticket, OperationKind)>, ProviderError> {
+    async fn resume(&self) -> Result<Vec<UnderWay>, ProviderError> {
         let now = Timestamp::now();
         let lost = self.store.mark_lost(now).await?;
         if !lost.is_empty() {
@@ -194,27 +204,28 @@ impl Core {
             }
         }
         let tickets = self.sender.resume(attempts.into_iter().map(outbox::attempt).collect()).await?;
-        let kind_of = |ticket: &Ticket| unfinished.iter().find(|op| op.id == ticket.op).map(|op| op.kind);
-        Ok(tickets.into_iter().filter_map(|ticket| kind_of(&ticket).map(|kind| (ticket, kind))).collect())
+        let under_way = |ticket: Ticket| {
+            let operation = unfinished.iter().find(|operation| operation.id == ticket.op)?;
+            let name = operation.params.get("name").and_then(|name| name.as_str()?.parse().ok());
+            Some((ticket, operation.kind, name))
+        };
+        Ok(tickets.into_iter().filter_map(under_way).collect())
     }
 
     /// Starts the tasks.
-    fn begin(self: &Arc<Self>, tickets: Vec<(Ticket, OperationKind)>, head: BlockRef) {
+    async fn begin(self: &Arc<Self>, tickets: Vec<UnderWay>, head: BlockRef) -> Result<(), ProviderError> {
         let (settlements, others): (Vec<_>, Vec<_>) =
-            tickets.into_iter().partition(|(_, kind)| *kind == OperationKind::Settle);
-        // Taken before anybody can ask for another one; it ends with the last of them.
-        let turn = self.settling.take_turn().map(Arc::new);
-        for (ticket, _) in settlements {
-            self.settling.running.lock().replace(ticket.op);
-            let follow = Arc::clone(self).finish_settlement(ticket, turn.clone());
-            self.tasks.spawn_until_stopped("settlement of the last run", follow);
+            tickets.into_iter().partition(|(_, kind, _)| *kind == OperationKind::Settle);
+        // Before anybody can ask for another one.
+        for (ticket, ..) in settlements {
+            self.take_up(ticket).await?;
         }
-        drop(turn);
-        let others = others.into_iter().map(|(ticket, _)| ticket).collect();
+        let others = others.into_iter().map(|(ticket, _, name)| (ticket, name)).collect();
         self.tasks.spawn_until_stopped("provider snapshots", Arc::clone(self).publish());
         self.tasks.spawn_until_stopped("provider chain follower", Arc::clone(self).follow(Cursor::at(head)));
         self.tasks
             .spawn_until_stopped("provider service reconciliation", Arc::clone(self).keep_reconciled(others));
+        self.tasks.spawn_until_stopped("looks at services", Arc::clone(self).look_at_upstreams());
         self.tasks.spawn_until_stopped("provider account resync", Arc::clone(self).resync());
         self.tasks.spawn("provider settlement engine", Arc::clone(self).settle_when_due());
         self.tasks.spawn_until_stopped("provider housekeeping", Arc::clone(self).keep_house());
@@ -229,6 +240,7 @@ impl Core {
             }
             cut.cancel();
         });
+        Ok(())
     }
 
     /// Strikes off rows whose task died without booking, and forgets old idempotency keys.

@@ -102,7 +102,10 @@ impl Core {
                     users.insert(account.user);
                 }
                 (EventKind::ServiceUpdated(service), _) => self.adopt(service).await?,
-                (EventKind::ServiceRemoved { .. }, _) => self.services.again.notify_one(),
+                (EventKind::ServiceRemoved { name, .. }, _) => {
+                    self.services.listing.remove(name);
+                    self.services.again.notify_one();
+                }
                 _ => {}
             }
         }

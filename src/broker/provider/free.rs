@@ -45,7 +45,8 @@ impl Core {
         let headers = headers::to_upstream(&call.headers, &offer.headers);
         let body = Payload::Whole(Body::from(Bytes::new()));
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body };
-        let mut answer = self.upstream.send(upstream).await.map_err(refusal)?;
+        let sent = self.upstream.send(upstream).await;
+        let mut answer = sent.inspect_err(|error| self.upstream_failed(offer, error)).map_err(refusal)?;
         let mut held = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(refusal)? {
             if held.len() + chunk.len() > LARGEST {

@@ -5,28 +5,30 @@
 //! ```text
 //! proxy ─▶ vouchers::check ─▶ vouchers::book (hold) ─▶ serve: row ∥ upstream ─▶ stream ─▶ booked, receipt
 //! chain ─▶ follow ─▶ book                                                           │
-//! book  ─▶ due (pure decision) ─▶ settle ─▶ chain ◀── services, reconcile          book
+//! book  ─▶ settlement (pure decision, then) ─▶ chain ◀── services, reconcile         book
 //! ```
 //!
 //! | file | owns |
 //! |---|---|
 //! | `core` | the parts, start, housekeeping |
-//! | `proxy`, `free` | the way in: checks from cheap to dear; what costs nothing |
+//! | `proxy`, `gate`, `free` | the way in: checks from cheap to dear; places and limits; what costs nothing |
 //! | `serve`, `stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
+//! | `condition` | how the servers behind the services do |
 //! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
-//! | `due`, `settle` | when to settle (pure), and doing it |
+//! | `settlement` | when to settle (pure), doing it, what it brought |
 //! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
 
 mod accounts;
 mod admin;
+mod condition;
 mod core;
 mod cut;
-mod due;
 mod error;
 mod follow;
 mod free;
+mod gate;
 mod offer;
 mod proxy;
 mod rate;
@@ -35,7 +37,7 @@ mod refusal;
 mod serve;
 mod services;
 mod settings;
-mod settle;
+mod settlement;
 mod stream;
 mod target;
 mod upstream;
@@ -48,8 +50,8 @@ mod test_values;
 mod tests;
 
 pub use admin::ReceiptState;
+pub use condition::{UpstreamHealth, UpstreamState};
 pub use core::{ProviderBroker, ProviderParts};
-pub use due::{Forecast, Reason};
 pub use error::ProviderError;
 pub use proxy::{CallBody, ProxyCall};
 pub use reconcile::ServiceSync;
@@ -59,10 +61,13 @@ pub use settings::{
     AuthorisationSettings, BodyLimits, FreeSettings, ProviderSettings, SettingsError, SettlementSettings,
     UpstreamSettings,
 };
-pub use settle::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
+pub use settlement::{
+    Books, Danger, Decision, DecisionCounts, Forecast, Left, Reason, ReportRow, Risk, Rules, SettleRequest,
+    SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
+};
 pub use view::{
-    Decision, Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot,
-    USERS_IN_SNAPSHOT, UserView, Verdict,
+    Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,
+    UserView,
 };
 pub use vouchers::{ClaimRow, LeftOut, Totals};
 

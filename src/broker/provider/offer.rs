@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue};
 use parking_lot::RwLock;
 use url::Url;
 
-use crate::domain::{Prices, ServiceKind, ServiceName, Timestamp};
+use crate::domain::{Prices, ServiceKind, ServiceLimits, ServiceName, Timestamp};
 use crate::wire::terms::{MeterName, ServiceTerms};
 
 /// Former versions kept at most; each is dropped when its grace ends.
@@ -26,6 +26,7 @@ pub(super) struct Offer {
     pub meter: MeterName,
     /// Sent with every call, such as the upstream's API key. Secret.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub limits: ServiceLimits,
     pub current: Version,
     pub former: Vec<(Version, Timestamp)>,
 }
@@ -56,7 +57,12 @@ impl Offer {
         former.map(|(version, _)| version.prices)
     }
 
-    pub(super) fn terms(&self) -> ServiceTerms {
+    /// Whether what is behind both is the same, called in the same way.
+    pub(super) fn same_upstream(&self, other: &Offer) -> bool {
+        (&self.target, &self.headers, self.kind) == (&other.target, &other.headers, other.kind)
+    }
+
+    pub(super) fn terms(&self, paused: bool) -> ServiceTerms {
         ServiceTerms {
             name: self.name.clone(),
             kind: self.kind,
@@ -65,6 +71,9 @@ impl Offer {
             input_price: self.current.prices.input,
             output_price: self.current.prices.output,
             version: self.current.number,
+            paused,
+            max_in_flight: self.limits.max_in_flight,
+            requests_per_minute: self.limits.requests_per_minute,
         }
     }
 }
@@ -85,9 +94,11 @@ impl Offers {
         all
     }
 
-    /// Offers a service, or replaces it. What was its present version stays good until `grace_until`.
-    pub(super) fn put(&self, mut offer: Offer, now: Timestamp, grace_until: Timestamp) {
+    /// Offers a service, or replaces it. What was its present version stays good until `grace_until`. Gives whether
+    /// another server is behind it now, or the first.
+    pub(super) fn put(&self, mut offer: Offer, now: Timestamp, grace_until: Timestamp) -> bool {
         let mut offers = self.0.write();
+        let other = offers.get(&offer.name).is_none_or(|old| !old.same_upstream(&offer));
         if let Some(old) = offers.get(&offer.name) {
             let mut former: Vec<_> = old
                 .former
@@ -103,6 +114,7 @@ impl Offers {
             offer.former = former;
         }
         offers.insert(offer.name.clone(), Arc::new(offer));
+        other
     }
 
     pub(super) fn remove(&self, name: &ServiceName) {
@@ -140,6 +152,7 @@ mod tests {
                 HeaderName::from_static("authorization"),
                 HeaderValue::from_static("Bearer canary"),
             )],
+            limits: ServiceLimits::default(),
             current: Version { number, prices },
             former: Vec::new(),
         }

@@ -4,13 +4,14 @@
 //! service, path ─ free? ─▶ free.rs
 //!    │ charged
 //! payment headers, times ─ account ─ price version ─ voucher and authorisation signatures
-//!    ─ rules (1) and (2): a hold in the book ─ id unseen ─ body (spooled, hashed) ─ input units
+//!    ─ the user's minute ─ rules (1) and (2): a hold in the book ─ a place in the service ─ id unseen ─ body (spooled, hashed) ─ input units
 //!    ─▶ serve.rs: row durable ∥ service asked, then the answer
 //! ```
 
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -95,6 +96,9 @@ impl Core {
         let unknown = || ProxyRefusal::UnknownService(clean(&call.service, 64).into_owned());
         let name: ServiceName = call.service.parse().map_err(|_| unknown())?;
         let offer = self.offers.get(&name).ok_or_else(unknown)?;
+        if self.gate.is_paused(&name) {
+            return Err(ProxyRefusal::Paused(name));
+        }
         let bad_path = |error: crate::wire::path::PathError| ProxyRefusal::BadPath(error.to_string());
         let suffix = Suffix::parse(&call.suffix_and_query).map_err(bad_path)?;
         let url = suffix.join(&offer.target).map_err(bad_path)?;
@@ -107,6 +111,7 @@ impl Core {
         // Before the body: what is not covered is not worth taking in, and an upload counts as a request in flight, so
         // that nobody fills disk or memory with more of them.
         let hold = self.reserve(&payment).await?;
+        let pass = self.gate.enter(&offer, Instant::now())?;
         match self.store.request(payment.request.request).await {
             Ok(None) => {}
             Ok(Some(_)) => return Err(ProxyRefusal::Duplicate),
@@ -153,6 +158,7 @@ impl Core {
             ask,
             hides_usage,
             hold,
+            pass,
         };
         tasks.spawn("proxied request", job.run(upstream, reply));
         // The task ends without a word only if it panicked.
@@ -187,6 +193,7 @@ impl Core {
             check::check_authorisation(&authorisation, page, &self.domain, now)
         };
         self.with_second_look(page, signed).await?;
+        self.gate.count(payment.user(), Instant::now())?;
         self.take_voucher(payment.voucher);
         Ok((payment, prices))
     }

@@ -19,63 +19,104 @@ pub(super) fn network(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// Buckets by key. The table is bounded: full buckets are forgotten first, since forgetting them changes nothing.
-#[derive(Debug)]
-pub(super) struct Rate<K> {
-    buckets: Mutex<HashMap<K, Bucket>>,
+/// How fast tokens grow, and how many there are at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
     /// Time in which one token grows.
     every: Duration,
     burst: u32,
-    most: usize,
 }
 
+/// The tokens of one caller.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+pub(super) struct Bucket {
     tokens: u32,
     /// When `tokens` was last right.
     at: Instant,
 }
 
+impl Pace {
+    /// `per` tokens in each `time`, at most `burst` at once.
+    pub(super) fn new(per: u32, time: Duration, burst: u32) -> Self {
+        Pace { every: time / per.max(1), burst: burst.max(1) }
+    }
+
+    pub(super) fn full(self, now: Instant) -> Bucket {
+        Bucket { tokens: self.burst, at: now }
+    }
+}
+
+impl Bucket {
+    /// Takes a token, or tells when the next one has grown.
+    pub(super) fn take(&mut self, pace: Pace, now: Instant) -> Result<(), Duration> {
+        self.refill(pace, now);
+        match self.tokens.checked_sub(1) {
+            Some(left) => {
+                self.tokens = left;
+                Ok(())
+            }
+            None => Err((self.at + pace.every).saturating_duration_since(now)),
+        }
+    }
+
+    /// A token that was not used after all.
+    pub(super) fn give_back(&mut self, burst: u32) {
+        self.tokens = self.tokens.saturating_add(1).min(burst);
+    }
+
+    fn refill(&mut self, pace: Pace, now: Instant) {
+        let passed = now.saturating_duration_since(self.at);
+        let grown = passed.as_nanos().checked_div(pace.every.as_nanos()).unwrap_or(u128::MAX);
+        let grown = u32::try_from(grown).unwrap_or(u32::MAX);
+        if self.tokens.saturating_add(grown) >= pace.burst {
+            *self = pace.full(now);
+        } else if grown > 0 {
+            self.tokens += grown;
+            // The part of a token that has grown meanwhile is kept.
+            self.at += pace.every * grown;
+        }
+    }
+}
+
+/// Buckets by key. The table is bounded: full buckets are forgotten first, since forgetting them changes nothing.
+#[derive(Debug)]
+pub(super) struct Rate<K> {
+    buckets: Mutex<HashMap<K, Bucket>>,
+    pace: Pace,
+    most: usize,
+}
+
 impl<K: Eq + Hash + Clone> Rate<K> {
     /// `per` tokens in each `time`, at most `burst` at once, for at most `most` keys.
     pub(super) fn new(per: u32, time: Duration, burst: u32, most: usize) -> Self {
-        Self { buckets: Mutex::default(), every: time / per.max(1), burst: burst.max(1), most: most.max(1) }
+        Self { buckets: Mutex::default(), pace: Pace::new(per, time, burst), most: most.max(1) }
     }
 
     /// Takes a token. `false`: too often.
     pub(super) fn take(&self, key: &K, now: Instant) -> bool {
+        self.take_or_wait(key, now).is_ok()
+    }
+
+    /// Takes a token, or tells when there will be one.
+    pub(super) fn take_or_wait(&self, key: &K, now: Instant) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock();
         if let Some(bucket) = buckets.get_mut(key) {
-            self.refill(bucket, now);
-            let may = bucket.tokens > 0;
-            bucket.tokens = bucket.tokens.saturating_sub(1);
-            return may;
+            return bucket.take(self.pace, now);
         }
         if buckets.len() >= self.most {
             buckets.retain(|_, bucket| {
-                self.refill(bucket, now);
-                bucket.tokens < self.burst
+                bucket.refill(self.pace, now);
+                bucket.tokens < self.pace.burst
             });
             // Everybody is busy: a stranger waits, so that strangers cannot push each other's buckets out.
             if buckets.len() >= self.most {
-                return false;
+                return Err(self.pace.every);
             }
         }
-        buckets.insert(key.clone(), Bucket { tokens: self.burst - 1, at: now });
-        true
-    }
-
-    fn refill(&self, bucket: &mut Bucket, now: Instant) {
-        let passed = now.saturating_duration_since(bucket.at);
-        let grown = passed.as_nanos().checked_div(self.every.as_nanos()).unwrap_or(u128::MAX);
-        let grown = u32::try_from(grown).unwrap_or(u32::MAX);
-        if bucket.tokens.saturating_add(grown) >= self.burst {
-            *bucket = Bucket { tokens: self.burst, at: now };
-        } else if grown > 0 {
-            bucket.tokens += grown;
-            // The part of a token that has grown meanwhile is kept.
-            bucket.at += self.every * grown;
-        }
+        let mut bucket = self.pace.full(now);
+        let taken = bucket.take(self.pace, now);
+        buckets.insert(key.clone(), bucket);
+        taken
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
 use super::services::Errand;
-use crate::chain::{Outcome, Ticket};
+use crate::chain::Ticket;
 use crate::domain::{Service, ServiceName};
 use crate::store::provider::ServiceStatus;
 
@@ -43,25 +43,29 @@ impl ProviderBroker {
 impl Core {
     /// At the start: what the store knows becomes callable as the chain lists it. Sends nothing.
     pub(super) async fn load_services(&self) -> Result<(), ProviderError> {
+        for name in self.store.paused_services().await? {
+            self.gate.set_paused(&name, true);
+        }
         for row in self.store.services().await? {
             self.services.set(row.clone());
             self.offer(&row).await?;
         }
-        if self.services.rows().is_empty() {
-            return Ok(());
-        }
-        for listed in self.chain.services_of(self.me, None).await?.services {
-            self.adopt(&listed).await?;
+        let listed = self.chain.services_of(self.me, None).await?.services;
+        self.services.listing.replace(&listed);
+        for service in listed {
+            self.adopt(&service).await?;
         }
         Ok(())
     }
 
     /// Reconciles at the start, and again whenever something hints at a difference.
-    pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<Ticket>) {
-        // What the last run sent may still arrive; sending it again meanwhile would pay for it twice.
-        for mut ticket in under_way {
+    pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<(Ticket, Option<ServiceName>)>) {
+        // What the last run sent may still arrive; sending it again meanwhile would pay for it twice, whoever asks.
+        let turns: Vec<_> = under_way.iter().filter_map(|(_, name)| self.try_turn(name.as_ref()?)).collect();
+        for (mut ticket, _) in under_way {
             ticket.wait().await;
         }
+        drop(turns);
         self.services.again.notify_one();
         loop {
             self.services.again.notified().await;
@@ -86,47 +90,30 @@ impl Core {
 
     async fn reconcile(self: &Arc<Self>) -> Result<ServiceSync, ProviderError> {
         let listed = self.chain.services_of(self.me, None).await?;
+        self.services.listing.replace(&listed.services);
         let mut sync = ServiceSync { unreadable: listed.unreadable, ..ServiceSync::default() };
         let mut listed = listed.services;
         for row in self.services.rows() {
-            let name = row.name.clone();
+            let name = row.name;
             let on_chain =
                 listed.iter().position(|service| service.name == name).map(|at| listed.swap_remove(at));
             let Some(turn) = self.try_turn(&name) else {
                 sync.pending.push((name, "an operation is under way".to_owned()));
                 continue;
             };
-            let errand = match (row.status, &on_chain) {
-                (ServiceStatus::Removing, None) => {
-                    self.forget(&name).await?;
-                    sync.removed.push(name);
-                    continue;
+            match self.repair(&name, on_chain).await {
+                Ok(Repair::Unchanged) => sync.unchanged.push(name),
+                Ok(Repair::Pushed) => sync.pushed.push(name),
+                Ok(Repair::Removed) => sync.removed.push(name),
+                Ok(Repair::Pending) => {
+                    sync.pending.push((name, "the transaction is not in a block yet".to_owned()));
                 }
-                (ServiceStatus::Removing, Some(_)) => Errand::Remove,
-                (_, Some(service)) if self.agrees(&row, service) => {
-                    self.adopt(service).await?;
-                    sync.unchanged.push(name);
-                    continue;
-                }
-                _ => Errand::Put,
-            };
-            let done = match self.send(&row, errand).await {
-                Ok(mut ticket) => {
-                    let outcome = ticket.wait().await;
-                    self.settle_errand(&row, errand, &outcome, ticket.op).await
-                }
-                Err(error) => Err(error),
-            };
-            drop(turn);
-            match (done, errand) {
-                (Ok(true), Errand::Put) => sync.pushed.push(name),
-                (Ok(true), Errand::Remove) => sync.removed.push(name),
-                (Ok(false), _) => {
-                    sync.pending.push((name, "the transaction is not in a block yet".to_owned()))
-                }
-                (Err(error), _) => sync.pending.push((name, error.to_string())),
+                Err(error) => sync.pending.push((name, error.to_string())),
             }
+            drop(turn);
         }
+        // One that was registered while the list was on its way is no stranger.
+        listed.retain(|service| self.services.row(&service.name).is_none());
         sync.unknown = listed;
         for service in &sync.unknown {
             tracing::warn!(service = %service.name, "the chain lists a service of this provider that is not known here");
@@ -135,14 +122,53 @@ impl Core {
         Ok(sync)
     }
 
-    /// The outcome of a repair. The row stays as it is wanted, however it went.
-    async fn settle_errand(
-        &self,
-        row: &crate::store::provider::OfferedService,
-        errand: Errand,
-        outcome: &Outcome,
-        operation: crate::domain::OperationId,
-    ) -> Result<bool, ProviderError> {
-        self.arrived(row, Some(row.clone()), errand, outcome, operation).await
+    /// Makes the chain agree with one row. Its turn must be held.
+    async fn repair(&self, name: &ServiceName, seen: Option<Service>) -> Result<Repair, ProviderError> {
+        let fits = |core: &Core, listed: Option<&Service>| {
+            let row = core.services.row(name)?;
+            let fits = match (row.status, listed) {
+                (ServiceStatus::Removing, listed) => listed.is_none(),
+                (_, Some(listed)) => core.agrees(&row, listed),
+                (_, None) => false,
+            };
+            Some((row, fits))
+        };
+        let mut on_chain = seen;
+        // Another order may have changed row and chain since the list was read; only what still differs now that the
+        // turn is held is paid for.
+        if !fits(self, on_chain.as_ref()).is_some_and(|(_, fits)| fits) {
+            on_chain = self.chain.service(self.me, name, None).await?;
+        }
+        let Some((row, fits)) = fits(self, on_chain.as_ref()) else { return Ok(Repair::Removed) };
+        let errand = match (row.status, on_chain) {
+            (ServiceStatus::Removing, None) => {
+                self.forget(name).await?;
+                return Ok(Repair::Removed);
+            }
+            (ServiceStatus::Removing, Some(_)) => Errand::Remove,
+            (_, Some(listed)) if fits => {
+                self.adopt(&listed).await?;
+                return Ok(Repair::Unchanged);
+            }
+            _ => Errand::Put,
+        };
+        let mut ticket = self.send(&row, errand).await?;
+        let outcome = ticket.wait().await;
+        // However it went, the row stays as it is wanted.
+        let done = self.arrived(&row, Some(row.clone()), errand, &outcome, ticket.op).await?;
+        Ok(match (done, errand) {
+            (false, _) => Repair::Pending,
+            (true, Errand::Put) => Repair::Pushed,
+            (true, Errand::Remove) => Repair::Removed,
+        })
     }
+}
+
+/// What was done about one service.
+enum Repair {
+    Unchanged,
+    Pushed,
+    Removed,
+    /// It is not known yet.
+    Pending,
 }

@@ -55,6 +55,15 @@ pub enum ProxyRefusal {
     TooManyInFlight { most: usize },
     #[error("too many requests; wait a little")]
     TooOften,
+    #[error("one user may make {most} requests a minute here; wait {} s", whole_seconds(*.wait))]
+    UserTooOften { most: u32, wait: Duration },
+    #[error("{service} serves {most} requests at a time, and all places are taken; try again in a moment")]
+    ServiceFull { service: ServiceName, most: u32 },
+    #[error("{service} takes {most} requests a minute from all users together; wait {} s", whole_seconds(*.wait))]
+    ServiceTooOften { service: ServiceName, most: u32, wait: Duration },
+    /// Its operator takes no new requests for it.
+    #[error("{0} is paused by its provider and takes no requests; try again later or choose another service")]
+    Paused(ServiceName),
     /// A voucher for `required` would help.
     #[error("the voucher does not cover the request; sign one for {} neuron in all", .0.required)]
     VoucherNeeded(Box<Shortage>),
@@ -98,9 +107,15 @@ impl ProxyRefusal {
             R::UnknownService(_) => StatusCode::NOT_FOUND,
             R::Duplicate | R::PriceChanged { .. } => StatusCode::CONFLICT,
             R::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            R::TooManyInFlight { .. } | R::TooOften => StatusCode::TOO_MANY_REQUESTS,
+            R::TooManyInFlight { .. }
+            | R::TooOften
+            | R::UserTooOften { .. }
+            | R::ServiceFull { .. }
+            | R::ServiceTooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             R::UpstreamUnreachable | R::UpstreamTimeout(_) | R::UpstreamBroken => StatusCode::BAD_GATEWAY,
-            R::StorageFailed | R::ChainUnavailable | R::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            R::Paused(_) | R::StorageFailed | R::ChainUnavailable | R::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -126,7 +141,9 @@ impl ProxyRefusal {
             R::Duplicate => "duplicate_request",
             R::PriceChanged { .. } => "price_changed",
             R::TooManyInFlight { .. } => "too_many_in_flight",
-            R::TooOften => "too_often",
+            R::TooOften | R::UserTooOften { .. } => "too_often",
+            R::ServiceFull { .. } | R::ServiceTooOften { .. } => "service_busy_now",
+            R::Paused(_) => "service_paused",
             R::VoucherNeeded(_) => "voucher_needed",
             R::BalanceTooLow(_) => "insufficient_balance",
             R::UpstreamUnreachable => "upstream_unreachable",
@@ -135,6 +152,18 @@ impl ProxyRefusal {
             R::StorageFailed => "storage_failed",
             R::ChainUnavailable => "chain_unavailable",
             R::Stopping => "stopping",
+        }
+    }
+
+    /// Seconds after which the same request may pass, where that is known or waiting is all there is to do.
+    pub fn retry_after(&self) -> Option<u64> {
+        use ProxyRefusal as R;
+        match self {
+            R::UserTooOften { wait, .. } | R::ServiceTooOften { wait, .. } => Some(whole_seconds(*wait)),
+            R::TooManyInFlight { .. } | R::TooOften | R::ServiceFull { .. } => Some(1),
+            R::StorageFailed | R::ChainUnavailable | R::Stopping => Some(5),
+            // How long a pause takes is for the operator to know.
+            _ => None,
         }
     }
 
@@ -153,10 +182,19 @@ impl ProxyRefusal {
             }
             R::WrongEpoch { current, .. } => fault.with("epoch", *current),
             R::BodyTooLarge { limit } => fault.with("limit", *limit),
+            R::TooManyInFlight { most } => fault.with("maxInFlightPerUser", *most),
+            R::UserTooOften { most, .. } => fault.with("requestsPerMinutePerUser", *most),
+            R::ServiceFull { most, .. } => fault.with("maxInFlight", *most),
+            R::ServiceTooOften { most, .. } => fault.with("requestsPerMinute", *most),
             R::ExpiryTooFar { most } => fault.with("maxLifetime", *most),
             _ => fault,
         }
     }
+}
+
+/// Waits are told rounded up, so that whoever waits that long has waited long enough.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1)
 }
 
 #[cfg(test)]

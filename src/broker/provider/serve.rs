@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::ProxyRefusal;
 use super::core::Core;
 use super::free::refusal;
+use super::gate::Pass;
 use super::offer::Offer;
 use super::upstream::{UpstreamAnswer, UpstreamCall, UpstreamError};
 use super::view::{Event, RequestView};
@@ -62,6 +63,8 @@ pub(super) struct Job {
     /// The closing usage chunk was asked for by us alone and is taken out again.
     pub hides_usage: bool,
     pub hold: Reservation,
+    /// The place in the service; given back with the hold.
+    pub pass: Pass,
 }
 
 /// What was handed over, and how it ended.
@@ -137,6 +140,7 @@ impl Job {
         match admission {
             Ok(Admission::Admitted { voucher }) => {
                 core.health.store_works();
+                self.pass.let_in();
                 if let Some(best) = voucher {
                     core.take_voucher(best);
                 }
@@ -161,8 +165,14 @@ impl Job {
             max_fee: self.new.max_fee,
         });
         match head {
-            Head::Answer(answer) => self.pass_on(answer, reply).await,
+            Head::Answer(answer) => {
+                if answer.status.is_success() {
+                    core.upstream_works(&self.offer);
+                }
+                self.pass_on(answer, reply).await;
+            }
             Head::Failed(error) => {
+                core.upstream_failed(&self.offer, &error);
                 self.book(Delivered::nothing(ReceiptStatus::UpstreamFailed)).await;
                 let _ = reply.send(Err(refusal(error)));
             }

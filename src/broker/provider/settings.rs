@@ -14,6 +14,8 @@ pub struct ProviderSettings {
     pub credit_limit: Neuron,
     /// Requests of one user that may run at the same time.
     pub max_in_flight_per_user: usize,
+    /// Requests that one user may make in a minute; 0 for any number. What a service takes is set with the service.
+    pub requests_per_minute_per_user: u32,
     /// For how long a replaced price stays good for requests that were signed under it.
     pub price_grace: u64,
     /// After the order to stop: how long answers under way may still go on before they are cut and booked.
@@ -53,6 +55,8 @@ pub struct UpstreamSettings {
     pub first_byte_timeout: u64,
     /// Between two pieces of an answer.
     pub idle_timeout: u64,
+    /// How often each service is looked at while nobody asks it; 0 for never.
+    pub health_interval: u64,
 }
 
 /// What a request authorisation may say about time.
@@ -85,13 +89,17 @@ pub struct SettlementSettings {
     pub check_interval: u64,
     /// Settle once the transaction costs at most this share of what it brings, in percent.
     pub gas_share_percent: u32,
-    /// Settle once the oldest debt is this old.
+    /// The same share for a debt that is old, close to its balance, or in danger later on, in percent. A debt whose time
+    /// has come is settled as long as it brings more than its gas.
+    pub old_gas_share_percent: u32,
+    /// A debt is old after so many seconds, and settled if `oldGasSharePercent` allows it.
     pub max_age: u64,
     /// Settle once one user's unsettled debt passes this. 0 turns the rule off.
     pub risk_limit: Neuron,
     /// Settle once a user's unsettled debt is this share of what is left in the account, in percent.
     pub balance_share_percent: u32,
-    /// How long before a refund unlocks its user is settled; held to half of the contract's lock time.
+    /// A user whose refund would take out what is owed is settled half a lock time before it unlocks, and these seconds
+    /// earlier. Five times what transactions take to be mined if that is longer; held to an eighth of the lock time.
     pub refund_margin: u64,
     /// A row that the contract did not pay is not tried again by itself for so long, unless its facts change.
     pub retry_after: u64,
@@ -103,6 +111,7 @@ impl Default for ProviderSettings {
             serving_url: "http://127.0.0.1:3080".to_owned(),
             credit_limit: Neuron::new(1_000_000_000_000_000),
             max_in_flight_per_user: 64,
+            requests_per_minute_per_user: 0,
             price_grace: 60,
             drain: 15,
             resync: 600,
@@ -123,7 +132,7 @@ impl Default for BodyLimits {
 
 impl Default for UpstreamSettings {
     fn default() -> Self {
-        Self { connect_timeout: 10, first_byte_timeout: 300, idle_timeout: 120 }
+        Self { connect_timeout: 10, first_byte_timeout: 300, idle_timeout: 120, health_interval: 30 }
     }
 }
 
@@ -145,6 +154,7 @@ impl Default for SettlementSettings {
             automatic: true,
             check_interval: 30,
             gas_share_percent: 1,
+            old_gas_share_percent: 10,
             max_age: 86_400,
             risk_limit: Neuron::A0GI,
             balance_share_percent: 80,
@@ -189,6 +199,15 @@ impl ProviderSettings {
         }
         if self.settlement.balance_share_percent == 0 || self.settlement.balance_share_percent > 100 {
             return wrong("settlement.balanceSharePercent", "it is a share from 1 to 100 percent");
+        }
+        if self.settlement.old_gas_share_percent > 100 || self.settlement.gas_share_percent > 100 {
+            return wrong("settlement.oldGasSharePercent", "it is a share of at most 100 percent");
+        }
+        if self.settlement.old_gas_share_percent < self.settlement.gas_share_percent {
+            return wrong(
+                "settlement.oldGasSharePercent",
+                "it must be at least gasSharePercent: an old debt may cost more than a fresh one, not less",
+            );
         }
         if self.free.burst == 0 || self.free.per_second == 0 {
             return wrong("free", "perSecond and burst must be at least 1");

@@ -1,7 +1,14 @@
 //! Values that several tests of this folder need.
 
+use http::{HeaderName, HeaderValue};
+
+use super::offer::{Offer, Version};
 use super::vouchers::Page;
-use crate::domain::{AccountId, Address, ChainAccount, Neuron, Signature, SignedVoucher, Voucher};
+use crate::domain::{
+    AccountId, Address, ChainAccount, Neuron, Prices, ServiceKind, ServiceLimits, Signature, SignedVoucher,
+    Voucher,
+};
+use crate::wire::terms::MeterName;
 
 pub(super) const PROVIDER: Address = Address::repeat_byte(0xee);
 
@@ -38,5 +45,22 @@ pub(super) fn voucher(user: u8, epoch: u32, cumulative: u128) -> SignedVoucher {
             cumulative: Neuron::new(cumulative),
         },
         signature,
+    }
+}
+
+/// A chatbot on offer, with a secret header.
+pub(super) fn offer(name: &str) -> Offer {
+    #[allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    let (name, target) = (name.parse().unwrap(), "http://127.0.0.1:1/v1".parse().unwrap());
+    Offer {
+        name,
+        kind: ServiceKind::Chatbot,
+        model: String::new(),
+        target,
+        meter: MeterName::O200k,
+        headers: vec![(HeaderName::from_static("authorization"), HeaderValue::from_static("Bearer canary"))],
+        limits: ServiceLimits::default(),
+        current: Version { number: 10, prices: Prices::default() },
+        former: Vec::new(),
     }
 }

@@ -1,27 +1,25 @@
 //! What faces see: plain data at one moment, and events in the past tense.
 
-use std::collections::VecDeque;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::condition::UpstreamHealth;
 use super::core::Core;
-use super::due::{Forecast, Reason};
-use super::settle::SettlementReport;
-use super::vouchers::{LeftOut, Page, Totals};
+use super::settlement::{Decision, Forecast, Risk, Rules};
+use super::vouchers::{Page, Totals};
 use crate::chain::BlockRef;
 use crate::domain::{
-    Address, Fee, Neuron, OperationId, Prices, ProviderRequestState, RequestId, ServiceKind, ServiceName,
-    Timestamp, Units,
+    Address, Fee, Neuron, OperationId, OperationState, Prices, ProviderRequestState, RequestId, Service,
+    ServiceKind, ServiceLimits, ServiceName, Timestamp, Units,
 };
 use crate::wire::terms::MeterName;
 
 /// Users in a snapshot, those who owe most first; the full list is paged.
 pub const USERS_IN_SNAPSHOT: usize = 500;
-/// Decisions about settling that are remembered.
-const MOST_DECISIONS: usize = 200;
 /// Events that a slow listener may lag behind.
 const EVENT_QUEUE: usize = 256;
 /// Changes within this time come in one snapshot.
@@ -60,6 +58,16 @@ pub struct ServiceView {
     /// Names of the headers sent along; their values are secret.
     pub header_names: Vec<String>,
     pub status: ServiceStatus,
+    /// Takes no new requests for now.
+    pub paused: bool,
+    pub limits: ServiceLimits,
+    /// Requests being served.
+    pub in_flight: usize,
+    pub health: UpstreamHealth,
+    /// What the chain lists of it, as of the last look.
+    pub listed: Option<Service>,
+    /// Keys in which the chain differs from what is wanted; empty too while the chain was not read yet.
+    pub differs: Vec<&'static str>,
     /// The chain's version, once listed.
     pub version: Option<u64>,
     pub created_at: Timestamp,
@@ -104,12 +112,18 @@ pub struct UserView {
     pub settled: Neuron,
     pub delegate: Option<Address>,
     pub debt_since: Option<Timestamp>,
+    /// When the engine settles because of a refund or a change of delegate, if nothing makes it do so earlier.
+    pub settle_by: Option<Timestamp>,
+    pub risk: Risk,
+    /// Whether a settlement with this user is under way.
+    pub settling: bool,
     /// The block at which the chain's figures were read.
     pub block: u64,
 }
 
 impl UserView {
-    pub(super) fn of(page: &Page, now: Timestamp) -> Self {
+    pub(super) fn of(page: &Page, rules: &Rules<'_>, under_way: &HashSet<Address>) -> Self {
+        let now = rules.now;
         let settled = page.account.settled;
         UserView {
             user: page.account.id.user,
@@ -125,6 +139,9 @@ impl UserView {
             settled,
             delegate: page.epoch(now).1,
             debt_since: page.debt_since,
+            settle_by: rules.danger(page).map(|danger| danger.begin),
+            risk: rules.risk(page),
+            settling: under_way.contains(&page.account.id.user),
             block: page.block,
         }
     }
@@ -150,55 +167,12 @@ pub struct RequestView {
 /// How it stands with settling.
 #[derive(Clone, Debug, Default)]
 pub struct SettlementView {
-    /// The operation under way.
-    pub running: Option<OperationId>,
+    /// The operations under way.
+    pub running: Vec<OperationId>,
     /// The last look at the books.
     pub forecast: Option<Arc<Forecast>>,
-    /// Newest last; a run of equal decisions is kept as one.
-    pub decisions: Vec<Decision>,
-}
-
-/// One decision to settle or to wait, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// When it was first made.
-    pub at: Timestamp,
-    /// When it was made last without change.
-    pub until: Timestamp,
-    pub verdict: Verdict,
-    pub rows: usize,
-    pub brings: Neuron,
-    pub costs: Neuron,
-    pub left_out: Vec<(Address, LeftOut)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Settled, for these reasons.
-    Settle(Vec<Reason>),
-    /// Nothing can be claimed.
-    NothingToClaim,
-    /// It would cost more gas than it brings.
-    CostsMoreThanItBrings,
-    /// Claimable, but no rule asks for it yet; the next deadline is this.
-    Wait { next_deadline: Option<Timestamp> },
-    /// A settlement is under way.
-    Busy,
-    /// It could not be decided or done; the text says why.
-    Failed(String),
-}
-
-impl Verdict {
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Verdict::Settle(_) => "settle",
-            Verdict::NothingToClaim => "nothing_to_claim",
-            Verdict::CostsMoreThanItBrings => "costs_more_than_it_brings",
-            Verdict::Wait { .. } => "wait",
-            Verdict::Busy => "busy",
-            Verdict::Failed(_) => "failed",
-        }
-    }
+    /// A run of equal decisions counts as one.
+    pub last_decision: Option<Decision>,
 }
 
 /// What does not work at the moment. Empty: all is well.
@@ -236,11 +210,22 @@ pub enum Event {
     ServiceChanged {
         name: ServiceName,
     },
+    /// The server behind a service began or ceased to work.
+    UpstreamChanged {
+        name: ServiceName,
+        health: Box<UpstreamHealth>,
+    },
     SettlementSent {
         operation: OperationId,
         rows: usize,
     },
-    SettlementFinished(Box<SettlementReport>),
+    /// A settlement has an outcome; `paid` and `gas` are neuron.
+    SettlementEnded {
+        operation: OperationId,
+        state: OperationState,
+        paid: Neuron,
+        gas: Neuron,
+    },
     Decided(Box<Decision>),
     /// The chain or the books stopped or began to work.
     HealthChanged(HealthView),
@@ -283,7 +268,6 @@ pub(super) struct Publisher {
     snapshots: watch::Sender<Arc<Snapshot>>,
     events: broadcast::Sender<Event>,
     changed: Notify,
-    decisions: Mutex<VecDeque<Decision>>,
 }
 
 impl Publisher {
@@ -292,7 +276,6 @@ impl Publisher {
             snapshots: watch::Sender::new(Arc::default()),
             events: broadcast::Sender::new(EVENT_QUEUE),
             changed: Notify::new(),
-            decisions: Mutex::default(),
         }
     }
 
@@ -313,39 +296,24 @@ impl Publisher {
     pub(super) fn touch(&self) {
         self.changed.notify_one();
     }
-
-    /// Remembers a decision. The same one again only moves the end of the former.
-    pub(super) fn decided(&self, decision: Decision) {
-        let mut decisions = self.decisions.lock();
-        if let Some(last) = decisions.back_mut()
-            && !matches!(decision.verdict, Verdict::Settle(_))
-            && last.verdict == decision.verdict
-        {
-            *last = Decision { at: last.at, ..decision };
-        } else {
-            if decisions.len() >= MOST_DECISIONS {
-                decisions.pop_front();
-            }
-            decisions.push_back(decision.clone());
-            drop(decisions);
-            self.tell(Event::Decided(Box::new(decision)));
-        }
-        self.touch();
-    }
-
-    pub(super) fn decisions(&self) -> Vec<Decision> {
-        self.decisions.lock().iter().cloned().collect()
-    }
 }
 
 impl Core {
+    /// All users, those who owe most first.
+    pub(super) fn users(&self) -> Vec<UserView> {
+        let rules = self.rules(self.book.chain_now(Timestamp::now()));
+        let under_way = self.settling.users_under_way();
+        let pages = self.book.pages();
+        let mut users: Vec<UserView> =
+            pages.iter().map(|page| UserView::of(page, &rules, &under_way)).collect();
+        users.sort_by(|a, b| b.unsettled.cmp(&a.unsettled).then_with(|| a.user.cmp(&b.user)));
+        users
+    }
+
     /// The present state, put together anew.
     pub(super) fn snapshot(&self, version: u64) -> Snapshot {
         let now = Timestamp::now();
-        let chain_now = self.book.chain_now(now);
-        let mut users: Vec<UserView> =
-            self.book.pages().iter().map(|page| UserView::of(page, chain_now)).collect();
-        users.sort_by(|a, b| b.unsettled.cmp(&a.unsettled).then_with(|| a.user.cmp(&b.user)));
+        let mut users = self.users();
         users.truncate(USERS_IN_SNAPSHOT);
         let mut health = self.health.view();
         health.stopping = self.tasks.stopping();
@@ -356,13 +324,13 @@ impl Core {
             chain_id: self.chain.id(),
             contract: self.chain.contract(),
             block: *self.block.lock(),
-            services: self.services.views(),
+            services: self.service_views(),
             users,
             totals: self.book.totals(),
             settlement: SettlementView {
-                running: *self.settling.running.lock(),
+                running: self.settling.running(),
                 forecast: self.settling.forecast.lock().clone(),
-                decisions: self.publisher.decisions(),
+                last_decision: self.settling.record.last(),
             },
             health,
         }

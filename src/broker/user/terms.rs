@@ -158,6 +158,9 @@ mod tests {
             input_price: Neuron::new(1),
             output_price: Neuron::new(2),
             version: 7,
+            paused: false,
+            max_in_flight: None,
+            requests_per_minute: None,
         };
         let with = |own: Option<ServiceTerms>| {
             let terms = Terms {
@@ -165,6 +168,8 @@ mod tests {
                 chain_id: 1,
                 contract: Address::ZERO,
                 credit_limit: Neuron::new(9),
+                max_in_flight_per_user: None,
+                requests_per_minute_per_user: None,
                 services: own.into_iter().collect(),
             };
             fit(&terms, &service)

@@ -31,8 +31,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::journal::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner, TxState};
 use super::open::Chain;
-use super::{Call, ChainError, Revert};
-use crate::domain::{OperationId, Timestamp};
+use super::{Bid, Call, ChainError, Revert};
+use crate::domain::OperationId;
 use crate::tasks::Tasks;
 
 /// Submissions that may wait for their turn before further callers wait themselves.
@@ -85,6 +85,9 @@ pub enum SendError {
     InsufficientGas { needed: u128, available: u128, address: Address },
     #[error("one unit of gas costs {current} neuron now, above the limit of {cap}; raise the limit or wait")]
     FeeTooHigh { current: u128, cap: u128 },
+    /// Gas costs more than this order may spend on it by now. It may later: gas gets cheaper, and a bid with a deadline rises.
+    #[error("one unit of gas costs {current} neuron now, and this may pay {most}; it is tried again")]
+    OverBid { current: u128, most: u128 },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -105,7 +108,10 @@ impl SendError {
     pub fn is_transient(&self) -> bool {
         match self {
             SendError::Chain(error) => error.is_transient(),
-            SendError::FeeTooHigh { .. } | SendError::Journal(_) | SendError::Stopped => true,
+            SendError::FeeTooHigh { .. }
+            | SendError::OverBid { .. }
+            | SendError::Journal(_)
+            | SendError::Stopped => true,
             _ => false,
         }
     }
@@ -115,7 +121,7 @@ enum Command {
     Submit {
         op: OperationId,
         call: Box<Call>,
-        deadline: Option<Timestamp>,
+        bid: Option<Bid>,
         reply: oneshot::Sender<Result<Ticket, SendError>>,
     },
     Resume {
@@ -124,12 +130,19 @@ enum Command {
     },
 }
 
+/// A new bid for an order under way.
+struct Rebid {
+    op: OperationId,
+    bid: Bid,
+}
+
 /// A handle to the task that owns one key's nonces. There must be one sender for a key in a process; other processes
 /// that use the key are put up with.
 #[derive(Clone)]
 pub struct Sender {
     address: Address,
     commands: mpsc::Sender<Command>,
+    bids: mpsc::Sender<Rebid>,
 }
 
 impl Sender {
@@ -142,11 +155,12 @@ impl Sender {
         settings: SenderSettings,
     ) -> Sender {
         let (commands, queue) = mpsc::channel(WAITING);
+        let (bids, new_bids) = mpsc::channel(WAITING);
         let address = signer.address();
         let worker = Worker::new(chain, signer, journal, settings);
         let token = tasks.token();
-        tasks.spawn("chain sender", worker.run(queue, token));
-        Sender { address, commands }
+        tasks.spawn("chain sender", worker.run(queue, new_bids, token));
+        Sender { address, commands, bids }
     }
 
     /// The key's address.
@@ -160,20 +174,28 @@ impl Sender {
     /// Waits while [`SenderSettings::max_in_flight`] others are under way. Dropping the future does not stop what the
     /// task has begun; the journal knows.
     pub async fn submit(&self, op: OperationId, call: Call) -> Result<Ticket, SendError> {
-        self.submit_by(op, call, None).await
+        self.submit_at(op, call, None).await
     }
 
-    /// [`Sender::submit`] with a moment by which it should be mined: fees are raised sooner as it comes near.
-    pub async fn submit_by(
+    /// [`Sender::submit`] with a bid: what it may cost, and by when it should be mined. Orders with earlier nonces are
+    /// pushed at its expense when they are in its way.
+    pub async fn submit_at(
         &self,
         op: OperationId,
         call: Call,
-        deadline: Option<Timestamp>,
+        bid: Option<Bid>,
     ) -> Result<Ticket, SendError> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Submit { op, call: Box::new(call), deadline, reply };
+        let command = Command::Submit { op, call: Box::new(call), bid, reply };
         self.commands.send(command).await.map_err(|_| SendError::Stopped)?;
         answer.await.map_err(|_| SendError::Stopped)?
+    }
+
+    /// Changes the bid of an order under way, as when a deadline appears for it. An order that is not (or no longer)
+    /// known is none to hurry.
+    pub async fn rebid(&self, op: OperationId, bid: Bid) {
+        // A sender that has stopped hurries nothing.
+        let _ = self.bids.send(Rebid { op, bid }).await;
     }
 
     /// Takes up what a former run left: every attempt whose operation has no final outcome yet (and, to have reorgs
@@ -255,4 +277,6 @@ struct Worker {
     failures: u32,
     /// Looks in a row at a head below a block that we have seen.
     below: u32,
+    /// By how many seconds the chain's clock is ahead of ours.
+    ahead: u64,
 }

@@ -16,7 +16,7 @@ use crate::chain::call::Intent;
 use crate::chain::fees::{Fees, GasPrice};
 use crate::chain::journal::{Attempt, SignerError, TxState};
 use crate::chain::rpc::At;
-use crate::chain::{Call, Chain, ChainError, Revert};
+use crate::chain::{Bid, Call, Chain, ChainError, Revert};
 use crate::domain::{Address, Timestamp};
 
 /// How often a nonce or a fee is chosen anew before a submission is given up.
@@ -128,12 +128,12 @@ impl Worker {
         let later = self.settings.rebroadcast_after;
         for _ in 0..ROUNDS {
             let quote = self.quote(order, floor).await?;
-            let cap = self.settings.max_fee_per_gas;
+            let cap = self.cap(order.bid, quote.gas_limit);
             let fees = match too_low {
                 None => quote.fees,
-                Some(fees) => fees
-                    .raised(quote.price, cap)
-                    .ok_or(SendError::FeeTooHigh { current: fees.max_fee, cap })?,
+                Some(fees) => {
+                    fees.raised(quote.price, cap).ok_or_else(|| self.too_high(fees.max_fee, cap))?
+                }
             };
             let attempt = self.sign(order, quote.nonce, quote.gas_limit, fees)?;
             self.journal.record(attempt.clone()).await?;
@@ -209,7 +209,28 @@ impl Worker {
         if cost(order, gas_limit, fees) > available {
             return Err(short(gas_limit));
         }
+        let cap = self.cap(order.bid, gas_limit);
+        let fees = Fees::offer(price, cap).ok_or_else(|| self.too_high(price.base, cap))?;
         Ok(Quote { nonce, gas_limit, fees, price })
+    }
+
+    /// The most that one unit of gas may cost an order now: what the settings allow, and what its own bid does.
+    pub(super) fn cap(&self, bid: Option<Bid>, gas_limit: u64) -> u128 {
+        let own = bid.map_or(u128::MAX, |bid| bid.most(self.now()).get() / u128::from(gas_limit.max(1)));
+        own.min(self.settings.max_fee_per_gas)
+    }
+
+    fn too_high(&self, current: u128, most: u128) -> SendError {
+        match self.settings.max_fee_per_gas {
+            cap if cap == most => SendError::FeeTooHigh { current, cap },
+            _ => SendError::OverBid { current, most },
+        }
+    }
+
+    /// The chain's present moment as well as we know it: never behind our own clock.
+    pub(super) fn now(&self) -> Timestamp {
+        let now = Timestamp::now();
+        if self.ahead == 0 { now } else { now.plus_seconds(self.ahead) }
     }
 
     pub(super) fn sign(

@@ -5,17 +5,19 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Worker;
 use super::slot::{Order, Slot};
 use super::verdict::{Verdict, verdict};
-use super::{SenderSettings, Worker};
 use crate::chain::ChainError;
+use crate::chain::bid::Hurry;
 use crate::chain::fees::Fees;
 use crate::chain::journal::TxState;
 use crate::chain::rpc::At;
-use crate::domain::Timestamp;
 
 /// Nonces that one sweep fills.
 const MOST_FILLED: usize = 8;
+/// Raises that should fit into the time before a deadline.
+const RAISES: u32 = 8;
 
 impl Worker {
     /// Nonces below our open ones that nobody uses would block those for ever.
@@ -83,9 +85,10 @@ impl Worker {
                 self.slots[at].reopened = false;
             }
             let slot = &self.slots[at];
+            let pressing = self.pressing(at);
             let stuck = slot.next_in_line
-                && slot.bumps < self.settings.max_bumps
-                && slot.since.elapsed() >= slot.patience(&self.settings);
+                && (pressing.is_some() || slot.bumps < self.settings.max_bumps)
+                && slot.since.elapsed() >= self.patience(pressing);
             if stuck && self.replace(at).await? {
                 continue;
             }
@@ -104,9 +107,13 @@ impl Worker {
     /// Sends the same order under the same nonce at a higher fee. Says whether it did.
     async fn replace(&mut self, at: usize) -> Result<bool, ChainError> {
         let price = self.chain.gas_price().await?;
+        let ceiling = self.ceiling(at);
+        let late = self.pressing(at).is_some_and(|hurry| self.now() >= hurry.by);
         let slot = &mut self.slots[at];
         slot.since = Instant::now();
-        let Some(fees) = slot.fees().raised(price, self.settings.max_fee_per_gas) else { return Ok(false) };
+        let fees = slot.fees();
+        let fees = if late { fees.all_of(price, ceiling) } else { fees.raised(price, ceiling) };
+        let Some(fees) = fees else { return Ok(false) };
         let (order, nonce, gas_limit) = (slot.order.clone(), slot.nonce, slot.gas_limit);
         let Ok(attempt) = self.sign(&order, nonce, gas_limit, fees) else { return Ok(false) };
         if let Err(error) = self.journal.record(attempt.clone()).await {
@@ -121,15 +128,38 @@ impl Worker {
         tracing::info!(op = ?order.op, nonce, hash = %attempt.hash, max_fee = fees.max_fee, ?said, "replaced a stuck transaction");
         Ok(true)
     }
-}
 
-impl Slot {
-    /// How long it may be next in line before its fee is raised: shorter as its deadline comes near, so that the
-    /// raises that are left fit into the time that is left.
-    fn patience(&self, settings: &SenderSettings) -> Duration {
-        let Some(deadline) = self.order.deadline else { return settings.replace_after };
-        let left = Duration::from_secs(deadline.seconds_since(Timestamp::now()));
-        let raises = settings.max_bumps.saturating_sub(self.bumps) + 1;
-        (left / raises).clamp(Duration::from_secs(1).min(settings.replace_after), settings.replace_after)
+    /// The most that one unit of gas may cost the order at `at` now. Its own bid counts, and so does that of every later
+    /// order in a hurry, shared over all that must be mined before it: what stands in a nonce's way is its business too.
+    fn ceiling(&self, at: usize) -> u128 {
+        let (first, now) = (&self.slots[at], self.now());
+        let mut ceiling = self.cap(first.order.bid, first.gas_limit);
+        let mut gas = u128::from(first.gas_limit);
+        for later in self.slots[at + 1..].iter().filter(|slot| slot.is_open() && slot.nonce > first.nonce) {
+            gas = gas.saturating_add(later.gas_limit.into());
+            if let Some(bid) = later.order.bid.filter(|bid| bid.presses(now)) {
+                ceiling = ceiling.max(bid.most(now).get() / gas.max(1));
+            }
+        }
+        ceiling.min(self.settings.max_fee_per_gas)
+    }
+
+    /// The nearest deadline that presses on the order at `at`: its own, or that of an order behind it.
+    fn pressing(&self, at: usize) -> Option<Hurry> {
+        let now = self.now();
+        let waiting = self.slots[at..].iter().filter(|slot| slot.is_open());
+        let bids = waiting.filter_map(|slot| slot.order.bid.filter(|bid| bid.presses(now)));
+        bids.filter_map(|bid| bid.hurry).min_by_key(|hurry| hurry.by)
+    }
+
+    /// How long a transaction may be next in line before its fee is raised: shorter as a deadline comes near, so that
+    /// several raises fit into the time that is left.
+    fn patience(&self, pressing: Option<Hurry>) -> Duration {
+        let longest = self.settings.replace_after;
+        let Some(hurry) = pressing else { return longest };
+        let now = self.now();
+        let goal = if now < hurry.by { hurry.by } else { hurry.last };
+        let left = Duration::from_secs(goal.seconds_since(now));
+        (left / RAISES).clamp(Duration::from_secs(1).min(longest), longest)
     }
 }

@@ -7,11 +7,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Ticket;
+use crate::chain::bid::Bid;
 use crate::chain::block::{BlockRef, Receipt};
 use crate::chain::call::Intent;
 use crate::chain::fees::Fees;
 use crate::chain::journal::{Attempt, Outcome, TxState};
-use crate::domain::{OperationId, Timestamp};
+use crate::domain::OperationId;
 
 /// What is to be done, whatever nonce it gets.
 #[derive(Clone, Debug)]
@@ -19,13 +20,14 @@ pub(super) struct Order {
     /// `None` for a transfer to ourselves that closes a gap.
     pub(super) op: Option<OperationId>,
     pub(super) intent: Intent,
-    pub(super) deadline: Option<Timestamp>,
+    /// What it may cost; without one, whatever the settings allow.
+    pub(super) bid: Option<Bid>,
 }
 
 impl Order {
     pub(super) fn gap(address: alloy::primitives::Address) -> Order {
         let intent = Intent { to: TxKind::Call(address), value: U256::ZERO, input: Default::default() };
-        Order { op: None, intent, deadline: None }
+        Order { op: None, intent, bid: None }
     }
 }
 

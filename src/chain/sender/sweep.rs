@@ -10,6 +10,7 @@ use crate::chain::block::BlockRef;
 use crate::chain::journal::{Outcome, TxState};
 use crate::chain::rpc::At;
 use crate::chain::{ChainError, Revert};
+use crate::domain::Timestamp;
 
 /// Finished transactions that are watched for reorgs at most.
 const MOST_WATCHED: usize = 256;
@@ -17,6 +18,7 @@ const MOST_WATCHED: usize = 256;
 impl Worker {
     pub(super) async fn sweep(&mut self) -> Result<(), ChainError> {
         let head = self.chain.head().await?;
+        self.ahead = head.time.seconds_since(Timestamp::now());
         if self.head.is_none_or(|known| known.hash != head.hash) || self.below > 0 {
             self.notice_reorgs(head).await?;
         }

@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::place::NotPlaced;
 use super::slot::{Order, Slot, reopen};
-use super::{Command, SendError, SenderSettings, Ticket, Worker};
+use super::{Command, Rebid, SendError, SenderSettings, Ticket, Worker};
 use crate::chain::journal::{Attempt, Journal, Outcome, TxSigner, TxState};
-use crate::chain::{Call, Chain};
-use crate::domain::{OperationId, Timestamp};
+use crate::chain::{Bid, Call, Chain};
+use crate::domain::OperationId;
 
 /// The longest pause between sweeps while the node cannot be reached.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -34,10 +34,16 @@ impl Worker {
             gap_since: None,
             failures: 0,
             below: 0,
+            ahead: 0,
         }
     }
 
-    pub(super) async fn run(mut self, mut queue: mpsc::Receiver<Command>, stop: CancellationToken) {
+    pub(super) async fn run(
+        mut self,
+        mut queue: mpsc::Receiver<Command>,
+        mut bids: mpsc::Receiver<Rebid>,
+        stop: CancellationToken,
+    ) {
         let mut next_sweep = Instant::now();
         let mut closed = false;
         loop {
@@ -51,6 +57,13 @@ impl Worker {
                     }
                     None => closed = true,
                 },
+                // Taken even while no further order is: it may be what lets the others through.
+                Some(Rebid { op, bid }) = bids.recv() => {
+                    if let Some(slot) = self.slots.iter_mut().find(|slot| slot.order.op == Some(op)) {
+                        slot.order.bid = Some(bid);
+                        next_sweep = Instant::now();
+                    }
+                }
                 () = tokio::time::sleep_until(next_sweep) => {
                     if closed && self.slots.iter().all(Slot::is_settled) {
                         return;
@@ -68,8 +81,8 @@ impl Worker {
     async fn obey(&mut self, command: Command) {
         // Whoever asked may be gone; what was begun is followed all the same.
         match command {
-            Command::Submit { op, call, deadline, reply } => {
-                let _ = reply.send(self.submit(op, &call, deadline).await);
+            Command::Submit { op, call, bid, reply } => {
+                let _ = reply.send(self.submit(op, &call, bid).await);
             }
             Command::Resume { attempts, reply } => {
                 let _ = reply.send(Ok(self.resume(attempts)));
@@ -77,17 +90,12 @@ impl Worker {
         }
     }
 
-    async fn submit(
-        &mut self,
-        op: OperationId,
-        call: &Call,
-        deadline: Option<Timestamp>,
-    ) -> Result<Ticket, SendError> {
+    async fn submit(&mut self, op: OperationId, call: &Call, bid: Option<Bid>) -> Result<Ticket, SendError> {
         if let Some(ticket) = self.slots.iter().find(|slot| slot.order.op == Some(op)).and_then(Slot::ticket)
         {
             return Ok(ticket);
         }
-        let order = Order { op: Some(op), intent: call.intent(self.chain.contract()), deadline };
+        let order = Order { op: Some(op), intent: call.intent(self.chain.contract()), bid };
         let (state, _) = watch::channel(TxState::Sent { hashes: Vec::new() });
         let slot = match self.place(&order, state).await {
             Ok(slot) => slot,
@@ -145,7 +153,7 @@ impl Worker {
             }
             let Some((intent, gas_limit)) = made else { continue };
             let (state, _) = watch::channel(TxState::Sent { hashes: Vec::new() });
-            let mut slot = Slot::new(Order { op, intent, deadline: None }, gas_limit, good, state);
+            let mut slot = Slot::new(Order { op, intent, bid: None }, gas_limit, good, state);
             slot.bumps = u32::try_from(slot.attempts.len() - 1).unwrap_or(u32::MAX);
             tickets.extend(slot.ticket());
             self.insert(slot);

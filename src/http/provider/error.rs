@@ -36,6 +36,10 @@ impl From<ProviderError> for Problem {
 
 impl From<ProxyRefusal> for Problem {
     fn from(refusal: ProxyRefusal) -> Problem {
-        Problem::of(refusal.status(), refusal.fault())
+        let problem = Problem::of(refusal.status(), refusal.fault());
+        match refusal.retry_after() {
+            Some(seconds) => problem.retry_after(seconds),
+            None => problem,
+        }
     }
 }

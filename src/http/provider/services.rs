@@ -1,5 +1,7 @@
 //! The services that this provider offers: list, show, register, change, take off, compare with the chain.
 
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -9,26 +11,50 @@ use serde_json::{Value, json};
 use super::Face;
 use super::once::{self, OPERATION, once};
 use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
-use crate::domain::{Prices, ServiceName};
+use crate::domain::{Prices, ServiceLimits, ServiceName};
 use crate::http::Problem;
 use crate::http::input::{Fields, JsonBody, path_value};
 use crate::http::list::cut;
-use crate::wire::admin::ServiceItem;
-use crate::wire::list::List;
+use crate::wire::admin::{ListedItem, ServiceItem, Services};
 use crate::wire::terms::MeterName;
 
-pub(super) const FIELDS: &[&str] =
-    &["name", "type", "URL", "model", "inputPrice", "outputPrice", "meter", "upstreamHeaders"];
+pub(super) const FIELDS: &[&str] = &[
+    "name",
+    "type",
+    "URL",
+    "model",
+    "inputPrice",
+    "outputPrice",
+    "meter",
+    "upstreamHeaders",
+    "maxInFlight",
+    "requestsPerMinute",
+];
 /// What answers carry and clients repeat.
-const WITHOUT_EFFECT: &[&str] = &["updatedAt", "createdAt", "provider", "publicURL", "status", "version"];
+const WITHOUT_EFFECT: &[&str] = &[
+    "updatedAt",
+    "createdAt",
+    "provider",
+    "publicURL",
+    "status",
+    "version",
+    "paused",
+    "listed",
+    "differs",
+    "health",
+    "limits",
+    "inFlight",
+];
 
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
-) -> Result<List<ServiceItem>, Problem> {
+) -> Result<Json<Services>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let items = face.broker.services().into_iter().map(ServiceItem::from).collect();
-    cut(items, |service: &ServiceItem| service.name.to_string(), &query)
+    let list = cut(items, |service: &ServiceItem| service.name.to_string(), &query)?;
+    let unknown = face.broker.unknown_services().into_iter().map(ListedItem::from).collect();
+    Ok(Json(Services { list, unknown }))
 }
 
 pub(super) async fn show(
@@ -60,6 +86,7 @@ pub(super) async fn register(
         prices: Prices { input: input.need_amount("inputPrice")?, output: input.need_amount("outputPrice")? },
         meter: meter(&input)?,
         upstream_headers: upstream_headers(&input)?.map(secret),
+        limits: limits(&input, None)?,
     };
     let (acting, broker) = (face.clone(), face.broker.clone());
     let act = async move {
@@ -94,6 +121,7 @@ pub(super) async fn update(
         },
         meter: meter(&input)?.or(Some(before.meter)),
         upstream_headers: upstream_headers(&input)?.map(secret),
+        limits: limits(&input, Some(before.limits))?,
     };
     let broker = face.broker.clone();
     let change = face.order(async move { broker.update_service(service, wait).await }).await?;
@@ -110,6 +138,20 @@ pub(super) async fn remove(
     let broker = face.broker.clone();
     let change = face.order(async move { broker.delete_service(&name, wait).await }).await?;
     Ok(answer(change, StatusCode::ACCEPTED))
+}
+
+/// Has a service take no new requests. Nothing of it goes to the chain.
+pub(super) async fn pause(State(face): State<Face>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
+    face.broker.pause_service(&path_value("service", &name)?, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) async fn resume(
+    State(face): State<Face>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    face.broker.pause_service(&path_value("service", &name)?, false).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Compares all services with the chain and repairs what differs.
@@ -139,6 +181,26 @@ pub(super) fn wait(query: Option<&str>) -> Result<Wait, Problem> {
 fn meter(input: &Fields) -> Result<Option<MeterName>, Problem> {
     let names = [MeterName::O200k, MeterName::Usage, MeterName::Bytes].map(|meter| (meter.as_str(), meter));
     input.word("meter", &names)
+}
+
+/// The limits that a body names, over those that there are; null and 0 take one away. `None`: it names none.
+fn limits(input: &Fields, before: Option<ServiceLimits>) -> Result<Option<ServiceLimits>, Problem> {
+    let before = before.unwrap_or_default();
+    let mut named = false;
+    let mut limit = |name: &str, before: Option<NonZeroU32>| {
+        if input.is_null(name) {
+            named = true;
+            return Ok(None);
+        }
+        let Some(number) = input.number(name, 0..=u64::from(u32::MAX))? else { return Ok(before) };
+        named = true;
+        Ok::<_, Problem>(u32::try_from(number).ok().and_then(NonZeroU32::new))
+    };
+    let limits = ServiceLimits {
+        max_in_flight: limit("maxInFlight", before.max_in_flight)?,
+        requests_per_minute: limit("requestsPerMinute", before.requests_per_minute)?,
+    };
+    Ok(named.then_some(limits))
 }
 
 /// Headers to send along to the service: an object of names and values.

@@ -60,6 +60,6 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
     let next = page.next.map(|cursor| cursor.to_string());
     let list = List::page(page.items.into_iter().map(SettlementItem::from).collect(), total, next);
     let decisions = face.broker.decisions().into_iter().map(DecisionItem::from).collect();
-    let forecast = forecast_item(forecast, &verdict);
+    let forecast = forecast_item(&forecast, &verdict);
     Ok(Json(Settlements { list, forecast, decisions }).into_response())
 }

@@ -5,8 +5,9 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::Face;
+use crate::broker::provider::{ServiceView, Snapshot, UpstreamState};
 use crate::domain::Timestamp;
-use crate::http::metrics::Figures;
+use crate::http::metrics::{Figures, label};
 
 /// Says no more than a stranger may know.
 pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
@@ -32,6 +33,32 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
     figures
         .answers(&face.counts)
         .gauge("services", "Services on offer.", snapshot.services.len())
+        .family(
+            "service_up",
+            "1 while the server behind a service works, 0 while it does not.",
+            "gauge",
+            snapshot.services.iter().filter_map(|service| {
+                let up = match service.health.state {
+                    UpstreamState::Ok => 1,
+                    UpstreamState::Failing => 0,
+                    // What nobody has looked at is neither.
+                    UpstreamState::Unknown => return None,
+                };
+                Some((label("service", service.name.as_str()), up))
+            }),
+        )
+        .family(
+            "service_paused",
+            "1 while a service takes no new requests.",
+            "gauge",
+            of_services(&snapshot, |service| u64::from(service.paused)),
+        )
+        .family(
+            "service_in_flight",
+            "Requests being served by service.",
+            "gauge",
+            of_services(&snapshot, |service| service.in_flight as u64),
+        )
         .gauge("users", "Users with an account.", totals.users)
         .gauge("in_flight", "Requests being served.", totals.in_flight)
         .gauge("owed_neuron", "Fees of all answers ever.", totals.owed)
@@ -44,11 +71,7 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
             "1 while the books cannot be written.",
             u8::from(snapshot.health.store.is_some()),
         )
-        .gauge(
-            "settling",
-            "1 while a settlement is under way.",
-            u8::from(snapshot.settlement.running.is_some()),
-        );
+        .gauge("settling", "Settlements under way.", snapshot.settlement.running.len());
     if let Some(forecast) = &snapshot.settlement.forecast {
         figures
             .gauge(
@@ -66,4 +89,12 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
         );
     }
     figures
+}
+
+/// One figure of each service.
+fn of_services(
+    snapshot: &Snapshot,
+    figure: impl Fn(&ServiceView) -> u64,
+) -> impl Iterator<Item = (String, u64)> {
+    snapshot.services.iter().map(move |service| (label("service", service.name.as_str()), figure(service)))
 }

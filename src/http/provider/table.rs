@@ -17,6 +17,8 @@ const SERVICE: &[Field] = &[
     optional("model", "Published, and what OpenAI clients may call it by."),
     optional("meter", "o200k (default for chatbots), usage, or bytes (zgStorage)."),
     optional("upstreamHeaders", "An object of headers to send along, such as an API key. Kept secret."),
+    optional("maxInFlight", "Requests of all users that it serves at the same time. Default: any number."),
+    optional("requestsPerMinute", "Requests of all users that it takes in a minute. Default: any number."),
 ];
 const CHANGE: &[Field] = &[
     optional("URL", "What is not given stays as it is."),
@@ -25,6 +27,8 @@ const CHANGE: &[Field] = &[
     optional("outputPrice", ""),
     optional("meter", ""),
     optional("upstreamHeaders", ""),
+    optional("maxInFlight", "null or 0: any number."),
+    optional("requestsPerMinute", "null or 0: any number."),
 ];
 
 /// The owner's API with the proxy beside it.
@@ -48,7 +52,7 @@ fn owner_routes() -> Vec<Route<Face>> {
         Route::get("/v1/service", services::list)
             .about("The services on offer, with the addresses behind them.")
             .query(PAGE)
-            .answers(&[(200, "List of services")]),
+            .answers(&[(200, "List of services, with Unknown: what only the chain lists")]),
         Route::post("/v1/service", services::register)
             .about("Registers a service on the chain. With an Idempotency-Key it is never done twice.")
             .query(WAIT)
@@ -63,9 +67,15 @@ fn owner_routes() -> Vec<Route<Face>> {
             .body(CHANGE)
             .answers(&[(202, "Done, empty; or the operation to follow.")]),
         Route::delete("/v1/service/{service}", services::remove)
-            .about("Takes a service off the chain. It answers no more from this moment on.")
+            .about("Takes a service off the chain, one that only the chain knows too. It answers no more from now on.")
             .query(WAIT)
             .answers(&[(202, "Done, empty; or the operation to follow.")]),
+        Route::post("/v1/service/{service}/pause", services::pause)
+            .about("Takes no new requests for a service. The chain lists it all the same; running ones go on.")
+            .answers(&[(204, "Paused.")]),
+        Route::post("/v1/service/{service}/resume", services::resume)
+            .about("Takes requests for a service again.")
+            .answers(&[(204, "On offer again.")]),
         Route::post("/v1/sync-service", services::sync)
             .about("Compares all services with the chain and repairs what differs.")
             .answers(&[(202, "What was found and done")]),

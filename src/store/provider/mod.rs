@@ -5,6 +5,7 @@
 //! not kept with its signature: everything in it is in the call's row, so it can be signed again whenever it is asked for.
 
 mod accounts;
+mod decisions;
 mod repair;
 mod requests;
 mod services;
@@ -17,6 +18,7 @@ use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit,
 
 pub use self::{
     accounts::{Claimable, UserFilter, UserRow, UserSort},
+    decisions::StoredDecision,
     requests::{
         Admission, Completed, Completion, NewProviderRequest, ProviderRequest, ProviderRequestFilter,
         ProviderRequestSort,

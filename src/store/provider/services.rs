@@ -3,14 +3,14 @@
 //! A change is written here first and put on the chain after; the status says what the chain has still to learn, so
 //! that both agree after any crash. A call may still name the price version before the last; the history has it.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, num::NonZeroU32, str::FromStr};
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::ProviderStore;
 use crate::{
-    domain::{Prices, ServiceKind, ServiceName, Timestamp},
+    domain::{Prices, ServiceKind, ServiceLimits, ServiceName, Timestamp},
     store::{StoreError, amount::Count},
 };
 
@@ -47,6 +47,7 @@ pub struct OfferedService {
     pub meter: String,
     pub prices: Prices,
     pub headers: UpstreamHeaders,
+    pub limits: ServiceLimits,
     pub status: ServiceStatus,
     /// The chain's version of it, once listed.
     pub version: Option<u64>,
@@ -153,7 +154,33 @@ impl ProviderStore {
     pub async fn forget_service(&self, name: ServiceName) -> Result<bool, StoreError> {
         self.db
             .write(move |connection| {
+                connection.prepare_cached("DELETE FROM paused WHERE service = ?1")?.execute([&name])?;
                 Ok(connection.prepare_cached("DELETE FROM services WHERE name = ?1")?.execute([name])? == 1)
+            })
+            .await
+    }
+
+    /// Has a service take no new requests from now on, or take them again.
+    pub async fn pause_service(&self, name: ServiceName, paused: bool) -> Result<(), StoreError> {
+        self.db
+            .write(move |connection| {
+                let order = if paused {
+                    "INSERT INTO paused (service) VALUES (?1) ON CONFLICT DO NOTHING"
+                } else {
+                    "DELETE FROM paused WHERE service = ?1"
+                };
+                connection.prepare_cached(order)?.execute([name])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// The services that take no new requests.
+    pub async fn paused_services(&self) -> Result<BTreeSet<ServiceName>, StoreError> {
+        self.db
+            .read(|connection| {
+                let mut statement = connection.prepare_cached("SELECT service FROM paused")?;
+                Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
             })
             .await
     }
@@ -198,10 +225,11 @@ fn put(connection: &Connection, service: &OfferedService) -> Result<(), StoreErr
     connection
         .prepare_cached(
             "INSERT INTO services (name, kind, target, model, meter, input_price, output_price, headers, status,
-                version, created_at, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                version, created_at, updated_at, max_in_flight, requests_per_minute)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT DO UPDATE SET kind = ?2, target = ?3, model = ?4, meter = ?5, input_price = ?6,
-                output_price = ?7, headers = ?8, status = ?9, version = ?10, updated_at = ?12",
+                output_price = ?7, headers = ?8, status = ?9, version = ?10, updated_at = ?12,
+                max_in_flight = ?13, requests_per_minute = ?14",
         )?
         .execute(params![
             service.name,
@@ -215,7 +243,9 @@ fn put(connection: &Connection, service: &OfferedService) -> Result<(), StoreErr
             service.status,
             service.version.map(Count),
             service.created_at,
-            service.updated_at
+            service.updated_at,
+            service.limits.max_in_flight.map(NonZeroU32::get),
+            service.limits.requests_per_minute.map(NonZeroU32::get)
         ])?;
     Ok(())
 }
@@ -226,6 +256,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OfferedService> {
     let headers = serde_json::from_str(&headers).map_err(|_| {
         rusqlite::Error::InvalidColumnType(0, "headers".to_owned(), rusqlite::types::Type::Text)
     })?;
+    let limit = |column: &str| row.get::<_, Option<u32>>(column).map(|limit| limit.and_then(NonZeroU32::new));
     Ok(OfferedService {
         name: row.get("name")?,
         kind: row.get("kind")?,
@@ -234,6 +265,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OfferedService> {
         meter: row.get("meter")?,
         prices: Prices { input: row.get("input_price")?, output: row.get("output_price")? },
         headers: UpstreamHeaders(headers),
+        limits: ServiceLimits {
+            max_in_flight: limit("max_in_flight")?,
+            requests_per_minute: limit("requests_per_minute")?,
+        },
         status: row.get("status")?,
         version: row.get::<_, Option<Count>>("version")?.map(|count| count.0),
         created_at: row.get("created_at")?,

@@ -238,6 +238,10 @@ async fn a_service_goes_from_wanted_to_listed_to_forgotten() {
         meter: "o200k".into(),
         prices: prices(input),
         headers: UpstreamHeaders(vec![("authorization".into(), "Bearer canary".into())]),
+        limits: crate::domain::ServiceLimits {
+            max_in_flight: std::num::NonZeroU32::new(3),
+            requests_per_minute: None,
+        },
         status: ServiceStatus::Pending,
         version: None,
         created_at: at(1),
@@ -249,6 +253,13 @@ async fn a_service_goes_from_wanted_to_listed_to_forgotten() {
     let listed = store.service(name.clone()).await.unwrap().unwrap();
     assert_eq!((listed.status, listed.version), (ServiceStatus::Listed, Some(100)));
     assert!(!format!("{listed:?}").contains("canary"));
+
+    // A pause is nothing that a change undoes.
+    store.pause_service(name.clone(), true).await.unwrap();
+    store.pause_service(name.clone(), true).await.unwrap();
+    store.put_service(wanted(1)).await.unwrap();
+    assert!(store.paused_services().await.unwrap().contains(&name));
+    store.listed(name.clone(), 100, prices(1)).await.unwrap();
 
     // A new price is wanted; the chain still tells of the old one.
     store.put_service(OfferedService { created_at: at(77), version: Some(100), ..wanted(9) }).await.unwrap();
@@ -266,6 +277,7 @@ async fn a_service_goes_from_wanted_to_listed_to_forgotten() {
     store.listed(name.clone(), 200, prices(9)).await.unwrap();
     assert_eq!(store.services().await.unwrap()[0].status, ServiceStatus::Removing);
     assert!(store.forget_service(name.clone()).await.unwrap());
+    assert!(store.paused_services().await.unwrap().is_empty());
     assert!(!store.forget_service(name.clone()).await.unwrap());
     assert_eq!(store.price_history(name.clone()).await.unwrap().len(), 2);
     assert!(store.set_service_status(name, ServiceStatus::Listed).await.is_err());

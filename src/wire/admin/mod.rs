@@ -20,7 +20,7 @@ mod user;
 pub use self::{
     overview::{HealthItem, Overview, TodayItem},
     request::{OperationItem, RequestItem},
-    service::{HealthOfService, LimitsItem, ListedItem, ServiceItem},
+    service::{HealthOfService, LimitsItem, ListedItem, ServiceItem, Services},
     settlement::{
         DecisionItem, ForecastItem, LeftOutItem, ReasonItem, ReportItem, RowItem, SettlementItem,
         Settlements, TransactionItem,

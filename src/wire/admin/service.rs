@@ -3,6 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Neuron, ServiceName, Timestamp};
+use crate::wire::list::List;
+
+/// The services on offer, and what the chain lists beside them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Services {
+    #[serde(flatten)]
+    pub list: List<ServiceItem>,
+    /// Listed under this provider's address, but not known to its database: another broker's, or one of a database
+    /// that was lost.
+    #[serde(default)]
+    pub unknown: Vec<ListedItem>,
+}
 
 /// A service on offer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -151,6 +151,12 @@ pub struct DecisionItem {
     pub rows: usize,
     pub brings: Neuron,
     pub costs: Neuron,
+    /// Neuron for one unit of gas then.
+    #[serde(default)]
+    pub gas_price: Neuron,
+    /// Those with the largest debts; at most 50.
     pub left_out: Vec<LeftOutItem>,
+    #[serde(default)]
+    pub left_out_in_all: usize,
     pub note: Option<String>,
 }

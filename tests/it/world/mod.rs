@@ -79,6 +79,8 @@ impl Default for Plan {
         provider.settlement.automatic = false;
         provider.free.per_second = 1_000;
         provider.free.burst = 1_000;
+        // They count what the service is asked.
+        provider.upstream.health_interval = 0;
         Plan { provider, user: Settings::default(), tap: false }
     }
 }

@@ -95,6 +95,8 @@ pub(super) fn settings() -> ProviderSettings {
     settings.settlement.automatic = false;
     settings.upstream.first_byte_timeout = 2;
     settings.upstream.idle_timeout = 1;
+    // Tests count what the service is asked.
+    settings.upstream.health_interval = 0;
     settings.free = FreeSettings { per_second: 1, burst: 3 };
     settings
 }
@@ -150,6 +152,7 @@ impl World {
             model: "test-model".to_owned(),
             prices: Prices { input: Neuron::new(input), output: Neuron::new(output) },
             meter: None,
+            limits: None,
             upstream_headers: Some(vec![(
                 "authorization".to_owned(),
                 Secret::new("Bearer upstream-key".to_owned()),

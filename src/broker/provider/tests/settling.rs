@@ -66,7 +66,8 @@ async fn a_claim_is_never_above_the_voucher_and_the_rest_waits_for_one() {
     let report = world.broker.settle(SettleRequest::default()).await.unwrap();
     assert_eq!((report.paid.get(), report.rows[0].claim.get()), (250, 250));
     let report = world.broker.settle(SettleRequest::default()).await.unwrap();
-    assert_eq!(report.left_out, [(world.user.address(), LeftOut::NothingPromised)]);
+    let left: Vec<_> = report.left_out.iter().map(|left| (left.user, left.why)).collect();
+    assert_eq!(left, [(world.user.address(), LeftOut::NothingPromised)]);
     let all = world.voucher(&world.user.wallet, world.wallet.address(), 0, Neuron::A0GI);
     world.broker.voucher(&encode_voucher(&all), "127.0.0.1".parse().unwrap()).await.unwrap();
     let report = world.broker.settle(SettleRequest::default()).await.unwrap();
@@ -91,20 +92,26 @@ async fn a_refund_that_comes_due_is_settled_before_and_pays_its_gas() {
     assert!(matches!(verdict, Verdict::Wait { .. }), "{verdict:?} {forecast:?}");
 
     send(&world.user.sender, Call::RequestRefund { provider, amount: Neuron::A0GI }).await;
-    // The whole balance is asked back, so what is free is less than the debt: it is settled at once.
-    world.until(|broker| broker.users()[0].settled == owed).await;
+    // Seen and decided at once: it still has time, until half the lock and a margin are left.
+    let user = world.user.address();
+    let about_it = |reason: &Reason| matches!(reason, Reason::Refund { user: whose, .. } if *whose == user);
     world
         .until(|broker| {
-            let reasons: Vec<Reason> = broker
-                .decisions()
-                .into_iter()
-                .flat_map(
-                    |decision| if let Verdict::Settle(reasons) = decision.verdict { reasons } else { vec![] },
-                )
-                .collect();
-            reasons.iter().any(|reason| reason.user() == Some(world.user.address()))
+            let last = broker.decisions().pop().map(|decision| decision.verdict);
+            matches!(last, Some(Verdict::Wait { next: Some((_, reason)) }) if about_it(&reason))
         })
         .await;
+    let view = world.broker.user(user).unwrap();
+    assert_eq!((view.risk, view.settled), (Risk::Deadline, Neuron::ZERO));
+    let wait = view.refund_unlock_at.unwrap().seconds_since(view.settle_by.unwrap());
+    assert_eq!(wait, LOCK_TIME / 2 + LOCK_TIME / 8);
+    world.devnet.advance_time(LOCK_TIME - wait).unwrap();
+    world.until(|broker| broker.users()[0].settled == owed).await;
+    let reasons = world.broker.decisions().into_iter().filter_map(|decision| match decision.verdict {
+        Verdict::Settle(reasons) => Some(reasons),
+        _ => None,
+    });
+    assert!(reasons.flatten().any(|reason| about_it(&reason)));
 }
 
 #[tokio::test]
@@ -120,12 +127,12 @@ async fn two_settlements_never_run_at_once_and_one_survives_a_restart() {
     assert!(matches!(busy, Err(ProviderError::SettlementRunning { operation: Some(id) }) if id == operation));
 
     world.restart().await;
-    assert_eq!(world.broker.snapshot().settlement.running, Some(operation));
+    assert_eq!(world.broker.snapshot().settlement.running, [operation]);
     let busy = world.broker.settle(SettleRequest::default()).await;
     assert!(matches!(busy, Err(ProviderError::SettlementRunning { .. })), "{busy:?}");
     world.devnet.set_automine(true);
     world.devnet.mine(1).unwrap();
-    world.until(|broker| broker.snapshot().settlement.running.is_none()).await;
+    world.until(|broker| broker.snapshot().settlement.running.is_empty()).await;
     assert_eq!(settled_on_chain(&world, world.user.address()).await, owed.get());
     let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
     assert_eq!((history.len(), history[0].paid()), (1, owed));
@@ -147,4 +154,90 @@ async fn books_that_were_lost_begin_at_what_the_chain_has_paid() {
     assert!(!more.is_zero());
     assert_eq!(settled_on_chain(&world, world.user.address()).await, paid.get() + more.get());
     assert_eq!(world.store.audit().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_settlement_that_is_stuck_keeps_nobody_else_waiting() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    world.upstream.plan(Plan::json(&whole("a short answer")));
+    let other = world.other_user(2, Neuron::A0GI).await;
+    use_service(&world, &world.user.wallet).await;
+    world.devnet.set_automine(false);
+    let waiting = SettleRequest { dry_run: false, no_wait: true };
+    let first = world.broker.settle(waiting).await.unwrap();
+    use_service(&world, &world.user.wallet).await;
+    use_service(&world, &other.wallet).await;
+    let second = world.broker.settle(waiting).await.unwrap();
+    let users = |report: &SettlementReport| report.rows.iter().map(|row| row.user).collect::<Vec<_>>();
+    assert_eq!((users(&first), users(&second)), (vec![world.user.address()], vec![other.address()]));
+    assert_eq!(second.left_out[0].why, LeftOut::UnderWay, "nobody is in two at once");
+    assert_eq!(world.broker.snapshot().settlement.running.len(), 2);
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.snapshot().settlement.running.is_empty()).await;
+    let rest = world.broker.settle(SettleRequest::default()).await.unwrap();
+    assert_eq!(users(&rest), [world.user.address()]);
+    for user in world.broker.users() {
+        assert_eq!((user.unsettled, user.settled), (Neuron::ZERO, user.owed));
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_leaves_while_the_settlement_is_stuck_makes_it_hurry() {
+    let mut automatic = settings();
+    automatic.settlement.automatic = true;
+    automatic.settlement.check_interval = 1;
+    let world = World::with(ServiceKind::Chatbot, automatic).await;
+    world.register("svc", ServiceKind::Chatbot, INPUT_PRICE, 1_000_000_000_000_000).await;
+    world.upstream.plan(Plan::json(&whole("a rather longer answer of many words, to be worth its gas")));
+    let mut ask = world.ask(CHAT);
+    ask.max_fee = Neuron::new(Neuron::A0GI.get() / 2);
+    ask.cumulative = Neuron::A0GI;
+    read(world.call(&ask).await.unwrap()).await;
+    world.devnet.set_automine(false);
+    let waiting = SettleRequest { dry_run: false, no_wait: true };
+    let operation = world.broker.settle(waiting).await.unwrap().transactions[0].operation;
+    // Gas has become dearer than the settlement offers. The user pays for it, and leaves.
+    world.devnet.set_base_fee(20_000_000_000);
+    world.devnet.mine(1).unwrap();
+    let call = Call::RequestRefund { provider: world.wallet.address(), amount: Neuron::A0GI };
+    let mut refund = world.user.sender.submit(OperationId::random(), call).await.unwrap();
+    world.devnet.mine(1).unwrap();
+    assert!(matches!(refund.wait().await, Outcome::Mined { .. }));
+    world.until(|broker| broker.users()[0].refund_unlock_at.is_some()).await;
+    let operations = world.store.operations();
+    assert_eq!(operations.attempts(operation).await.unwrap().len(), 1, "in calm it waits for cheaper gas");
+    // In the last seconds it may spend all that is at stake, and does not wait its usual 45 s to do so.
+    world.devnet.advance_time(LOCK_TIME - 5).unwrap();
+    world
+        .until(|broker| matches!(broker.decisions().last(), Some(Decision { verdict: Verdict::Busy, .. })))
+        .await;
+    let mut attempts = operations.attempts(operation).await.unwrap();
+    for _ in 0..1_000 {
+        if attempts.len() > 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        attempts = operations.attempts(operation).await.unwrap();
+    }
+    assert!(attempts[1].max_fee.get() > 20_000_000_000, "{}", attempts[1].max_fee);
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.users()[0].unsettled.is_zero()).await;
+}
+
+#[tokio::test]
+async fn decisions_are_there_after_a_restart() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    use_service(&world, &world.user.wallet).await;
+    world.broker.settle(SettleRequest::default()).await.unwrap();
+    let before = world.broker.decisions();
+    let asked = |decisions: &[Decision]| {
+        decisions.iter().filter(|one| one.verdict == Verdict::Settle(vec![Reason::Asked])).count()
+    };
+    assert_eq!(asked(&before), 1);
+    world.restart().await;
+    let after = world.broker.decisions();
+    assert_eq!(asked(&after), 1);
+    assert!(after.len() >= before.len());
 }

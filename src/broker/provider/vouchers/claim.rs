@@ -3,6 +3,8 @@
 //! The claim is `min(owed, best voucher)` and never more (I12); what it brings is that less what is settled
 //! already, held to the balance. A pending refund does not shield the balance: settlement goes first.
 
+use serde::{Deserialize, Serialize};
+
 use super::book::Page;
 use crate::domain::{Address, Neuron, SignedVoucher, Timestamp};
 
@@ -32,7 +34,7 @@ impl ClaimRow {
 }
 
 /// Why a user in debt is not in a settlement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LeftOut {
     /// The user has signed nothing yet.
     NoVoucher,
@@ -44,8 +46,14 @@ pub enum LeftOut {
     Empty,
     /// Its row would cost more gas than it brings.
     NotWorthItsGas,
+    /// Its row's gas would be too large a share of what it brings; it waits until more is owed.
+    NotYet,
+    /// A settlement with this user is under way.
+    UnderWay,
     /// The contract did not pay the same row a short while ago.
     JustTried,
+    /// More transactions are needed than may be under way at once; settling again takes it.
+    NextRound,
 }
 
 impl LeftOut {
@@ -56,7 +64,10 @@ impl LeftOut {
             LeftOut::NothingPromised => "nothing_promised",
             LeftOut::Empty => "empty",
             LeftOut::NotWorthItsGas => "not_worth_its_gas",
+            LeftOut::NotYet => "not_yet",
+            LeftOut::UnderWay => "under_way",
             LeftOut::JustTried => "just_tried",
+            LeftOut::NextRound => "next_round",
         }
     }
 }
@@ -95,6 +106,17 @@ pub fn row_cost(gas_price: u128) -> Neuron {
 /// What a transaction with so many rows costs at this price of gas, in neuron.
 pub fn cost(rows: usize, gas_price: u128) -> Neuron {
     Neuron::new(gas_price.saturating_mul(gas(rows).into()))
+}
+
+/// What settling so many rows costs in all, in transactions of at most [`MOST_ROWS`], in neuron.
+pub fn cost_of_all(rows: usize, gas_price: u128) -> Neuron {
+    let whole = u128::try_from(rows / MOST_ROWS).unwrap_or(u128::MAX);
+    let full = cost(MOST_ROWS, gas_price).get().saturating_mul(whole);
+    let rest = match rows % MOST_ROWS {
+        0 => Neuron::ZERO,
+        rest => cost(rest, gas_price),
+    };
+    Neuron::new(full).saturating_add(rest)
 }
 
 #[cfg(test)]

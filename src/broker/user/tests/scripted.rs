@@ -264,6 +264,8 @@ async fn terms(State(provider): State<Arc<Scripted>>) -> Response {
         chain_id: provider.chain.id(),
         contract: provider.chain.contract(),
         credit_limit: provider.script.lock().credit_limit,
+        max_in_flight_per_user: None,
+        requests_per_minute_per_user: None,
         services: services
             .into_iter()
             .map(|service| ServiceTerms {
@@ -274,6 +276,9 @@ async fn terms(State(provider): State<Arc<Scripted>>) -> Response {
                 input_price: service.prices.input,
                 output_price: service.prices.output,
                 version: version.unwrap_or(service.version),
+                paused: false,
+                max_in_flight: None,
+                requests_per_minute: None,
             })
             .collect(),
     };

@@ -1,9 +1,9 @@
 //! Settlements: made, reported, forecast, decided.
 
-use crate::broker::provider::{Decision, Forecast, LeftOut, Settlement, SettlementReport, Verdict};
-use crate::domain::{Address, Neuron};
+use crate::broker::provider::{Decision, Forecast, Left, Reason, Settlement, SettlementReport, Verdict};
+use crate::domain::Neuron;
 use crate::wire::admin::{
-    DecisionItem, ForecastItem, LeftOutItem, ReportItem, RowItem, SettlementItem, TransactionItem,
+    DecisionItem, ForecastItem, LeftOutItem, ReasonItem, ReportItem, RowItem, SettlementItem, TransactionItem,
 };
 
 impl From<Settlement> for SettlementItem {
@@ -16,7 +16,9 @@ impl From<Settlement> for SettlementItem {
             .map(|row| RowItem { user: row.account.user, claim: row.claim, expected: None, paid: row.paid })
             .collect();
         let paid = rows.iter().filter_map(|row| row.paid).fold(Neuron::ZERO, Neuron::saturating_add);
-        SettlementItem { gas_cost, paid, reasons: Vec::new(), rows, operation: settlement.operation.into() }
+        let reasons = operation.params["reasons"].as_array().into_iter().flatten();
+        let reasons = reasons.filter_map(|reason| Some(reason.as_str()?.to_owned())).collect();
+        SettlementItem { gas_cost, paid, reasons, rows, operation: settlement.operation.into() }
     }
 }
 
@@ -41,7 +43,7 @@ impl From<SettlementReport> for ReportItem {
         ReportItem {
             at: report.at,
             dry_run: report.dry_run,
-            reasons: report.reasons.iter().map(|reason| reason.code().to_owned()).collect(),
+            reasons: codes(&report.reasons),
             rows: rows.collect(),
             left_out: left_out(&report.left_out),
             expected: report.expected,
@@ -52,18 +54,30 @@ impl From<SettlementReport> for ReportItem {
     }
 }
 
-fn left_out(list: &[(Address, LeftOut)]) -> Vec<LeftOutItem> {
-    list.iter()
-        .map(|(user, why)| LeftOutItem {
-            user: *user,
-            reason: why.as_str().to_owned(),
-            unsettled: Neuron::ZERO,
-        })
-        .collect()
+fn left_out(list: &[Left]) -> Vec<LeftOutItem> {
+    let item = |left: &Left| LeftOutItem {
+        user: left.user,
+        reason: left.why.as_str().to_owned(),
+        unsettled: left.unsettled,
+    };
+    list.iter().map(item).collect()
+}
+
+fn codes(reasons: &[Reason]) -> Vec<String> {
+    reasons.iter().map(|reason| reason.code().to_owned()).collect()
+}
+
+fn reason_item(reason: &Reason) -> ReasonItem {
+    ReasonItem {
+        reason: reason.code().to_owned(),
+        user: reason.user(),
+        at: reason.at(),
+        text: reason.text().to_owned(),
+    }
 }
 
 /// The next settlement, and whether the engine would begin it.
-pub(in super::super) fn forecast_item(forecast: Forecast, verdict: &Verdict) -> ForecastItem {
+pub(in super::super) fn forecast_item(forecast: &Forecast, verdict: &Verdict) -> ForecastItem {
     let rows = forecast.rows.iter().map(|row| RowItem {
         user: row.user(),
         claim: row.claim,
@@ -73,26 +87,24 @@ pub(in super::super) fn forecast_item(forecast: Forecast, verdict: &Verdict) -> 
     ForecastItem {
         at: forecast.at,
         verdict: verdict.code().to_owned(),
-        reasons: forecast.reasons.iter().map(|reason| reason.code().to_owned()).collect(),
+        text: verdict.text(),
+        reasons: codes(&forecast.reasons),
+        why: forecast.reasons.iter().map(reason_item).collect(),
         rows: rows.collect(),
         left_out: left_out(&forecast.left_out),
         brings: forecast.brings,
         costs: forecast.costs,
         worth_from: forecast.worth_from,
-        next_deadline: forecast.next_deadline,
-        next_reason: None,
-        gas_price: Neuron::ZERO,
-        text: String::new(),
-        why: Vec::new(),
+        next_deadline: forecast.next.map(|(at, _)| at),
+        next_reason: forecast.next.map(|(_, reason)| reason_item(&reason)),
+        gas_price: forecast.gas_price,
     }
 }
 
 impl From<Decision> for DecisionItem {
     fn from(decision: Decision) -> Self {
-        let (reasons, note) = match &decision.verdict {
-            Verdict::Settle(reasons) => {
-                (reasons.iter().map(|reason| reason.code().to_owned()).collect(), None)
-            }
+        let (why, note) = match &decision.verdict {
+            Verdict::Settle(reasons) => (reasons.clone(), None),
             Verdict::Failed(why) => (Vec::new(), Some(why.clone())),
             Verdict::NothingToClaim
             | Verdict::CostsMoreThanItBrings
@@ -103,13 +115,15 @@ impl From<Decision> for DecisionItem {
             at: decision.at,
             until: decision.until,
             verdict: decision.verdict.code().to_owned(),
-            text: String::new(),
-            why: Vec::new(),
-            reasons,
+            text: decision.verdict.text(),
+            reasons: codes(&why),
+            why: why.iter().map(reason_item).collect(),
             rows: decision.rows,
             brings: decision.brings,
             costs: decision.costs,
+            gas_price: decision.gas_price,
             left_out: left_out(&decision.left_out),
+            left_out_in_all: decision.left_out_in_all,
             note,
         }
     }

@@ -1,0 +1,202 @@
+//! The task that looks at the books, decides, and keeps deadlines.
+//!
+//! It looks every so often, at once when a refund is asked for or a settlement ends, and at the very moment at which a
+//! rule said that it would ask. What it decides is recorded with the reason. While the chain cannot be read it tries again
+//! soon, since a deadline may be running.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::core::{Core, ProviderBroker};
+use super::super::error::ProviderError;
+use super::super::vouchers::{ClaimRow, LeftOut, Page};
+use super::forecast::{self, Books, Forecast, Tried};
+use super::record::{Decision, Verdict};
+use super::rules::Rules;
+use crate::chain::Bid;
+use crate::domain::{Address, Neuron, OperationState, Timestamp};
+use crate::store::{OperationFilter, PageOf};
+
+/// After a failure the books are looked at again this soon, or at the usual interval if that is shorter.
+const RETRY: Duration = Duration::from_secs(10);
+/// Operations of former runs from which it is learnt how long transactions take.
+const LEARN_FROM: u32 = 100;
+
+impl ProviderBroker {
+    /// What a settlement would do at this moment, whether the engine would begin one, and why.
+    pub async fn forecast(&self) -> Result<(Forecast, Verdict), ProviderError> {
+        let forecast = self.core.look(false).await?;
+        let verdict = verdict(&forecast);
+        Ok((forecast, verdict))
+    }
+
+    /// The newest decisions of the engine and of people, oldest first; a bounded number of them.
+    pub fn decisions(&self) -> Vec<Decision> {
+        self.core.settling.record.decisions()
+    }
+}
+
+/// What is owed, with everything that a decision needs beside it.
+struct Scene {
+    pages: Vec<Page>,
+    now: Timestamp,
+    tried: HashMap<Address, Tried>,
+    under_way: HashSet<Address>,
+}
+
+impl Core {
+    /// The rules as they stand at `now`.
+    pub(in super::super) fn rules(&self, now: Timestamp) -> Rules<'_> {
+        Rules {
+            now,
+            lock_time: self.chain.lock_time(),
+            inclusion: self.settling.inclusion.p99(),
+            settings: &self.settings.settlement,
+        }
+    }
+
+    fn scene(&self) -> Scene {
+        Scene {
+            pages: self.book.pages(),
+            now: self.book.chain_now(Timestamp::now()),
+            tried: self.settling.tried.lock().clone(),
+            under_way: self.settling.users_under_way(),
+        }
+    }
+
+    fn books<'a>(&'a self, scene: &'a Scene, gas_price: u128) -> Books<'a> {
+        Books {
+            pages: &scene.pages,
+            rules: self.rules(scene.now),
+            gas_price,
+            tried: &scene.tried,
+            under_way: &scene.under_way,
+        }
+    }
+
+    /// What a transaction for these users may cost, and by when it should be mined.
+    pub(super) fn bid(&self, rows: &[(Address, Neuron)], gas_price: u128, asked: bool) -> Bid {
+        let scene = self.scene();
+        forecast::bid(&self.books(&scene, gas_price), rows, asked)
+    }
+
+    /// Looks at the books and at the price of gas.
+    async fn look(&self, asked: bool) -> Result<Forecast, ProviderError> {
+        let gas = self.chain.gas_price().await?;
+        let scene = self.scene();
+        let books = self.books(&scene, gas.base.saturating_add(gas.priority));
+        let forecast = forecast::forecast(&books, asked);
+        if !asked {
+            *self.settling.forecast.lock() = Some(Arc::new(forecast.clone()));
+        }
+        Ok(forecast)
+    }
+
+    /// Reads the accounts of the rows again, so that nothing stale is claimed, and looks once more.
+    pub(super) async fn look_closely(&self, asked: bool) -> Result<Forecast, ProviderError> {
+        let first = self.look(asked).await?;
+        if first.rows.is_empty() {
+            return Ok(first);
+        }
+        let head = self.chain.head().await?;
+        self.book.saw_block(head.time, Timestamp::now());
+        self.read_accounts(first.rows.iter().map(ClaimRow::user).collect(), head, false).await?;
+        self.look(asked).await
+    }
+
+    /// Records a decision about a forecast.
+    pub(super) async fn decided(&self, forecast: &Forecast, verdict: Verdict) {
+        let decision = Decision::about(forecast, verdict, Timestamp::now());
+        self.record_decision(decision).await;
+    }
+
+    /// The engine: looks at the books now and then, and whenever it is woken.
+    pub(in super::super) async fn settle_when_due(self: Arc<Self>) {
+        let token = self.tasks.token();
+        self.learn().await;
+        self.finish_old_settlements().await;
+        let mut pause = Duration::ZERO;
+        loop {
+            tokio::select! {
+                biased;
+                () = token.cancelled() => return,
+                () = self.settling.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+            // Between two awaits of this a stop may come; what is on its way is in the journal.
+            let Some(next) = token.run_until_cancelled(self.settle_if_due()).await else { return };
+            pause = next;
+        }
+    }
+
+    /// One look, and how long to wait until the next.
+    async fn settle_if_due(self: &Arc<Self>) -> Duration {
+        let usual = Duration::from_secs(self.settings.settlement.check_interval);
+        match self.look_and_act().await {
+            Ok(forecast) => {
+                let now = self.book.chain_now(Timestamp::now());
+                let next = forecast.next.map(|(at, _)| Duration::from_secs(at.seconds_since(now).max(1)));
+                next.map_or(usual, |next| next.min(usual))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the settlement engine could not do its work");
+                let now = Timestamp::now();
+                self.record_decision(Decision::failed(&error, now)).await;
+                usual.min(RETRY)
+            }
+        }
+    }
+
+    async fn look_and_act(self: &Arc<Self>) -> Result<Forecast, ProviderError> {
+        let forecast = self.look(false).await?;
+        self.hurry(forecast.gas_price.get()).await;
+        if forecast.reasons.is_empty() || !self.settings.settlement.automatic {
+            let verdict = match verdict(&forecast) {
+                // A person may still do it.
+                Verdict::Settle(_) => Verdict::Wait { next: None },
+                verdict => verdict,
+            };
+            self.decided(&forecast, verdict).await;
+            return Ok(forecast);
+        }
+        let turn = self.settling.turn.lock().await;
+        let forecast = self.look_closely(false).await?;
+        let verdict = verdict(&forecast);
+        let due = matches!(verdict, Verdict::Settle(_));
+        self.decided(&forecast, verdict).await;
+        if due {
+            Box::pin(self.send_all(&forecast, &turn)).await?;
+        }
+        Ok(forecast)
+    }
+
+    /// How long transactions took in former runs.
+    async fn learn(&self) {
+        let filter = OperationFilter { kind: None, state: Some(OperationState::Mined) };
+        match self.store.operations().list(filter, PageOf::first(LEARN_FROM)).await {
+            Ok(page) => {
+                for operation in page.items.iter().rev() {
+                    self.settling.inclusion.add(operation.updated_at.seconds_since(operation.created_at));
+                }
+            }
+            Err(error) => self.health.store_failed(&error),
+        }
+    }
+}
+
+/// Whether the engine would begin what a forecast describes.
+pub(super) fn verdict(forecast: &Forecast) -> Verdict {
+    let left = |why: LeftOut| forecast.left_out.iter().any(|left| left.why == why);
+    if !forecast.reasons.is_empty() {
+        Verdict::Settle(forecast.reasons.clone())
+    } else if forecast.rows.is_empty() && left(LeftOut::UnderWay) {
+        Verdict::Busy
+    } else if !forecast.rows.is_empty() && forecast.brings > forecast.costs || left(LeftOut::NotYet) {
+        Verdict::Wait { next: forecast.next }
+    } else if !forecast.rows.is_empty() || left(LeftOut::NotWorthItsGas) {
+        Verdict::CostsMoreThanItBrings
+    } else {
+        Verdict::NothingToClaim
+    }
+}

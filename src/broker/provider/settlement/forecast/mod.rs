@@ -1,0 +1,237 @@
+//! What a settlement would do at this moment, and whether it is time for one. Pure: books, clock and gas price go in, a
+//! forecast comes out.
+//!
+//! Two things pull against each other: every transaction costs gas, and a debt that waits too long can be lost. So a row
+//! has to earn its place, and the more so the less it is in danger:
+//!
+//! | the debt | goes along when its own gas is at most | and asks for a settlement |
+//! |---|---|---|
+//! | in danger, its time has come | what it brings | if the whole brings more than it costs |
+//! | above the risk limit | what it brings | the same |
+//! | close to the balance | `oldGasSharePercent` of it | if that holds for the whole too |
+//! | old, or in danger later | `oldGasSharePercent` of it | old ones, if that holds for the whole too |
+//! | any other | `gasSharePercent` of it | if that holds for the whole too |
+//!
+//! No rule but a person's order ever spends more on gas than it brings. Whoever is left out is named with the reason.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::vouchers::{ClaimRow, LeftOut, Page, claim};
+use super::rules::{Reason, Rules};
+use crate::chain::{Bid, Hurry};
+use crate::domain::{Address, Neuron, Timestamp};
+
+/// A person who orders a settlement has seen a price; it may be this many times as high when it is sent.
+const ORDER_HEADROOM: u128 = 3;
+
+/// What the decision is made from.
+#[derive(Debug)]
+pub struct Books<'a> {
+    pub pages: &'a [Page],
+    pub rules: Rules<'a>,
+    /// Neuron for one unit of gas as it would be paid now.
+    pub gas_price: u128,
+    /// Claims that were sent and not paid, and when.
+    pub tried: &'a HashMap<Address, Tried>,
+    /// Users with a settlement under way.
+    pub under_way: &'a HashSet<Address>,
+}
+
+/// A claim that a settlement carried although the contract paid nothing for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// Of the voucher that was sent.
+    pub epoch: u32,
+    pub cumulative: Neuron,
+    pub claim: Neuron,
+    pub balance: Neuron,
+    pub at: Timestamp,
+}
+
+/// What a settlement would do at this moment, and whether it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    pub at: Timestamp,
+    /// Best rows first, in transactions of at most [`claim::MOST_ROWS`].
+    pub rows: Vec<ClaimRow>,
+    pub left_out: Vec<Left>,
+    /// What the rows bring, and what the transactions would cost, in neuron.
+    pub brings: Neuron,
+    pub costs: Neuron,
+    /// Neuron for one unit of gas.
+    pub gas_price: Neuron,
+    /// Why now. Empty: not yet.
+    pub reasons: Vec<Reason>,
+    /// The nearest moment at which a rule will ask for it, as things stand, and which one.
+    pub next: Option<(Timestamp, Reason)>,
+    /// What it must bring to be worth its gas.
+    pub worth_from: Neuron,
+}
+
+/// A user in debt who is not in the settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    pub user: Address,
+    pub why: LeftOut,
+    pub unsettled: Neuron,
+}
+
+/// A row of a forecast with what speaks for it.
+struct Candidate {
+    row: ClaimRow,
+    /// The rule that this row alone invokes, and how much of what it brings the gas may be then, in percent.
+    asks: Option<(Reason, u32)>,
+}
+
+/// Decides. `asked`: a person wants it now, so every row that pays anything is taken.
+pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
+    let mut taken: Vec<Candidate> = Vec::new();
+    let mut left_out = Vec::new();
+    let mut next: Vec<(Timestamp, Reason)> = Vec::new();
+    for page in books.pages {
+        let Some(row) = claim::row(page, books.rules.now) else { continue };
+        match row.and_then(|row| judge(books, page, row, asked, &mut next)) {
+            Ok(candidate) => taken.push(candidate),
+            Err(why) => {
+                left_out.push(Left { user: page.account.id.user, why, unsettled: page.unsettled() });
+            }
+        }
+    }
+    taken.sort_by(|a, b| b.row.pays.cmp(&a.row.pays).then_with(|| a.row.user().cmp(&b.row.user())));
+    left_out.sort_by_key(|left| left.user);
+    let brings = taken.iter().fold(Neuron::ZERO, |sum, one| sum.saturating_add(one.row.pays));
+    let costs = claim::cost_of_all(taken.len(), books.gas_price);
+    let settings = books.rules.settings;
+    let worth_from = match u128::from(settings.gas_share_percent) {
+        // A share of nothing: the rule is off.
+        0 => Neuron::new(u128::MAX),
+        share => Neuron::new(
+            claim::cost_of_all(taken.len().max(1), books.gas_price).get().saturating_mul(100) / share,
+        ),
+    };
+    let mut reasons = Vec::new();
+    if asked {
+        reasons.extend((!taken.is_empty()).then_some(Reason::Asked));
+    } else if brings > costs {
+        let invoked = taken.iter().filter_map(|one| one.asks);
+        reasons.extend(invoked.filter(|(_, share)| within(costs, brings, *share)).map(|(reason, _)| reason));
+        // One sentence about age is enough, and the oldest says it.
+        let oldest = reasons.iter().filter_map(|reason| match reason {
+            Reason::Age { since } => Some(*since),
+            _ => None,
+        });
+        let oldest = oldest.min();
+        reasons.retain(|reason| !matches!(reason, Reason::Age { .. }));
+        if within(costs, brings, settings.gas_share_percent) {
+            reasons.push(Reason::Worth);
+        }
+        reasons.extend(oldest.map(|since| Reason::Age { since }));
+    }
+    let next = next.into_iter().filter(|(at, _)| *at > books.rules.now).min_by_key(|(at, _)| *at);
+    let rows = taken.iter().map(|one| one.row).collect();
+    let gas_price = Neuron::new(books.gas_price);
+    Forecast { at: books.rules.now, rows, left_out, brings, costs, gas_price, reasons, next, worth_from }
+}
+
+/// Whether one user's row goes along, what it asks for, and when it will ask.
+fn judge(
+    books: &Books<'_>,
+    page: &Page,
+    row: ClaimRow,
+    asked: bool,
+    next: &mut Vec<(Timestamp, Reason)>,
+) -> Result<Candidate, LeftOut> {
+    let (rules, settings) = (&books.rules, books.rules.settings);
+    let user = row.user();
+    if books.under_way.contains(&user) {
+        return Err(LeftOut::UnderWay);
+    }
+    let danger = rules.danger(page);
+    let candidate = |asks| Ok(Candidate { row, asks });
+    if asked {
+        return candidate(None);
+    }
+    if just_tried(books, page, &row) {
+        return Err(LeftOut::JustTried);
+    }
+    let gas = claim::row_cost(books.gas_price);
+    if row.pays <= gas {
+        return Err(LeftOut::NotWorthItsGas);
+    }
+    if let Some(danger) = danger {
+        if rules.now >= danger.begin {
+            return candidate(Some((danger.reason, 100)));
+        }
+        next.push((danger.begin, danger.reason));
+    }
+    if rules.is_risky(page) {
+        return candidate(Some((Reason::Risk { user }, 100)));
+    }
+    let old_share = settings.old_gas_share_percent;
+    if within(gas, row.pays, old_share) {
+        if rules.balance_is_low(page) {
+            return candidate(Some((Reason::Balance { user }, old_share)));
+        }
+        if let Some(since) = page.debt_since {
+            if rules.is_old(page) {
+                return candidate(Some((Reason::Age { since }, old_share)));
+            }
+            next.push((since.plus_seconds(settings.max_age), Reason::Age { since }));
+        }
+        // It will have to be settled anyhow, so it comes along where others pay for the transaction.
+        if danger.is_some() {
+            return candidate(None);
+        }
+    }
+    if within(gas, row.pays, settings.gas_share_percent) { candidate(None) } else { Err(LeftOut::NotYet) }
+}
+
+/// Whether `gas` is at most `share` percent of `pays`.
+fn within(gas: Neuron, pays: Neuron, share: u32) -> bool {
+    share != 0 && gas.get().saturating_mul(100) <= pays.get().saturating_mul(share.into())
+}
+
+/// The same row went out a short while ago and was not paid; sending it again would burn gas.
+fn just_tried(books: &Books<'_>, page: &Page, row: &ClaimRow) -> bool {
+    books.tried.get(&row.user()).is_some_and(|tried| {
+        let voucher = row.voucher.voucher;
+        (tried.epoch, tried.cumulative, tried.claim) == (voucher.epoch, voucher.cumulative, row.claim)
+            && tried.balance == page.account.balance
+            && books.rules.now.seconds_since(tried.at) < books.rules.settings.retry_after
+    })
+}
+
+/// What one transaction with these rows may cost, and by when it should be mined.
+///
+/// In calm it may cost twice what it would now, or the share that old debts may; never more than it brings, unless a
+/// person has seen the price and ordered it. What is in danger may be spent to save it, more of it as its time runs out.
+pub fn bid(books: &Books<'_>, rows: &[(Address, Neuron)], asked: bool) -> Bid {
+    let brings = rows.iter().fold(Neuron::ZERO, |sum, (_, pays)| sum.saturating_add(*pays));
+    let cost = claim::cost(rows.len(), books.gas_price).get();
+    let share = u128::from(books.rules.settings.old_gas_share_percent);
+    let share = brings.get().saturating_mul(share) / 100;
+    let calm = match asked {
+        true => cost.saturating_mul(ORDER_HEADROOM).max(share),
+        false => cost.saturating_mul(2).max(share).min(brings.get()),
+    };
+    let users: HashMap<Address, Neuron> = rows.iter().copied().collect();
+    let endangered = books.pages.iter().filter_map(|page| {
+        let pays = users.get(&page.account.id.user)?;
+        Some((*pays, books.rules.danger(page)?))
+    });
+    let hurry = endangered.fold(None, |worst: Option<Hurry>, (pays, danger)| {
+        let own = danger.hurry(pays);
+        Some(worst.map_or(own, |worst| Hurry {
+            stake: worst.stake.saturating_add(own.stake),
+            begin: worst.begin.min(own.begin),
+            by: worst.by.min(own.by),
+            last: worst.last.min(own.last),
+        }))
+    });
+    Bid { calm: Neuron::new(calm), hurry }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Turning debts into money: when, whose, at what price; doing it; and what came of it.
+//!
+//! ```text
+//! tick, refund asked for, deadline, person
+//!      │
+//!      ▼
+//! engine: books + gas price ─▶ forecast (pure; rules) ─▶ decision, recorded
+//!                                                          │ settle
+//! send: rows and intent to the store ─▶ Sender, with a bid ◀┘   deadlines that appear later raise the bid
+//!                                          │
+//! result: Settled events of the block ─▶ paid per user ─▶ accounts read again, rows closed
+//! ```
+//!
+//! Several settlements may be under way, but a user is in one of them at most: the turn is held from the look at the
+//! books until the transaction is with the sender. Doing one again is safe: the contract pays a row only above what it
+//! has paid before, so a crash, a reorg or a lost answer all end in the same state.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `rules` | what endangers a debt, and from when on (pure) |
+//! | `forecast` | what a settlement would do, whether it is due, what it may cost (pure) |
+//! | `engine` | the task that looks, decides and keeps deadlines |
+//! | `send` | a settlement on its way |
+//! | `result` | what it brought |
+//! | `record` | decisions, in memory and on disk |
+//! | `inclusion` | how long transactions take |
+
+mod engine;
+mod forecast;
+mod inclusion;
+mod record;
+mod result;
+mod rules;
+mod send;
+
+use std::collections::{HashMap, HashSet};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use self::inclusion::Inclusion;
+use self::record::Record;
+use crate::chain::Bid;
+use crate::domain::{Address, Neuron, OperationId, Timestamp};
+
+pub use self::forecast::{Books, Forecast, Left, Tried, bid, forecast};
+pub use self::record::{Decision, DecisionCounts, Verdict};
+pub use self::rules::{Danger, Reason, Risk, Rules};
+pub use self::send::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
+
+/// Settlements of one key that may be under way at once; the sender takes eight orders of any kind.
+const MOST_UNDER_WAY: usize = 6;
+
+/// What the engine keeps in mind.
+#[derive(Debug, Default)]
+pub(super) struct Settling {
+    /// Held from the look at the books until what is chosen is with the sender.
+    turn: tokio::sync::Mutex<()>,
+    under_way: Mutex<HashMap<OperationId, UnderWay>>,
+    /// Something happened that may make it due.
+    pub(super) wake: Notify,
+    pub(super) forecast: Mutex<Option<std::sync::Arc<Forecast>>>,
+    tried: Mutex<HashMap<Address, Tried>>,
+    inclusion: Inclusion,
+    pub(super) record: Record,
+}
+
+/// A settlement whose outcome is not known.
+#[derive(Clone, Debug)]
+struct UnderWay {
+    /// Its users, and what each row was expected to bring.
+    rows: Vec<(Address, Neuron)>,
+    asked: bool,
+    /// What the sender was told last; nothing after a restart.
+    bid: Option<Bid>,
+    since: Timestamp,
+}
+
+impl Settling {
+    /// Operations whose outcome is not known.
+    pub(super) fn running(&self) -> Vec<OperationId> {
+        let mut running: Vec<_> =
+            self.under_way.lock().iter().map(|(id, settlement)| (settlement.since, *id)).collect();
+        running.sort_unstable();
+        running.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Users who are in one of them.
+    pub(super) fn users_under_way(&self) -> HashSet<Address> {
+        let under_way = self.under_way.lock();
+        under_way.values().flat_map(|settlement| settlement.rows.iter().map(|(user, _)| *user)).collect()
+    }
+
+    fn begun(&self, id: OperationId, settlement: UnderWay) {
+        self.under_way.lock().insert(id, settlement);
+    }
+
+    fn ended(&self, id: OperationId) -> Option<UnderWay> {
+        self.under_way.lock().remove(&id)
+    }
+}

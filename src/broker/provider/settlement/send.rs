@@ -1,0 +1,376 @@
+//! A settlement on its way: intent and rows on disk, the transaction with the sender, followed to its end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::{MutexGuard, oneshot};
+
+use super::super::core::{Core, ProviderBroker};
+use super::super::error::ProviderError;
+use super::super::view::Event;
+use super::super::vouchers::LeftOut;
+use super::super::vouchers::claim::{self, ClaimRow};
+use super::forecast::{Forecast, Left};
+use super::record::Verdict;
+use super::rules::Reason;
+use super::{MOST_UNDER_WAY, UnderWay};
+use crate::broker::outbox;
+use crate::chain::{Bid, Call, Outcome, SendError, SettleRow, Ticket};
+use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
+use crate::store::NewOperation;
+use crate::store::provider::SettlementRow;
+
+/// Pauses between tries to read a result from the chain.
+const RESULT_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a person asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SettleRequest {
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Answer once the transactions are broadcast, instead of when they are mined.
+    pub no_wait: bool,
+}
+
+/// What a settlement did, or would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettlementReport {
+    pub at: Timestamp,
+    pub dry_run: bool,
+    pub reasons: Vec<Reason>,
+    pub rows: Vec<ReportRow>,
+    pub left_out: Vec<Left>,
+    /// What the rows would bring, and the transactions cost, as seen before sending. Neuron.
+    pub expected: Neuron,
+    pub expected_cost: Neuron,
+    /// What was paid, as far as is known.
+    pub paid: Neuron,
+    pub transactions: Vec<SettlementTx>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReportRow {
+    pub user: Address,
+    /// The all-time sum claimed.
+    pub claim: Neuron,
+    pub expected: Neuron,
+    /// `None` until the chain has said.
+    pub paid: Option<Neuron>,
+}
+
+/// One transaction of a settlement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettlementTx {
+    pub operation: OperationId,
+    pub state: OperationState,
+    pub rows: usize,
+    pub hash: Option<B256>,
+    pub block: Option<u64>,
+    pub gas_used: u64,
+    /// Neuron.
+    pub gas_cost: Neuron,
+    pub error: Option<String>,
+}
+
+/// How a transaction of a settlement ended.
+pub(super) struct Ended {
+    outcome: Outcome,
+    paid: HashMap<Address, Neuron>,
+}
+
+/// A transaction that is with the sender, and where its end is told.
+struct Sent {
+    operation: OperationId,
+    hash: B256,
+    rows: usize,
+    ended: oneshot::Receiver<Ended>,
+}
+
+impl ProviderBroker {
+    /// Settles everything that can be claimed, now; or says what that would be.
+    ///
+    /// # Errors
+    /// [`ProviderError::SettlementRunning`] when everybody who owes something is in a settlement already.
+    pub async fn settle(&self, request: SettleRequest) -> Result<SettlementReport, ProviderError> {
+        Box::pin(self.core.settle_now(request)).await
+    }
+}
+
+impl Core {
+    async fn settle_now(self: &Arc<Self>, request: SettleRequest) -> Result<SettlementReport, ProviderError> {
+        if request.dry_run {
+            let forecast = self.look_closely(true).await?;
+            return Ok(report(&forecast, Vec::new(), &HashMap::new(), true));
+        }
+        let (forecast, sent) = {
+            let turn = self.settling.turn.lock().await;
+            let forecast = self.look_closely(true).await?;
+            if forecast.rows.is_empty() {
+                if let Some(operation) = self.settling.running().first() {
+                    return Err(ProviderError::SettlementRunning { operation: Some(*operation) });
+                }
+                self.decided(&forecast, Verdict::NothingToClaim).await;
+                return Ok(report(&forecast, Vec::new(), &HashMap::new(), false));
+            }
+            self.decided(&forecast, Verdict::Settle(forecast.reasons.clone())).await;
+            let sent = self.send_chosen(&forecast, true, &turn).await?;
+            (forecast, sent)
+        };
+        Ok(self.wait_for(forecast, sent, !request.no_wait).await)
+    }
+
+    /// Sends the rows, in as many transactions as they need. An error only if none of them went out.
+    pub(super) async fn send_all(
+        self: &Arc<Self>,
+        forecast: &Forecast,
+        turn: &MutexGuard<'_, ()>,
+    ) -> Result<(), ProviderError> {
+        self.send_chosen(forecast, false, turn).await.map(drop)
+    }
+
+    /// The turn is only shown: that it is held is what makes the choice of rows still true.
+    async fn send_chosen(
+        self: &Arc<Self>,
+        forecast: &Forecast,
+        asked: bool,
+        _turn: &MutexGuard<'_, ()>,
+    ) -> Result<Vec<Sent>, ProviderError> {
+        let mut sent = Vec::new();
+        let free = MOST_UNDER_WAY.saturating_sub(self.settling.running().len());
+        if free == 0 {
+            return Err(ProviderError::SettlementRunning {
+                operation: self.settling.running().first().copied(),
+            });
+        }
+        for rows in forecast.rows.chunks(claim::MOST_ROWS).take(free) {
+            match self.send_rows(rows, forecast, asked).await {
+                Ok(ticket) => {
+                    let (reply, ended) = oneshot::channel();
+                    let (operation, hash) = (ticket.op, ticket.hash);
+                    let follow = Arc::clone(self).follow_settlement(ticket, Some(reply));
+                    self.tasks.spawn_until_stopped("settlement", follow);
+                    sent.push(Sent { operation, hash, rows: rows.len(), ended });
+                }
+                Err(error) if sent.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "a part of the settlement was not sent; the rest stays claimable");
+                    break;
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    async fn send_rows(
+        &self,
+        rows: &[ClaimRow],
+        forecast: &Forecast,
+        asked: bool,
+    ) -> Result<Ticket, ProviderError> {
+        let id = OperationId::random();
+        let reasons = reasons_of(rows, &forecast.reasons);
+        let now = Timestamp::now();
+        let operation = NewOperation {
+            id,
+            kind: OperationKind::Settle,
+            params: json!({"rows": rows.len(), "reasons": reasons}),
+            idempotency_key: None,
+            at: now,
+        };
+        let stored = rows
+            .iter()
+            .map(|row| SettlementRow {
+                account: row.voucher.voucher.account,
+                epoch: row.voucher.voucher.epoch,
+                cumulative: row.voucher.voucher.cumulative,
+                claim: row.claim,
+                paid: None,
+            })
+            .collect();
+        self.store.begin_settlement(operation, stored).await?;
+        let users: Vec<(Address, Neuron)> = rows.iter().map(|row| (row.user(), row.pays)).collect();
+        let bid = self.bid(&users, forecast.gas_price.get(), asked);
+        let call = Call::Settle {
+            rows: rows.iter().map(|row| SettleRow { voucher: row.voucher, claim: row.claim }).collect(),
+        };
+        self.settling.begun(id, UnderWay { rows: users, asked, bid: Some(bid), since: now });
+        match self.sender.submit_at(id, call, Some(bid)).await {
+            Ok(ticket) => {
+                self.publisher.tell(Event::SettlementSent { operation: id, rows: rows.len() });
+                Ok(ticket)
+            }
+            // It may be on record and on its way; the next start looks.
+            Err(error @ SendError::Stopped) => Err(error.into()),
+            Err(error) => {
+                self.settling.ended(id);
+                let end = outbox::end_of(&Outcome::Refused { reason: error.to_string() }, Timestamp::now());
+                self.store.operations().finish(id, end).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Raises what a settlement under way may cost when one of its users has come into danger since.
+    pub(super) async fn hurry(&self, gas_price: u128) {
+        let under_way: Vec<(OperationId, UnderWay)> =
+            self.settling.under_way.lock().iter().map(|(id, one)| (*id, one.clone())).collect();
+        for (id, settlement) in under_way {
+            let fresh = self.bid(&settlement.rows, gas_price, settlement.asked);
+            // What was allowed once stays allowed; only a deadline is news.
+            let calm = settlement.bid.map_or(fresh.calm, |told| told.calm);
+            let bid = Bid { calm, hurry: fresh.hurry };
+            if settlement.bid == Some(bid) {
+                continue;
+            }
+            if let Some(settlement) = self.settling.under_way.lock().get_mut(&id) {
+                settlement.bid = Some(bid);
+            }
+            self.sender.rebid(id, bid).await;
+        }
+    }
+
+    /// Takes a settlement that the last run sent back into account, and follows it.
+    pub(in super::super) async fn take_up(self: &Arc<Self>, ticket: Ticket) -> Result<(), ProviderError> {
+        let rows = self.store.settlement_rows(ticket.op).await?;
+        let rows = rows.iter().map(|row| {
+            let settled = self.book.page(row.account.user).map_or(Neuron::ZERO, |page| page.account.settled);
+            (row.account.user, row.claim.above(settled))
+        });
+        let settlement = UnderWay { rows: rows.collect(), asked: false, bid: None, since: Timestamp::now() };
+        self.settling.begun(ticket.op, settlement);
+        let follow = Arc::clone(self).follow_settlement(ticket, None);
+        self.tasks.spawn_until_stopped("settlement of the last run", follow);
+        Ok(())
+    }
+
+    /// Takes over each outcome of a settlement: the first final one ends it, and a reorg may bring others.
+    async fn follow_settlement(self: Arc<Self>, mut ticket: Ticket, reply: Option<oneshot::Sender<Ended>>) {
+        let mut reply = reply;
+        while let Some(outcome) = ticket.next().await {
+            if !outcome.is_final() {
+                tracing::warn!(operation = %ticket.op, "it is not known whether the settlement is in a block; it is followed");
+                self.publisher.touch();
+                continue;
+            }
+            let paid = match &outcome {
+                Outcome::Mined { hash, block, .. } => loop {
+                    match self.take_result(ticket.op, *hash, *block).await {
+                        Ok(paid) => break paid,
+                        Err(error) => {
+                            tracing::warn!(%error, operation = %ticket.op, "a settlement's result could not be read yet");
+                            tokio::time::sleep(RESULT_PAUSE).await;
+                        }
+                    }
+                },
+                _ => HashMap::new(),
+            };
+            if let Some(settlement) = self.settling.ended(ticket.op) {
+                if let Outcome::Mined { .. } = outcome {
+                    self.settling.inclusion.add(Timestamp::now().seconds_since(settlement.since));
+                }
+                self.tell_end(ticket.op, settlement.rows.len(), &outcome, &paid);
+            }
+            if let Some(reply) = reply.take() {
+                // Whoever ordered it may have gone.
+                let _ = reply.send(Ended { outcome, paid });
+            }
+            self.settling.wake.notify_one();
+        }
+    }
+
+    fn tell_end(
+        &self,
+        operation: OperationId,
+        rows: usize,
+        outcome: &Outcome,
+        paid: &HashMap<Address, Neuron>,
+    ) {
+        let sum = paid.values().fold(Neuron::ZERO, |sum, amount| sum.saturating_add(*amount));
+        let gas = Neuron::new(outcome.gas_cost());
+        let state = outbox::end_of(outcome, Timestamp::now()).state;
+        tracing::info!(%operation, rows, paid = %sum, %gas, state = state.as_str(), "a settlement has ended");
+        self.publisher.tell(Event::SettlementEnded { operation, state, paid: sum, gas });
+    }
+
+    /// Puts the report together, waiting for the outcomes if that is wanted.
+    async fn wait_for(&self, forecast: Forecast, sent: Vec<Sent>, wait: bool) -> SettlementReport {
+        let mut transactions = Vec::new();
+        let mut paid = HashMap::new();
+        let mut carried = 0;
+        for Sent { operation, hash, rows, ended } in sent {
+            carried += rows;
+            let sent = SettlementTx {
+                operation,
+                state: OperationState::Sent,
+                rows,
+                hash: Some(hash),
+                block: None,
+                gas_used: 0,
+                gas_cost: Neuron::ZERO,
+                error: None,
+            };
+            let ended = if wait { ended.await.ok() } else { None };
+            transactions.push(match ended {
+                Some(Ended { outcome, paid: rows_paid }) => {
+                    paid.extend(rows_paid);
+                    transaction(sent, &outcome)
+                }
+                None => sent,
+            });
+        }
+        let mut forecast = forecast;
+        for row in forecast.rows.drain(carried.min(forecast.rows.len())..) {
+            let unsettled = row.claim.above(row.settled);
+            forecast.left_out.push(Left { user: row.user(), why: LeftOut::NextRound, unsettled });
+        }
+        report(&forecast, transactions, &paid, false)
+    }
+}
+
+/// The reasons that are about these rows, or about all.
+fn reasons_of(rows: &[ClaimRow], reasons: &[Reason]) -> Vec<&'static str> {
+    let about = |reason: &&Reason| reason.user().is_none_or(|user| rows.iter().any(|row| row.user() == user));
+    let mut codes: Vec<_> = reasons.iter().filter(about).map(Reason::code).collect();
+    codes.dedup();
+    codes
+}
+
+fn transaction(sent: SettlementTx, outcome: &Outcome) -> SettlementTx {
+    let end = outbox::end_of(outcome, Timestamp::now());
+    SettlementTx {
+        state: end.state,
+        hash: end.hash.or(sent.hash),
+        block: end.block.map(|(number, _)| number),
+        gas_used: end.gas_used,
+        gas_cost: Neuron::new(outcome.gas_cost()),
+        error: end.error,
+        ..sent
+    }
+}
+
+fn report(
+    forecast: &Forecast,
+    transactions: Vec<SettlementTx>,
+    paid: &HashMap<Address, Neuron>,
+    dry_run: bool,
+) -> SettlementReport {
+    let rows = forecast.rows.iter().map(|row| ReportRow {
+        user: row.user(),
+        claim: row.claim,
+        expected: row.pays,
+        paid: paid.get(&row.user()).copied(),
+    });
+    SettlementReport {
+        at: forecast.at,
+        dry_run,
+        reasons: forecast.reasons.clone(),
+        rows: rows.collect(),
+        left_out: forecast.left_out.clone(),
+        expected: forecast.brings,
+        expected_cost: forecast.costs,
+        paid: paid.values().fold(Neuron::ZERO, |sum, amount| sum.saturating_add(*amount)),
+        transactions,
+    }
+}
