@@ -225,7 +225,7 @@ pub fn attention(model: &Model) -> Vec<(Tone, String)> {
     if let Some(overview) = &model.overview {
         health(overview, &mut found);
     }
-    for user in model.users.rows() {
+    for user in model.users.rows().iter().filter(|user| !users::is_well(user)) {
         let (tone, word) = users::risk(user, look.now);
         if matches!(tone, Tone::Bad | Tone::Warn) {
             let by = user.settle_by.filter(|_| model.size.0 >= 80).map(|at| match look.until(at).as_str() {

@@ -88,6 +88,16 @@ pub fn counts(user: &UserItem, now: Timestamp) -> bool {
     leaving(user) && user.refund_unlock_at.is_some_and(|at| at.plus_seconds(1) > now)
 }
 
+/// Whether somebody should look at this user now.
+pub fn is_bad(user: &UserItem) -> bool {
+    leaving(user) || user.risk == "lost"
+}
+
+/// Whether nothing is wrong with this user.
+pub fn is_well(user: &UserItem) -> bool {
+    weight(user) == 0
+}
+
 /// What threatens the debt, worst first.
 fn weight(user: &UserItem) -> u8 {
     let refund = u8::from(leaving(user));

@@ -130,9 +130,8 @@ pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
 
 /// A sign on the tab of a screen that somebody should look at.
 fn alarm(model: &Model, screen: Screen) -> &'static str {
-    let now = model.look.now;
     let wrong = match screen {
-        Screen::Users => model.users.rows().iter().any(|user| super::users::risk(user, now).0 == Tone::Bad),
+        Screen::Users => model.users.rows().iter().any(super::users::is_bad),
         Screen::Services => model.services.rows().iter().any(|one| one.health.state == "failing"),
         _ => false,
     };
