@@ -119,7 +119,10 @@ fn took_operations(model: &mut Model, operations: Vec<OperationItem>) -> bool {
     let changed = !news.is_empty();
     for (operation, fresh) in news {
         let (tone, text) = told(&operation);
-        if fresh && operation.state != "prepared" {
+        // What was ordered here has its own toast; what the engine did by itself is news, and so is what went wrong.
+        let own = matches!(model.over, Over::Settle(_)) || operation.kind != "settle";
+        let loud = matches!(tone, Tone::Bad | Tone::Warn) || (!own && operation.state == "mined");
+        if fresh && loud {
             model.toast(tone, text);
         } else {
             model.note(operation.updated_at, tone, text);

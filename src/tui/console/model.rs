@@ -137,7 +137,7 @@ pub enum Over {
     Palette(Palette),
     Settle(Settle),
     Form(Box<ServiceForm>),
-    Confirm(Confirm),
+    Confirm(Box<Confirm>),
 }
 
 #[derive(Debug)]

@@ -27,9 +27,9 @@ impl Palette {
     fn found(&self) -> Vec<&'static Binding> {
         let filter = Filter::parse(self.form.value(""));
         let offered = |binding: &&Binding| {
-            !(binding.writes && self.read_only)
-                && !matches!(binding.action, Action::Palette | Action::Back | Action::Stop)
-                && filter.lets(binding.what)
+            let refused = binding.writes && self.read_only;
+            let pointless = matches!(binding.action, Action::Palette | Action::Back | Action::Stop);
+            !refused && !pointless && filter.lets(binding.what)
         };
         BINDINGS.iter().filter(offered).collect()
     }

@@ -58,6 +58,11 @@ impl Settle {
         matches!(self, Settle::Sending { .. })
     }
 
+    /// Whether there is something to confirm.
+    pub fn asks(&self) -> bool {
+        matches!(self, Settle::Preview { report, .. } if !report.rows.is_empty())
+    }
+
     pub fn previewed(&mut self, result: Result<ReportItem, ClientError>, key: String, _now: Timestamp) {
         // A late answer does not replace what is being done.
         if !matches!(self, Settle::Asking) {
@@ -130,7 +135,7 @@ impl Settle {
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
         let lines = self.lines(look);
         let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
-        let place = draw::middle(area, 76, wanted.max(8));
+        let place = draw::middle(area, 78, wanted.max(8));
         let inside = draw::boxed(buffer, place, "Settle now", Tone::Accent, look);
         let room = inside.height.saturating_sub(2);
         let top = match self {

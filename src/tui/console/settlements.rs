@@ -147,12 +147,13 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
         draw::put(buffer, area, 10, y, text, look.style(tone));
     };
-    let users = super::arrivals::rows(forecast.rows.len());
-    label(buffer, y, "brings", &format!("{} from {users}", look.amount(forecast.brings)), Tone::Plain);
-    let worth =
-        format!("{} gas, worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
-    label(buffer, y + 1, "costs", &worth, Tone::Plain);
-    y += 2;
+    if forecast.rows.is_empty() {
+        let worth = format!("worth its gas from {}", look.amount(forecast.worth_from));
+        draw::put(buffer, area, 0, y, &worth, look.style(Tone::Dim));
+        y += 1;
+    } else {
+        y = brings(buffer, area, y, forecast, look);
+    }
     if !forecast.left_out.is_empty() {
         let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
         label(buffer, y, "left out", &text, Tone::Plain);
@@ -170,6 +171,19 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         y += 1;
     }
     y
+}
+
+/// Gives the row after it.
+fn brings(buffer: &mut Buffer, area: Rect, y: u16, forecast: &ForecastItem, look: &Look) -> u16 {
+    let users = super::arrivals::rows(forecast.rows.len());
+    let brings = format!("{} from {users}", look.amount(forecast.brings));
+    let costs =
+        format!("{} gas, worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
+    for (y, label, text) in [(y, "brings", brings), (y + 1, "costs", costs)] {
+        draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+        draw::put(buffer, area, 10, y, &text, look.style(Tone::Plain));
+    }
+    y + 2
 }
 
 fn left_out(forecast: &ForecastItem) -> String {

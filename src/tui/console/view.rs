@@ -62,7 +62,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             let wanted = form.form.height() + 5;
             let inside = draw::boxed(
                 buffer,
-                draw::middle(place, 76, wanted.min(place.height)),
+                draw::middle(place, 78, wanted.min(place.height)),
                 &form.form.title,
                 Tone::Accent,
                 look,
@@ -75,7 +75,10 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             draw::put(buffer, inside, 0, inside.height.saturating_sub(1), &text, look.style(tone));
         }
     }
-    toast::draw(buffer, place, &model.toasts, look);
+    // Dialogs tell their own news; over them toasts would only hide it.
+    if matches!(model.over, Over::Nothing | Over::Help { .. } | Over::Palette(_)) {
+        toast::draw(buffer, place, &model.toasts, look);
+    }
     cursor
 }
 
@@ -204,6 +207,7 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
         (Over::Form(_), _) => {
             keys.extend([("ctrl+s", "send"), ("tab", "next field"), ("←→", "choose"), ("esc", "leave")]);
         }
+        (Over::Settle(settle), _) if !settle.asks() => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
         (Over::Settle(_) | Over::Confirm(_), _) => {
             keys.extend([("tab", "between buttons"), ("↑↓", "scroll"), ("esc", "cancel")]);
         }

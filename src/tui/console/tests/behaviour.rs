@@ -293,5 +293,9 @@ fn transactions_are_told_once_and_again_when_they_change() {
     operations[1].block = Some(7);
     model.update(Message::Got(Source::Operations, Ok(Payload::Operations(operations))));
     assert!(lines(&model)[2].starts_with("registration of a service is mined in block 7, transaction 0x"));
-    assert_eq!(model.toasts.len(), 1);
+    assert_eq!(model.toasts.len(), 0, "the order that led to it has its own");
+    let Payload::Operations(mut operations) = payload(Source::Operations) else { panic!("it is that") };
+    operations[1].state = "reverted".to_owned();
+    model.update(Message::Got(Source::Operations, Ok(Payload::Operations(operations))));
+    assert_eq!(model.toasts.len(), 1, "what went wrong is told aloud");
 }

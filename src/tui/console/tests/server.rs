@@ -107,7 +107,7 @@ async fn effects_become_calls_and_calls_become_messages() {
         requests_per_minute: Some(None),
         ..ServiceDraft::default()
     };
-    perform(Effect::Do(Order::Register { draft, key: String::new() }));
+    perform(Effect::Do(Order::Register { draft: Box::new(draft), key: String::new() }));
     let Message::Ordered(Order::Register { key: once, .. }, Ok(Outcome::Done)) = next(&mut answers).await
     else {
         panic!("it is registered")
