@@ -4,6 +4,7 @@ use super::message::{Order, Payload, Source};
 use super::model::{Link, Model, Over};
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
+use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::shorten;
 use crate::tui::theme::Tone;
 use crate::wire::admin::{ForecastItem, OperationItem, Overview, ReportItem};
@@ -139,7 +140,10 @@ fn told(operation: &OperationItem) -> (Tone, String) {
     let reason = operation.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     match operation.state.as_str() {
         "mined" => {
-            let block = operation.block.map(|block| format!(" in block {block}")).unwrap_or_default();
+            let block = operation
+                .block
+                .map(|block| format!(" in block {}", grouped(block.into())))
+                .unwrap_or_default();
             (Tone::Good, format!("{what} is mined{block}, transaction {hash}"))
         }
         "sent" => (Tone::Pending, format!("{what} is sent, transaction {hash}")),

@@ -17,7 +17,7 @@ use crate::wire::admin::Overview;
 const WIDE: u16 = 100;
 
 pub fn draw(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let attention = attention(model);
+    let attention = attention(model, if area.width >= WIDE { area.width / 2 - 1 } else { area.width });
     if area.width >= WIDE {
         let left = Rect { width: area.width / 2 - 1, ..area };
         let right = Rect { x: area.x + area.width / 2 + 1, width: area.width - area.width / 2 - 1, ..area };
@@ -218,8 +218,8 @@ fn draw_attention(model: &Model, buffer: &mut Buffer, area: Rect, found: &[(Tone
     }
 }
 
-/// What somebody should look at, worst first.
-pub fn attention(model: &Model) -> Vec<(Tone, String)> {
+/// What somebody should look at, worst first; shorter where there is less room.
+pub fn attention(model: &Model, room: u16) -> Vec<(Tone, String)> {
     let look = &model.look;
     let mut found = Vec::new();
     if let Some(overview) = &model.overview {
@@ -228,7 +228,7 @@ pub fn attention(model: &Model) -> Vec<(Tone, String)> {
     for user in model.users.rows().iter().filter(|user| !users::is_well(user)) {
         let (tone, word) = users::risk(user, look.now);
         if matches!(tone, Tone::Bad | Tone::Warn) {
-            let by = user.settle_by.filter(|_| model.size.0 >= 80).map(|at| match look.until(at).as_str() {
+            let by = user.settle_by.filter(|_| room >= 70).map(|at| match look.until(at).as_str() {
                 "due" => ", settles now".to_owned(),
                 wait => format!(", settles in {wait}"),
             });

@@ -231,7 +231,7 @@ fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
         lines.push(("There is nothing to settle.".to_owned(), String::new(), Tone::Title));
     } else {
         lines.push(("Brings".to_owned(), look.in_full(report.expected), Tone::Title));
-        lines.push(("Costs in gas, about".to_owned(), look.in_full(report.expected_cost), Tone::Plain));
+        lines.push(("Gas, about".to_owned(), look.in_full(report.expected_cost), Tone::Plain));
         if report.expected_cost > report.expected {
             lines.push(("! the gas costs more than it brings".to_owned(), String::new(), Tone::Warn));
         }
@@ -287,7 +287,10 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
     }
     for transaction in &report.transactions {
         lines.push(Default::default());
-        let block = transaction.block.map(|block| format!("block {block}")).unwrap_or_default();
+        let block = transaction
+            .block
+            .map(|block| format!("block {}", crate::tui::kit::amount::grouped(block.into())))
+            .unwrap_or_default();
         lines.push((transaction.state.clone(), block, Tone::Plain));
         if let Some(hash) = transaction.transaction_hash {
             lines.push((hash.to_string(), String::new(), Tone::Dim));

@@ -154,11 +154,6 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
     } else {
         y = brings(buffer, area, y, forecast, look);
     }
-    if !forecast.left_out.is_empty() {
-        let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
-        label(buffer, y, "left out", &text, Tone::Plain);
-        y += 1;
-    }
     if let Some(at) = forecast.next_deadline {
         let wait = match look.until(at).as_str() {
             "due" => "due now".to_owned(),
@@ -168,6 +163,11 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         let why =
             forecast.next_reason.as_ref().map(|why| format!(": {}", because(why, look))).unwrap_or_default();
         label(buffer, y, "deadline", &format!("{wait}{why}"), Tone::Warn);
+        y += 1;
+    }
+    if !forecast.left_out.is_empty() {
+        let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
+        label(buffer, y, "left out", &text, Tone::Plain);
         y += 1;
     }
     y
@@ -253,10 +253,11 @@ pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
 pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
     let operation = &one.operation;
     let (tone, word) = state(&operation.state);
+    let failed = matches!(operation.state.as_str(), "reverted" | "refused");
     let mut facts = vec![
         Fact::Head("Settlement".to_owned()),
         Fact::Is("State", word, tone),
-        is("Paid", look.in_full(one.paid)),
+        is("Paid", if failed { "nothing".to_owned() } else { look.in_full(one.paid) }),
         is("Gas", look.in_full(one.gas_cost)),
         is(
             "",
@@ -284,6 +285,7 @@ pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
         let (paid, tone) = match row.paid {
             Some(paid) if paid.is_zero() => ("nothing: the chain left it out".to_owned(), Tone::Warn),
             Some(paid) => (look.in_full(paid), Tone::Plain),
+            None if failed => ("nothing".to_owned(), Tone::Dim),
             None => ("not known yet".to_owned(), Tone::Pending),
         };
         facts.push(Fact::Is("  paid", paid, tone));

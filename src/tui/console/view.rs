@@ -147,7 +147,12 @@ fn link(model: &Model) -> (Tone, String) {
         Link::Connecting => (Tone::Pending, "… connecting".to_owned()),
         Link::Down { since, again, .. } => {
             let wait = again.seconds_since(now);
-            (Tone::Bad, format!("✗ silent since {}, again in {wait} s", moment::clock(now, *since)))
+            let since = if model.size.0 < 80 {
+                String::new()
+            } else {
+                format!(" since {}", moment::clock(now, *since))
+            };
+            (Tone::Bad, format!("✗ silent{since}, again in {wait} s"))
         }
         Link::Up if model.frozen => (Tone::Warn, "‖ frozen".to_owned()),
         Link::Up if model.events == Some(true) => (Tone::Good, "● live".to_owned()),
