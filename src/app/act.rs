@@ -1,4 +1,4 @@
-//! Commands that act on the chain: accounts, refunds, settlement.
+//! Commands that act on the chain: accounts, refunds.
 
 use anyhow::Result;
 use reqwest::{Method, StatusCode};
@@ -77,27 +77,6 @@ pub async fn refunds(command: RefundCommand, global: &Global) -> Result<Exit> {
             let path = format!("/v1/provider/{provider}/refund/cancel");
             order(api, Method::POST, &path, None, "the deposit stays where it is").await
         }
-    })
-    .await
-}
-
-pub async fn settle(global: &Global) -> Result<Exit> {
-    let api = Api::provider(global).await?;
-    with(api, async |api: &Api| {
-        let (_, report) = {
-            let _waiting = Progress::start("waiting for the settlement");
-            api.send_json(Method::POST, "/v1/settle", None).await?
-        };
-        let transactions = report["Transactions"].as_array().cloned().unwrap_or_default();
-        if transactions.is_empty() {
-            Output.note("there is nothing that could be claimed now");
-            return Ok(Exit::Ok);
-        }
-        let paid = report["Paid"].as_str().unwrap_or("0");
-        Output.line(paid);
-        Output.note(&format!("{paid} neuron were paid in {} transaction(s)", transactions.len()));
-        let open = transactions.iter().any(|transaction| transaction["State"] != "mined");
-        Ok(if open { Exit::Unknown } else { Exit::Ok })
     })
     .await
 }

@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use super::devnet::{account, contract_on, wallet_of};
 use super::provider::{ProviderStart, RunningProvider};
 use super::signals::Signals;
+use super::traffic::{self, Traffic};
 use super::user::{RunningUser, UserStart};
-use crate::broker::provider::{ProviderBroker, ProviderSettings, ServiceInput, Wait};
+use crate::broker::provider::{ProviderBroker, ProviderSettings, ServiceInput, SettlementSettings, Wait};
 use crate::broker::user::Settings;
 use crate::chain::devnet::{Devnet, DevnetConfig};
 use crate::chain::{Chain, SenderSettings};
@@ -87,6 +88,7 @@ pub(super) struct Demo {
     devnet: Devnet,
     chain: Chain,
     user: RunningUser,
+    traffic: Option<Traffic>,
     pub(super) provider: RunningProvider,
     servers: Vec<Server>,
     tasks: Tasks,
@@ -158,12 +160,15 @@ pub(super) async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<De
         sender: SenderSettings::default(),
         settings: ProviderSettings {
             serving_url: format!("http://{}", addresses.provider),
+            // Short, as the lock time is: who tries it out wants to see it act.
+            settlement: SettlementSettings { check_interval: 5, ..SettlementSettings::default() },
             ..ProviderSettings::default()
         },
+        explorer: None,
     })
     .await?;
     provider.listen(provider_port, &open(addresses.provider))?;
-    register(&provider.broker, &upstream, &storage_url, args.upstream.is_some()).await?;
+    register(&provider.broker, &upstream, &storage_url, args).await?;
 
     let Part { directory, db, lock } = place.part(Role::User)?;
     let mut user = RunningUser::start(UserStart {
@@ -178,7 +183,11 @@ pub(super) async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<De
     })
     .await?;
     user.listen(user_port, &open(addresses.user))?;
-    Ok(Demo { devnet, chain, user, provider, servers, tasks, addresses, _place: place })
+    let traffic = match args.traffic {
+        true => Some(Traffic::start(&devnet, &chain, provider.broker.address(), place.path()).await?),
+        false => None,
+    };
+    Ok(Demo { devnet, chain, user, traffic, provider, servers, tasks, addresses, _place: place })
 }
 
 /// Open on loopback, as the procedure's plain curl lines want it.
@@ -187,7 +196,8 @@ fn open(address: SocketAddr) -> Listen {
 }
 
 /// Puts the two services on the chain, or at their present addresses if they are there.
-async fn register(broker: &ProviderBroker, chat: &str, storage: &str, foreign: bool) -> Result<()> {
+async fn register(broker: &ProviderBroker, chat: &str, storage: &str, args: &DemoArgs) -> Result<()> {
+    let foreign = args.upstream.is_some();
     let model = if foreign { String::new() } else { MODEL.to_owned() };
     let service = |name: &str, kind, url: &str, model: String, prices| ServiceInput {
         name: name.to_owned(),
@@ -204,7 +214,11 @@ async fn register(broker: &ProviderBroker, chat: &str, storage: &str, foreign: b
         service(chatbot_name, ServiceKind::Chatbot, chat, model, CHAT_PRICES),
         service("storage", ServiceKind::ZgStorage, storage, String::new(), STORAGE_PRICES),
     ];
-    for input in services {
+    // For the users who act by themselves: at the procedure's prices no debt is ever worth its gas.
+    let dear = args
+        .traffic
+        .then(|| service(traffic::SERVICE, ServiceKind::Chatbot, chat, String::new(), traffic::PRICES));
+    for input in services.into_iter().chain(dear) {
         let name = input.name.clone();
         let change =
             broker.put_service(input, Wait::Receipt).await.with_context(|| format!("service {name}"))?;
@@ -218,6 +232,9 @@ async fn register(broker: &ProviderBroker, chat: &str, storage: &str, foreign: b
 }
 
 pub(super) async fn stop(demo: Demo) {
+    if let Some(traffic) = demo.traffic {
+        traffic.stop().await;
+    }
     demo.user.stop().await;
     demo.provider.stop().await;
     for server in demo.servers {

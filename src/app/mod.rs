@@ -9,10 +9,10 @@
 //! | `settings`, `wallet`, `chain` | what every role is made from |
 //! | `user`, `provider` | one running role |
 //! | `serve` | daemons: a role with its listeners until a signal |
-//! | `demo`, `devnet`, `deploy` | the embedded chain and contracts |
+//! | `demo`, `traffic`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
 //! | `console` | the provider's screens |
-//! | `ask`, `act`, `offered`, `chat`, `keys`, `doctor` | the one-shot commands |
+//! | `ask`, `act`, `settle`, `offered`, `chat`, `keys`, `doctor` | the one-shot commands |
 
 mod act;
 mod api;
@@ -31,7 +31,9 @@ mod provider;
 mod run;
 mod serve;
 mod settings;
+mod settle;
 mod signals;
+mod traffic;
 mod user;
 mod wallet;
 

@@ -34,6 +34,8 @@ pub struct ProviderStart {
     pub wallet: Arc<Wallet>,
     pub sender: SenderSettings,
     pub settings: ProviderSettings,
+    /// A page about the chain, for links to transactions.
+    pub explorer: Option<String>,
     /// Of the directory, where others could run on it too.
     pub lock: Option<DataLock>,
 }
@@ -46,6 +48,7 @@ pub struct RunningProvider {
     db: Db,
     servers: Vec<Server>,
     drain: Duration,
+    explorer: Option<String>,
     /// Last, so that it is let go last.
     lock: Option<DataLock>,
 }
@@ -69,13 +72,14 @@ impl RunningProvider {
             wallet,
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),
+            explorer: config.shell.chain.explorer_url.clone(),
             lock: Some(lock),
         };
         RunningProvider::start(start).await
     }
 
     pub async fn start(start: ProviderStart) -> Result<RunningProvider> {
-        let ProviderStart { directory, db, chain, wallet, sender, settings, lock } = start;
+        let ProviderStart { directory, db, chain, wallet, sender, settings, explorer, lock } = start;
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = ProviderStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
@@ -93,14 +97,19 @@ impl RunningProvider {
             settings,
         };
         let broker = Box::pin(ProviderBroker::start(parts)).await?;
-        Ok(RunningProvider { broker, tasks, db, servers: Vec::new(), drain, lock })
+        Ok(RunningProvider { broker, tasks, db, servers: Vec::new(), drain, explorer, lock })
     }
 
     /// Opens the owner's API, with the proxy beside it.
     pub fn listen(&mut self, bound: Bound, listen: &Listen) -> Result<()> {
         let token = listen.token.as_ref().map(|token| token.expose().as_str());
         let guard = Guard::new(bound.address(), &listen.allow_hosts, token);
-        let router = crate::http::provider::router(self.broker.clone(), guard, self.tasks.clone());
+        let router = crate::http::provider::router(
+            self.broker.clone(),
+            guard,
+            self.tasks.clone(),
+            self.explorer.as_deref(),
+        );
         if let Some(lock) = &mut self.lock {
             lock.listening_on(bound.address())?;
         }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, serve, settings};
+use super::{act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, serve, settings, settle};
 use crate::cli::{Cli, Command, ConfigCommand, Exit, Global, Output, ProviderCommand, Role};
 use crate::config::{ProviderConfig, UserConfig, example};
 use crate::{cli, http};
@@ -31,7 +31,7 @@ async fn perform(command: Command, global: &Global) -> Result<Exit> {
         Command::Refund(command) => act::refunds(command, global).await,
         Command::Request(command) => ask::requests(command, global).await,
         Command::Operation { id, listing } => ask::operation(id, listing, global).await,
-        Command::Settle => act::settle(global).await,
+        Command::Settle(args) => settle::settle(&args, global).await,
         Command::Chat(args) => chat::run(args, global).await,
         Command::Config(command) => config(command, global),
         Command::Completions { shell } => {

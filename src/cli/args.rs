@@ -130,7 +130,7 @@ pub enum Command {
     #[command(subcommand)]
     Request(RequestCommand),
     /// Provider: turn what users owe into money now.
-    Settle,
+    Settle(SettleArgs),
     /// Talk to a chatbot service.
     Chat(ChatArgs),
     /// Settings: show them, or check them.
@@ -298,9 +298,22 @@ pub struct DemoArgs {
     pub provider_port: u16,
     #[arg(long, default_value_t = 8545)]
     pub chain_port: u16,
+    /// Three more users act by themselves, one of whom leaves again and again: something to see in `console`.
+    #[arg(long)]
+    pub traffic: bool,
     /// Seconds that a refund is locked.
     #[arg(long, default_value_t = 120)]
     pub lock_time: u64,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SettleArgs {
+    /// Only say what would be done: who pays how much, for how much gas, and who is left out why.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// For programs: the API's answer.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -588,6 +601,9 @@ mod tests {
             "refund cancel PROVIDER",
             "request list --json",
             "settle",
+            "settle --dry-run",
+            "settle --dry-run --json",
+            "demo --headless --traffic",
             "chat",
             "chat -m hello --model eliza",
             "config show",

@@ -11,8 +11,8 @@ pub use self::{
     args::{
         AccountCommand, Behind, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs,
         DevnetArgs, Global, Json, Listing, LogFormat, OwnServiceCommand, ProviderCommand, RefundCommand,
-        RequestCommand, Role, RunArgs, Served, ServiceChange, ServiceCommand, ServiceDetails, WalletCommand,
-        command, completions,
+        RequestCommand, Role, RunArgs, Served, ServiceChange, ServiceCommand, ServiceDetails, SettleArgs,
+        WalletCommand, command, completions,
     },
     exit::{Exit, Failure},
     passphrase::{PassphraseError, ask, ask_new, from_file, secret_line},

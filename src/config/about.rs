@@ -55,6 +55,10 @@ pub(super) const SHELL: Lines = &[
         "chain.unknownAfter",
         "Seconds after which an outcome is called unknown; it is followed up all the same.",
     ),
+    (
+        "chain.explorerUrl",
+        "Address of a page about the chain, for links to transactions: <address>/tx/<hash>.",
+    ),
 ];
 
 /// Settings of the user broker.

@@ -132,6 +132,14 @@ fn check_shell(shell: &Shell) -> Result<(), (&'static str, String)> {
     if !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
         return Err(("chain.rpcUrl", "it is not a URL that begins with http:// or https://".to_owned()));
     }
+    if let Some(explorer) = &shell.chain.explorer_url {
+        let url = url::Url::parse(explorer);
+        if !url.is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
+        }) {
+            return Err(("chain.explorerUrl", "it is not a plain http or https URL".to_owned()));
+        }
+    }
     if shell.chain.confirmations == 0 {
         return Err(("chain.confirmations", "it must be at least 1: in a block at all".to_owned()));
     }

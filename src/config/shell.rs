@@ -42,6 +42,7 @@ pub struct ChainKeys {
     pub max_fee_per_gas: crate::domain::Neuron,
     pub replace_after: u64,
     pub unknown_after: u64,
+    pub explorer_url: Option<String>,
 }
 
 impl std::fmt::Debug for ChainKeys {
@@ -103,6 +104,7 @@ impl Default for ChainKeys {
             max_fee_per_gas: crate::domain::Neuron::new(1_000_000_000_000),
             replace_after: 45,
             unknown_after: 600,
+            explorer_url: None,
         }
     }
 }

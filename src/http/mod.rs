@@ -10,6 +10,7 @@ pub mod demo;
 pub mod devnet;
 mod document;
 mod error;
+mod events;
 mod guard;
 mod input;
 mod list;

@@ -83,16 +83,16 @@ async fn a_refund_that_leaves_enough_asks_for_no_settlement() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_refund_of_all_that_is_free_is_settled_at_once() {
+async fn what_a_refund_leaves_in_the_account_is_settled_once_it_is_all_there_is() {
     let world = dear(1_000 * DEAR, |_| {}).await;
     world.ask(SAY_THIS).await.is(200);
     let owed = world.check_books().await.owed.get();
     let refund = json!({"amount": (1_000 * DEAR - owed).to_string()}).to_string();
     world.api().post(&format!("/v1/provider/{}/refund", world.provider_address()), refund).await.is(202);
-    settled_by_itself(&world, "balance_low").await;
     world.devnet.advance_time(super::world::LOCK + 1).unwrap();
     until("the refund is taken", async || (world.account().await["PendingRefund"] == "0").then_some(()))
         .await;
+    settled_by_itself(&world, "balance_low").await;
     world.operations_end().await;
     assert!(world.check_books().await.balance.is_zero(), "everything is paid out, to the neuron");
 }

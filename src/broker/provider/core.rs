@@ -13,6 +13,7 @@ use super::error::ProviderError;
 use super::free::FreeGate;
 use super::gate::Gate;
 use super::offer::Offers;
+use super::overview::Tally;
 use super::services::Services;
 use super::settings::ProviderSettings;
 use super::settlement::Settling;
@@ -78,6 +79,7 @@ pub(super) struct Core {
     pub upstream: Upstream,
     pub settling: Settling,
     pub publisher: Publisher,
+    pub tally: Tally,
     pub health: Health,
     /// The newest block taken in.
     pub block: Mutex<Option<BlockRef>>,
@@ -120,6 +122,7 @@ impl ProviderBroker {
             upstream,
             settling: Settling::default(),
             publisher: Publisher::new(),
+            tally: Tally::default(),
             health: Health::default(),
             block: Mutex::new(None),
             cut: CancellationToken::new(),
@@ -134,6 +137,7 @@ impl ProviderBroker {
         });
         let tickets = core.resume().await?;
         core.load_decisions().await?;
+        core.count_today().await?;
         let head = core.read_all_accounts(false).await?;
         core.load_services().await?;
         core.publish_first();

@@ -18,6 +18,7 @@
 //! | `condition` | how the servers behind the services do |
 //! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
 //! | `settlement` | when to settle (pure), doing it, what it brought |
+//! | `overview` | the broker on one page |
 //! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
 
 mod accounts;
@@ -30,6 +31,7 @@ mod follow;
 mod free;
 mod gate;
 mod offer;
+mod overview;
 mod proxy;
 mod rate;
 mod reconcile;
@@ -53,6 +55,7 @@ pub use admin::ReceiptState;
 pub use condition::{UpstreamHealth, UpstreamState};
 pub use core::{ProviderBroker, ProviderParts};
 pub use error::ProviderError;
+pub use overview::{Day, Overview};
 pub use proxy::{CallBody, ProxyCall};
 pub use reconcile::ServiceSync;
 pub use refusal::ProxyRefusal;

@@ -357,6 +357,7 @@ impl Job {
         self.hold.booked(completed.owed, completion.at);
         core.health.store_works();
         let receipt = completed.request.receipt();
+        core.tally.booked(completed.request.fee, completion.at);
         core.publisher.tell(Event::RequestBooked(Box::new(view(&completed.request))));
         match core.sign_receipt(receipt?) {
             Ok(receipt) => Some(receipt),

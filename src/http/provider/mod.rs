@@ -5,6 +5,7 @@
 
 mod error;
 mod once;
+mod overview;
 mod proxy;
 mod requests;
 mod services;
@@ -25,6 +26,7 @@ use super::guard::Guard;
 use super::routes::RequestCounts;
 use crate::broker::provider::{ProviderBroker, ProviderError};
 use crate::tasks::Tasks;
+use crate::wire::admin::OperationItem;
 
 /// What every handler has.
 #[derive(Clone, Debug)]
@@ -32,12 +34,22 @@ struct Face {
     broker: ProviderBroker,
     counts: Arc<RequestCounts>,
     tasks: Tasks,
+    /// Where people can look at transactions, if the settings say.
+    explorer: Option<Arc<str>>,
 }
 
 /// How long an order waits for a block before it answers 202 instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(90);
 
 impl Face {
+    /// The operation with the address at which people can look at its transaction.
+    fn linked(&self, mut operation: OperationItem) -> OperationItem {
+        if let (Some(explorer), Some(hash)) = (&self.explorer, operation.transaction_hash) {
+            operation.transaction_url = Some(format!("{explorer}/tx/{hash}"));
+        }
+        operation
+    }
+
     /// Carries an order out in a task of its own, so that a caller who hangs up does not leave it half done.
     /// `None`: it is still being carried out.
     async fn order<T: Send + 'static>(
@@ -58,16 +70,19 @@ impl Face {
 }
 
 /// The owner's API behind its guard, and the proxy beside it. Orders run as tasks of `tasks`.
-pub fn router(broker: ProviderBroker, guard: Guard, tasks: Tasks) -> Router {
+///
+/// `explorer`: the address of a page about the chain; `/tx/` and a hash are put behind it.
+pub fn router(broker: ProviderBroker, guard: Guard, tasks: Tasks, explorer: Option<&str>) -> Router {
     let counts = Arc::new(RequestCounts::default());
-    let face = Face { broker, counts: Arc::clone(&counts), tasks };
+    let explorer = explorer.map(|explorer| Arc::from(explorer.trim_end_matches('/')));
+    let face = Face { broker, counts: Arc::clone(&counts), tasks, explorer };
     table::table().router(face, Arc::new(guard), counts)
 }
 
 /// The metered proxy alone.
 pub fn proxy_router(broker: ProviderBroker, tasks: Tasks) -> Router {
     let counts = Arc::new(RequestCounts::default());
-    let face = Face { broker, counts: Arc::clone(&counts), tasks };
+    let face = Face { broker, counts: Arc::clone(&counts), tasks, explorer: None };
     table::proxy_table().public_router(face, counts)
 }
 

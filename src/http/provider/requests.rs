@@ -57,7 +57,7 @@ pub(super) async fn operation(
     State(face): State<Face>,
     Path(id): Path<String>,
 ) -> Result<Json<OperationItem>, Problem> {
-    Ok(Json(face.broker.operation(path_value("id", &id)?).await?.into()))
+    Ok(Json(face.linked(face.broker.operation(path_value("id", &id)?).await?.into())))
 }
 
 pub(super) async fn operations(
@@ -68,5 +68,9 @@ pub(super) async fn operations(
     let page = face.broker.operations(OperationFilter::default(), page_of(&query)?).await?;
     let total = page.items.len() as u64;
     let next = page.next.map(|cursor| cursor.to_string());
-    Ok(List::page(page.items.into_iter().map(OperationItem::from).collect(), total, next))
+    Ok(List::page(
+        page.items.into_iter().map(|one| face.linked(OperationItem::from(one))).collect(),
+        total,
+        next,
+    ))
 }

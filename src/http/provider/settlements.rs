@@ -10,7 +10,7 @@ use super::Face;
 use super::once::{self, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
-use crate::broker::provider::SettleRequest;
+use crate::broker::provider::{Forecast, SettleRequest};
 use crate::domain::OperationState;
 use crate::http::Problem;
 use crate::http::input::Fields;
@@ -55,11 +55,22 @@ async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Prob
 pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let page = face.broker.settlements(page_of(&query)?).await?;
-    let (forecast, verdict) = face.broker.forecast().await?;
+    // While the chain cannot be read, the last look is better than none; history is there in any case.
+    let forecast = match face.broker.forecast().await {
+        Ok((forecast, _)) => forecast,
+        Err(error) => match &face.broker.snapshot().settlement.forecast {
+            Some(last) => Forecast::clone(last),
+            None => return Err(error.into()),
+        },
+    };
     let total = page.items.len() as u64;
     let next = page.next.map(|cursor| cursor.to_string());
-    let list = List::page(page.items.into_iter().map(SettlementItem::from).collect(), total, next);
+    let items = page.items.into_iter().map(|settlement| {
+        let item = SettlementItem::from(settlement);
+        SettlementItem { operation: face.linked(item.operation), ..item }
+    });
+    let list = List::page(items.collect(), total, next);
     let decisions = face.broker.decisions().into_iter().map(DecisionItem::from).collect();
-    let forecast = forecast_item(&forecast, &verdict);
+    let forecast = forecast_item(&forecast, &forecast.verdict());
     Ok(Json(Settlements { list, forecast, decisions }).into_response())
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Face;
 use crate::broker::provider::{ServiceView, Snapshot, UpstreamState};
 use crate::domain::Timestamp;
+use crate::http::Problem;
 use crate::http::metrics::{Figures, label};
 
 /// Says no more than a stranger may know.
@@ -26,8 +27,8 @@ pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
     }))
 }
 
-pub(super) async fn metrics(State(face): State<Face>) -> Figures {
-    let snapshot = face.broker.snapshot();
+pub(super) async fn metrics(State(face): State<Face>) -> Result<Figures, Problem> {
+    let (snapshot, overview) = (face.broker.snapshot(), face.broker.overview().await?);
     let totals = &snapshot.totals;
     let mut figures = Figures::default();
     figures
@@ -71,7 +72,30 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
             "1 while the books cannot be written.",
             u8::from(snapshot.health.store.is_some()),
         )
-        .gauge("settling", "Settlements under way.", snapshot.settlement.running.len());
+        .gauge("settling", "Settlements under way.", snapshot.settlement.running.len())
+        .gauge("debtors", "Users with something unsettled.", overview.debtors)
+        .gauge(
+            "debtors_in_danger",
+            "Of them, those whose debt a refund or a change of delegate endangers, or whose account does not hold it.",
+            overview.in_danger,
+        )
+        .gauge("claimable_neuron", "What a settlement of everybody could bring now.", overview.claimable)
+        .gauge("settlement_gas_neuron", "What the gas of all settlements has cost.", overview.gas_spent)
+        .family(
+            "settlement_decisions_total",
+            "Looks of the settlement engine by what was decided.",
+            "counter",
+            overview.decisions.verdicts.iter().map(|(verdict, count)| (label("verdict", verdict), *count)),
+        )
+        .family(
+            "settlement_reasons_total",
+            "Settlements that were begun, by the rules that asked for them.",
+            "counter",
+            overview.decisions.reasons.iter().map(|(reason, count)| (label("reason", reason), *count)),
+        );
+    if let Some(wallet) = overview.wallet {
+        figures.gauge("wallet_neuron", "What the provider's key owns; gas is paid from it.", wallet);
+    }
     if let Some(forecast) = &snapshot.settlement.forecast {
         figures
             .gauge(
@@ -88,7 +112,7 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
             Timestamp::now().seconds_since(block.time),
         );
     }
-    figures
+    Ok(figures)
 }
 
 /// One figure of each service.

@@ -1,6 +1,6 @@
 //! Every route of the provider broker.
 
-use super::{Face, proxy, requests, services, settlements, status, users};
+use super::{Face, overview, proxy, requests, services, settlements, status, users};
 use crate::http::routes::{Access, Field, Route, Table, optional, required};
 
 const LIMIT: Field = optional("limit", "Items of a page, 1 to 1000. Default 100.");
@@ -49,6 +49,12 @@ pub(super) fn proxy_table() -> Table<Face> {
 
 fn owner_routes() -> Vec<Route<Face>> {
     vec![
+        Route::get("/v1/overview", overview::show)
+            .about("The broker on one page: earned, claimable, in flight, the next settlement and why.")
+            .answers(&[(200, "The overview")]),
+        Route::get("/v1/events", overview::events)
+            .about("What happens, as it happens. An event says that something changed; the listings say what is true.")
+            .answers(&[(200, "Server-sent events")]),
         Route::get("/v1/service", services::list)
             .about("The services on offer, with the addresses behind them.")
             .query(PAGE)

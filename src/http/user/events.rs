@@ -1,41 +1,15 @@
-//! News as server-sent events. Whoever reads too slowly is told how many were lost; the listings have every fact.
+//! News of the user broker: names and data of its events.
 
-use std::convert::Infallible;
-use std::time::Duration;
-
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::Response;
 use serde_json::{Value, json};
-use tokio::sync::broadcast::error::RecvError;
 
 use super::Face;
 use crate::broker::user::Event;
-
-/// A comment this often keeps connections open through whatever stands between.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use crate::http::events::stream;
 
 pub(super) async fn events(State(face): State<Face>) -> Response {
-    let state = (face.broker.events(), face.stop);
-    let body = stream::unfold(state, |(mut events, stop)| async move {
-        let text = tokio::select! {
-            () = stop.cancelled() => return None,
-            event = tokio::time::timeout(KEEP_ALIVE, events.recv()) => match event {
-                Ok(Ok(event)) => {
-                    let (kind, data) = shape(event);
-                    format!("event: {kind}\ndata: {data}\n\n")
-                }
-                Ok(Err(RecvError::Lagged(lost))) => format!("event: Lost\ndata: {{\"Lost\":{lost}}}\n\n"),
-                Ok(Err(RecvError::Closed)) => return None,
-                Err(_) => ": still here\n\n".to_owned(),
-            },
-        };
-        Some((Ok::<_, Infallible>(Bytes::from(text)), (events, stop)))
-    });
-    ([(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")], Body::from_stream(body))
-        .into_response()
+    stream(face.broker.events(), face.stop, shape)
 }
 
 fn shape(event: Event) -> (&'static str, Value) {

@@ -9,6 +9,7 @@ use crate::{
     domain::{AccountId, Neuron, OperationId, OperationKind, OperationState},
     store::{
         Begun, NewOperation, Operation, OperationFilter, Page, PageOf, StoreError,
+        amount::Count,
         columns::{account, bytes},
         operations,
     },
@@ -87,6 +88,22 @@ impl ProviderStore {
                     }
                 }
                 Ok(())
+            })
+            .await
+    }
+
+    /// What the gas of all settlements has cost, those that were reverted included.
+    pub async fn settlement_gas(&self) -> Result<Neuron, StoreError> {
+        self.db
+            .read(|connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT gas_used, gas_price FROM operations WHERE kind = 'settle' AND gas_used > 0",
+                )?;
+                let mut costs = statement.query_map([], |row| {
+                    let (used, price): (Count, Neuron) = (row.get(0)?, row.get(1)?);
+                    Ok(Neuron::new(price.get().saturating_mul(used.0.into())))
+                })?;
+                costs.try_fold(Neuron::ZERO, |sum, cost| Ok(sum.saturating_add(cost?)))
             })
             .await
     }

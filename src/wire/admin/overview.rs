@@ -42,6 +42,9 @@ pub struct Overview {
     pub users: usize,
     /// Users with something unsettled.
     pub debtors: usize,
+    /// Of them, those whose debt a refund or a change of delegate endangers, or whose account does not hold it.
+    #[serde(default)]
+    pub in_danger: usize,
     pub services: usize,
     /// What the gas of all settlements has cost.
     pub gas_spent: Neuron,

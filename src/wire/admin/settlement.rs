@@ -158,5 +158,8 @@ pub struct DecisionItem {
     pub left_out: Vec<LeftOutItem>,
     #[serde(default)]
     pub left_out_in_all: usize,
+    /// When it waits: the moment at which a rule will ask for a settlement, as things stood.
+    #[serde(default)]
+    pub next_deadline: Option<Timestamp>,
     pub note: Option<String>,
 }

@@ -198,7 +198,7 @@ impl ProviderSide {
             };
             let broker = ProviderBroker::start(parts).await.map_err(|error| error.to_string())?;
             let guard = Guard::new(addresses.0, &[], None);
-            let router = http::provider::router(broker.clone(), guard, tasks.clone());
+            let router = http::provider::router(broker.clone(), guard, tasks.clone(), None);
             let public = http::provider::proxy_router(broker.clone(), tasks.clone());
             let servers = vec![
                 owner.serve(router, Limits::default(), tasks.child()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::super::core::{Core, ProviderBroker};
 use super::super::error::ProviderError;
-use super::super::vouchers::{ClaimRow, LeftOut, Page};
+use super::super::vouchers::{ClaimRow, Page};
 use super::forecast::{self, Books, Forecast, Tried};
 use super::record::{Decision, Verdict};
 use super::rules::Rules;
@@ -27,7 +27,7 @@ impl ProviderBroker {
     /// What a settlement would do at this moment, whether the engine would begin one, and why.
     pub async fn forecast(&self) -> Result<(Forecast, Verdict), ProviderError> {
         let forecast = self.core.look(false).await?;
-        let verdict = verdict(&forecast);
+        let verdict = forecast.verdict();
         Ok((forecast, verdict))
     }
 
@@ -152,7 +152,7 @@ impl Core {
         let forecast = self.look(false).await?;
         self.hurry(forecast.gas_price.get()).await;
         if forecast.reasons.is_empty() || !self.settings.settlement.automatic {
-            let verdict = match verdict(&forecast) {
+            let verdict = match forecast.verdict() {
                 // A person may still do it.
                 Verdict::Settle(_) => Verdict::Wait { next: None },
                 verdict => verdict,
@@ -162,7 +162,7 @@ impl Core {
         }
         let turn = self.settling.turn.lock().await;
         let forecast = self.look_closely(false).await?;
-        let verdict = verdict(&forecast);
+        let verdict = forecast.verdict();
         let due = matches!(verdict, Verdict::Settle(_));
         self.decided(&forecast, verdict).await;
         if due {
@@ -182,21 +182,5 @@ impl Core {
             }
             Err(error) => self.health.store_failed(&error),
         }
-    }
-}
-
-/// Whether the engine would begin what a forecast describes.
-pub(super) fn verdict(forecast: &Forecast) -> Verdict {
-    let left = |why: LeftOut| forecast.left_out.iter().any(|left| left.why == why);
-    if !forecast.reasons.is_empty() {
-        Verdict::Settle(forecast.reasons.clone())
-    } else if forecast.rows.is_empty() && left(LeftOut::UnderWay) {
-        Verdict::Busy
-    } else if !forecast.rows.is_empty() && forecast.brings > forecast.costs || left(LeftOut::NotYet) {
-        Verdict::Wait { next: forecast.next }
-    } else if !forecast.rows.is_empty() || left(LeftOut::NotWorthItsGas) {
-        Verdict::CostsMoreThanItBrings
-    } else {
-        Verdict::NothingToClaim
     }
 }

@@ -79,9 +79,8 @@ impl Verdict {
             }
             Verdict::NothingToClaim => "nothing can be claimed now".to_owned(),
             Verdict::CostsMoreThanItBrings => "the gas would cost more than it brings".to_owned(),
-            Verdict::Wait { next: Some((at, reason)) } => {
-                format!("waits; at {} {}", Timestamp::from_seconds(at.as_seconds()), reason.text())
-            }
+            // The moment itself is shown beside it, as people want to see moments.
+            Verdict::Wait { next: Some((_, reason)) } => format!("waits until {}", reason.text_until()),
             Verdict::Wait { next: None } => "waits until it is worth its gas".to_owned(),
             Verdict::Busy => "a settlement is under way".to_owned(),
             Verdict::Failed(why) => format!("could not: {why}"),
@@ -118,6 +117,14 @@ impl Decision {
             gas_price: Neuron::ZERO,
             left_out: Vec::new(),
             left_out_in_all: 0,
+        }
+    }
+
+    /// When a rule will ask for a settlement, as things stood.
+    pub fn next(&self) -> Option<Timestamp> {
+        match &self.verdict {
+            Verdict::Wait { next } => next.map(|(at, _)| at),
+            _ => None,
         }
     }
 
@@ -234,6 +241,7 @@ impl Core {
                     brings = %decision.brings,
                     costs = %decision.costs,
                     left_out = decision.left_out_in_all,
+                    next = decision.next().map(|at| at.to_string()),
                     "{}",
                     decision.verdict.text()
                 );

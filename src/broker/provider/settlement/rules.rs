@@ -86,6 +86,20 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// What is waited for, after "waits until".
+    pub const fn text_until(&self) -> &'static str {
+        match self {
+            Reason::Refund { .. } => "half the time is left before a refund could take out what is owed",
+            Reason::Rotation { .. } => "half the time is left before a change of delegate voids the voucher",
+            Reason::Age { .. } => "the oldest debt is old, or it is worth its gas",
+            Reason::Asked | Reason::Balance { .. } | Reason::Risk { .. } | Reason::Worth => {
+                "it is worth its gas"
+            }
+        }
+    }
+}
+
 /// The worst that threatens one user's debt, for people.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Risk {

@@ -124,6 +124,7 @@ impl From<Decision> for DecisionItem {
             gas_price: decision.gas_price,
             left_out: left_out(&decision.left_out),
             left_out_in_all: decision.left_out_in_all,
+            next_deadline: decision.next(),
             note,
         }
     }

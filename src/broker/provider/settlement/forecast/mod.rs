@@ -19,6 +19,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::super::vouchers::{ClaimRow, LeftOut, Page, claim};
+use super::record::Verdict;
 use super::rules::{Reason, Rules};
 use crate::chain::{Bid, Hurry};
 use crate::domain::{Address, Neuron, Timestamp};
@@ -76,6 +77,24 @@ pub struct Left {
     pub user: Address,
     pub why: LeftOut,
     pub unsettled: Neuron,
+}
+
+impl Forecast {
+    /// Whether the engine would begin what a forecast describes.
+    pub fn verdict(&self) -> Verdict {
+        let left = |why: LeftOut| self.left_out.iter().any(|left| left.why == why);
+        if !self.reasons.is_empty() {
+            Verdict::Settle(self.reasons.clone())
+        } else if self.rows.is_empty() && left(LeftOut::UnderWay) {
+            Verdict::Busy
+        } else if !self.rows.is_empty() && self.brings > self.costs || left(LeftOut::NotYet) {
+            Verdict::Wait { next: self.next }
+        } else if !self.rows.is_empty() || left(LeftOut::NotWorthItsGas) {
+            Verdict::CostsMoreThanItBrings
+        } else {
+            Verdict::NothingToClaim
+        }
+    }
 }
 
 /// A row of a forecast with what speaks for it.
