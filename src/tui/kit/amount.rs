@@ -70,6 +70,8 @@ impl Scale {
     pub fn write(self, amount: Neuron) -> String {
         match self {
             Scale::Neuron => grouped(amount.get()),
+            // The point of the others stays above its place.
+            Scale::A0gi(decimals) if amount.is_zero() => format!("0{:decimals$} ", ""),
             Scale::A0gi(decimals) => {
                 let whole = amount.get() / Neuron::A0GI.get();
                 let rest = format!("{:018}", amount.get() % Neuron::A0GI.get());
@@ -127,7 +129,7 @@ mod tests {
         let scale = Unit::Auto.scale(Neuron::A0GI);
         assert_eq!(scale.write(Neuron::A0GI), "1.000000");
         assert_eq!(scale.write(Neuron::new(1)), "<0.000001");
-        assert_eq!(scale.write(Neuron::ZERO), "0.000000");
+        assert_eq!(scale.write(Neuron::ZERO), "0       ");
     }
 
     #[test]
@@ -143,7 +145,7 @@ mod tests {
             let amount = Neuron::new(value);
             for unit in [Unit::Auto, Unit::Neuron, Unit::A0gi] {
                 let scale = unit.scale(Neuron::new(peak));
-                let text = scale.write(amount).replace(',', "");
+                let text = scale.write(amount).replace([',', ' '], "");
                 let back = |text: &str| Neuron::parse_with_unit(&format!("{text} {}", scale.name()));
                 if let Some(above) = text.strip_prefix('<') {
                     prop_assert!(back(above).is_ok_and(|shown| amount < shown && !amount.is_zero()));

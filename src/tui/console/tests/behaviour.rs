@@ -61,7 +61,7 @@ fn a_countdown_ticks_only_where_it_is_seen() {
 fn listings_are_read_when_in_sight_and_due() {
     let mut model = fresh(Shade::Dark);
     let step = beat(&mut model, 1);
-    assert_eq!(fetched(&step), Screen::Overview.sources());
+    assert_eq!(fetched(&step), Screen::Overview.sources(), "what is watched is in sight here");
     assert!(fetched(&beat(&mut model, 1)).is_empty(), "all are under way");
     for source in Source::ALL {
         model.update(Message::Got(source, Ok(payload(source))));
