@@ -116,6 +116,13 @@ impl Api {
         Ok((status, value.unwrap_or(Value::Null)))
     }
 
+    /// Orders something without a body.
+    pub async fn post(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
+        let call = Call { query, ..Call::new(Method::POST, path) };
+        let (_, value) = self.client.read_maybe(call).await.map_err(failure)?;
+        Ok(value.unwrap_or(Value::Null))
+    }
+
     /// Sends and gives the whole response, errors turned into failures.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
         Ok(self.client.send(Call { body, ..Call::new(method, path) }).await.map_err(failure)?)

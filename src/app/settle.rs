@@ -1,7 +1,6 @@
 //! `settle`: what a settlement would do, or do it.
 
 use anyhow::{Context, Result};
-use reqwest::Method;
 use serde_json::Value;
 
 use super::api::Api;
@@ -17,11 +16,10 @@ const LEFT_OUT: &[Column] =
 pub async fn settle(args: &SettleArgs, global: &Global) -> Result<Exit> {
     let api = Api::provider(global).await?;
     with(api, async |api: &Api| {
-        let path = if args.dry_run { "/v1/settle?dryRun=true" } else { "/v1/settle" };
-        let (_, answer) = {
+        let answer = {
             let _waiting =
                 Progress::start(if args.dry_run { "looking" } else { "waiting for the settlement" });
-            api.send_json(Method::POST, path, None).await?
+            api.post("/v1/settle", &[("dryRun", args.dry_run.to_string())]).await?
         };
         if answer.is_null() {
             Output.note("still being settled; see `zgserve-tui provider settlements`");

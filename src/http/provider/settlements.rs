@@ -11,9 +11,10 @@ use super::once::{self, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
 use crate::broker::provider::{Forecast, SettleRequest};
-use crate::domain::OperationState;
+use crate::domain::{OperationState, Timestamp};
 use crate::http::Problem;
 use crate::http::input::Fields;
+use crate::http::list::limit;
 use crate::wire::admin::{DecisionItem, ReportItem, SettlementItem, Settlements};
 use crate::wire::list::List;
 
@@ -73,4 +74,18 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
     let decisions = face.broker.decisions().into_iter().map(DecisionItem::from).collect();
     let forecast = forecast_item(&forecast, &forecast.verdict());
     Ok(Json(Settlements { list, forecast, decisions }).into_response())
+}
+
+/// Decisions of the engine and of people, newest first.
+pub(super) async fn decisions(
+    State(face): State<Face>,
+    RawQuery(query): RawQuery,
+) -> Result<List<DecisionItem>, Problem> {
+    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let limit = limit(&query)?;
+    let before: Option<Timestamp> = query.parse("cursor")?;
+    let (decisions, total) =
+        face.broker.past_decisions(before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let next = decisions.last().filter(|_| decisions.len() == limit).map(|last| last.at.to_string());
+    Ok(List::page(decisions.into_iter().map(DecisionItem::from).collect(), total, next))
 }

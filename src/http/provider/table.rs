@@ -100,6 +100,10 @@ fn owner_routes() -> Vec<Route<Face>> {
             .about("Settlements, the next one, and why the engine settled or waited.")
             .query(PAGE)
             .answers(&[(200, "List of settlements with Forecast and Decisions")]),
+        Route::get("/v1/decision", settlements::decisions)
+            .about("Why the engine settled or waited: every decision that is kept, newest first.")
+            .query(PAGE)
+            .answers(&[(200, "List of decisions")]),
         Route::get("/v1/user", users::list)
             .about("Users, those who owe most first.")
             .query(PAGE)

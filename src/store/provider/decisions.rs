@@ -3,7 +3,10 @@
 use rusqlite::params;
 
 use super::ProviderStore;
-use crate::{domain::Timestamp, store::StoreError};
+use crate::{
+    domain::Timestamp,
+    store::{StoreError, amount::Count},
+};
 
 /// Decisions that are kept; older ones are deleted.
 const MOST: u32 = 10_000;
@@ -41,13 +44,28 @@ impl ProviderStore {
             .await
     }
 
-    /// The newest decisions, newest first.
-    pub async fn decisions(&self, limit: u32) -> Result<Vec<StoredDecision>, StoreError> {
+    /// How many are kept.
+    pub async fn count_decisions(&self) -> Result<u64, StoreError> {
+        self.db
+            .read(|connection| {
+                let sql = "SELECT count(*) FROM decisions";
+                Ok(connection.query_row(sql, [], |row| row.get::<_, Count>(0))?.0)
+            })
+            .await
+    }
+
+    /// Decisions made before a moment, or the newest, newest first.
+    pub async fn decisions(
+        &self,
+        before: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<Vec<StoredDecision>, StoreError> {
         self.db
             .read(move |connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT * FROM decisions ORDER BY at DESC LIMIT ?1")?;
-                let rows = statement.query_map([limit], |row| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT * FROM decisions WHERE ?1 IS NULL OR at < ?1 ORDER BY at DESC LIMIT ?2",
+                )?;
+                let rows = statement.query_map(params![before, limit], |row| {
                     let body: String = row.get("body")?;
                     let body = serde_json::from_str(&body).unwrap_or_default();
                     Ok(StoredDecision { at: row.get("at")?, until: row.get("until")?, body })

@@ -92,6 +92,26 @@ impl ProviderStore {
             .await
     }
 
+    /// Takes a settlement back of which nothing was ever signed, so that a fee that stays too high for hours leaves no
+    /// row for every try. `false`: something was signed, or it is not there.
+    pub async fn take_back_settlement(&self, id: OperationId) -> Result<bool, StoreError> {
+        self.db
+            .write(move |connection| {
+                let unsigned: bool = connection
+                    .prepare_cached(
+                        "SELECT EXISTS (SELECT 1 FROM operations WHERE id = ?1 AND kind = 'settle' AND state = 'prepared')
+                            AND NOT EXISTS (SELECT 1 FROM attempts WHERE op = ?1)",
+                    )?
+                    .query_row([id], |row| row.get(0))?;
+                if unsigned {
+                    connection.prepare_cached("DELETE FROM settlement_rows WHERE op = ?1")?.execute([id])?;
+                    connection.prepare_cached("DELETE FROM operations WHERE id = ?1")?.execute([id])?;
+                }
+                Ok(unsigned)
+            })
+            .await
+    }
+
     /// What the gas of all settlements has cost, those that were reverted included.
     pub async fn settlement_gas(&self) -> Result<Neuron, StoreError> {
         self.db

@@ -469,3 +469,44 @@ proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn a_settlement_of_which_nothing_was_signed_can_be_taken_back() {
+    let store = store().await;
+    let begin = async |id| {
+        let operation = NewOperation {
+            id,
+            kind: OperationKind::Settle,
+            params: serde_json::json!({}),
+            idempotency_key: None,
+            at: Timestamp::from_seconds(1),
+        };
+        let row = SettlementRow {
+            account: account(1),
+            epoch: 0,
+            cumulative: Neuron::new(5),
+            claim: Neuron::new(5),
+            paid: None,
+        };
+        store.begin_settlement(operation, vec![row]).await.unwrap();
+    };
+    let (unsigned, signed) = (OperationId::random(), OperationId::random());
+    begin(unsigned).await;
+    begin(signed).await;
+    let attempt = crate::store::AttemptRow {
+        op: Some(signed),
+        from: account(1).provider,
+        nonce: 0,
+        hash: B256::repeat_byte(9),
+        raw: vec![1],
+        max_fee: Neuron::new(1),
+        priority: Neuron::new(1),
+        at: Timestamp::from_seconds(1),
+    };
+    store.operations().record(attempt).await.unwrap();
+    assert!(store.take_back_settlement(unsigned).await.unwrap());
+    assert!(!store.take_back_settlement(signed).await.unwrap());
+    assert_eq!(store.operations().get(unsigned).await.unwrap(), None);
+    assert_eq!(store.settlement_rows(unsigned).await.unwrap(), []);
+    assert_eq!(store.settlement_rows(signed).await.unwrap().len(), 1);
+}

@@ -1,6 +1,7 @@
 //! The chain edge against real nodes: every test runs on the embedded devnet and, when `ZGSERVE_TEST_ANVIL` names
 //! the binary, on Foundry's anvil over HTTP. Without it the anvil half says that it is skipped.
 
+mod bids;
 mod crashes;
 mod faults;
 mod following;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::super::core::Core;
+use super::super::core::{Core, ProviderBroker};
 use super::super::error::ProviderError;
 use super::super::view::Event;
 use super::forecast::{Forecast, Left};
@@ -216,12 +216,23 @@ impl Record {
     }
 }
 
+impl ProviderBroker {
+    /// All decisions that are kept, made before a moment if one is given, newest first; and how many there are.
+    pub async fn past_decisions(
+        &self,
+        before: Option<Timestamp>,
+        limit: u32,
+    ) -> Result<(Vec<Decision>, u64), ProviderError> {
+        let stored = self.core.store.decisions(before, limit).await?;
+        let total = self.core.store.count_decisions().await?;
+        Ok((stored.into_iter().filter_map(read).collect(), total))
+    }
+}
+
 impl Core {
     /// Takes over the decisions of former runs.
     pub(in super::super) async fn load_decisions(&self) -> Result<(), ProviderError> {
-        let stored = self.store.decisions(MOST as u32).await?;
-        // A body of another version is history that cannot be shown, not a fault.
-        let read = |stored: StoredDecision| serde_json::from_value::<Decision>(stored.body).ok();
+        let stored = self.store.decisions(None, MOST as u32).await?;
         let mut decisions: Vec<Decision> = stored.into_iter().filter_map(read).collect();
         decisions.reverse();
         self.settling.record.restore(decisions);
@@ -254,6 +265,11 @@ impl Core {
             self.health.store_failed(&error);
         }
     }
+}
+
+/// A body of another version is history that cannot be shown, not a fault.
+fn read(stored: StoredDecision) -> Option<Decision> {
+    serde_json::from_value(stored.body).ok()
 }
 
 fn stored(decision: &Decision) -> StoredDecision {

@@ -205,6 +205,9 @@ impl Core {
             Err(error @ SendError::Stopped) => Err(error.into()),
             Err(error) => {
                 self.settling.ended(id);
+                if self.store.take_back_settlement(id).await? {
+                    return Err(error.into());
+                }
                 let end = outbox::end_of(&Outcome::Refused { reason: error.to_string() }, Timestamp::now());
                 self.store.operations().finish(id, end).await?;
                 Err(error.into())

@@ -22,11 +22,11 @@ impl From<UserView> for UserItem {
             claimable: user.claimable,
             settled: user.settled,
             refund_unlock_at: user.refund_unlock_at,
-            settle_by: None,
+            settle_by: user.settle_by,
             delegate: user.delegate,
             debt_since: user.debt_since,
-            risk: String::new(),
-            settling: false,
+            risk: user.risk.as_str().to_owned(),
+            settling: user.settling,
             block: user.block,
         }
     }

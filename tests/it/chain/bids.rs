@@ -1,0 +1,109 @@
+//! What a transaction may cost as its deadline comes near, and what it does for those that stand in its way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use zgserve_tui::chain::{Bid, Call, Hurry, Outcome, SendError, SenderSettings};
+use zgserve_tui::domain::{Address, Neuron, OperationId, Timestamp};
+
+use super::net::{Book, Net, deposit, key, quick, until};
+use super::on_both;
+
+const PROVIDER: Address = Address::repeat_byte(0x78);
+const GWEI: u128 = 1_000_000_000;
+
+on_both!(
+    a_calm_bid_waits_for_cheaper_gas_and_a_late_one_offers_all,
+    an_order_in_a_hurry_pushes_those_before_it,
+    what_costs_more_than_its_bid_is_not_sent,
+);
+
+fn calm(neuron: u128) -> Bid {
+    Bid { calm: Neuron::new(neuron), hurry: None }
+}
+
+/// A bid whose last moment is in `seconds`, and whose goal has passed already.
+fn late(stake: u128, seconds: u64) -> Bid {
+    let now = Timestamp::now().as_seconds();
+    let at = Timestamp::from_seconds;
+    let hurry =
+        Hurry { stake: Neuron::new(stake), begin: at(now - 100), by: at(now - 50), last: at(now + seconds) };
+    Bid { calm: Neuron::new(0), hurry: Some(hurry) }
+}
+
+fn patient() -> SenderSettings {
+    SenderSettings { replace_after: Duration::from_millis(30), max_bumps: 100, ..quick() }
+}
+
+/// Gas limit times fee of an attempt, from what its bytes say.
+fn most(attempt: &zgserve_tui::chain::Attempt) -> u128 {
+    use alloy::consensus::{Transaction, TxEnvelope};
+    use alloy::eips::eip2718::Decodable2718;
+    let tx = TxEnvelope::decode_2718(&mut attempt.raw.as_ref()).unwrap();
+    u128::from(tx.gas_limit()) * tx.max_fee_per_gas()
+}
+
+async fn a_calm_bid_waits_for_cheaper_gas_and_a_late_one_offers_all(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, patient());
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let op = OperationId::random();
+    let allowed = 400_000 * GWEI;
+    let mut ticket = sender.submit_at(op, deposit(PROVIDER, 5), Some(calm(allowed))).await.unwrap();
+    until("raises come to an end", async || {
+        let count = book.of(op).len();
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        count == book.of(op).len()
+    })
+    .await;
+    assert!(book.of(op).iter().all(|attempt| most(attempt) <= allowed), "never above its bid");
+    let raised = book.of(op).len();
+    sender.rebid(op, late(100 * allowed, 1_000)).await;
+    until("it offers more", async || book.of(op).len() > raised).await;
+    let last = book.of(op).last().cloned().unwrap();
+    let (offer, stake) = (most(&last), 100 * allowed);
+    assert!(
+        offer > stake / 3 && offer <= stake,
+        "half of the stake is gone with the goal: {offer} of {stake}"
+    );
+    assert!(last.priority > last.max_fee / 2, "and what is above the base fee goes to whoever mines it");
+    net.automine(true).await;
+    net.mine(1).await;
+    assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
+    assert_eq!(net.balance(sender.address(), PROVIDER).await, 1005);
+}
+
+async fn an_order_in_a_hurry_pushes_those_before_it(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, SenderSettings { max_bumps: 0, ..patient() });
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let (first, second) = (OperationId::random(), OperationId::random());
+    sender.submit(first, deposit(PROVIDER, 1)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(book.of(first).len(), 1, "by itself it is never raised");
+    let mut last =
+        sender.submit_at(second, deposit(PROVIDER, 2), Some(late(100_000_000 * GWEI, 1_000))).await.unwrap();
+    until("the first is raised for the second", async || book.of(first).len() > 1).await;
+    let attempts = book.of(first);
+    assert!(attempts[1].max_fee > 10 * attempts[0].max_fee, "{attempts:?}");
+    net.automine(true).await;
+    net.mine(1).await;
+    assert!(matches!(last.wait().await, Outcome::Mined { .. }));
+    assert_eq!(net.balance(sender.address(), PROVIDER).await, 1003);
+}
+
+async fn what_costs_more_than_its_bid_is_not_sent(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, patient());
+    net.account(&sender, PROVIDER).await;
+    let before = book.attempts.lock().len();
+    let op = OperationId::random();
+    let call: Call = deposit(PROVIDER, 5);
+    let error = sender.submit_at(op, call.clone(), Some(calm(GWEI))).await.unwrap_err();
+    assert!(matches!(error, SendError::OverBid { .. }) && error.is_transient(), "{error}");
+    assert_eq!(book.attempts.lock().len(), before, "nothing was signed");
+    let mut ticket = sender.submit_at(op, call, Some(calm(1_000_000 * GWEI))).await.unwrap();
+    assert!(matches!(ticket.wait().await, Outcome::Mined { .. }), "a higher bid is a new try");
+}
