@@ -22,6 +22,7 @@ async fn demo() -> (Demo, Client) {
         user_port: 0,
         provider_port: 0,
         chain_port: 0,
+        traffic: false,
         lock_time: 120,
     };
     let demo = Box::pin(start(&args, None)).await.unwrap();

@@ -162,5 +162,8 @@ fn reason(error: reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    clean(&cause.to_string(), 200).into_owned()
+    // The system's number says nothing to people.
+    let text = cause.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    clean(text, 200).into_owned()
 }

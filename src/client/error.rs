@@ -32,7 +32,7 @@ pub enum ClientError {
 
 impl ClientError {
     /// A broker's no, from its status and body.
-    pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
+    pub fn refusal(status: StatusCode, body: &[u8]) -> ClientError {
         match serde_json::from_slice::<FaultBody>(body) {
             Ok(FaultBody { error }) => ClientError::Refused {
                 status,

@@ -67,7 +67,9 @@ impl Screen {
             let _ = tokio::time::timeout(Duration::from_secs(1), continued.recv()).await;
         }
         take(self.mouse)?;
-        self.terminal.clear()
+        // All of it is drawn again. Clearing would ask the terminal where its cursor is and wait for the answer.
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use super::message::{Order, Payload, Source};
 use super::model::{Link, Model, Over};
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
+use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::shorten;
 use crate::tui::theme::Tone;
 use crate::wire::admin::{ForecastItem, OperationItem, Overview, ReportItem};
@@ -25,7 +26,10 @@ pub fn news(model: &mut Model, absent: bool, news: &News) -> bool {
 
 pub fn got(model: &mut Model, source: Source, result: Result<Payload, ClientError>) -> bool {
     let now = model.look.now;
-    model.slot(source).busy = false;
+    // The pause until the next look begins here, so that a slow broker is not asked without end.
+    let slot = model.slot(source);
+    slot.busy = false;
+    slot.asked = Some(now);
     let payload = match result {
         Ok(payload) => payload,
         Err(error) if error.is_silence() => return silence(model, &error),
@@ -116,7 +120,10 @@ fn took_operations(model: &mut Model, operations: Vec<OperationItem>) -> bool {
     let changed = !news.is_empty();
     for (operation, fresh) in news {
         let (tone, text) = told(&operation);
-        if fresh && operation.state != "prepared" {
+        // What was ordered here has its own toast; what the engine did by itself is news, and so is what went wrong.
+        let own = matches!(model.over, Over::Settle(_)) || operation.kind != "settle";
+        let loud = matches!(tone, Tone::Bad | Tone::Warn) || (!own && operation.state == "mined");
+        if fresh && loud {
             model.toast(tone, text);
         } else {
             model.note(operation.updated_at, tone, text);
@@ -133,7 +140,10 @@ fn told(operation: &OperationItem) -> (Tone, String) {
     let reason = operation.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
     match operation.state.as_str() {
         "mined" => {
-            let block = operation.block.map(|block| format!(" in block {block}")).unwrap_or_default();
+            let block = operation
+                .block
+                .map(|block| format!(" in block {}", grouped(block.into())))
+                .unwrap_or_default();
             (Tone::Good, format!("{what} is mined{block}, transaction {hash}"))
         }
         "sent" => (Tone::Pending, format!("{what} is sent, transaction {hash}")),

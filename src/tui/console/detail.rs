@@ -49,29 +49,41 @@ pub fn text(facts: &[Fact]) -> String {
     facts.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Facts laid out for a width: indent, text, tone and label of each row.
-fn rows(facts: &[Fact], width: u16) -> Vec<(Option<(&str, bool)>, u16, String, Tone)> {
+/// A row of laid out facts.
+struct Laid<'a> {
+    heading: Option<&'a str>,
+    label: &'a str,
+    indent: u16,
+    text: String,
+    tone: Tone,
+}
+
+/// Facts laid out for a width.
+fn rows(facts: &[Fact], width: u16) -> Vec<Laid<'_>> {
     let label = facts.iter().filter_map(|fact| match fact {
         Fact::Is(label, ..) => Some(draw::width(label)),
         _ => None,
     });
-    let label = label.max().unwrap_or(0) + 2;
+    let column = label.max().unwrap_or(0) + 2;
+    let plain = |indent, text, tone| Laid { heading: None, label: "", indent, text, tone };
     let mut rows = Vec::new();
     for fact in facts {
         match fact {
-            Fact::Head(title) => rows.push((Some((title.as_str(), true)), 0, String::new(), Tone::Title)),
-            Fact::Gap => rows.push((None, 0, String::new(), Tone::Plain)),
+            Fact::Head(title) => {
+                rows.push(Laid { heading: Some(title), ..plain(0, String::new(), Tone::Title) })
+            }
+            Fact::Gap => rows.push(plain(0, String::new(), Tone::Plain)),
             Fact::Note(text, tone) => {
-                rows.extend(draw::wrap(text, width).into_iter().map(|row| (None, 0, row, *tone)));
+                rows.extend(draw::wrap(text, width).into_iter().map(|row| plain(0, row, *tone)));
             }
             Fact::Is(name, text, tone) => {
-                let mut first = Some((*name, false));
-                let parts = draw::wrap(text, width.saturating_sub(label).max(8));
+                let mut label = *name;
+                let mut parts = draw::wrap(text, width.saturating_sub(column).max(8));
                 if parts.is_empty() {
-                    rows.push((first, label, String::new(), *tone));
+                    parts.push(String::new());
                 }
                 for part in parts {
-                    rows.push((first.take(), label, part, *tone));
+                    rows.push(Laid { label: std::mem::take(&mut label), ..plain(column, part, *tone) });
                 }
             }
         }
@@ -82,15 +94,14 @@ fn rows(facts: &[Fact], width: u16) -> Vec<(Option<(&str, bool)>, u16, String, T
 /// Draws facts from row `top` on. Gives how many rows there are.
 pub fn draw(buffer: &mut Buffer, area: Rect, facts: &[Fact], top: u16, look: &Look) -> u16 {
     let rows = rows(facts, area.width);
-    for (y, (label, indent, text, tone)) in (0..area.height).zip(rows.iter().skip(usize::from(top))) {
-        match label {
-            Some((title, true)) => draw::heading(buffer, area, y, title, look),
-            Some((label, false)) => {
-                draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+    for (y, row) in (0..area.height).zip(rows.iter().skip(usize::from(top))) {
+        match row.heading {
+            Some(title) => draw::heading(buffer, area, y, title, look),
+            None => {
+                draw::put(buffer, area, 0, y, row.label, look.style(Tone::Dim));
+                draw::put(buffer, area, row.indent, y, &row.text, look.style(row.tone));
             }
-            None => {}
         }
-        draw::put(buffer, area, *indent, y, text, look.style(*tone));
     }
     let total = u16::try_from(rows.len()).unwrap_or(u16::MAX);
     if total > top.saturating_add(area.height) && area.height > 0 {

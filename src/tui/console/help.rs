@@ -16,7 +16,7 @@ const WORDS: &[(&str, &str)] = &[
     ("claimable", "what a settlement could bring now: covered by voucher and balance"),
     ("reserved", "highest fees of requests in flight"),
     ("refund", "a user takes deposit back; until it unlocks it can still be settled"),
-    ("~", "digits were left out; details (enter) show every digit"),
+    ("~ <", "digits were left out; details (enter) show every digit, and u does"),
 ];
 
 /// Title, keys or word, meaning.

@@ -255,15 +255,15 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::Pause => {
             if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(pause(service));
+                model.over = Over::Confirm(Box::new(pause(service)));
             }
         }
         Action::Delete => {
             if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(remove(service));
+                model.over = Over::Confirm(Box::new(remove(service)));
             }
         }
-        Action::Repair => model.over = Over::Confirm(repair()),
+        Action::Repair => model.over = Over::Confirm(Box::new(repair())),
         Action::Help => model.over = Over::Help { top: 0 },
         Action::Palette => model.over = Over::Palette(Palette::new(model.start.read_only)),
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),

@@ -40,9 +40,10 @@ pub fn list(model: &Model) -> ListAreas {
     let (mut left, mut detail) = (body, None);
     if model.detail {
         if body.width >= BESIDE {
-            let width = (body.width * 2 / 5).max(56);
-            left.width = body.width - width - 2;
-            detail = Some(Rect { x: left.right() + 2, width, ..body });
+            // A label and a whole address fit.
+            let width = (body.width * 2 / 5).max(60);
+            left.width = body.width - width - 3;
+            detail = Some(Rect { x: left.right() + 3, width, ..body });
         } else {
             detail = Some(body);
         }

@@ -67,12 +67,12 @@ pub enum Effect {
 pub enum Order {
     /// The key is drawn by the runner the first time and kept for repeats.
     Register {
-        draft: ServiceDraft,
+        draft: Box<ServiceDraft>,
         key: String,
     },
     Change {
         name: ServiceName,
-        change: ServiceDraft,
+        change: Box<ServiceDraft>,
     },
     Pause {
         name: ServiceName,

@@ -137,7 +137,7 @@ pub enum Over {
     Palette(Palette),
     Settle(Settle),
     Form(Box<ServiceForm>),
-    Confirm(Confirm),
+    Confirm(Box<Confirm>),
 }
 
 #[derive(Debug)]
@@ -265,6 +265,7 @@ impl Model {
                 let deadline = self.overview.as_ref().and_then(|o| o.forecast.as_ref()?.next_deadline);
                 deadline.is_some_and(|at| at > now) || self.users.rows().iter().any(waits)
             }
+            Screen::Requests => self.requests.rows().iter().any(super::requests::is_live),
             Screen::Settlements => {
                 self.forecast.as_ref().and_then(|f| f.next_deadline).is_some_and(|at| at > now)
             }

@@ -9,7 +9,7 @@ use super::{services, settlements, users};
 use crate::domain::Neuron;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
-use crate::tui::kit::moment;
+use crate::tui::kit::{moment, toast};
 use crate::tui::theme::Tone;
 use crate::wire::admin::Overview;
 
@@ -17,30 +17,32 @@ use crate::wire::admin::Overview;
 const WIDE: u16 = 100;
 
 pub fn draw(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let attention = attention(model);
+    let attention = attention(model, if area.width >= WIDE { area.width / 2 - 1 } else { area.width });
     if area.width >= WIDE {
         let left = Rect { width: area.width / 2 - 1, ..area };
         let right = Rect { x: area.x + area.width / 2 + 1, width: area.width - area.width / 2 - 1, ..area };
-        let y = money(model, buffer, left, true);
-        broker(model, buffer, below(left, y + 1));
-        let y = next(model, buffer, right);
-        draw_attention(model, buffer, below(right, y + 1), &attention);
+        let y = money(model, buffer, left, true) + 1;
+        let y = y + broker(model, buffer, below(left, y)) + 1;
+        lately(model, buffer, below(left, y));
+        let y = next(model, buffer, right) + 1;
+        draw_attention(model, buffer, below(right, y), &attention);
         return;
     }
     // What is wrong comes before what is well, where there is no room for both.
-    let urgent = attention.iter().any(|(tone, _)| *tone == Tone::Bad);
-    let roomy = area.height >= 20;
-    let gap = u16::from(roomy);
+    let urgent = attention.iter().any(|(tone, _)| matches!(tone, Tone::Bad | Tone::Warn));
+    let gap = u16::from(area.height >= 20);
     let mut y = 0;
-    if urgent && !roomy {
-        let rows = u16::try_from(attention.len()).unwrap_or(3).min(3) + 1;
+    if urgent {
+        let rows = u16::try_from(attention.len()).unwrap_or(u16::MAX).min(3) + 1;
         draw_attention(model, buffer, Rect { height: rows.min(area.height), ..area }, &attention);
-        y += rows;
+        y += rows + gap;
     }
-    y += money(model, buffer, below(area, y), roomy) + gap;
+    y += money(model, buffer, below(area, y), area.height >= 30) + gap;
     y += next(model, buffer, below(area, y)) + gap;
-    if !urgent || roomy {
+    if !urgent {
         draw_attention(model, buffer, below(area, y), &attention);
+    } else {
+        lately(model, buffer, below(area, y));
     }
 }
 
@@ -112,10 +114,10 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
         format!("{} in {}", look.amount(overview.today.fee), plural(overview.today.requests, "request"));
     draw::put(buffer, area, 12, y, &today, look.style(Tone::Plain));
     draw::put(buffer, area, 0, y + 1, "gas", look.style(Tone::Dim));
-    let wallet = overview.wallet.map_or("the wallet is not known".to_owned(), |wallet| {
-        format!("{} in the wallet", look.amount(wallet))
-    });
-    let gas = format!("{wallet}; {} spent so far", look.amount(overview.gas_spent));
+    let wallet = overview
+        .wallet
+        .map_or("the wallet is not known".to_owned(), |wallet| format!("{} left", look.amount(wallet)));
+    let gas = format!("{wallet}, {} spent", look.amount(overview.gas_spent));
     draw::put(buffer, area, 12, y + 1, &gas, look.style(Tone::Plain));
     y + 2
 }
@@ -159,10 +161,26 @@ fn next(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
     }
 }
 
-/// Who and where.
-fn broker(model: &Model, buffer: &mut Buffer, area: Rect) {
+/// The newest lines of the log.
+fn lately(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
-    let Some(overview) = &model.overview else { return };
+    if area.height < 3 || model.lines.is_empty() {
+        return;
+    }
+    draw::heading(buffer, area, 0, "Lately", look);
+    let mut lines: Vec<_> = model.lines.iter().collect();
+    lines.sort_by_key(|line| (line.at, line.number));
+    for (y, line) in (1..area.height).zip(lines.iter().rev()) {
+        draw::put(buffer, area, 0, y, &look.time(line.at), look.style(Tone::Dim));
+        let text = format!("{} {}", toast::sign(line.tone), line.text);
+        draw::put(buffer, area, 12, y, &text, look.style(line.tone));
+    }
+}
+
+/// Who and where. Gives how many rows.
+fn broker(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
+    let look = &model.look;
+    let Some(overview) = &model.overview else { return 0 };
     draw::heading(buffer, area, 0, "Broker", look);
     let services = plural(overview.services.try_into().unwrap_or(u64::MAX), "service");
     let users = plural(overview.users.try_into().unwrap_or(u64::MAX), "user");
@@ -176,13 +194,14 @@ fn broker(model: &Model, buffer: &mut Buffer, area: Rect) {
         ("contract", look.address(overview.contract)),
         ("chain", format!("{}, block {block}", overview.chain_id)),
         ("offers", format!("{services} to {users}")),
-        ("lends", format!("{} to each user before a voucher comes", look.amount(overview.credit_limit))),
+        ("credit", format!("{} for each user", look.amount(overview.credit_limit))),
         ("lock", format!("refunds are locked for {}", moment::length(overview.lock_time))),
     ];
     for (y, (label, text)) in (1..area.height).zip(&lines) {
         draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
         draw::put(buffer, area, 12, y, text, look.style(Tone::Plain));
     }
+    u16::try_from(lines.len()).unwrap_or(u16::MAX) + 1
 }
 
 fn draw_attention(model: &Model, buffer: &mut Buffer, area: Rect, found: &[(Tone, String)]) {
@@ -199,17 +218,17 @@ fn draw_attention(model: &Model, buffer: &mut Buffer, area: Rect, found: &[(Tone
     }
 }
 
-/// What somebody should look at, worst first.
-pub fn attention(model: &Model) -> Vec<(Tone, String)> {
+/// What somebody should look at, worst first; shorter where there is less room.
+pub fn attention(model: &Model, room: u16) -> Vec<(Tone, String)> {
     let look = &model.look;
     let mut found = Vec::new();
     if let Some(overview) = &model.overview {
         health(overview, &mut found);
     }
-    for user in model.users.rows() {
+    for user in model.users.rows().iter().filter(|user| !users::is_well(user)) {
         let (tone, word) = users::risk(user, look.now);
         if matches!(tone, Tone::Bad | Tone::Warn) {
-            let by = user.settle_by.map(|at| match look.until(at).as_str() {
+            let by = user.settle_by.filter(|_| room >= 70).map(|at| match look.until(at).as_str() {
                 "due" => ", settles now".to_owned(),
                 wait => format!(", settles in {wait}"),
             });
@@ -228,7 +247,8 @@ pub fn attention(model: &Model) -> Vec<(Tone, String)> {
             found.push((Tone::Bad, format!("✗ the server behind {name} fails{why}")));
         }
         if !service.differs.is_empty() {
-            let text = format!("≠ {name}: the chain lists another {}", service.differs.join(", "));
+            let fields: Vec<String> = service.differs.iter().map(|key| services::field_words(key)).collect();
+            let text = format!("≠ {name}: the chain lists another {}", fields.join(", "));
             found.push((Tone::Warn, text));
         }
         if service.paused {
@@ -237,9 +257,13 @@ pub fn attention(model: &Model) -> Vec<(Tone, String)> {
     }
     found.sort_by_key(|(tone, _)| if *tone == Tone::Bad { 0 } else { 1 });
     if found.is_empty() {
-        let known = model.overview.is_some() || model.peek(Source::Users).got.is_some();
-        found.push(if known {
+        found.push(if model.overview.is_some() {
             (Tone::Good, "✓ nothing: all is well".to_owned())
+        } else if model.peek(Source::Users).got.is_some() {
+            (
+                Tone::Dim,
+                "nothing among users and services; of its health this broker tells nothing".to_owned(),
+            )
         } else {
             (Tone::Dim, "not known yet".to_owned())
         });

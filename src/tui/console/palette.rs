@@ -20,16 +20,16 @@ pub struct Palette {
 
 impl Palette {
     pub fn new(read_only: bool) -> Palette {
-        let field = Field::new("", "›", Kind::Text, "");
+        let field = Field::new("", "", Kind::Text, "");
         Palette { form: Form::new("Actions", vec![field]), at: 0, read_only }
     }
 
     fn found(&self) -> Vec<&'static Binding> {
         let filter = Filter::parse(self.form.value(""));
         let offered = |binding: &&Binding| {
-            !(binding.writes && self.read_only)
-                && !matches!(binding.action, Action::Palette | Action::Back | Action::Stop)
-                && filter.lets(binding.what)
+            let refused = binding.writes && self.read_only;
+            let pointless = matches!(binding.action, Action::Palette | Action::Back | Action::Stop);
+            !refused && !pointless && filter.lets(binding.what)
         };
         BINDINGS.iter().filter(offered).collect()
     }
@@ -57,9 +57,7 @@ impl Palette {
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
         let found = self.found();
         let inside = draw::boxed(buffer, draw::middle(area, 66, 16), "Actions", Tone::Accent, look);
-        let cursor = self.form.draw(buffer, Rect { height: 1.min(inside.height), ..inside }, look);
-        let line = Rect { height: 2.min(inside.height), ..inside };
-        let cursor = self.form.draw(buffer, line, look).or(cursor);
+        let cursor = self.form.draw(buffer, Rect { height: 2.min(inside.height), ..inside }, look);
         let room = inside.height.saturating_sub(2);
         let first = (self.at + 1).saturating_sub(usize::from(room));
         for (y, (index, binding)) in (2..inside.height).zip(found.iter().enumerate().skip(first)) {

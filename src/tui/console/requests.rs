@@ -45,6 +45,9 @@ impl Row for RequestItem {
         };
         match column {
             TIME => Cell::Text(look.time(self.created_at), Tone::Dim),
+            STATUS if live => {
+                Cell::Text(format!("… live {} s", look.now.seconds_since(self.created_at)), Tone::Pending)
+            }
             STATUS => {
                 let (tone, text) = status(&self.status);
                 Cell::Text(text, tone)

@@ -185,7 +185,7 @@ impl ServiceForm {
                 max_in_flight: in_flight.map(Some),
                 requests_per_minute: a_minute.map(Some),
             };
-            return Some(Order::Register { draft, key: self.key() });
+            return Some(Order::Register { draft: Box::new(draft), key: self.key() });
         };
         let change = ServiceDraft {
             name: None,
@@ -203,7 +203,7 @@ impl ServiceForm {
             self.form.complaint = Some("nothing is changed yet".to_owned());
             return None;
         }
-        Some(Order::Change { name: before.name.clone(), change })
+        Some(Order::Change { name: before.name.clone(), change: Box::new(change) })
     }
 
     /// The key of the order that was sent with these very values, or none yet.

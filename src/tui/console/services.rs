@@ -108,9 +108,21 @@ pub fn server(service: &ServiceItem) -> (Tone, String) {
 fn chain(service: &ServiceItem) -> (Tone, String) {
     match (service.differs.len(), &service.listed, service.status.as_str()) {
         (0, None, "pending") => (Tone::Pending, "… not yet".to_owned()),
+        (0, None, _) => (Tone::Dim, "-".to_owned()),
         (0, ..) => (Tone::Dim, "agrees".to_owned()),
-        (1, ..) => (Tone::Warn, format!("≠ {}", service.differs[0])),
+        (1, ..) => (Tone::Warn, format!("≠ {}", field_words(&service.differs[0]))),
         (many, ..) => (Tone::Warn, format!("≠ {many} fields")),
+    }
+}
+
+/// A key of the API as people call it.
+pub fn field_words(key: &str) -> String {
+    match key {
+        "InputPrice" => "input price".to_owned(),
+        "OutputPrice" => "output price".to_owned(),
+        "Model" => "model".to_owned(),
+        "Type" => "type".to_owned(),
+        other => other.to_owned(),
     }
 }
 
@@ -169,7 +181,11 @@ fn beside(service: &ServiceItem, look: &Look) -> Vec<Fact> {
     let Some(listed) = &service.listed else {
         return vec![
             Fact::Head("On the chain".to_owned()),
-            Fact::Note("The chain lists nothing of it.".to_owned(), Tone::Warn),
+            if service.status == "listed" {
+                Fact::Note("This broker does not tell what the chain lists; it wants:".to_owned(), Tone::Dim)
+            } else {
+                Fact::Note("The chain lists nothing of it. What the database wants:".to_owned(), Tone::Warn)
+            },
             is("Input price", price(service, service.input_price, look)),
             is("Output price", price(service, service.output_price, look)),
             is("Model", or_dash(&service.model)),

@@ -58,6 +58,11 @@ impl Settle {
         matches!(self, Settle::Sending { .. })
     }
 
+    /// Whether there is something to confirm.
+    pub fn asks(&self) -> bool {
+        matches!(self, Settle::Preview { report, .. } if !report.rows.is_empty())
+    }
+
     pub fn previewed(&mut self, result: Result<ReportItem, ClientError>, key: String, _now: Timestamp) {
         // A late answer does not replace what is being done.
         if !matches!(self, Settle::Asking) {
@@ -130,7 +135,7 @@ impl Settle {
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
         let lines = self.lines(look);
         let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
-        let place = draw::middle(area, 76, wanted.max(8));
+        let place = draw::middle(area, 78, wanted.max(8));
         let inside = draw::boxed(buffer, place, "Settle now", Tone::Accent, look);
         let room = inside.height.saturating_sub(2);
         let top = match self {
@@ -226,7 +231,7 @@ fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
         lines.push(("There is nothing to settle.".to_owned(), String::new(), Tone::Title));
     } else {
         lines.push(("Brings".to_owned(), look.in_full(report.expected), Tone::Title));
-        lines.push(("Costs in gas, about".to_owned(), look.in_full(report.expected_cost), Tone::Plain));
+        lines.push(("Gas, about".to_owned(), look.in_full(report.expected_cost), Tone::Plain));
         if report.expected_cost > report.expected {
             lines.push(("! the gas costs more than it brings".to_owned(), String::new(), Tone::Warn));
         }
@@ -282,7 +287,10 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
     }
     for transaction in &report.transactions {
         lines.push(Default::default());
-        let block = transaction.block.map(|block| format!("block {block}")).unwrap_or_default();
+        let block = transaction
+            .block
+            .map(|block| format!("block {}", crate::tui::kit::amount::grouped(block.into())))
+            .unwrap_or_default();
         lines.push((transaction.state.clone(), block, Tone::Plain));
         if let Some(hash) = transaction.transaction_hash {
             lines.push((hash.to_string(), String::new(), Tone::Dim));

@@ -147,16 +147,12 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
         draw::put(buffer, area, 10, y, text, look.style(tone));
     };
-    let users = super::arrivals::rows(forecast.rows.len());
-    label(buffer, y, "brings", &format!("{} from {users}", look.amount(forecast.brings)), Tone::Plain);
-    let worth =
-        format!("{} of gas; worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
-    label(buffer, y + 1, "costs", &worth, Tone::Plain);
-    y += 2;
-    if !forecast.left_out.is_empty() {
-        let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
-        label(buffer, y, "left out", &text, Tone::Plain);
+    if forecast.rows.is_empty() {
+        let worth = format!("worth its gas from {}", look.amount(forecast.worth_from));
+        draw::put(buffer, area, 0, y, &worth, look.style(Tone::Dim));
         y += 1;
+    } else {
+        y = brings(buffer, area, y, forecast, look);
     }
     if let Some(at) = forecast.next_deadline {
         let wait = match look.until(at).as_str() {
@@ -169,7 +165,25 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         label(buffer, y, "deadline", &format!("{wait}{why}"), Tone::Warn);
         y += 1;
     }
+    if !forecast.left_out.is_empty() {
+        let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
+        label(buffer, y, "left out", &text, Tone::Plain);
+        y += 1;
+    }
     y
+}
+
+/// Gives the row after it.
+fn brings(buffer: &mut Buffer, area: Rect, y: u16, forecast: &ForecastItem, look: &Look) -> u16 {
+    let users = super::arrivals::rows(forecast.rows.len());
+    let brings = format!("{} from {users}", look.amount(forecast.brings));
+    let costs =
+        format!("{} gas, worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
+    for (y, label, text) in [(y, "brings", brings), (y + 1, "costs", costs)] {
+        draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+        draw::put(buffer, area, 10, y, &text, look.style(Tone::Plain));
+    }
+    y + 2
 }
 
 fn left_out(forecast: &ForecastItem) -> String {
@@ -239,10 +253,11 @@ pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
 pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
     let operation = &one.operation;
     let (tone, word) = state(&operation.state);
+    let failed = matches!(operation.state.as_str(), "reverted" | "refused");
     let mut facts = vec![
         Fact::Head("Settlement".to_owned()),
         Fact::Is("State", word, tone),
-        is("Paid", look.in_full(one.paid)),
+        is("Paid", if failed { "nothing".to_owned() } else { look.in_full(one.paid) }),
         is("Gas", look.in_full(one.gas_cost)),
         is(
             "",
@@ -270,6 +285,7 @@ pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
         let (paid, tone) = match row.paid {
             Some(paid) if paid.is_zero() => ("nothing: the chain left it out".to_owned(), Tone::Warn),
             Some(paid) => (look.in_full(paid), Tone::Plain),
+            None if failed => ("nothing".to_owned(), Tone::Dim),
             None => ("not known yet".to_owned(), Tone::Pending),
         };
         facts.push(Fact::Is("  paid", paid, tone));

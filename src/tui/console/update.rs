@@ -11,6 +11,8 @@ use crate::tui::shell::Step;
 /// What is in sight is read again this often, in seconds: with events, and without.
 const WITH_EVENTS: u64 = 5;
 const WITHOUT: u64 = 1;
+/// What tabs warn of is read this often on every screen, so that a warning is no older than that.
+const WATCHED: u64 = 15;
 
 pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
     let mut step = Step::default();
@@ -90,7 +92,10 @@ pub fn fetch(model: &mut Model, step: &mut Step<Effect>) {
         return;
     }
     let every = if model.events == Some(true) { WITH_EVENTS } else { WITHOUT };
-    for source in model.screen.sources() {
+    // Without an overview the forecast of the settlements stands in its place.
+    let instead = model.screen == Screen::Overview && model.peek(Source::Overview).absent;
+    let also = instead.then_some(&Source::Settlements);
+    for source in model.screen.sources().iter().chain(also) {
         let slot = model.peek(*source);
         let due = match slot.asked {
             None => true,
@@ -101,6 +106,12 @@ pub fn fetch(model: &mut Model, step: &mut Step<Effect>) {
         };
         if due && !slot.busy {
             ask(model, *source, step);
+        }
+    }
+    for source in [Source::Users, Source::Services] {
+        let slot = model.peek(source);
+        if !slot.busy && slot.asked.is_none_or(|asked| now.seconds_since(asked) >= WATCHED) {
+            ask(model, source, step);
         }
     }
 }

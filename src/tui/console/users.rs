@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::detail::{Fact, is};
 use crate::domain::{Address, Neuron, Timestamp};
+use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row};
 use crate::tui::theme::Tone;
@@ -88,6 +89,16 @@ pub fn counts(user: &UserItem, now: Timestamp) -> bool {
     leaving(user) && user.refund_unlock_at.is_some_and(|at| at.plus_seconds(1) > now)
 }
 
+/// Whether somebody should look at this user now: a refund of one who owes nothing takes nothing away.
+pub fn is_bad(user: &UserItem) -> bool {
+    (leaving(user) && !user.unsettled.is_zero()) || user.risk == "lost"
+}
+
+/// Whether nothing that is owed is in danger.
+pub fn is_well(user: &UserItem) -> bool {
+    weight(user) == 0 || (user.unsettled.is_zero() && user.reserved.is_zero() && user.risk != "lost")
+}
+
 /// What threatens the debt, worst first.
 fn weight(user: &UserItem) -> u8 {
     let refund = u8::from(leaving(user));
@@ -154,7 +165,7 @@ pub fn facts(user: &UserItem, look: &Look) -> Vec<Fact> {
         is("Reserved", format!("{} for {} in flight", look.in_full(user.reserved), user.in_flight)),
         is("In debt since", user.debt_since.map_or("-".to_owned(), |at| look.time_in_full(at))),
         Fact::Gap,
-        Fact::Head(format!("Account on the chain, at block {}", user.block)),
+        Fact::Head(format!("Account on the chain, at block {}", grouped(user.block.into()))),
         is("Balance", look.in_full(user.balance)),
     ]);
     if leaving(user) {

@@ -62,7 +62,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             let wanted = form.form.height() + 5;
             let inside = draw::boxed(
                 buffer,
-                draw::middle(place, 76, wanted.min(place.height)),
+                draw::middle(place, 78, wanted.min(place.height)),
                 &form.form.title,
                 Tone::Accent,
                 look,
@@ -75,7 +75,10 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             draw::put(buffer, inside, 0, inside.height.saturating_sub(1), &text, look.style(tone));
         }
     }
-    toast::draw(buffer, place, &model.toasts, look);
+    // Dialogs tell their own news; over them toasts would only hide it.
+    if matches!(model.over, Over::Nothing | Over::Help { .. } | Over::Palette(_)) {
+        toast::draw(buffer, place, &model.toasts, look);
+    }
     cursor
 }
 
@@ -97,18 +100,22 @@ fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
 }
 
-/// Titles of all screens, in full where there is room for all of them.
-fn titles(model: &Model, room: u16) -> impl Iterator<Item = (Screen, String)> {
-    let full: u16 = Screen::ALL.iter().map(|screen| draw::width(screen.title()) + 5).sum();
-    Screen::ALL.into_iter().map(move |screen| {
-        let (digit, alarm) = (screen.digit(), alarm(model, screen));
-        let title = if screen == model.screen || full < room {
-            format!(" {}", screen.title())
-        } else {
-            String::new()
-        };
-        (screen, format!(" {digit}{title}{alarm} "))
-    })
+/// Titles of the screens: the open one in full, the others as far as there is room, from the left.
+fn titles(model: &Model, room: u16) -> Vec<(Screen, String)> {
+    let title = |screen: Screen, full: bool| {
+        let name =
+            if full || screen == model.screen { format!(" {}", screen.title()) } else { String::new() };
+        format!(" {}{name}{} ", screen.digit(), alarm(model, screen))
+    };
+    let mut titles: Vec<_> = Screen::ALL.into_iter().map(|screen| (screen, title(screen, true))).collect();
+    for index in (0..titles.len()).rev() {
+        let wide: u16 = titles.iter().map(|(_, title)| draw::width(title)).sum();
+        if wide < room {
+            break;
+        }
+        titles[index].1 = title(titles[index].0, false);
+    }
+    titles
 }
 
 /// The screen whose tab was clicked.
@@ -116,6 +123,7 @@ pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
     let start = model.size.0.saturating_sub(draw::width(&link(model).1) + 1);
     let mut end = 1;
     titles(model, start)
+        .into_iter()
         .find(|(_, title)| {
             end += draw::width(title);
             x < end
@@ -125,9 +133,8 @@ pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
 
 /// A sign on the tab of a screen that somebody should look at.
 fn alarm(model: &Model, screen: Screen) -> &'static str {
-    let now = model.look.now;
     let wrong = match screen {
-        Screen::Users => model.users.rows().iter().any(|user| super::users::risk(user, now).0 == Tone::Bad),
+        Screen::Users => model.users.rows().iter().any(super::users::is_bad),
         Screen::Services => model.services.rows().iter().any(|one| one.health.state == "failing"),
         _ => false,
     };
@@ -140,11 +147,16 @@ fn link(model: &Model) -> (Tone, String) {
         Link::Connecting => (Tone::Pending, "… connecting".to_owned()),
         Link::Down { since, again, .. } => {
             let wait = again.seconds_since(now);
-            (Tone::Bad, format!("✗ silent since {}, again in {wait} s", moment::clock(now, *since)))
+            let since = if model.size.0 < 80 {
+                String::new()
+            } else {
+                format!(" since {}", moment::clock(now, *since))
+            };
+            (Tone::Bad, format!("✗ silent{since}, again in {wait} s"))
         }
         Link::Up if model.frozen => (Tone::Warn, "‖ frozen".to_owned()),
         Link::Up if model.events == Some(true) => (Tone::Good, "● live".to_owned()),
-        Link::Up => (Tone::Good, "● asked every second".to_owned()),
+        Link::Up => (Tone::Good, "● polling".to_owned()),
     }
 }
 
@@ -160,11 +172,11 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     match &model.overview {
         Some(overview) => {
             parts.push((look.short(overview.provider), Tone::Plain));
+            parts.push((format!("claimable {}", look.amount(overview.claimable)), Tone::Plain));
             let block = overview
                 .block
                 .map_or("no block yet".to_owned(), |block| format!("#{}", grouped(block.into())));
             parts.push((format!("chain {} {block}", overview.chain_id), Tone::Dim));
-            parts.push((format!("claimable {}", look.amount(overview.claimable)), Tone::Plain));
             if let Some(wallet) = overview.wallet {
                 parts.push((format!("gas {}", look.amount(wallet)), Tone::Dim));
             }
@@ -200,11 +212,22 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
         (Over::Form(_), _) => {
             keys.extend([("ctrl+s", "send"), ("tab", "next field"), ("←→", "choose"), ("esc", "leave")]);
         }
+        (Over::Settle(settle), _) if !settle.asks() => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
         (Over::Settle(_) | Over::Confirm(_), _) => {
             keys.extend([("tab", "between buttons"), ("↑↓", "scroll"), ("esc", "cancel")]);
         }
         (Over::Nothing, _) if model.typing => {
             keys.extend([("enter", "keep"), ("esc", "without"), ("!word", "leave out")])
+        }
+        (Over::Nothing, _) if layout::list(model).detail == Some(layout::areas(model.size).body) => {
+            keys.extend([
+                ("esc", "back"),
+                ("↑↓", "scroll"),
+                ("y", "copy"),
+                ("Y", "copy all"),
+                ("u", "unit"),
+                ("?", "help"),
+            ]);
         }
         (Over::Nothing, screen) => {
             if screen == Screen::Services && write {
@@ -308,6 +331,10 @@ fn caption<R: Row>(
     let mut x = 0;
     for (text, tone) in &pieces {
         x = draw::put(buffer, area, x, 0, text, look.style(*tone)) + 2;
+    }
+    // Which unit the columns have that do not name theirs.
+    if table.in_neuron(look) && x + 16 < area.width && !model.typing {
+        draw::put_right(buffer, area, 0, "amounts in neuron", look.style(Tone::Dim));
     }
     if !model.typing && table.filter.is_empty() {
         return None;

@@ -1,4 +1,5 @@
-//! Amounts on screen: integers only, cut and never rounded up, and marked `~` where digits were left out.
+//! Amounts on screen: integers only, cut and never rounded up, and marked `~` where digits were left out and
+//! `<` where nothing would be left.
 //!
 //! The unit is chosen for a whole column, so that figures can be compared by their length. *Auto* shows neuron as long
 //! as everything in the column is below 10^12, and A0GI with six decimals above; `neuron` and `A0GI` show every digit.
@@ -69,11 +70,18 @@ impl Scale {
     pub fn write(self, amount: Neuron) -> String {
         match self {
             Scale::Neuron => grouped(amount.get()),
+            // The point of the others stays above its place.
+            Scale::A0gi(decimals) if amount.is_zero() => format!("0{:decimals$} ", ""),
             Scale::A0gi(decimals) => {
                 let whole = amount.get() / Neuron::A0GI.get();
                 let rest = format!("{:018}", amount.get() % Neuron::A0GI.get());
                 let (shown, cut) = rest.split_at(decimals.min(EXACT));
-                let mark = if cut.bytes().all(|digit| digit == b'0') { "" } else { "~" };
+                let zero = |digits: &str| digits.bytes().all(|digit| digit == b'0');
+                if whole == 0 && zero(shown) && !zero(cut) {
+                    // Not nothing, though it looks like it.
+                    return format!("<0.{:0>decimals$}", 1);
+                }
+                let mark = if zero(cut) { "" } else { "~" };
                 format!("{mark}{}.{shown}", grouped(whole))
             }
         }
@@ -120,8 +128,8 @@ mod tests {
         assert_eq!(scale.write(Neuron::new(117_200_000)), "117,200,000");
         let scale = Unit::Auto.scale(Neuron::A0GI);
         assert_eq!(scale.write(Neuron::A0GI), "1.000000");
-        assert_eq!(scale.write(Neuron::new(1)), "~0.000000");
-        assert_eq!(scale.write(Neuron::ZERO), "0.000000");
+        assert_eq!(scale.write(Neuron::new(1)), "<0.000001");
+        assert_eq!(scale.write(Neuron::ZERO), "0       ");
     }
 
     #[test]
@@ -137,8 +145,12 @@ mod tests {
             let amount = Neuron::new(value);
             for unit in [Unit::Auto, Unit::Neuron, Unit::A0gi] {
                 let scale = unit.scale(Neuron::new(peak));
-                let text = scale.write(amount).replace(',', "");
+                let text = scale.write(amount).replace([',', ' '], "");
                 let back = |text: &str| Neuron::parse_with_unit(&format!("{text} {}", scale.name()));
+                if let Some(above) = text.strip_prefix('<') {
+                    prop_assert!(back(above).is_ok_and(|shown| amount < shown && !amount.is_zero()));
+                    continue;
+                }
                 match text.strip_prefix('~') {
                     None => prop_assert_eq!(back(&text), Ok(amount)),
                     Some(cut) => prop_assert!(back(cut).is_ok_and(|shown| shown < amount)),

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::amount::Scale;
 use super::draw;
 use super::filter::Filter;
 use super::look::{Look, MASK};
@@ -202,6 +203,15 @@ impl<R: Row> Table<R> {
     fn scroll(&mut self) {
         let most = self.order.len().saturating_sub(self.height);
         self.top = self.top.min(self.at).max((self.at + 1).saturating_sub(self.height)).min(most);
+    }
+
+    /// Whether there is an amount that is written in neuron.
+    pub fn in_neuron(&self, look: &Look) -> bool {
+        let row = self.rows.first();
+        (0..R::COLUMNS.len()).any(|column| {
+            row.is_some_and(|row| row.amount(column).is_some())
+                && look.unit.scale(self.peaks[column]) == Scale::Neuron
+        })
     }
 
     /// Header and visible rows.

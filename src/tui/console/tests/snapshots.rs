@@ -1,0 +1,145 @@
+//! Pictures of every screen and dialog, at three sizes, dark with its styles and light.
+//!
+//! `INSTA_UPDATE=always cargo test --lib tui` draws them anew; look at the difference before it is committed.
+
+use crossterm::event::KeyCode;
+
+use super::super::message::{Message, Source};
+use super::super::model::{Link, Model};
+use super::scene::{
+    beat, control, fresh, full, letter, now, painted, picture, press, report, resize, settled, styles, typed,
+};
+use crate::client::ClientError;
+use crate::tui::shell::Program;
+use crate::tui::theme::Shade;
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (60, 16)];
+
+/// Draws what `prepare` brings about, in every size and shade.
+fn snap(name: &str, build: impl Fn(Shade) -> Model, prepare: impl Fn(&mut Model)) {
+    for (width, height) in SIZES {
+        let draw = |shade: Shade| {
+            let mut model = build(shade);
+            resize(&mut model, width, height);
+            prepare(&mut model);
+            painted(&model)
+        };
+        let dark = draw(Shade::Dark);
+        let text = picture(&dark);
+        // Light differs in nothing but colours.
+        let light = draw(Shade::Light);
+        assert_eq!(picture(&light).replace("light", "dark"), text.replace("light", "dark"), "{name}");
+        let shown = format!("{text}--- styles, dark\n{}", styles(&dark));
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| {
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), shown);
+            if (width, height) == (80, 24) {
+                insta::assert_snapshot!(format!("{name}_light"), styles(&light));
+            }
+        });
+    }
+}
+
+fn keys(keys: &'static str) -> impl Fn(&mut Model) {
+    move |model| {
+        for c in keys.chars() {
+            if c == '\n' {
+                press(model, KeyCode::Enter);
+            } else {
+                letter(model, c);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_screen() {
+    for (name, digit) in [
+        ("overview", "1"),
+        ("users", "2"),
+        ("requests", "3"),
+        ("services", "4"),
+        ("settlements", "5"),
+        ("log", "6"),
+        ("settings", "0"),
+    ] {
+        snap(name, full, keys(digit));
+    }
+}
+
+#[test]
+fn every_detail() {
+    snap("user_detail", full, keys("2j\n"));
+    snap("request_detail", full, keys("3jj\n"));
+    snap("service_detail", full, keys("4j\n"));
+    snap("settlement_detail", full, keys("5j\n"));
+}
+
+#[test]
+fn every_dialog() {
+    let preview = |model: &mut Model| {
+        letter(model, 'T');
+        model.update(Message::Previewed(Ok(report()), "k".to_owned()));
+    };
+    snap("settle_asking", full, keys("T"));
+    snap("settle_preview", full, preview);
+    snap("settle_sending", full, |model| {
+        preview(model);
+        letter(model, 'y');
+        beat(model, 3);
+    });
+    snap("settle_failed", full, |model| {
+        preview(model);
+        letter(model, 'y');
+        let error = ClientError::BrokenOff("connection reset".to_owned());
+        model.update(Message::Settled(Err(error)));
+        model.toasts.clear();
+    });
+    snap("settle_done", full, |model| {
+        preview(model);
+        letter(model, 'y');
+        model.update(Message::Settled(Ok(Some(settled()))));
+    });
+    snap("register", full, keys("4n"));
+    snap("register_refused", full, |model| {
+        keys("4n")(model);
+        typed(model, "bad name");
+        control(model, 's');
+    });
+    snap("change", full, keys("4e"));
+    snap("pause", full, keys("4p"));
+    snap("delete", full, keys("4D"));
+    snap("repair", full, keys("4r"));
+    snap("help", full, keys("?"));
+    snap("palette", full, keys(":set"));
+    snap("filter", full, keys("2/refund"));
+}
+
+#[test]
+fn every_emptiness() {
+    snap("overview_fresh", fresh, keys("1"));
+    snap("users_fresh", fresh, keys("2"));
+    let empty = |model: &mut Model| {
+        use super::super::message::Payload;
+        model.update(Message::Got(Source::Users, Ok(Payload::Users(Vec::new()))));
+    };
+    snap("users_empty", fresh, |model| {
+        letter(model, '2');
+        empty(model);
+    });
+    snap("overview_absent", full, |model| {
+        let body = br#"{"error":{"code":"no_such_route","message":"there is no GET /v1/overview here"}}"#;
+        let error = ClientError::refusal(reqwest::StatusCode::NOT_FOUND, body);
+        model.overview = None;
+        model.update(Message::Got(Source::Overview, Err(error)));
+    });
+    snap("silent", full, |model| {
+        letter(model, '2');
+        let error = ClientError::Unreachable { base: String::new(), reason: "connection refused".to_owned() };
+        model.update(Message::Got(Source::Users, Err(error)));
+        assert!(matches!(model.link, Link::Down { since, .. } if since == now()));
+    });
+    snap("private", full, keys("2x\n"));
+}
