@@ -180,6 +180,7 @@ pub(super) async fn start(args: &DemoArgs, data_dir: Option<&Path>) -> Result<De
         wallet: wallet_of(&account(&devnet, 2)?)?,
         sender: SenderSettings::default(),
         settings: Settings::default(),
+        explorer: None,
     })
     .await?;
     user.listen(user_port, &open(addresses.user))?;

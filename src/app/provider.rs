@@ -14,7 +14,7 @@ use crate::broker::provider::{ProviderBroker, ProviderParts, ProviderSettings};
 use crate::chain::{Chain, Sender, SenderSettings};
 use crate::cli::Global;
 use crate::config::{Listen, Paths, ProviderConfig, RoleConfig};
-use crate::http::{Bound, Guard, Limits, Server};
+use crate::http::{Bound, Explorer, Guard, Limits, Server};
 use crate::keys::Wallet;
 use crate::store::{DataLock, Db, Network, ProviderStore, Role};
 use crate::tasks::Tasks;
@@ -48,7 +48,7 @@ pub struct RunningProvider {
     db: Db,
     servers: Vec<Server>,
     drain: Duration,
-    explorer: Option<String>,
+    explorer: Explorer,
     /// Last, so that it is let go last.
     lock: Option<DataLock>,
 }
@@ -97,7 +97,15 @@ impl RunningProvider {
             settings,
         };
         let broker = Box::pin(ProviderBroker::start(parts)).await?;
-        Ok(RunningProvider { broker, tasks, db, servers: Vec::new(), drain, explorer, lock })
+        Ok(RunningProvider {
+            broker,
+            tasks,
+            db,
+            servers: Vec::new(),
+            drain,
+            explorer: Explorer::at(explorer.as_deref()),
+            lock,
+        })
     }
 
     /// Opens the owner's API, with the proxy beside it.
@@ -108,7 +116,7 @@ impl RunningProvider {
             self.broker.clone(),
             guard,
             self.tasks.clone(),
-            self.explorer.as_deref(),
+            self.explorer.clone(),
         );
         if let Some(lock) = &mut self.lock {
             lock.listening_on(bound.address())?;

@@ -91,6 +91,7 @@ impl Traffic {
                 wallet: Arc::clone(&wallet),
                 sender: SenderSettings::default(),
                 settings: Settings::default(),
+                explorer: None,
             })
             .await?;
             let (broker, service) = (guest.broker.clone(), service.clone());

@@ -13,7 +13,7 @@ use crate::broker::user::{Settings, UserBroker, UserParts};
 use crate::chain::{Chain, Sender, SenderSettings};
 use crate::cli::Global;
 use crate::config::{Listen, Paths, RoleConfig, UserConfig};
-use crate::http::{Bound, Guard, Limits, Server};
+use crate::http::{Bound, Explorer, Guard, Limits, Server};
 use crate::keys::{DelegateKeys, Wallet};
 use crate::private_files;
 use crate::store::{DataLock, Db, Network, Role, UserStore};
@@ -33,6 +33,8 @@ pub struct UserStart {
     pub wallet: Arc<Wallet>,
     pub sender: SenderSettings,
     pub settings: Settings,
+    /// A page about the chain, for links to transactions.
+    pub explorer: Option<String>,
     /// Of the directory, where others could run on it too.
     pub lock: Option<DataLock>,
 }
@@ -44,6 +46,7 @@ pub struct RunningUser {
     tasks: Tasks,
     db: Db,
     server: Option<Server>,
+    explorer: Explorer,
     /// Last, so that it is let go last.
     lock: Option<DataLock>,
 }
@@ -68,13 +71,14 @@ impl RunningUser {
             wallet,
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),
+            explorer: config.shell.chain.explorer_url.clone(),
             lock: Some(lock),
         };
         RunningUser::start(start).await
     }
 
     pub async fn start(start: UserStart) -> Result<RunningUser> {
-        let UserStart { directory, db, chain, local_chain, wallet, sender, settings, lock } = start;
+        let UserStart { directory, db, chain, local_chain, wallet, sender, settings, explorer, lock } = start;
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = UserStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
@@ -94,7 +98,7 @@ impl RunningUser {
             settings,
         };
         let broker = Box::pin(UserBroker::start(parts)).await?;
-        Ok(RunningUser { broker, tasks, db, server: None, lock })
+        Ok(RunningUser { broker, tasks, db, server: None, explorer: Explorer::at(explorer.as_deref()), lock })
     }
 
     /// Opens the API on an address that was taken before.
@@ -102,7 +106,8 @@ impl RunningUser {
         let token = listen.token.as_ref().map(|token| token.expose().as_str());
         let guard = Guard::new(bound.address(), &listen.allow_hosts, token);
         let faces = self.tasks.child();
-        let router = crate::http::user::router(self.broker.clone(), guard, faces.token());
+        let router =
+            crate::http::user::router(self.broker.clone(), guard, faces.token(), self.explorer.clone());
         if let Some(lock) = &mut self.lock {
             lock.listening_on(bound.address())?;
         }

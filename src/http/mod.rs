@@ -11,6 +11,7 @@ pub mod devnet;
 mod document;
 mod error;
 mod events;
+mod explorer;
 mod guard;
 mod input;
 mod list;
@@ -23,6 +24,7 @@ pub mod user;
 
 pub use self::{
     error::Problem,
+    explorer::Explorer,
     guard::{Guard, OpenListener},
     routes::{Access, RouteDoc},
     serve::{BindError, Bound, Limits, Peer, Server},

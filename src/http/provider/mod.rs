@@ -21,9 +21,9 @@ use std::time::Duration;
 use axum::Router;
 use tokio::sync::oneshot;
 
-use super::Problem;
 use super::guard::Guard;
 use super::routes::RequestCounts;
+use super::{Explorer, Problem};
 use crate::broker::provider::{ProviderBroker, ProviderError};
 use crate::tasks::Tasks;
 use crate::wire::admin::OperationItem;
@@ -35,7 +35,7 @@ struct Face {
     counts: Arc<RequestCounts>,
     tasks: Tasks,
     /// Where people can look at transactions, if the settings say.
-    explorer: Option<Arc<str>>,
+    explorer: Explorer,
 }
 
 /// How long an order waits for a block before it answers 202 instead.
@@ -44,9 +44,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(90);
 impl Face {
     /// The operation with the address at which people can look at its transaction.
     fn linked(&self, mut operation: OperationItem) -> OperationItem {
-        if let (Some(explorer), Some(hash)) = (&self.explorer, operation.transaction_hash) {
-            operation.transaction_url = Some(format!("{explorer}/tx/{hash}"));
-        }
+        operation.transaction_url = self.explorer.link(operation.transaction_hash);
         operation
     }
 
@@ -70,11 +68,8 @@ impl Face {
 }
 
 /// The owner's API behind its guard, and the proxy beside it. Orders run as tasks of `tasks`.
-///
-/// `explorer`: the address of a page about the chain; `/tx/` and a hash are put behind it.
-pub fn router(broker: ProviderBroker, guard: Guard, tasks: Tasks, explorer: Option<&str>) -> Router {
+pub fn router(broker: ProviderBroker, guard: Guard, tasks: Tasks, explorer: Explorer) -> Router {
     let counts = Arc::new(RequestCounts::default());
-    let explorer = explorer.map(|explorer| Arc::from(explorer.trim_end_matches('/')));
     let face = Face { broker, counts: Arc::clone(&counts), tasks, explorer };
     table::table().router(face, Arc::new(guard), counts)
 }
@@ -82,7 +77,7 @@ pub fn router(broker: ProviderBroker, guard: Guard, tasks: Tasks, explorer: Opti
 /// The metered proxy alone.
 pub fn proxy_router(broker: ProviderBroker, tasks: Tasks) -> Router {
     let counts = Arc::new(RequestCounts::default());
-    let face = Face { broker, counts: Arc::clone(&counts), tasks, explorer: None };
+    let face = Face { broker, counts: Arc::clone(&counts), tasks, explorer: Explorer::default() };
     table::proxy_table().public_router(face, counts)
 }
 

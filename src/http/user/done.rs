@@ -45,7 +45,7 @@ pub(super) async fn answer(
     done: StatusCode,
 ) -> Result<Response, Problem> {
     if wait == Wait::No {
-        return Ok(accepted(operation));
+        return Ok(accepted(face, operation));
     }
     let id = operation.id;
     let ended = tokio::select! {
@@ -64,12 +64,15 @@ pub(super) async fn answer(
             Err(Problem::new(StatusCode::CONFLICT, code, format!("it was not done: {reason}"))
                 .with("OperationID", id.to_string()))
         }
-        OperationState::Prepared | OperationState::Sent | OperationState::Unknown => Ok(accepted(ended)),
+        OperationState::Prepared | OperationState::Sent | OperationState::Unknown => {
+            Ok(accepted(face, ended))
+        }
     }
 }
 
-fn accepted(operation: OperationView) -> Response {
-    let mut response = (StatusCode::ACCEPTED, Json(OperationItem::from(operation.clone()))).into_response();
+fn accepted(face: &Face, operation: OperationView) -> Response {
+    let mut response =
+        (StatusCode::ACCEPTED, Json(OperationItem::of(operation.clone(), &face.explorer))).into_response();
     name(&mut response, &operation);
     response
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use tokio_util::sync::CancellationToken;
 
+use super::Explorer;
 use super::guard::Guard;
 use super::routes::RequestCounts;
 use crate::broker::user::UserBroker;
@@ -32,12 +33,14 @@ struct Face {
     counts: Arc<RequestCounts>,
     /// Cancelled when the listener stops; streams without an end of their own end then.
     stop: CancellationToken,
+    /// Where people can look at transactions.
+    explorer: Explorer,
 }
 
 /// The whole API behind its guard. `stop` ends what would never end by itself.
-pub fn router(broker: UserBroker, guard: Guard, stop: CancellationToken) -> Router {
+pub fn router(broker: UserBroker, guard: Guard, stop: CancellationToken, explorer: Explorer) -> Router {
     let counts = Arc::new(RequestCounts::default());
-    let face = Face { broker, counts: Arc::clone(&counts), stop };
+    let face = Face { broker, counts: Arc::clone(&counts), stop, explorer };
     table::table().router(face, Arc::new(guard), counts)
 }
 

@@ -55,7 +55,8 @@ pub(super) async fn operation(
     State(face): State<Face>,
     Path(id): Path<String>,
 ) -> Result<Json<OperationItem>, Problem> {
-    Ok(Json(face.broker.operation(path_value("id", &id)?).await?.into()))
+    let operation = face.broker.operation(path_value("id", &id)?).await?;
+    Ok(Json(OperationItem::of(operation, &face.explorer)))
 }
 
 pub(super) async fn operations(
@@ -66,5 +67,9 @@ pub(super) async fn operations(
     let limit = u32::try_from(limit(&query)?).unwrap_or(u32::MAX);
     let operations = face.broker.operations(limit).await?;
     let total = operations.len() as u64;
-    Ok(List::page(operations.into_iter().map(OperationItem::from).collect(), total, None))
+    Ok(List::page(
+        operations.into_iter().map(|one| OperationItem::of(one, &face.explorer)).collect(),
+        total,
+        None,
+    ))
 }

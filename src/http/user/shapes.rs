@@ -6,6 +6,7 @@ use crate::broker::user::{AccountView, OperationView, RefundView, RequestView};
 use crate::domain::{
     Address, B256, Neuron, OperationId, RequestId, Service, ServiceName, SignedReceipt, Timestamp,
 };
+use crate::http::Explorer;
 use crate::wire::list::{checksummed, maybe_checksummed};
 
 #[derive(Debug, Serialize)]
@@ -169,12 +170,15 @@ pub(super) struct OperationItem {
     pub state: &'static str,
     pub created_at: Timestamp,
     pub transaction_hash: Option<B256>,
+    /// Where people can look at the transaction, if the settings name an explorer.
+    #[serde(rename = "TransactionURL", skip_serializing_if = "Option::is_none")]
+    pub transaction_url: Option<String>,
     pub block: Option<u64>,
     pub reason: Option<String>,
 }
 
-impl From<OperationView> for OperationItem {
-    fn from(operation: OperationView) -> Self {
+impl OperationItem {
+    pub(super) fn of(operation: OperationView, explorer: &Explorer) -> Self {
         OperationItem {
             operation_id: operation.id,
             kind: operation.kind.as_str(),
@@ -182,6 +186,7 @@ impl From<OperationView> for OperationItem {
             amount: operation.amount,
             state: operation.state.as_str(),
             created_at: operation.created_at,
+            transaction_url: explorer.link(operation.hash),
             transaction_hash: operation.hash,
             block: operation.block,
             reason: operation.reason,

@@ -198,7 +198,8 @@ impl ProviderSide {
             };
             let broker = ProviderBroker::start(parts).await.map_err(|error| error.to_string())?;
             let guard = Guard::new(addresses.0, &[], None);
-            let router = http::provider::router(broker.clone(), guard, tasks.clone(), None);
+            let router =
+                http::provider::router(broker.clone(), guard, tasks.clone(), http::Explorer::default());
             let public = http::provider::proxy_router(broker.clone(), tasks.clone());
             let servers = vec![
                 owner.serve(router, Limits::default(), tasks.child()),
@@ -256,7 +257,7 @@ impl UserSide {
             let broker = UserBroker::start(parts).await.map_err(|error| error.to_string())?;
             let guard = Guard::new(address, &[], None);
             let faces = tasks.child();
-            let router = http::user::router(broker.clone(), guard, faces.token());
+            let router = http::user::router(broker.clone(), guard, faces.token(), http::Explorer::default());
             let servers = vec![bound.serve(router, Limits::default(), faces)];
             Ok::<_, String>((address, tasks, servers, broker, store))
         });

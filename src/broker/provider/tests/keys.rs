@@ -12,7 +12,12 @@ const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":
 
 async fn post(world: &World, path: &str, key: Option<&str>, body: &str) -> (StatusCode, HeaderMap, String) {
     let address = "127.0.0.1:3080".parse().unwrap();
-    let mut router = router(world.broker.clone(), Guard::new(address, &[], None), world.tasks.clone(), None);
+    let mut router = router(
+        world.broker.clone(),
+        Guard::new(address, &[], None),
+        world.tasks.clone(),
+        crate::http::Explorer::default(),
+    );
     let mut request = Request::post(path).header(header::HOST, "127.0.0.1:3080");
     if let Some(key) = key {
         request = request.header("idempotency-key", key);
