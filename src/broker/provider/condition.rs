@@ -194,6 +194,8 @@ fn complaint(kind: ServiceKind, status: StatusCode) -> Option<String> {
         (ServiceKind::Chatbot, code @ (401 | 403)) => {
             Some(format!("the service refuses the key ({code}); set another one among its upstream headers"))
         }
+        // It is there and has no such list.
+        (_, 501) => None,
         (_, code @ 500..) => Some(format!("the service answers {code}")),
         _ => None,
     }

@@ -224,7 +224,11 @@ impl Core {
         for (ticket, ..) in settlements {
             self.take_up(ticket).await?;
         }
-        let others = others.into_iter().map(|(ticket, _, name)| (ticket, name)).collect();
+        // Nobody may change a service before it is known what became of the last change: it would be paid for twice.
+        let others: Vec<_> = others
+            .into_iter()
+            .map(|(ticket, _, name)| (ticket, name.and_then(|name| self.try_turn(&name))))
+            .collect();
         self.tasks.spawn_until_stopped("provider snapshots", Arc::clone(self).publish());
         self.tasks.spawn_until_stopped("provider chain follower", Arc::clone(self).follow(Cursor::at(head)));
         self.tasks

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
-use super::services::Errand;
-use crate::chain::Ticket;
+use super::services::{Errand, Turn};
+use crate::chain::{Outcome, Ticket};
 use crate::domain::{Service, ServiceName};
-use crate::store::provider::ServiceStatus;
+use crate::store::provider::{OfferedService, ServiceStatus};
 
 /// A disagreement that could not be repaired is looked at again after this time.
 const RETRY: Duration = Duration::from_secs(60);
@@ -59,33 +61,31 @@ impl Core {
     }
 
     /// Reconciles at the start, and again whenever something hints at a difference.
-    pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<(Ticket, Option<ServiceName>)>) {
-        // What the last run sent may still arrive; sending it again meanwhile would pay for it twice, whoever asks.
-        let turns: Vec<_> = under_way.iter().filter_map(|(_, name)| self.try_turn(name.as_ref()?)).collect();
-        for (mut ticket, _) in under_way {
-            ticket.wait().await;
-        }
-        drop(turns);
-        self.services.again.notify_one();
-        loop {
-            self.services.again.notified().await;
-            match self.reconcile().await {
-                Ok(sync) if sync.pending.is_empty() => {}
-                Ok(_) => self.try_again_later(),
-                Err(error) => {
-                    tracing::warn!(%error, "services and chain could not be compared");
-                    self.try_again_later();
-                }
+    pub(super) async fn keep_reconciled(self: Arc<Self>, under_way: Vec<(Ticket, Option<Turn>)>) {
+        // What the last run sent may still arrive; sending it again meanwhile would pay for it twice.
+        for (mut ticket, turn) in under_way {
+            match ticket.wait().await {
+                Outcome::Unknown { .. } => self.keep_turn(ticket, turn),
+                _ => drop(turn),
             }
         }
-    }
-
-    fn try_again_later(self: &Arc<Self>) {
-        let core = Arc::clone(self);
-        self.tasks.spawn_until_stopped("service reconciliation retry", async move {
-            tokio::time::sleep(RETRY).await;
-            core.services.again.notify_one();
-        });
+        self.services.again.notify_one();
+        // One timer at most, however often something hints at a difference that cannot be repaired.
+        let mut retry: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                () = self.services.again.notified() => {}
+                () = until(retry) => {}
+            }
+            let repaired = match self.reconcile().await {
+                Ok(sync) => sync.pending.is_empty(),
+                Err(error) => {
+                    tracing::warn!(%error, "services and chain could not be compared");
+                    false
+                }
+            };
+            retry = (!repaired).then(|| Instant::now() + RETRY);
+        }
     }
 
     async fn reconcile(self: &Arc<Self>) -> Result<ServiceSync, ProviderError> {
@@ -97,11 +97,19 @@ impl Core {
             let name = row.name;
             let on_chain =
                 listed.iter().position(|service| service.name == name).map(|at| listed.swap_remove(at));
+            // What agrees needs no turn, so that a look does not stand in the way of an order.
+            if let (Some((row, true)), Some(listed)) = (self.fits(&name, on_chain.as_ref()), &on_chain)
+                && row.status != ServiceStatus::Removing
+            {
+                self.adopt(listed).await?;
+                sync.unchanged.push(name);
+                continue;
+            }
             let Some(turn) = self.try_turn(&name) else {
                 sync.pending.push((name, "an operation is under way".to_owned()));
                 continue;
             };
-            match self.repair(&name, on_chain).await {
+            match self.repair(&name, on_chain, turn).await {
                 Ok(Repair::Unchanged) => sync.unchanged.push(name),
                 Ok(Repair::Pushed) => sync.pushed.push(name),
                 Ok(Repair::Removed) => sync.removed.push(name),
@@ -110,7 +118,6 @@ impl Core {
                 }
                 Err(error) => sync.pending.push((name, error.to_string())),
             }
-            drop(turn);
         }
         // One that was registered while the list was on its way is no stranger.
         listed.retain(|service| self.services.row(&service.name).is_none());
@@ -122,24 +129,41 @@ impl Core {
         Ok(sync)
     }
 
-    /// Makes the chain agree with one row. Its turn must be held.
-    async fn repair(&self, name: &ServiceName, seen: Option<Service>) -> Result<Repair, ProviderError> {
-        let fits = |core: &Core, listed: Option<&Service>| {
-            let row = core.services.row(name)?;
-            let fits = match (row.status, listed) {
-                (ServiceStatus::Removing, listed) => listed.is_none(),
-                (_, Some(listed)) => core.agrees(&row, listed),
-                (_, None) => false,
-            };
-            Some((row, fits))
+    /// A row as it is now, and whether this is all that it wants of the chain.
+    fn fits(&self, name: &ServiceName, listed: Option<&Service>) -> Option<(OfferedService, bool)> {
+        let row = self.services.row(name)?;
+        let fits = match (row.status, listed) {
+            (ServiceStatus::Removing, listed) => listed.is_none(),
+            (_, Some(listed)) => self.agrees(&row, listed),
+            (_, None) => false,
         };
+        Some((row, fits))
+    }
+
+    /// Keeps everybody from sending anything about a service until it is known what became of what was sent.
+    fn keep_turn(self: &Arc<Self>, mut ticket: Ticket, turn: Option<Turn>) {
+        let core = Arc::clone(self);
+        self.tasks.spawn_until_stopped("change of a service with an unknown outcome", async move {
+            while let Some(Outcome::Unknown { .. }) = ticket.next().await {}
+            drop(turn);
+            core.services.again.notify_one();
+        });
+    }
+
+    /// Makes the chain agree with one row.
+    async fn repair(
+        self: &Arc<Self>,
+        name: &ServiceName,
+        seen: Option<Service>,
+        turn: Turn,
+    ) -> Result<Repair, ProviderError> {
         let mut on_chain = seen;
         // Another order may have changed row and chain since the list was read; only what still differs now that the
         // turn is held is paid for.
-        if !fits(self, on_chain.as_ref()).is_some_and(|(_, fits)| fits) {
+        if !self.fits(name, on_chain.as_ref()).is_some_and(|(_, fits)| fits) {
             on_chain = self.chain.service(self.me, name, None).await?;
         }
-        let Some((row, fits)) = fits(self, on_chain.as_ref()) else { return Ok(Repair::Removed) };
+        let Some((row, fits)) = self.fits(name, on_chain.as_ref()) else { return Ok(Repair::Removed) };
         let errand = match (row.status, on_chain) {
             (ServiceStatus::Removing, None) => {
                 self.forget(name).await?;
@@ -154,6 +178,10 @@ impl Core {
         };
         let mut ticket = self.send(&row, errand).await?;
         let outcome = ticket.wait().await;
+        if matches!(outcome, Outcome::Unknown { .. }) {
+            self.keep_turn(ticket, Some(turn));
+            return Ok(Repair::Pending);
+        }
         // However it went, the row stays as it is wanted.
         let done = self.arrived(&row, Some(row.clone()), errand, &outcome, ticket.op).await?;
         Ok(match (done, errand) {
@@ -161,6 +189,13 @@ impl Core {
             (true, Errand::Put) => Repair::Pushed,
             (true, Errand::Remove) => Repair::Removed,
         })
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

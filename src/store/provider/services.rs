@@ -160,12 +160,13 @@ impl ProviderStore {
             .await
     }
 
-    /// Has a service take no new requests from now on, or take them again.
+    /// Has a service take no new requests from now on, or take them again. One that is gone is not paused: its name
+    /// may be given to another.
     pub async fn pause_service(&self, name: ServiceName, paused: bool) -> Result<(), StoreError> {
         self.db
             .write(move |connection| {
                 let order = if paused {
-                    "INSERT INTO paused (service) VALUES (?1) ON CONFLICT DO NOTHING"
+                    "INSERT INTO paused (service) SELECT name FROM services WHERE name = ?1 ON CONFLICT DO NOTHING"
                 } else {
                     "DELETE FROM paused WHERE service = ?1"
                 };

@@ -85,6 +85,11 @@ impl Forged {
         SignedVoucher { voucher, signature }
     }
 
+    /// The two headers of the payment: voucher and request.
+    pub fn headers(&self, key: &Wallet) -> (String, String) {
+        (encode_voucher(&self.voucher(key)), encode_request_auth(&self.authorisation(key)))
+    }
+
     fn authorisation(&self, key: &Wallet) -> SignedRequestAuth {
         let auth = RequestAuth {
             request: self.request,

@@ -184,10 +184,24 @@ impl Core {
         let (reply, ended) = oneshot::channel();
         let core = Arc::clone(self);
         self.tasks.spawn_until_stopped("service on its way to the chain", async move {
-            let outcome = ticket.wait().await;
+            let mut outcome = ticket.wait().await;
+            let mut reply = Some(reply);
+            while matches!(outcome, Outcome::Unknown { .. }) {
+                // Whoever ordered it hears so. The turn is kept: it may still arrive, and a second one would be paid too.
+                if let Some(reply) = reply.take() {
+                    let _ = reply.send(Ok(false));
+                }
+                // Without a next word the sender has stopped; the next start looks.
+                let Some(next) = ticket.next().await else { return };
+                outcome = next;
+            }
             let ended = core.arrived(&row, before, errand, &outcome, operation).await;
             drop(turn);
-            if let Err(Err(error)) = reply.send(ended) {
+            let unheard = match reply {
+                Some(reply) => reply.send(ended).err(),
+                None => Some(ended),
+            };
+            if let Some(Err(error)) = unheard {
                 tracing::warn!(service = %row.name, %error, "a service did not reach the chain");
             }
         });
@@ -216,10 +230,7 @@ impl Core {
         operation: OperationId,
     ) -> Result<bool, ProviderError> {
         let refused = match outcome {
-            Outcome::Unknown { .. } => {
-                self.services.again.notify_one();
-                return Ok(false);
-            }
+            Outcome::Unknown { .. } => return Ok(false),
             Outcome::Mined { block, .. } => {
                 match (errand, self.chain.service(self.me, &row.name, Some(*block)).await?) {
                     (Errand::Put, Some(listed)) => {
@@ -284,16 +295,23 @@ impl Core {
             self.services.again.notify_one();
             return Ok(());
         }
+        let before = row.clone();
         if row.version != Some(listed.version) || row.status == StoredStatus::Pending {
             self.store.listed(row.name.clone(), listed.version, listed.prices).await?;
             row.version = Some(listed.version);
             if row.status == StoredStatus::Pending {
                 row.status = StoredStatus::Listed;
             }
-            self.services.set(row.clone());
         }
+        // Callable first: whoever reads that it is listed may call it.
         self.offer(&row).await?;
-        self.publisher.tell(Event::ServiceChanged { name: row.name });
+        if !self.services.replace(&before, row)
+            && let Some(newer) = self.services.row(&listed.name)
+        {
+            // An order changed it meanwhile; its wishes stay, and what is offered follows them.
+            self.offer(&newer).await?;
+        }
+        self.publisher.tell(Event::ServiceChanged { name: listed.name.clone() });
         Ok(())
     }
 

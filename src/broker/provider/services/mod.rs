@@ -109,6 +109,17 @@ impl Services {
         self.rows.lock().insert(row.name.clone(), row);
     }
 
+    /// Sets a row unless it is another one than `before` by now.
+    fn replace(&self, before: &OfferedService, row: OfferedService) -> bool {
+        match self.rows.lock().get_mut(&row.name) {
+            Some(present) if present == before => {
+                *present = row;
+                true
+            }
+            _ => false,
+        }
+    }
+
     pub(super) fn remove(&self, name: &ServiceName) {
         self.rows.lock().remove(name);
     }
@@ -222,6 +233,10 @@ impl ProviderBroker {
         let row = core.services.row(name).ok_or_else(|| ProviderError::UnknownService(name.clone()))?;
         core.store.pause_service(name.clone(), paused).await?;
         core.gate.set_paused(name, paused);
+        if core.services.row(name).is_none() {
+            // It was taken off meanwhile; whatever gets its name next is not paused.
+            core.gate.forget(name);
+        }
         core.publisher.tell(Event::ServiceChanged { name: name.clone() });
         Ok(core.service_view(&row))
     }

@@ -83,7 +83,9 @@ impl Core {
 
     /// Looks at the books and at the price of gas.
     async fn look(&self, asked: bool) -> Result<Forecast, ProviderError> {
-        let gas = self.chain.gas_price().await?;
+        let (gas, head) = tokio::try_join!(self.chain.gas_price(), self.chain.head())?;
+        // Deadlines are by the chain's clock, whoever else may have failed to look at it.
+        self.book.saw_block(head.time, Timestamp::now());
         let scene = self.scene();
         let books = self.books(&scene, gas.base.saturating_add(gas.priority));
         let forecast = forecast::forecast(&books, asked);
@@ -100,7 +102,6 @@ impl Core {
             return Ok(first);
         }
         let head = self.chain.head().await?;
-        self.book.saw_block(head.time, Timestamp::now());
         self.read_accounts(first.rows.iter().map(ClaimRow::user).collect(), head, false).await?;
         self.look(asked).await
     }

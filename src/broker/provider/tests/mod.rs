@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod attacks;
+mod crashes;
 mod cuts;
 mod keys;
 mod life;
+mod limits;
 mod paid;
 mod refusals;
 mod service_list;
@@ -101,6 +103,16 @@ pub(super) fn settings() -> ProviderSettings {
     settings
 }
 
+/// A sender that does not wait for what a test has taken away.
+fn fast() -> SenderSettings {
+    SenderSettings {
+        rebroadcast_after: Duration::from_millis(200),
+        gap_after: Duration::from_millis(200),
+        unknown_after: Duration::from_secs(1),
+        ..SenderSettings::default()
+    }
+}
+
 impl World {
     pub(super) async fn new(kind: ServiceKind) -> World {
         World::with(kind, settings()).await
@@ -113,13 +125,7 @@ impl World {
         let endpoint = Endpoint::InProcess(BoxTransport::new(devnet.transport()));
         let bare = Chain::open_bare(ChainSettings::new(endpoint, Address::ZERO)).await.unwrap();
         let sender = |chain: &Chain, wallet: &Arc<Wallet>| {
-            Sender::start(
-                chain.clone(),
-                signer(Arc::clone(wallet)),
-                Arc::new(NoJournal),
-                &tasks,
-                SenderSettings::default(),
-            )
+            Sender::start(chain.clone(), signer(Arc::clone(wallet)), Arc::new(NoJournal), &tasks, fast())
         };
         let deployer = sender(&bare, &wallet_of(&devnet, 9));
         let outcome = send(&deployer, Call::Deploy { lock_time: LOCK_TIME }).await;
@@ -137,7 +143,7 @@ impl World {
         let spool = tempfile::tempdir().unwrap();
         let upstream = TestUpstream::start().await;
         let (broker, sender) =
-            start(&store, &chain, &wallet, &tasks, spool.path().to_owned(), &settings).await;
+            start(&store, &chain, &wallet, &tasks, spool.path().to_owned(), &settings, None).await;
         let world =
             World { devnet, chain, store, wallet, sender, tasks, broker, upstream, spool, settings, user };
         world.register("svc", kind, INPUT_PRICE, OUTPUT_PRICE).await;
@@ -172,6 +178,15 @@ impl World {
 
     /// Stops the broker as a crash does not: with a grace time. Then starts another one on the same store.
     pub(super) async fn restart(&mut self) {
+        self.restart_inner(None).await;
+    }
+
+    /// The same with another journal than the store's.
+    pub(super) async fn restart_with(&mut self, journal: Arc<dyn Journal>) {
+        self.restart_inner(Some(journal)).await;
+    }
+
+    async fn restart_inner(&mut self, journal: Option<Arc<dyn Journal>>) {
         self.tasks.stop(Duration::from_secs(5)).await;
         self.tasks = Tasks::new();
         let (broker, sender) = start(
@@ -181,17 +196,13 @@ impl World {
             &self.tasks,
             self.spool.path().to_owned(),
             &self.settings,
+            journal,
         )
         .await;
         (self.broker, self.sender) = (broker, sender);
         let wallet = Arc::clone(&self.user.wallet);
-        self.user.sender = Sender::start(
-            self.chain.clone(),
-            signer(wallet),
-            Arc::new(NoJournal),
-            &self.tasks,
-            SenderSettings::default(),
-        );
+        self.user.sender =
+            Sender::start(self.chain.clone(), signer(wallet), Arc::new(NoJournal), &self.tasks, fast());
     }
 
     pub(super) fn account(&self) -> AccountId {
@@ -206,15 +217,25 @@ impl World {
             signer(Arc::clone(&wallet)),
             Arc::new(NoJournal),
             &self.tasks,
-            SenderSettings::default(),
+            fast(),
         );
         let user = User { wallet, sender };
         open_account(&user, self.wallet.address(), balance).await;
         user
     }
 
+    /// A chat with another service, or at another price.
+    pub(super) fn ask_of(&self, service: &str, version: u64) -> Ask {
+        let body = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+        Ask { service: service.to_owned(), version, ..self.ask_at(version, body) }
+    }
+
     /// A request that is in order, to be changed by tests.
     pub(super) fn ask(&self, body: &str) -> Ask {
+        self.ask_at(self.version("svc"), body)
+    }
+
+    fn ask_at(&self, version: u64, body: &str) -> Ask {
         Ask {
             service: "svc".to_owned(),
             path: "/chat/completions".to_owned(),
@@ -224,7 +245,7 @@ impl World {
             max_fee: Neuron::new(1_000_000),
             cumulative: Neuron::new(1_000_000_000),
             epoch: 0,
-            version: self.version("svc"),
+            version,
             expiry: Timestamp::now().plus_seconds(300),
             signed_path: None,
             signed_body: None,
@@ -344,13 +365,14 @@ async fn start(
     tasks: &Tasks,
     spool: std::path::PathBuf,
     settings: &ProviderSettings,
+    own_journal: Option<Arc<dyn Journal>>,
 ) -> (ProviderBroker, Sender) {
     let sender = Sender::start(
         chain.clone(),
         signer(Arc::clone(wallet)),
-        journal(store.operations()),
+        own_journal.unwrap_or_else(|| journal(store.operations())),
         tasks,
-        SenderSettings::default(),
+        fast(),
     );
     let parts = ProviderParts {
         store: store.clone(),
