@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::detail::{self, Fact, is};
-use super::model::{Link, Model};
+use super::model::{Link, Model, Start};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::moment;
 use crate::tui::theme::Tone;
@@ -27,7 +27,7 @@ pub fn facts(model: &Model) -> Vec<Fact> {
         Fact::Head("Connection".to_owned()),
         is("Broker", start.url.clone()),
         is("Found by", start.found.clone()),
-        is("Token", if start.token { "sent" } else { "none" }),
+        token(start),
         Fact::Is("Link", link.0, link.1),
         is("Changes", events),
         is("This console", start.version),
@@ -63,6 +63,25 @@ pub fn facts(model: &Model) -> Vec<Fact> {
         ),
     ]);
     facts
+}
+
+/// Whether a token is sent, and whether others on the way can read it.
+fn token(start: &Start) -> Fact {
+    let here = |host: &str| {
+        let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+    };
+    let open = url::Url::parse(&start.url)
+        .is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(here));
+    match (start.token, open) {
+        (false, _) => is("Token", "none"),
+        (true, false) => is("Token", "sent"),
+        (true, true) => {
+            let text =
+                "! sent readable for everybody on the way; use https, or an SSH tunnel to a local port";
+            Fact::Is("Token", text.to_owned(), Tone::Warn)
+        }
+    }
 }
 
 pub fn draw(model: &Model, buffer: &mut Buffer, area: Rect) {

@@ -190,8 +190,8 @@ impl Settle {
                         Tone::Pending,
                     ),
                     plain(""),
-                    plain("The transaction is sent and waits for its block. You may close this;"),
-                    plain("it goes on, and the log tells how it ends."),
+                    plain("The transaction is sent and waits for its block."),
+                    plain("Closing this does not stop it; the log tells its end."),
                 ]
             }
             Settle::Done { report: None, .. } => vec![

@@ -299,3 +299,18 @@ fn transactions_are_told_once_and_again_when_they_change() {
     model.update(Message::Got(Source::Operations, Ok(Payload::Operations(operations))));
     assert_eq!(model.toasts.len(), 1, "what went wrong is told aloud");
 }
+
+#[test]
+fn a_token_that_others_can_read_is_warned_of() {
+    for (url, readable) in [
+        ("http://127.0.0.1:3080", false),
+        ("http://[::1]:3080", false),
+        ("https://provider.example", false),
+        ("http://provider.example", true),
+    ] {
+        let start = super::super::model::Start { url: url.to_owned(), token: true, ..start() };
+        let mut model = Model::new(start, Theme::new(Shade::Dark, true), now());
+        letter(&mut model, '0');
+        assert_eq!(picture(&painted(&model)).contains("! sent readable"), readable, "{url}");
+    }
+}
