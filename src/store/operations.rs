@@ -172,13 +172,24 @@ impl Operations {
             .await
     }
 
+    /// How many operations there are.
+    pub async fn count(&self, filter: OperationFilter) -> Result<u64, StoreError> {
+        self.db
+            .read(move |connection| {
+                let conditions = conditions(&filter);
+                let sql = format!("SELECT count(*) FROM operations{}", conditions.sql());
+                let values = rusqlite::params_from_iter(&conditions.values);
+                let count: Count = connection.prepare_cached(&sql)?.query_row(values, |row| row.get(0))?;
+                Ok(count.0)
+            })
+            .await
+    }
+
     /// Operations, newest first.
     pub async fn list(&self, filter: OperationFilter, page: PageOf) -> Result<Page<Operation>, StoreError> {
         self.db
             .read(move |connection| {
-                let mut conditions = Filter::default();
-                conditions.and_if("kind = ?", filter.kind.map(|kind| kind.as_str().to_owned()));
-                conditions.and_if("state = ?", filter.state.map(|state| state.as_str().to_owned()));
+                let mut conditions = conditions(&filter);
                 let order = Order { column: "created_at", id: "id", direction: Direction::Descending };
                 let sql = format!("SELECT * FROM operations{}", conditions.page(order, &page)?);
                 let mut statement = connection.prepare_cached(&sql)?;
@@ -190,6 +201,13 @@ impl Operations {
             })
             .await
     }
+}
+
+fn conditions(filter: &OperationFilter) -> Filter {
+    let mut conditions = Filter::default();
+    conditions.and_if("kind = ?", filter.kind.map(|kind| kind.as_str().to_owned()));
+    conditions.and_if("state = ?", filter.state.map(|state| state.as_str().to_owned()));
+    conditions
 }
 
 /// [`Operations::begin`] inside a transaction of somebody else's.

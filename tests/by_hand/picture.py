@@ -14,7 +14,7 @@ import sys
 
 from demo import PROVIDER, curl, demo, wait_for
 
-COLUMNS, ROWS = 112, 30
+COLUMNS, ROWS = 120, 30
 CELL, LINE, EDGE = 8.4, 18, 14
 BASIC = ["#1d2021", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d7dae0",
          "#6b7280", "#ff7b86", "#b5e890", "#ffd68a", "#7fc1ff", "#e29bf5", "#77d6e2", "#ffffff"]
@@ -103,7 +103,6 @@ def main():
         tmux("-f", "/dev/null", "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS),
              f"COLORTERM=truecolor {binary} console --url {PROVIDER}")
         try:
-            tmux("send-keys", "2")
             wait_for(lambda: curl(f"{PROVIDER}/v1/overview")[1]["InDanger"] == 1, "somebody to leave", 120)
             wait_for(lambda: "refund 0" in tmux("capture-pane", "-p"), "the screen to show it")
             with open(target, "w") as file:

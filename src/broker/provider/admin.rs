@@ -172,6 +172,11 @@ impl ProviderBroker {
         Ok(self.core.store.operations().list(filter, page).await?)
     }
 
+    /// How many there are, pages and all.
+    pub async fn count_operations(&self, filter: OperationFilter) -> Result<u64, ProviderError> {
+        Ok(self.core.store.operations().count(filter).await?)
+    }
+
     /// Calls of the owner that carry an idempotency key.
     pub fn repeats(&self) -> Repeats {
         self.core.store.repeats()

@@ -15,6 +15,9 @@ use crate::body::Body;
 
 /// Connections to one service that are kept open while nobody uses them.
 const IDLE_CONNECTIONS: usize = 64;
+/// For how long. Many model servers close an idle connection after 5 s; a request that is written at that very moment
+/// is lost, and nobody may send it a second time.
+const IDLE_FOR: Duration = Duration::from_secs(4);
 
 /// The client for all services. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -68,6 +71,7 @@ impl Upstream {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(settings.connect_timeout))
+            .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build()
             .map_err(|error| UpstreamError::Unreachable(reason(&error)))?;

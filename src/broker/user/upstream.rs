@@ -22,6 +22,10 @@ use crate::wire::auth::encode_voucher;
 use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
 use crate::wire::terms::{Terms, VoucherAccepted, VoucherBody};
 
+/// For how long a connection to a provider is kept while nobody uses it: less than the 30 s after which a provider
+/// broker closes it, so that no request is written into a connection that is just being closed.
+const IDLE_FOR: Duration = Duration::from_secs(20);
+
 /// The largest terms, error or receipt that is read.
 const SMALL: usize = 1 << 20;
 /// How long a small exchange (terms, voucher, receipt) may take.
@@ -96,7 +100,7 @@ impl Upstream {
             .no_proxy()
             .dns_resolver(Arc::new(guard))
             .connect_timeout(settings.connect_timeout())
-            .pool_idle_timeout(Duration::from_secs(90))
+            .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(64)
             .tcp_nodelay(true)
             .user_agent(concat!("zgserve-tui/", env!("CARGO_PKG_VERSION")))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Face;
 use super::shapes::forecast_item;
-use crate::broker::provider::Event;
+use crate::broker::provider::{Event, UpstreamState};
 use crate::http::Problem;
 use crate::http::events::stream;
 use crate::wire::admin::{DecisionItem, HealthItem, OperationItem, Overview, TodayItem};
@@ -38,6 +38,11 @@ pub(super) async fn show(State(face): State<Face>) -> Result<Json<Overview>, Pro
         debtors: figures.debtors,
         in_danger: figures.in_danger,
         services: snapshot.services.len(),
+        services_failing: snapshot
+            .services
+            .iter()
+            .filter(|service| service.health.state == UpstreamState::Failing)
+            .count(),
         gas_spent: figures.gas_spent,
         today: TodayItem { requests: figures.today.requests, fee: figures.today.fee },
         health: HealthItem {

@@ -66,7 +66,7 @@ pub(super) async fn operations(
 ) -> Result<List<OperationItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let page = face.broker.operations(OperationFilter::default(), page_of(&query)?).await?;
-    let total = page.items.len() as u64;
+    let total = face.broker.count_operations(OperationFilter::default()).await?;
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(List::page(
         page.items.into_iter().map(|one| face.linked(OperationItem::from(one))).collect(),

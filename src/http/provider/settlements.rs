@@ -10,8 +10,8 @@ use super::Face;
 use super::once::{self, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
-use crate::broker::provider::{Forecast, SettleRequest};
-use crate::domain::{OperationState, Timestamp};
+use crate::broker::provider::{Forecast, OperationFilter, SettleRequest};
+use crate::domain::{OperationKind, OperationState, Timestamp};
 use crate::http::Problem;
 use crate::http::input::Fields;
 use crate::http::list::limit;
@@ -64,7 +64,8 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
             None => return Err(error.into()),
         },
     };
-    let total = page.items.len() as u64;
+    let settlements = OperationFilter { kind: Some(OperationKind::Settle), state: None };
+    let total = face.broker.count_operations(settlements).await?;
     let next = page.next.map(|cursor| cursor.to_string());
     let items = page.items.into_iter().map(|settlement| {
         let item = SettlementItem::from(settlement);

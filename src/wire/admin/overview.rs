@@ -46,6 +46,9 @@ pub struct Overview {
     #[serde(default)]
     pub in_danger: usize,
     pub services: usize,
+    /// Of them, those whose server does not work.
+    #[serde(default)]
+    pub services_failing: usize,
     /// What the gas of all settlements has cost.
     pub gas_spent: Neuron,
     pub today: TodayItem,

@@ -76,8 +76,8 @@ impl Reason {
     pub const fn text(&self) -> &'static str {
         match self {
             Reason::Asked => "somebody asked for it",
-            Reason::Refund { .. } => "a refund would take out what is owed",
-            Reason::Rotation { .. } => "a change of delegate would void the voucher",
+            Reason::Refund { .. } => "a refund would take the debt out",
+            Reason::Rotation { .. } => "a new delegate would void the voucher",
             Reason::Balance { .. } => "the debt is close to what is left in the account",
             Reason::Risk { .. } => "one user owes more than the risk limit",
             Reason::Worth => "the gas is a small share of what it brings",
@@ -90,8 +90,10 @@ impl Reason {
     /// What is waited for, after "waits until".
     pub const fn text_until(&self) -> &'static str {
         match self {
-            Reason::Refund { .. } => "half the time is left before a refund could take out what is owed",
-            Reason::Rotation { .. } => "half the time is left before a change of delegate voids the voucher",
+            Reason::Refund { .. } => "half the lock is left of a refund that would take a debt out",
+            Reason::Rotation { .. } => {
+                "half the lock is left of a change of delegate that would void a voucher"
+            }
             Reason::Age { .. } => "the oldest debt is old, or it is worth its gas",
             Reason::Asked | Reason::Balance { .. } | Reason::Risk { .. } | Reason::Worth => {
                 "it is worth its gas"
