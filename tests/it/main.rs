@@ -24,5 +24,6 @@ mod refuse;
 mod restart;
 mod settling;
 mod storage;
+mod terminal;
 mod upstream;
 mod world;

@@ -1,0 +1,221 @@
+//! The real program in a pseudo-terminal: what people see, and what is left of their terminal afterwards.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+use super::world::{Plan, Reply, SAY_THIS, World, until};
+
+/// A program in a terminal of its own, and everything that it wrote there.
+struct Terminal {
+    screen: Arc<Mutex<vt100::Parser>>,
+    written: Arc<Mutex<Vec<u8>>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+}
+
+impl Terminal {
+    /// Runs the console over a world's provider broker.
+    fn console(world: &World, rows: u16, cols: u16, more: &[&str]) -> Terminal {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_zgserve-tui"));
+        let url = format!("http://{}", world.provider_side.listeners.unwrap().0);
+        command.args(["console", "--url", &url]);
+        command.args(more);
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(cols), 0)));
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (shown, kept) = (Arc::clone(&screen), Arc::clone(&written));
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut bytes) {
+                shown.lock().process(&bytes[..count]);
+                kept.lock().extend_from_slice(&bytes[..count]);
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Terminal { screen, written, keys, child, master: pair.master }
+    }
+
+    fn text(&self) -> String {
+        self.screen.lock().screen().contents()
+    }
+
+    fn resize(&self, rows: u16, cols: u16) {
+        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        self.screen.lock().screen_mut().set_size(cells(rows), cells(cols));
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    async fn shows(&self, text: &str) {
+        for _ in 0..1_000 {
+            if self.text().contains(text) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the screen never shows {text:?}:\n{}", self.text());
+    }
+
+    /// Waits for the end; gives the exit code.
+    async fn ended(&mut self) -> u32 {
+        let mut code = None;
+        for _ in 0..1_000 {
+            code = self.child.try_wait().unwrap();
+            if code.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        code.expect("the program ends").exit_code()
+    }
+
+    /// The terminal as its owner left it: no alternate screen, a cursor, no mouse reports, no bracketed paste.
+    async fn is_given_back(&self) {
+        until("the terminal is given back", async || {
+            let parser = self.screen.lock();
+            let screen = parser.screen();
+            let back = !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && !screen.bracketed_paste()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None;
+            back.then_some(())
+        })
+        .await;
+    }
+}
+
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap()
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Only one that a failed test left behind is still there.
+        let _ = self.child.kill();
+    }
+}
+
+/// A provider to whom a user owes something.
+async fn owing() -> World {
+    let world = World::with(Plan::default()).await;
+    world.upstream.say(Reply::chat("This is a test."));
+    world.ask(SAY_THIS).await.is(200);
+    world.check_books().await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_looks_around_settles_and_leaves() {
+    let world = owing().await;
+    let owed = world.check_books().await.owed;
+    let mut terminal = Terminal::console(&world, 30, 120, &[]);
+    terminal.shows("Next settlement").await;
+    terminal.press("2");
+    let user = world.user_address().to_string();
+    terminal.shows(&user[..6]).await;
+    terminal.press("4");
+    terminal.shows("llama7b").await;
+    terminal.press("?");
+    terminal.shows("settle now").await;
+    terminal.press("\x1b");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    terminal.press("T");
+    terminal.shows("Settle now").await;
+    terminal.shows(&user).await;
+    let before = world.chain.account(world.id(), None).await.unwrap().unwrap();
+    assert!(before.settled.is_zero(), "looking pays nothing");
+    terminal.press("y");
+    terminal.shows("Paid").await;
+    let after = world.chain.account(world.id(), None).await.unwrap().unwrap();
+    assert_eq!(after.settled, owed);
+    terminal.press("\x1b");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    terminal.press("q");
+    assert_eq!(terminal.ended().await, 0);
+    terminal.is_given_back().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_only_looks_cannot_settle() {
+    let world = owing().await;
+    let mut terminal = Terminal::console(&world, 24, 80, &["--read-only"]);
+    terminal.shows("Next settlement").await;
+    terminal.press("T");
+    terminal.press("y");
+    terminal.shows("read").await;
+    terminal.press("\x03");
+    terminal.ended().await;
+    terminal.is_given_back().await;
+    assert!(world.chain.account(world.id(), None).await.unwrap().unwrap().settled.is_zero());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_gives_the_terminal_back() {
+    let world = owing().await;
+    let mut terminal = Terminal::console(&world, 16, 60, &[]);
+    terminal.shows("Money").await;
+    let pid = terminal.child.process_id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_ne!(terminal.ended().await, 0);
+    terminal.is_given_back().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_terminal_may_shrink_and_grow_and_a_broker_may_go() {
+    let mut world = owing().await;
+    let mut terminal = Terminal::console(&world, 30, 120, &[]);
+    terminal.shows("Next settlement").await;
+    terminal.resize(8, 30);
+    terminal.shows("60").await;
+    terminal.resize(24, 80);
+    terminal.shows("Money").await;
+    world.stop_provider().await;
+    terminal.shows("silent since").await;
+    assert!(terminal.text().contains("Money"), "the last data stays");
+    world.start_provider().await;
+    terminal.shows("live").await;
+    terminal.press("q");
+    assert_eq!(terminal.ended().await, 0);
+    terminal.is_given_back().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_of_a_strangers_text_reaches_the_terminal_as_a_command() {
+    let world = owing().await;
+    // The owner's own database is the way in: a model's name with a title sequence, a bell and a right-to-left mark.
+    let hostile = "evil\u{1b}]0;owned\u{7}\u{202e}[2J";
+    let store = world.provider_store();
+    let mut service = store.services().await.unwrap().remove(0);
+    service.model = hostile.to_owned();
+    store.put_service(service).await.unwrap();
+    let mut world = world;
+    world.stop_provider().await;
+    world.start_provider().await;
+    let mut terminal = Terminal::console(&world, 30, 120, &[]);
+    terminal.shows("Next settlement").await;
+    terminal.press("4");
+    terminal.shows("evil").await;
+    terminal.press("q");
+    terminal.ended().await;
+    let written = terminal.written.lock().clone();
+    let holds = |needle: &[u8]| written.windows(needle.len()).any(|window| window == needle);
+    // The program itself asks the terminal for its colours, so not every escape is a stranger's.
+    assert!(!holds(b"\x1b]0;"), "a title");
+    assert!(!holds(b"owned\x07"), "a bell");
+    assert!(!holds("\u{202e}".as_bytes()), "a change of direction");
+}
