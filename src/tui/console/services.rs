@@ -22,6 +22,7 @@ const MODEL: usize = 8;
 
 impl Row for ServiceItem {
     type Key = ServiceName;
+    const PRICES: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column { title: "Name", right: false, rank: 0, largest_first: false },
         Column { title: "State", right: false, rank: 1, largest_first: false },

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::amount::Scale;
+use super::amount::{Scale, Unit};
 use super::draw;
 use super::filter::Filter;
 use super::look::{Look, MASK};
@@ -40,6 +40,8 @@ pub enum Cell {
 pub trait Row {
     type Key: Clone + PartialEq + std::fmt::Debug;
     const COLUMNS: &'static [Column];
+    /// Whether its amounts are prices of one unit: far below an A0GI, and compared in neuron.
+    const PRICES: bool = false;
 
     fn key(&self) -> Self::Key;
     fn cell(&self, column: usize, look: &Look) -> Cell;
@@ -209,8 +211,7 @@ impl<R: Row> Table<R> {
     pub fn in_neuron(&self, look: &Look) -> bool {
         let row = self.rows.first();
         (0..R::COLUMNS.len()).any(|column| {
-            row.is_some_and(|row| row.amount(column).is_some())
-                && look.unit.scale(self.peaks[column]) == Scale::Neuron
+            row.is_some_and(|row| row.amount(column).is_some()) && self.scale(column, look) == Scale::Neuron
         })
     }
 
@@ -278,6 +279,14 @@ impl<R: Row> Table<R> {
         }
     }
 
+    /// How the amounts of a column are written.
+    fn scale(&self, column: usize, look: &Look) -> Scale {
+        match look.unit {
+            Unit::Auto if R::PRICES => Scale::Neuron,
+            unit => unit.scale(self.peaks[column]),
+        }
+    }
+
     fn text(&self, row: &R, column: usize, look: &Look) -> (String, Tone) {
         match row.cell(column, look) {
             Cell::Text(text, tone) => (text, tone),
@@ -285,7 +294,7 @@ impl<R: Row> Table<R> {
             Cell::Amount(None, _) => ("-".to_owned(), Tone::Dim),
             Cell::Amount(Some(amount), tone) => {
                 let tone = if amount.is_zero() { Tone::Dim } else { tone };
-                (look.unit.scale(self.peaks[column]).write(amount), tone)
+                (self.scale(column, look).write(amount), tone)
             }
         }
     }
@@ -302,7 +311,7 @@ impl<R: Row> Table<R> {
             .rows
             .first()
             .is_some_and(|row| row.amount(column).is_some() || self.peaks[column] > Neuron::ZERO)
-            && look.unit.scale(self.peaks[column]).name() == "A0GI";
+            && self.scale(column, look).name() == "A0GI";
         format!("{}{}{sorted}", spec.title, if a0gi { " A0GI" } else { "" })
     }
 }
