@@ -1,0 +1,48 @@
+//! The embedded chain and contracts: what is typed to try things out.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use super::Role;
+
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Serve the APIs and leave the terminal alone.
+    #[arg(long)]
+    pub headless: bool,
+    /// An OpenAI-compatible server as the chatbot, instead of the built-in rule program.
+    #[arg(long, value_name = "URL")]
+    pub upstream: Option<String>,
+    #[arg(long, default_value_t = 1034)]
+    pub user_port: u16,
+    #[arg(long, default_value_t = 3080)]
+    pub provider_port: u16,
+    #[arg(long, default_value_t = 8545)]
+    pub chain_port: u16,
+    /// Three more users act by themselves, one of whom leaves again and again: something to see in `console`.
+    #[arg(long)]
+    pub traffic: bool,
+    /// Seconds that a refund is locked.
+    #[arg(long, default_value_t = 120)]
+    pub lock_time: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DevnetArgs {
+    #[arg(long, default_value = "127.0.0.1:8545")]
+    pub listen: SocketAddr,
+    /// Seconds that a refund is locked.
+    #[arg(long, default_value_t = 86_400)]
+    pub lock_time: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct DeployArgs {
+    /// Seconds that a refund is locked; fixed for ever.
+    #[arg(long, default_value_t = 86_400)]
+    pub lock_time: u64,
+    /// Whose settings name the chain and the key.
+    #[arg(long, value_enum, default_value = "provider")]
+    pub role: Role,
+}

@@ -1,0 +1,256 @@
+//! Everything that can be typed: the program's own flags and the list of commands here, each command's words in `user`,
+//! `provider` and `local`.
+
+mod local;
+mod provider;
+#[cfg(test)]
+mod tests;
+mod user;
+mod value;
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use self::value::address;
+use crate::domain::{Address, OperationId};
+
+pub use self::local::{DemoArgs, DeployArgs, DevnetArgs};
+pub use self::provider::{
+    Behind, ConsoleArgs, OwnServiceCommand, ProviderCommand, Served, ServiceChange, ServiceDetails,
+    SettleArgs,
+};
+pub use self::user::{AccountCommand, ChatArgs, RefundCommand, RequestCommand, ServiceCommand};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 bad input or setting, 4 short of funds, \
+5 unreachable, 6 refused or reverted, 7 sent but the outcome is not known yet, 8 port or data directory in use, 130 interrupted.";
+
+/// Use, sell and pay for AI and storage services on the 0G Serving network.
+#[derive(Debug, Parser)]
+#[command(name = "zgserve-tui", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(flatten)]
+    pub run: RunArgs,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Cli {
+    /// Whether it takes the whole terminal, so that nothing else may write to it.
+    pub fn is_screen(&self) -> bool {
+        matches!(self.command, Some(Command::Console(_)))
+    }
+
+    /// Whether it runs until it is told to stop.
+    pub fn is_daemon(&self) -> bool {
+        match &self.command {
+            None => self.run.headless,
+            Some(Command::Provider { command }) => command.is_none(),
+            Some(Command::Demo(_) | Command::Devnet(_)) => true,
+            Some(_) => false,
+        }
+    }
+}
+
+/// Settings for every command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// Settings file instead of ./user/config.local.yaml (or ./provider/…) or the one in your home.
+    #[arg(long, global = true, value_name = "FILE", env = "ZGSERVE_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where database, keys and lock are.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Any setting: --set chain.rpcUrl=http://127.0.0.1:8545 (repeatable).
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// A file whose first line is the passphrase of the key file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// JSON-RPC address of the chain.
+    #[arg(long, global = true, value_name = "URL")]
+    pub rpc_url: Option<String>,
+    /// Address of the Serving contract.
+    #[arg(long, global = true, value_name = "ADDRESS", value_parser = address)]
+    pub contract: Option<Address>,
+    /// A file whose first line is the private key to sign with.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub private_key_file: Option<PathBuf>,
+    /// The API of a running broker, instead of the one on the data directory.
+    #[arg(long, global = true, value_name = "URL")]
+    pub url: Option<url::Url>,
+    /// What is logged to stderr: error, warn, info, debug, or a filter like zgserve_tui=debug.
+    #[arg(long, global = true, value_name = "LEVEL", env = "ZGSERVE_LOG")]
+    pub log: Option<String>,
+    /// How it is logged.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "ZGSERVE_LOG_FORMAT",
+        value_enum,
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+/// How to run without a command.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunArgs {
+    /// Run the user broker as a daemon: its HTTP API on 127.0.0.1:1034.
+    #[arg(long)]
+    pub headless: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the provider broker, or manage its services.
+    Provider {
+        #[command(subcommand)]
+        command: Option<ProviderCommand>,
+    },
+    /// The provider's screens: who owes what, what is served, services, settlements.
+    Console(ConsoleArgs),
+    /// Everything in one process on an embedded chain, with test money: try it all out.
+    Demo(DemoArgs),
+    /// The embedded chain as a JSON-RPC server, contract deployed, for other tools.
+    Devnet(DevnetArgs),
+    /// Deploy the Serving contract to the chain of the settings and print its address.
+    Deploy(DeployArgs),
+    /// Encrypted key files.
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+    /// Services that the chain lists.
+    #[command(subcommand)]
+    Service(ServiceCommand),
+    /// Your accounts with providers.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Take deposit back.
+    #[command(subcommand)]
+    Refund(RefundCommand),
+    /// What you asked for and what it cost.
+    #[command(subcommand)]
+    Request(RequestCommand),
+    /// Provider: turn what users owe into money now.
+    Settle(SettleArgs),
+    /// Talk to a chatbot service.
+    Chat(ChatArgs),
+    /// Settings: show them, or check them.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Completions for your shell, to stdout.
+    Completions { shell: clap_complete::Shell },
+    /// The OpenAPI document of a broker's API.
+    Openapi {
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+    },
+    /// Look at settings, keys, chain and brokers, and say what is wrong.
+    Doctor {
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+    },
+    /// How an on-chain action stands.
+    Operation {
+        id: OperationId,
+        #[command(flatten)]
+        listing: Json,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    User,
+    Provider,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum WalletCommand {
+    /// Make a new key, locked with a passphrase.
+    New,
+    /// Take a key in: hexadecimal digits typed or piped in, or a version 3 key file of another program.
+    Import {
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// List the keys.
+    List(Json),
+    /// Print a key in the clear. Whoever sees it owns the money.
+    Export {
+        #[arg(value_parser = address)]
+        address: Address,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// The settings as they are, with where each one that is not at its default comes from. Secrets are hidden.
+    Show {
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Whether the settings can work.
+    Check {
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+    },
+    /// The example file: every key at its default, with a comment.
+    Example {
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct Json {
+    /// For programs: the API's answer.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct Listing {
+    /// For programs: the API's answer.
+    #[arg(long)]
+    pub json: bool,
+    #[arg(long)]
+    pub limit: Option<u64>,
+    /// Where the last page ended: its Metadata.Next.
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        // A secret on the command line can be read by every user of the machine.
+        Some((key @ ("privateKeys" | "token"), _)) => {
+            Err(format!("{key} is a secret: put it into the settings file or the environment"))
+        }
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+/// A shell's completions.
+pub fn completions(shell: clap_complete::Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command(), "zgserve-tui", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The command line as clap knows it.
+pub fn command() -> clap::Command {
+    Cli::command()
+}

@@ -1,0 +1,141 @@
+//! What a provider types.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::value::{address, amount, limit};
+use super::{Json, Listing};
+use crate::domain::{Address, Neuron, ProviderRequestState, ServiceKind, ServiceName};
+
+#[derive(Debug, Subcommand)]
+pub enum ProviderCommand {
+    /// Services that this provider offers.
+    #[command(subcommand)]
+    Service(OwnServiceCommand),
+    /// Users and what they owe, those who owe most first.
+    Users(Listing),
+    /// Settlements so far and the next one.
+    Settlements(Listing),
+    /// Requests that were served, newest first.
+    Requests(Served),
+}
+
+#[derive(Debug, Args)]
+pub struct Served {
+    #[command(flatten)]
+    pub listing: Listing,
+    /// Only of this user.
+    #[arg(long, value_parser = address)]
+    pub user: Option<Address>,
+    /// Only of this service.
+    #[arg(long)]
+    pub service: Option<ServiceName>,
+    /// Only those in this state: admitted, charged, failed or lost.
+    #[arg(long)]
+    pub status: Option<ProviderRequestState>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum OwnServiceCommand {
+    /// Register a service on the chain.
+    Add(ServiceDetails),
+    /// List services: whether they are on offer, how they do, where the chain differs.
+    List(Listing),
+    /// Show all about a service, with the address that is proxied.
+    Show {
+        name: ServiceName,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Change a service; what is not given stays.
+    Update(ServiceChange),
+    /// Take no new requests for a service; it stays on the chain.
+    Pause { name: ServiceName },
+    /// Take requests for a service again.
+    Resume { name: ServiceName },
+    /// Compare all services with the chain and repair what differs.
+    Sync(Json),
+    /// Take a service off the chain.
+    Remove { name: ServiceName },
+}
+
+#[derive(Debug, Args)]
+pub struct ServiceDetails {
+    pub name: ServiceName,
+    /// Where the service really is; users never see it.
+    #[arg(long)]
+    pub target: String,
+    #[arg(long = "type", default_value = "chatbot")]
+    pub kind: ServiceKind,
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Neuron a token or byte in (or "… A0GI").
+    #[arg(long, value_parser = amount)]
+    pub input_price: Neuron,
+    /// Neuron a token or byte out.
+    #[arg(long, value_parser = amount)]
+    pub output_price: Neuron,
+    /// How units are counted: o200k or usage for chatbots, bytes for storage.
+    #[arg(long)]
+    pub meter: Option<String>,
+    #[command(flatten)]
+    pub behind: Behind,
+}
+
+/// What stays between the broker and the service.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Behind {
+    /// A file whose first line is the service's API key; sent along as Authorization: Bearer … and shown to nobody.
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// A file of further headers to send along, one `Name: value` a line. These files replace all headers of before.
+    #[arg(long, value_name = "FILE")]
+    pub header_file: Option<PathBuf>,
+    /// Requests of all users that it serves at the same time, or none for any number.
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub max_in_flight: Option<u32>,
+    /// Requests of all users that it takes in a minute, or none for any number.
+    #[arg(long, value_name = "N", value_parser = limit)]
+    pub requests_per_minute: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServiceChange {
+    pub name: ServiceName,
+    #[arg(long)]
+    pub target: Option<String>,
+    #[arg(long)]
+    pub model: Option<String>,
+    #[arg(long, value_parser = amount)]
+    pub input_price: Option<Neuron>,
+    #[arg(long, value_parser = amount)]
+    pub output_price: Option<Neuron>,
+    #[arg(long)]
+    pub meter: Option<String>,
+    #[command(flatten)]
+    pub behind: Behind,
+    /// Send no headers of our own along any more.
+    #[arg(long, conflicts_with_all = ["api_key_file", "header_file"])]
+    pub no_headers: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ConsoleArgs {
+    /// A file whose first line is the token of the broker's API. Without it, the variable ZGSERVE_TOKEN or the settings.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Only look: every key that changes something is off.
+    #[arg(long)]
+    pub read_only: bool,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+pub struct SettleArgs {
+    /// Only say what would be done: who pays how much, for how much gas, and who is left out why.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// For programs: the API's answer.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,98 @@
+//! Lines that people type, and those that are refused.
+
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+use super::*;
+
+const PROVIDER: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+
+#[test]
+fn the_definition_holds_together() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_command_of_the_design_is_understood() {
+    let lines = [
+        "",
+        "--headless",
+        "--headless --config x.yaml --data-dir d --set listen=127.0.0.1:9",
+        "provider",
+        "provider --set servingUrl=https://x.example",
+        "provider service add llama7b --target http://127.0.0.1:1 --input-price 100000 --output-price 200000",
+        "provider service list --json",
+        "provider service update llama7b --input-price 5",
+        "provider service update llama7b --max-in-flight 4 --requests-per-minute none --no-headers",
+        "provider service update llama7b --api-key-file k --header-file h",
+        "provider service pause llama7b",
+        "provider service resume llama7b",
+        "provider service show llama7b",
+        "provider service sync --json",
+        "provider service remove llama7b",
+        "provider users --json",
+        "provider requests --user PROVIDER --service llama7b --status lost --limit 3 --json",
+        "demo",
+        "demo --headless --upstream http://127.0.0.1:8000/v1 --data-dir d --user-port 0",
+        "console",
+        "console --url http://127.0.0.1:3080 --token-file t --read-only",
+        "devnet --listen 127.0.0.1:0",
+        "deploy --lock-time 60",
+        "deploy --rpc-url http://127.0.0.1:8545 --private-key-file k --lock-time 86400",
+        "chat --url http://127.0.0.1:1034",
+        "wallet new",
+        "wallet import",
+        "wallet import --file key.json",
+        "wallet list --json",
+        "wallet export PROVIDER",
+        "service list --json --limit 5",
+        "service show PROVIDER llama7b --json",
+        "account list",
+        "account show PROVIDER",
+        "account create PROVIDER 10000000",
+        "account charge PROVIDER 0.5A0GI",
+        "account sync",
+        "account sync PROVIDER",
+        "refund request PROVIDER 5",
+        "refund list --processed true --json",
+        "refund process PROVIDER",
+        "refund cancel PROVIDER",
+        "request list --json",
+        "settle",
+        "settle --dry-run",
+        "settle --dry-run --json",
+        "demo --headless --traffic",
+        "chat",
+        "chat -m hello --model eliza",
+        "config show",
+        "config show provider --json",
+        "config check",
+        "completions bash",
+        "openapi",
+        "doctor provider",
+    ];
+    for line in lines {
+        let line = line.replace("PROVIDER", PROVIDER);
+        let words = std::iter::once("zgserve-tui").chain(line.split_whitespace());
+        assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn wrong_values_and_secrets_are_refused() {
+    let lines = [
+        "account create 0x12 5".to_owned(),
+        format!("account create {PROVIDER} -5"),
+        format!("account create {PROVIDER} 1.5"),
+        "provider service add a/b --target u --input-price 1 --output-price 1".to_owned(),
+        "provider service update a --max-in-flight few".to_owned(),
+        "provider service update a --api-key-file k --no-headers".to_owned(),
+        "provider requests --status odd".to_owned(),
+        "--set privateKeys=0x00".to_owned(),
+        "--set token=x".to_owned(),
+        "--set nothing".to_owned(),
+        "nonsense".to_owned(),
+    ];
+    for line in lines {
+        let words = std::iter::once("zgserve-tui").chain(line.split_whitespace());
+        assert!(Cli::try_parse_from(words).is_err(), "{line}");
+    }
+}
