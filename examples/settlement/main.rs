@@ -232,7 +232,9 @@ fn describe(history: &History) {
 
 async fn sweep_settings(history: &Rc<History>) {
     let theirs = upstream(history, false).await;
-    println!("| gasSharePercent | oldGasSharePercent | maxAge | gas share | ratio | lost | dust lost | a day | still owed |");
+    println!(
+        "| gasSharePercent | oldGasSharePercent | maxAge | gas share | ratio | lost | dust lost | a day | still owed |"
+    );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     let day = 86_400;
     let settings = [

@@ -75,8 +75,7 @@ impl Sender {
 
     /// What a settlement may offer at first under this bid; nothing if gas costs more than that.
     pub fn offer(&self, world: &World, rows: usize, bid: Bid) -> Option<Fees> {
-        let cap =
-            line::cap(Some(bid), gas_limit(rows), self.settings.max_fee_per_gas, world.moment());
+        let cap = line::cap(Some(bid), gas_limit(rows), self.settings.max_fee_per_gas, world.moment());
         Fees::offer(Self::price(world), cap)
     }
 
@@ -197,8 +196,7 @@ impl Sending {
     fn sign(&mut self, world: &World, fees: Fees) {
         let rows = self.rows.iter().map(|row| world.row(row.voucher, row.claim)).collect();
         let intent = Call::Settle { rows }.intent(world.chain.contract());
-        let (raw, hash) =
-            sign(&world.provider, world.chain.id(), self.nonce, self.gas_limit, fees, intent);
+        let (raw, hash) = sign(&world.provider, world.chain.id(), self.nonce, self.gas_limit, fees, intent);
         self.attempts.push(Attempt { raw, hash, fees });
         self.with_node = false;
     }

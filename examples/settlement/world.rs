@@ -20,8 +20,7 @@ use zgserve_tui::chain::{
     Call, Chain, ChainSettings, Endpoint, EventFilter, EventKind, Fees, Intent, SettleRow,
 };
 use zgserve_tui::domain::{
-    Address, B256, ChainAccount, Neuron, PendingRefund, Signature, SignedVoucher, Timestamp,
-    Voucher,
+    Address, B256, ChainAccount, Neuron, PendingRefund, Signature, SignedVoucher, Timestamp, Voucher,
 };
 
 use crate::history::{Event, History, START, What};
@@ -100,17 +99,14 @@ impl World {
     pub async fn new(history: Rc<History>, follows: bool) -> World {
         let config = DevnetConfig { automine: true, base_fee: 1_000_000_000, ..DevnetConfig::default() };
         let devnet = Devnet::start(config).await.unwrap();
-        let key = |index: usize| {
-            PrivateKeySigner::from_bytes(devnet.accounts()[index].key.expose()).unwrap()
-        };
+        let key = |index: usize| PrivateKeySigner::from_bytes(devnet.accounts()[index].key.expose()).unwrap();
         let (provider, deployer) = (key(0), key(9));
         let endpoint = Endpoint::InProcess(BoxTransport::new(devnet.transport()));
         let bare = Chain::open_bare(ChainSettings::new(endpoint, Address::ZERO)).await.unwrap();
         ask(&devnet, "evm_setNextBlockTimestamp", json!([START]));
         let deploy = Call::Deploy { lock_time: history.plan.lock_time };
         let gas = bare.estimate_gas(deployer.address(), &deploy).await.unwrap();
-        let (raw, hash) =
-            sign(&deployer, bare.id(), 0, gas * 6 / 5, USER_FEES, deploy.intent(Address::ZERO));
+        let (raw, hash) = sign(&deployer, bare.id(), 0, gas * 6 / 5, USER_FEES, deploy.intent(Address::ZERO));
         ask(&devnet, "eth_sendRawTransaction", json!([raw]));
         let receipt = ask(&devnet, "eth_getTransactionReceipt", json!([hash]));
         let contract: Address = serde_json::from_value(receipt["contractAddress"].clone()).unwrap();
@@ -317,8 +313,7 @@ impl World {
             EventKind::AccountAdded { account: id, delegate, balance } => {
                 let settled = Neuron::ZERO;
                 let (epoch, rotation, refund) = (0, None, None);
-                one.account =
-                    Some(ChainAccount { id, balance, settled, epoch, delegate, rotation, refund });
+                one.account = Some(ChainAccount { id, balance, settled, epoch, delegate, rotation, refund });
             }
             EventKind::Deposited { balance, .. } => {
                 one.paying_in = false;
@@ -346,7 +341,11 @@ impl World {
             }
             EventKind::Settled { paid, settled, account } => {
                 let known = one.account.as_mut().unwrap();
-                assert_eq!(settled, known.settled.saturating_add(paid), "I2: settled only grows by what is paid");
+                assert_eq!(
+                    settled,
+                    known.settled.saturating_add(paid),
+                    "I2: settled only grows by what is paid"
+                );
                 let page = &self.book[one.page.unwrap()];
                 assert!(settled <= page.claim(now), "nothing is paid twice, nor more than owed and promised");
                 (known.settled, known.balance) = (settled, known.balance.above(paid));
@@ -374,7 +373,11 @@ impl World {
             self.totals.lost += lost.get();
             self.totals.losses += 1;
             if std::env::var_os("LOSSES").is_some() {
-                eprintln!("lost {} of user {user} at {} ({before} in the account)", lost.to_a0gi(), self.now - START);
+                eprintln!(
+                    "lost {} of user {user} at {} ({before} in the account)",
+                    lost.to_a0gi(),
+                    self.now - START
+                );
             }
         } else {
             self.totals.lost_dust += lost.get();
@@ -450,8 +453,7 @@ impl World {
     /// Gives a signed transaction of the provider to the node.
     pub fn broadcast(&self, raw: &str) -> Result<(), String> {
         assert!(self.reachable(), "nothing goes out while the node is out of reach");
-        let request =
-            json!({"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": [raw]});
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_sendRawTransaction", "params": [raw]});
         let answer = self.devnet.rpc(request).unwrap();
         match answer.get("error") {
             Some(error) => Err(error["message"].as_str().unwrap().to_owned()),
@@ -487,7 +489,11 @@ impl World {
         let contract = self.chain.native_balance(self.chain.contract()).await.unwrap();
         assert_eq!(contract, sum, "I1: the contract holds the sum of all balances");
         let funds = self.chain.native_balance(provider).await.unwrap();
-        assert_eq!(funds, PROVIDER_FUNDS + self.totals.settled - gas_spent, "the provider has what it was paid");
+        assert_eq!(
+            funds,
+            PROVIDER_FUNDS + self.totals.settled - gas_spent,
+            "the provider has what it was paid"
+        );
         let now = self.moment();
         for page in &self.book {
             let account = self.users[self.index[&page.account.id.user]].account.unwrap();
@@ -534,8 +540,7 @@ pub fn sign(
 }
 
 fn ask(devnet: &Devnet, method: &str, params: Value) -> Value {
-    let answer =
-        devnet.rpc(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).unwrap();
+    let answer = devnet.rpc(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).unwrap();
     assert!(answer.get("error").is_none(), "{method}: {answer}");
     answer["result"].clone()
 }
