@@ -35,6 +35,8 @@ pub struct Plan {
     pub seed: u64,
     pub lock_time: u64,
     pub outages: Outages,
+    /// Gas is dearest when a long outage ends, which is the worst moment for whoever has waited for that.
+    pub storm: bool,
 }
 
 pub struct Person {
@@ -99,7 +101,7 @@ impl History {
         let end = START + plan.days * DAY;
         let mut dice = StdRng::seed_from_u64(plan.seed);
         let outages = outages(&mut dice, plan, end);
-        let gas = gas(&mut dice, end, &outages);
+        let gas = gas(&mut dice, plan, end, &outages);
         let crashes = crashes(&mut dice, end);
         let mut events = Vec::new();
         let people = (0..plan.users)
@@ -238,9 +240,8 @@ fn live(
     }
 }
 
-/// 1 to 20 gwei, wandering within hours, with a daily tide; now and then twenty times as much for an hour. A part of
-/// the spikes begins when a long outage ends, which is the worst moment.
-fn gas(dice: &mut StdRng, end: u64, outages: &[(u64, u64)]) -> Vec<u64> {
+/// 1 to 20 gwei, wandering within hours, with a daily tide; now and then twenty times as much for an hour.
+fn gas(dice: &mut StdRng, plan: Plan, end: u64, outages: &[(u64, u64)]) -> Vec<u64> {
     let blocks = (end - START) / BLOCK + 1;
     let hour = 3_600 / BLOCK;
     let mut spikes: Vec<u64> = Vec::new();
@@ -253,7 +254,7 @@ fn gas(dice: &mut StdRng, end: u64, outages: &[(u64, u64)]) -> Vec<u64> {
         spikes.push(at as u64);
     }
     for (from, to) in outages {
-        if to - from > 3_600 && dice.random_bool(0.3) {
+        if plan.storm && to - from > 3_600 {
             spikes.push((to - START) / BLOCK);
         }
     }

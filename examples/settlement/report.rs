@@ -86,6 +86,9 @@ pub fn print(days: u64, columns: &[(&str, &Totals)]) {
     line("gas for one A0GI settled (million gas)", &|t| {
         format!("{:.3}", ratio(u128::from(t.gas_used), t.settled) * 1e12)
     });
+    line("paid for a unit of gas on average, gwei", &|t| {
+        format!("{:.2}", ratio(t.gas_spent, t.gas_used.into()) / 1e9)
+    });
     line("settlements", &|t| t.settlements.to_string());
     line("settlements a day", &|t| format!("{:.1}", t.settlements as f64 / days as f64));
     line("rows / of them paid nothing", &|t| format!("{} / {}", t.rows, t.unpaid_rows));
@@ -96,5 +99,27 @@ pub fn print(days: u64, columns: &[(&str, &Totals)]) {
         let reasons: Vec<String> =
             totals.reasons.iter().map(|(code, count)| format!("{code} {count}")).collect();
         println!("  {name} settled for: {}", reasons.join(", "));
+    }
+}
+
+/// Lowest, middle and highest over several seeds; each run is ours, ours with patience, upstream's rule, and that rule told
+/// of refunds at once.
+pub fn spread(runs: &[[Totals; 4]]) {
+    println!("over {} seeds: lowest / median / highest", runs.len());
+    let line = |name: &str, value: &dyn Fn(&[Totals; 4]) -> f64| {
+        let mut values: Vec<f64> = runs.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        let (low, middle, high) = (values[0], values[values.len() / 2], values[values.len() - 1]);
+        println!("| {name:<58} | {low:>9.4} | {middle:>9.4} | {high:>9.4} |");
+    };
+    for (at, name) in ["ours", "ours, patient", "upstream's rule", "… told of refunds"].iter().enumerate() {
+        line(&format!("{name}: gas share, %"), &|run| 100.0 * run[at].gas_share());
+        line(&format!("{name}: lost, A0GI"), &|run| run[at].lost as f64 / 1e18);
+    }
+    for (at, name) in ["ours", "ours, patient"].iter().enumerate() {
+        line(&format!("upstream's rule ÷ {name}"), &|run| run[2].gas_share() / run[at].gas_share());
+        line(&format!("… told of refunds ÷ {name}"), &|run| run[3].gas_share() / run[at].gas_share());
+        let own_contract = |run: &[Totals; 4]| run[2].own_contract_share() / run[at].gas_share();
+        line(&format!("upstream's rule on its own contract ÷ {name}"), &own_contract);
     }
 }
