@@ -11,7 +11,8 @@ use zgserve_tui::chain::{Bid, Call, Fees, GasPrice, SenderSettings, line};
 use zgserve_tui::domain::{Address, B256, Neuron, Timestamp, Voucher};
 
 use crate::history::TIP;
-use crate::world::{Mined, World, sign};
+use crate::node::sign;
+use crate::world::{Mined, World};
 
 /// One row on disk.
 #[derive(Clone, Copy, Debug)]

@@ -6,24 +6,20 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::rc::Rc;
 
-use alloy::consensus::{SignableTransaction, TxEip1559, TxEnvelope};
-use alloy::eips::eip2718::Encodable2718;
 use alloy::primitives::U256;
 use alloy::signers::SignerSync;
 use alloy::signers::local::PrivateKeySigner;
-use alloy::transports::BoxTransport;
-use serde_json::{Value, json};
+use serde_json::json;
 use zgserve_tui::broker::provider::BookPage as Page;
 use zgserve_tui::broker::provider::claim;
-use zgserve_tui::chain::devnet::{Devnet, DevnetConfig};
-use zgserve_tui::chain::{
-    Call, Chain, ChainSettings, Endpoint, EventFilter, EventKind, Fees, Intent, SettleRow,
-};
+use zgserve_tui::chain::devnet::Devnet;
+use zgserve_tui::chain::{Call, Chain, EventFilter, EventKind, Fees, SettleRow};
 use zgserve_tui::domain::{
     Address, B256, ChainAccount, Neuron, PendingRefund, Signature, SignedVoucher, Timestamp, Voucher,
 };
 
 use crate::history::{Event, History, START, What};
+use crate::node::{self, Node, ask, sign, unsigned};
 use crate::report::Totals;
 
 /// What a request may fall short of the voucher, as in the provider's default settings.
@@ -97,22 +93,7 @@ pub struct World {
 
 impl World {
     pub async fn new(history: Rc<History>, follows: bool) -> World {
-        let config = DevnetConfig { automine: true, base_fee: 1_000_000_000, ..DevnetConfig::default() };
-        let devnet = Devnet::start(config).await.unwrap();
-        let key = |index: usize| PrivateKeySigner::from_bytes(devnet.accounts()[index].key.expose()).unwrap();
-        let (provider, deployer) = (key(0), key(9));
-        let endpoint = Endpoint::InProcess(BoxTransport::new(devnet.transport()));
-        let bare = Chain::open_bare(ChainSettings::new(endpoint, Address::ZERO)).await.unwrap();
-        ask(&devnet, "evm_setNextBlockTimestamp", json!([START]));
-        let deploy = Call::Deploy { lock_time: history.plan.lock_time };
-        let gas = bare.estimate_gas(deployer.address(), &deploy).await.unwrap();
-        let (raw, hash) = sign(&deployer, bare.id(), 0, gas * 6 / 5, USER_FEES, deploy.intent(Address::ZERO));
-        ask(&devnet, "eth_sendRawTransaction", json!([raw]));
-        let receipt = ask(&devnet, "eth_getTransactionReceipt", json!([hash]));
-        let contract: Address = serde_json::from_value(receipt["contractAddress"].clone()).unwrap();
-        let chain = bare.at_contract(contract).await.unwrap();
-        devnet.set_automine(false);
-        ask(&devnet, "anvil_setBalance", json!([provider.address(), U256::from(PROVIDER_FUNDS)]));
+        let Node { devnet, chain, provider } = node::start(history.plan.lock_time, PROVIDER_FUNDS).await;
         for person in &history.people {
             let funds = U256::from(10u128.pow(24));
             ask(&devnet, "anvil_setBalance", json!([person.wallet.address(), funds]));
@@ -372,13 +353,6 @@ impl World {
         if cheapest.is_none_or(|price| lost > claim::cost(1, price)) {
             self.totals.lost += lost.get();
             self.totals.losses += 1;
-            if std::env::var_os("LOSSES").is_some() {
-                eprintln!(
-                    "lost {} of user {user} at {} ({before} in the account)",
-                    lost.to_a0gi(),
-                    self.now - START
-                );
-            }
         } else {
             self.totals.lost_dust += lost.get();
             self.totals.dusty += 1;
@@ -503,44 +477,4 @@ impl World {
         }
         self.totals.blocks = self.devnet.height();
     }
-}
-
-/// Stands in a voucher until it is really signed.
-fn unsigned() -> Signature {
-    let mut bytes = [0; 65];
-    bytes[64] = 27;
-    Signature::new(bytes).unwrap()
-}
-
-/// A signed transaction, and its hash.
-pub fn sign(
-    key: &PrivateKeySigner,
-    chain_id: u64,
-    nonce: u64,
-    gas_limit: u64,
-    fees: Fees,
-    intent: Intent,
-) -> (String, B256) {
-    let Intent { to, value, input } = intent;
-    let (max_fee_per_gas, max_priority_fee_per_gas) = (fees.max_fee, fees.priority);
-    let tx = TxEip1559 {
-        chain_id,
-        nonce,
-        gas_limit,
-        max_fee_per_gas,
-        max_priority_fee_per_gas,
-        to,
-        value,
-        input,
-        ..TxEip1559::default()
-    };
-    let signature = key.sign_hash_sync(&tx.signature_hash()).unwrap();
-    let tx = TxEnvelope::from(tx.into_signed(signature));
-    (alloy::hex::encode_prefixed(tx.encoded_2718()), *tx.tx_hash())
-}
-
-fn ask(devnet: &Devnet, method: &str, params: Value) -> Value {
-    let answer = devnet.rpc(json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).unwrap();
-    assert!(answer.get("error").is_none(), "{method}: {answer}");
-    answer["result"].clone()
 }
