@@ -89,10 +89,10 @@ impl SettleRow {
 
 /// A transaction without what is the sender's business (nonce, gas, fees, signature).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Intent {
-    pub(super) to: TxKind,
-    pub(super) value: U256,
-    pub(super) input: Bytes,
+pub struct Intent {
+    pub to: TxKind,
+    pub value: U256,
+    pub input: Bytes,
 }
 
 impl Call {
@@ -112,7 +112,8 @@ impl Call {
         }
     }
 
-    pub(super) fn intent(&self, contract: Address) -> Intent {
+    /// The call as a transaction to the contract at that address.
+    pub fn intent(&self, contract: Address) -> Intent {
         let paying = |value: Neuron, input: Vec<u8>| Intent {
             to: TxKind::Call(contract),
             value: U256::from(value.get()),

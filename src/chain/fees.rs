@@ -22,16 +22,16 @@ impl GasPrice {
     }
 }
 
-/// The two fee fields of a transaction.
+/// The two fee fields of a transaction. Public for simulations of the sender (`examples/settlement`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fees {
-    pub(super) max_fee: u128,
-    pub(super) priority: u128,
+pub struct Fees {
+    pub max_fee: u128,
+    pub priority: u128,
 }
 
 impl Fees {
     /// The offer for a new transaction, or `None` when gas alone already costs more than `cap`.
-    pub(super) fn offer(price: GasPrice, cap: u128) -> Option<Fees> {
+    pub fn offer(price: GasPrice, cap: u128) -> Option<Fees> {
         if price.base > cap {
             return None;
         }
@@ -40,7 +40,7 @@ impl Fees {
     }
 
     /// Everything up to `cap`, for a transaction that may not wait any longer. `None` when that is no raise.
-    pub(super) fn all_of(self, price: GasPrice, cap: u128) -> Option<Fees> {
+    pub fn all_of(self, price: GasPrice, cap: u128) -> Option<Fees> {
         let priority = cap.saturating_sub(price.base);
         (cap >= eighth_more(self.max_fee) && priority >= eighth_more(self.priority))
             .then_some(Fees { max_fee: cap, priority })
@@ -48,7 +48,7 @@ impl Fees {
 
     /// A higher offer for the same nonce: at least an eighth more on both fields (nodes want a tenth) and at least
     /// what a new transaction would offer. `None` when that passes `cap`.
-    pub(super) fn raised(self, price: GasPrice, cap: u128) -> Option<Fees> {
+    pub fn raised(self, price: GasPrice, cap: u128) -> Option<Fees> {
         let max_fee = eighth_more(self.max_fee).max(price.max_fee.min(cap));
         let priority = eighth_more(self.priority).max(price.priority).min(max_fee);
         (max_fee <= cap && priority >= eighth_more(self.priority)).then_some(Fees { max_fee, priority })

@@ -65,14 +65,15 @@ pub use settings::{
     UpstreamSettings,
 };
 pub use settlement::{
-    Books, Danger, Decision, DecisionCounts, Forecast, Left, Reason, ReportRow, Risk, Rules, SettleRequest,
-    SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
+    Books, Danger, Decision, DecisionCounts, Forecast, Inclusion, Left, MOST_UNDER_WAY, Reason, ReportRow,
+    Risk, Rules, SettleRequest, SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
 };
 pub use view::{
     Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,
     UserView,
 };
-pub use vouchers::{ClaimRow, LeftOut, Totals};
+// The pure parts that decide, for whoever wants to run them over books of their own (`examples/settlement`).
+pub use vouchers::{ClaimRow, LeftOut, Page as BookPage, Totals, claim};
 
 // Faces list rows page by page with the store's own words for pages, filters and orders.
 pub use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement, SettlementRow};

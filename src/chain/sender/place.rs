@@ -15,6 +15,7 @@ use super::{SendError, Worker};
 use crate::chain::call::Intent;
 use crate::chain::fees::{Fees, GasPrice};
 use crate::chain::journal::{Attempt, SignerError, TxState};
+use crate::chain::line;
 use crate::chain::rpc::At;
 use crate::chain::{Bid, Call, Chain, ChainError, Revert};
 use crate::domain::{Address, Timestamp};
@@ -216,8 +217,7 @@ impl Worker {
 
     /// The most that one unit of gas may cost an order now: what the settings allow, and what its own bid does.
     pub(super) fn cap(&self, bid: Option<Bid>, gas_limit: u64) -> u128 {
-        let own = bid.map_or(u128::MAX, |bid| bid.most(self.now()).get() / u128::from(gas_limit.max(1)));
-        own.min(self.settings.max_fee_per_gas)
+        line::cap(bid, gas_limit, self.settings.max_fee_per_gas, self.now())
     }
 
     fn too_high(&self, current: u128, most: u128) -> SendError {

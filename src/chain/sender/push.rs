@@ -12,12 +12,11 @@ use crate::chain::ChainError;
 use crate::chain::bid::Hurry;
 use crate::chain::fees::Fees;
 use crate::chain::journal::TxState;
+use crate::chain::line;
 use crate::chain::rpc::At;
 
 /// Nonces that one sweep fills.
 const MOST_FILLED: usize = 8;
-/// Raises that should fit into the time before a deadline.
-const RAISES: u32 = 8;
 
 impl Worker {
     /// Nonces below our open ones that nobody uses would block those for ever.
@@ -129,37 +128,22 @@ impl Worker {
         Ok(true)
     }
 
-    /// The most that one unit of gas may cost the order at `at` now. Its own bid counts, and so does that of every later
-    /// order in a hurry, shared over all that must be mined before it: what stands in a nonce's way is its business too.
+    /// The most that one unit of gas may cost the order at `at` now, for its own sake and for that of those behind it.
     fn ceiling(&self, at: usize) -> u128 {
-        let (first, now) = (&self.slots[at], self.now());
-        let mut ceiling = self.cap(first.order.bid, first.gas_limit);
-        let mut gas = u128::from(first.gas_limit);
-        for later in self.slots[at + 1..].iter().filter(|slot| slot.is_open() && slot.nonce > first.nonce) {
-            gas = gas.saturating_add(later.gas_limit.into());
-            if let Some(bid) = later.order.bid.filter(|bid| bid.presses(now)) {
-                ceiling = ceiling.max(bid.most(now).get() / gas.max(1));
-            }
-        }
-        ceiling.min(self.settings.max_fee_per_gas)
+        let first = &self.slots[at];
+        let later = self.slots[at + 1..].iter().filter(|slot| slot.is_open() && slot.nonce > first.nonce);
+        let line = std::iter::once(first).chain(later).map(|slot| (slot.gas_limit, slot.order.bid));
+        line::ceiling(line, self.settings.max_fee_per_gas, self.now())
     }
 
     /// The nearest deadline that presses on the order at `at`: its own, or that of an order behind it.
     fn pressing(&self, at: usize) -> Option<Hurry> {
-        let now = self.now();
         let waiting = self.slots[at..].iter().filter(|slot| slot.is_open());
-        let bids = waiting.filter_map(|slot| slot.order.bid.filter(|bid| bid.presses(now)));
-        bids.filter_map(|bid| bid.hurry).min_by_key(|hurry| hurry.by)
+        line::pressing(waiting.filter_map(|slot| slot.order.bid), self.now())
     }
 
-    /// How long a transaction may be next in line before its fee is raised: shorter as a deadline comes near, so that
-    /// several raises fit into the time that is left.
+    /// How long a transaction may be next in line before its fee is raised.
     fn patience(&self, pressing: Option<Hurry>) -> Duration {
-        let longest = self.settings.replace_after;
-        let Some(hurry) = pressing else { return longest };
-        let now = self.now();
-        let goal = if now < hurry.by { hurry.by } else { hurry.last };
-        let left = Duration::from_secs(goal.seconds_since(now));
-        (left / RAISES).clamp(Duration::from_secs(1).min(longest), longest)
+        line::patience(pressing, self.settings.replace_after, self.now())
     }
 }

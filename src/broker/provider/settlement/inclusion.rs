@@ -9,12 +9,13 @@ const MOST: usize = 200;
 
 /// Seconds that the newest transactions took.
 #[derive(Debug, Default)]
-pub(in crate::broker::provider) struct Inclusion {
+pub struct Inclusion {
     took: Mutex<VecDeque<u64>>,
 }
 
 impl Inclusion {
-    pub(super) fn add(&self, seconds: u64) {
+    /// One more was mined after so many seconds.
+    pub fn add(&self, seconds: u64) {
         let mut took = self.took.lock();
         if took.len() == MOST {
             took.pop_front();
@@ -23,7 +24,7 @@ impl Inclusion {
     }
 
     /// Within so many seconds 99 of 100 were mined; 0 while nothing is known.
-    pub(super) fn p99(&self) -> u64 {
+    pub fn p99(&self) -> u64 {
         let mut took: Vec<u64> = self.took.lock().iter().copied().collect();
         took.sort_unstable();
         let at = (took.len() * 99).div_ceil(100).saturating_sub(1);

@@ -38,18 +38,18 @@ use std::collections::{HashMap, HashSet};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use self::inclusion::Inclusion;
 use self::record::Record;
 use crate::chain::Bid;
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 
 pub use self::forecast::{Books, Forecast, Left, Tried, bid, forecast};
+pub use self::inclusion::Inclusion;
 pub use self::record::{Decision, DecisionCounts, Verdict};
 pub use self::rules::{Danger, Reason, Risk, Rules};
 pub use self::send::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
 
 /// Settlements of one key that may be under way at once; the sender takes eight orders of any kind.
-const MOST_UNDER_WAY: usize = 6;
+pub const MOST_UNDER_WAY: usize = 6;
 
 /// What the engine keeps in mind.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@
 
 pub(super) mod book;
 pub(super) mod check;
-pub(super) mod claim;
+pub mod claim;
 
 pub use book::{Page, Totals};
 pub use claim::{ClaimRow, LeftOut};
