@@ -127,6 +127,19 @@ impl Sender {
         ended
     }
 
+    /// What one unit of gas may cost the order at `at`: its own bid, or that of a later one in a hurry, shared over all that
+    /// must be mined before it.
+    fn ceiling(&self, at: usize, now: Timestamp) -> u128 {
+        let most = self.settings.max_fee_per_gas;
+        let mut gas = 0;
+        let of_line = self.open[at..].iter().filter_map(|one| {
+            gas += one.gas_limit;
+            (gas == one.gas_limit || one.bid.is_some_and(|bid| bid.presses(now)))
+                .then(|| line::cap(one.bid, gas, most, now))
+        });
+        of_line.max().unwrap_or(0)
+    }
+
     /// Broadcasts again what no node has, and raises what is stuck, as `chain::sender::push` does.
     pub fn push(&mut self, world: &mut World) {
         let now = world.moment();
@@ -145,8 +158,7 @@ impl Sender {
             if !one.next_in_line || !waited || !may {
                 continue;
             }
-            let line = self.open[at..].iter().map(|one| (one.gas_limit, one.bid));
-            let ceiling = line::ceiling(line, self.settings.max_fee_per_gas, now);
+            let ceiling = self.ceiling(at, now);
             let late = pressing.is_some_and(|hurry| now >= hurry.by);
             let (price, one) = (Self::price(world), &mut self.open[at]);
             one.since = world.now;

@@ -46,6 +46,12 @@ impl Bid {
         }
     }
 
+    /// The same after `spent` of it is gone.
+    pub(super) fn less(self, spent: Neuron) -> Bid {
+        let hurry = self.hurry.map(|hurry| Hurry { stake: hurry.stake.above(spent), ..hurry });
+        Bid { calm: self.calm.above(spent), hurry }
+    }
+
     /// Whether the deadline has begun to press.
     pub fn presses(&self, now: Timestamp) -> bool {
         self.hurry.is_some_and(|hurry| now >= hurry.begin)

@@ -1,6 +1,4 @@
-//! What orders of one key, which are mined in the order of their nonces, may pay for each other. Pure.
-//!
-//! An order stands in the way of all behind it, so it is pushed at the expense of whichever of them is in a hurry.
+//! What one order of a key may cost, and how long it may be stuck. Pure; the sender and the simulation share it.
 
 use std::time::Duration;
 
@@ -14,23 +12,6 @@ const RAISES: u32 = 8;
 pub fn cap(bid: Option<Bid>, gas_limit: u64, most: u128, now: Timestamp) -> u128 {
     let own = bid.map_or(u128::MAX, |bid| bid.most(now).get() / u128::from(gas_limit.max(1)));
     own.min(most)
-}
-
-/// The most that one unit of gas may cost the first of a line, each given by gas limit and bid. Its own bid counts, and so
-/// does that of every later order in a hurry, shared over all that must be mined before it: what stands in a nonce's way is
-/// its business too.
-pub fn ceiling(line: impl IntoIterator<Item = (u64, Option<Bid>)>, most: u128, now: Timestamp) -> u128 {
-    let mut line = line.into_iter();
-    let Some((first, bid)) = line.next() else { return 0 };
-    let mut ceiling = cap(bid, first, most, now);
-    let mut gas = u128::from(first);
-    for (gas_limit, bid) in line {
-        gas = gas.saturating_add(gas_limit.into());
-        if let Some(bid) = bid.filter(|bid| bid.presses(now)) {
-            ceiling = ceiling.max(bid.most(now).get() / gas.max(1));
-        }
-    }
-    ceiling.min(most)
 }
 
 /// The nearest deadline that presses on a line.
@@ -63,14 +44,10 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_in_a_hurry_pays_for_those_before_it() {
-        let line = [(10, Some(bid(100, 0))), (10, None), (20, Some(bid(100, 8_000)))];
-        let calm = Bid { calm: Neuron::new(100), hurry: None };
-        assert_eq!(ceiling([(10, Some(calm)), line[2]], 1_000, at(999)), 10, "nobody is in a hurry yet");
-        assert_eq!(ceiling(line, 1_000, at(2_000)), 100, "half of the stake over three");
-        assert_eq!(ceiling(line, 50, at(2_000)), 50);
+    fn what_an_order_may_cost_is_held_to_its_bid_and_to_the_settings() {
         assert_eq!(cap(None, 10, 50, at(0)), 50);
-        assert_eq!(ceiling([], 50, at(0)), 0);
+        assert_eq!(cap(Some(bid(100, 0)), 10, 50, at(0)), 10);
+        assert_eq!(cap(Some(bid(100, 8_000)), 10, 50, at(2_000)), 50);
     }
 
     #[test]

@@ -9,11 +9,12 @@ use super::Worker;
 use super::slot::{Order, Slot};
 use super::verdict::{Verdict, verdict};
 use crate::chain::ChainError;
-use crate::chain::bid::Hurry;
-use crate::chain::fees::Fees;
+use crate::chain::bid::{Bid, Hurry};
+use crate::chain::fees::{Fees, GasPrice};
 use crate::chain::journal::TxState;
 use crate::chain::line;
 use crate::chain::rpc::At;
+use crate::domain::{Neuron, OperationId, Timestamp};
 
 /// Nonces that one sweep fills.
 const MOST_FILLED: usize = 8;
@@ -84,10 +85,7 @@ impl Worker {
                 self.slots[at].reopened = false;
             }
             let slot = &self.slots[at];
-            let pressing = self.pressing(at);
-            let stuck = slot.next_in_line
-                && (pressing.is_some() || slot.bumps < self.settings.max_bumps)
-                && slot.since.elapsed() >= self.patience(pressing);
+            let stuck = slot.next_in_line && slot.since.elapsed() >= self.patience(self.pressing(at));
             if stuck && self.replace(at).await? {
                 continue;
             }
@@ -103,16 +101,19 @@ impl Worker {
         Ok(())
     }
 
-    /// Sends the same order under the same nonce at a higher fee. Says whether it did.
+    /// Sends the same order under the same nonce at a higher fee, if somebody pays for that. Says whether it did.
     async fn replace(&mut self, at: usize) -> Result<bool, ChainError> {
         let price = self.chain.gas_price().await?;
-        let ceiling = self.ceiling(at);
-        let late = self.pressing(at).is_some_and(|hurry| self.now() >= hurry.by);
-        let slot = &mut self.slots[at];
-        slot.since = Instant::now();
-        let fees = slot.fees();
-        let fees = if late { fees.all_of(price, ceiling) } else { fees.raised(price, ceiling) };
+        self.slots[at].since = Instant::now();
+        let fees = self.slots[at].fees();
+        let (late, payer) = self.urgency(at, Bid::is_late);
+        let (ceiling, payer) = match fees.all_of(price, late) {
+            Some(_) => (late, payer),
+            None => self.ceiling(at, price),
+        };
+        let fees = fees.all_of(price, late).or_else(|| fees.raised(price, ceiling));
         let Some(fees) = fees else { return Ok(false) };
+        let slot = &self.slots[at];
         let (order, nonce, gas_limit) = (slot.order.clone(), slot.nonce, slot.gas_limit);
         let Ok(attempt) = self.sign(&order, nonce, gas_limit, fees) else { return Ok(false) };
         if let Err(error) = self.journal.record(attempt.clone()).await {
@@ -121,6 +122,7 @@ impl Worker {
         }
         let slot = &mut self.slots[at];
         slot.bumps += 1;
+        slot.pushed_for = payer.filter(|payer| slot.order.op != Some(*payer));
         slot.again_at = Instant::now() + self.settings.rebroadcast_after;
         slot.add(attempt.clone());
         let said = verdict(&self.chain.broadcast(&attempt).await);
@@ -128,12 +130,55 @@ impl Worker {
         Ok(true)
     }
 
-    /// The most that one unit of gas may cost the order at `at` now, for its own sake and for that of those behind it.
-    fn ceiling(&self, at: usize) -> u128 {
-        let first = &self.slots[at];
-        let later = self.slots[at + 1..].iter().filter(|slot| slot.is_open() && slot.nonce > first.nonce);
-        let line = std::iter::once(first).chain(later).map(|slot| (slot.gas_limit, slot.order.bid));
-        line::ceiling(line, self.settings.max_fee_per_gas, self.now())
+    /// The most that one unit of gas may cost the order at `at` now, and who pays for it if that is an order behind it.
+    ///
+    /// An order follows its own bid for as many raises as the settings allow, and after those still up to the market:
+    /// an offer below the base fee is in nobody's block, and in everybody's way. Whatever has been ordered without a
+    /// bid takes what stands before it along to the market, and one in a hurry pays more than that.
+    fn ceiling(&self, at: usize, price: GasPrice) -> (u128, Option<OperationId>) {
+        let slot = &self.slots[at];
+        let market = price.max_fee.min(self.settings.max_fee_per_gas);
+        let own = match self.left_of(slot) {
+            left if slot.bumps < self.settings.max_bumps => left,
+            left if slot.fees().max_fee < price.base => left.min(market),
+            _ => 0,
+        };
+        let behind = self.behind(at).any(|later| later.order.bid.is_none() && later.order.op.is_some());
+        let own = if behind && slot.fees().max_fee < price.base { own.max(market) } else { own };
+        let (pressed, payer) = self.urgency(at, Bid::presses);
+        if pressed > own { (pressed, payer) } else { (own, None) }
+    }
+
+    /// What those in a hurry would have one unit of gas cost at `at`: the order there and every later one, each with what
+    /// it may spend shared over all that must be mined before it. What stands in a nonce's way is its business too.
+    fn urgency(&self, at: usize, counts: fn(&Bid, Timestamp) -> bool) -> (u128, Option<OperationId>) {
+        let now = self.now();
+        let (mut most, mut payer, mut gas) = (0, None, 0u128);
+        for slot in std::iter::once(&self.slots[at]).chain(self.behind(at)) {
+            gas = gas.saturating_add(slot.gas_limit.into());
+            if slot.order.bid.is_some_and(|bid| counts(&bid, now)) {
+                let share = self.left_of(slot).saturating_mul(slot.gas_limit.into()) / gas.max(1);
+                if share > most {
+                    (most, payer) = (share, slot.order.op);
+                }
+            }
+        }
+        (most, payer)
+    }
+
+    /// Open orders that wait behind the one at `at`.
+    fn behind(&self, at: usize) -> impl Iterator<Item = &Slot> {
+        let nonce = self.slots[at].nonce;
+        self.slots[at + 1..].iter().filter(move |slot| slot.is_open() && slot.nonce > nonce)
+    }
+
+    /// The most that one unit of gas may cost an order now, less what it has paid for those before it.
+    fn left_of(&self, slot: &Slot) -> u128 {
+        let paid = self.slots.iter().filter(|before| before.order.op != slot.order.op);
+        let paid = paid.filter(|before| before.pushed_for.is_some() && before.pushed_for == slot.order.op);
+        let paid = paid.fold(0u128, |sum, before| sum.saturating_add(before.paid()));
+        let bid = slot.order.bid.map(|bid| bid.less(Neuron::new(paid)));
+        self.cap(bid, slot.gas_limit)
     }
 
     /// The nearest deadline that presses on the order at `at`: its own, or that of an order behind it.

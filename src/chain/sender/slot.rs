@@ -47,6 +47,8 @@ pub(super) struct Slot {
     /// The next broadcast of the same bytes.
     pub(super) again_at: Instant,
     pub(super) bumps: u32,
+    /// The order behind it at whose expense it was raised last.
+    pub(super) pushed_for: Option<OperationId>,
     /// Looks at a used nonce that found none of our hashes.
     pub(super) missing: u32,
     pub(super) missing_since: u64,
@@ -88,6 +90,7 @@ impl Slot {
             next_in_line: false,
             again_at: now,
             bumps: 0,
+            pushed_for: None,
             missing: 0,
             missing_since: 0,
             reopened: false,
@@ -136,6 +139,14 @@ impl Slot {
     pub(super) fn cost(&self) -> u128 {
         let value = u128::try_from(self.order.intent.value).unwrap_or(u128::MAX);
         self.fees().max_fee.saturating_mul(self.gas_limit.into()).saturating_add(value)
+    }
+
+    /// What its transaction has cost, in neuron; nothing while it is in no block.
+    pub(super) fn paid(&self) -> u128 {
+        match &self.place {
+            Place::Included { receipt, .. } => receipt.gas_price().saturating_mul(receipt.gas_used().into()),
+            Place::Open => 0,
+        }
     }
 
     pub(super) fn ticket(&self) -> Option<Ticket> {

@@ -16,6 +16,10 @@ on_both!(
     a_calm_bid_waits_for_cheaper_gas_and_a_late_one_offers_all,
     an_order_in_a_hurry_pushes_those_before_it,
     what_costs_more_than_its_bid_is_not_sent,
+    a_late_order_pays_for_those_before_it_from_its_own_stake,
+    a_late_order_does_not_spend_what_a_calm_one_before_it_may,
+    an_offer_below_the_market_is_raised_to_it_even_after_many_raises,
+    an_order_without_a_bid_takes_what_stands_before_it_along,
 );
 
 fn calm(neuron: u128) -> Bid {
@@ -106,4 +110,93 @@ async fn what_costs_more_than_its_bid_is_not_sent(net: Net) {
     assert_eq!(book.attempts.lock().len(), before, "nothing was signed");
     let mut ticket = sender.submit_at(op, call, Some(calm(1_000_000 * GWEI))).await.unwrap();
     assert!(matches!(ticket.wait().await, Outcome::Mined { .. }), "a higher bid is a new try");
+}
+
+/// Waits until nothing is raised any more.
+async fn come_to_rest(book: &Book, op: OperationId) {
+    until("raises come to an end", async || {
+        let count = book.of(op).len();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        count == book.of(op).len()
+    })
+    .await;
+}
+
+async fn a_late_order_pays_for_those_before_it_from_its_own_stake(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, SenderSettings { max_bumps: 0, ..patient() });
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let (first, second) = (OperationId::random(), OperationId::random());
+    // Without a bid: what the settings allow is a thousand times what the other has at stake.
+    sender.submit(first, deposit(PROVIDER, 1)).await.unwrap();
+    let stake = 2_000_000 * GWEI;
+    let mut last = sender.submit_at(second, deposit(PROVIDER, 2), Some(late(stake, 1_000))).await.unwrap();
+    until("the first is raised for the second", async || book.of(first).len() > 1).await;
+    come_to_rest(&book, first).await;
+    let offered = most(book.of(first).last().unwrap());
+    assert!(offered <= stake, "{offered} for {stake}");
+    net.automine(true).await;
+    net.mine(1).await;
+    assert!(matches!(last.wait().await, Outcome::Mined { .. }));
+}
+
+async fn a_late_order_does_not_spend_what_a_calm_one_before_it_may(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, SenderSettings { max_bumps: 0, ..patient() });
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let (first, second) = (OperationId::random(), OperationId::random());
+    sender.submit_at(first, deposit(PROVIDER, 1), Some(calm(100_000_000 * GWEI))).await.unwrap();
+    let stake = 2_000_000 * GWEI;
+    let mut last = sender.submit_at(second, deposit(PROVIDER, 2), Some(late(stake, 1_000))).await.unwrap();
+    until("the first is raised for the second", async || book.of(first).len() > 1).await;
+    // Step by step it may follow its own bid; but nobody is in a hurry to pay all of that.
+    let second_offer = most(&book.of(first)[1]);
+    assert!(second_offer <= stake, "{second_offer} for {stake}");
+    net.automine(true).await;
+    net.mine(1).await;
+    assert!(matches!(last.wait().await, Outcome::Mined { .. }));
+}
+
+async fn an_offer_below_the_market_is_raised_to_it_even_after_many_raises(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, SenderSettings { max_bumps: 0, ..patient() });
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let op = OperationId::random();
+    let mut ticket =
+        sender.submit_at(op, deposit(PROVIDER, 5), Some(calm(100_000_000 * GWEI))).await.unwrap();
+    net.base_fee(50_000_000_000).await;
+    until("it follows the market, which its bid allows", async || {
+        book.of(op).last().is_some_and(|last| last.max_fee >= 50_000_000_000)
+    })
+    .await;
+    net.automine(true).await;
+    net.mine(1).await;
+    assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
+}
+
+async fn an_order_without_a_bid_takes_what_stands_before_it_along(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, SenderSettings { max_bumps: 0, ..patient() });
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let (first, second) = (OperationId::random(), OperationId::random());
+    sender.submit_at(first, deposit(PROVIDER, 1), Some(calm(800_000 * GWEI))).await.unwrap();
+    net.base_fee(50_000_000_000).await;
+    come_to_rest(&book, first).await;
+    assert!(
+        book.of(first).iter().all(|attempt| attempt.max_fee < 50_000_000_000),
+        "it waits for a cheaper hour"
+    );
+    // A person's order; it may not wait for ever because something that nobody is in a hurry for has an earlier nonce.
+    let mut last = sender.submit(second, deposit(PROVIDER, 2)).await.unwrap();
+    until("what stands before it is raised to the market", async || {
+        book.of(first).last().is_some_and(|last| last.max_fee >= 50_000_000_000)
+    })
+    .await;
+    net.automine(true).await;
+    net.mine(2).await;
+    assert!(matches!(last.wait().await, Outcome::Mined { .. }));
 }

@@ -34,6 +34,7 @@ pub struct Net {
     pub faults: Faulty,
     pub tasks: Tasks,
     client: RpcClient,
+    devnet: Option<Devnet>,
     /// Where it listens, if it does.
     pub url: Option<String>,
     _anvil: Option<Anvil>,
@@ -52,7 +53,8 @@ impl Drop for Anvil {
 impl Net {
     pub async fn devnet() -> Net {
         let devnet = Devnet::start(DevnetConfig::default()).await.unwrap();
-        Self::over(BoxTransport::new(devnet.transport()), None).await
+        let net = Self::over(BoxTransport::new(devnet.transport()), None).await;
+        Net { devnet: Some(devnet), ..net }
     }
 
     pub async fn anvil() -> Option<Net> {
@@ -99,7 +101,7 @@ impl Net {
             panic!("the contract is deployed")
         };
         let chain = bare.at_contract(contract).await.unwrap();
-        Net { chain, faults, tasks, client, url: None, _anvil: anvil }
+        Net { chain, faults, tasks, client, devnet: None, url: None, _anvil: anvil }
     }
 
     pub fn sender(&self, key: Arc<Key>, book: &Arc<Book>) -> Sender {
@@ -127,6 +129,17 @@ impl Net {
     /// Other blocks of the same number, without the transactions of the old ones.
     pub async fn reorg(&self, depth: u64) {
         self.rpc("anvil_reorg", json!([depth, []])).await;
+    }
+
+    /// What a unit of gas costs in the next block at least; mined into one, so that nodes tell of it.
+    pub async fn base_fee(&self, neuron: u64) {
+        match &self.devnet {
+            Some(devnet) => devnet.set_base_fee(neuron),
+            None => {
+                self.rpc("anvil_setNextBlockBaseFeePerGas", json!([format!("{neuron:#x}")])).await;
+            }
+        }
+        self.mine(1).await;
     }
 
     pub async fn forget_pool(&self) {

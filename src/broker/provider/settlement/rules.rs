@@ -52,6 +52,11 @@ impl Reason {
         }
     }
 
+    /// Whether waiting any longer can lose the debt.
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self, Reason::Refund { .. } | Reason::Rotation { .. })
+    }
+
     /// The user in danger, for the rules that are about one.
     pub const fn user(&self) -> Option<Address> {
         match self {

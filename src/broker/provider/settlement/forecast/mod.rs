@@ -55,7 +55,7 @@ pub struct Tried {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forecast {
     pub at: Timestamp,
-    /// Best rows first, in transactions of at most [`claim::MOST_ROWS`].
+    /// Those in danger first, then those that bring most, in transactions of at most [`claim::MOST_ROWS`].
     pub rows: Vec<ClaimRow>,
     pub left_out: Vec<Left>,
     /// What the rows bring, and what the transactions would cost, in neuron.
@@ -104,6 +104,12 @@ struct Candidate {
     asks: Option<(Reason, u32)>,
 }
 
+impl Candidate {
+    fn is_urgent(&self) -> bool {
+        self.asks.is_some_and(|(reason, _)| reason.is_urgent())
+    }
+}
+
 /// Decides. `asked`: a person wants it now, so every row that pays anything is taken.
 pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
     let mut taken: Vec<Candidate> = Vec::new();
@@ -118,7 +124,9 @@ pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
             }
         }
     }
-    taken.sort_by(|a, b| b.row.pays.cmp(&a.row.pays).then_with(|| a.row.user().cmp(&b.row.user())));
+    // Should they not all fit: those in danger first, then what brings most.
+    let order = |one: &Candidate| (!one.is_urgent(), std::cmp::Reverse(one.row.pays), one.row.user());
+    taken.sort_by_cached_key(order);
     left_out.sort_by_key(|left| left.user);
     let brings = taken.iter().fold(Neuron::ZERO, |sum, one| sum.saturating_add(one.row.pays));
     let costs = claim::cost_of_all(taken.len(), books.gas_price);
@@ -226,30 +234,43 @@ fn just_tried(books: &Books<'_>, page: &Page, row: &ClaimRow) -> bool {
 ///
 /// In calm it may cost twice what it would now, or the share that old debts may; never more than it brings, unless a
 /// person has seen the price and ordered it. What is in danger may be spent to save it, more of it as its time runs out.
+///
+/// Of several deadlines each has its own time: what is in danger tomorrow is not spent because something small is today.
+/// The bid is the one of those that allows most now; it is put together anew at every look. What a row does not bring
+/// any more, as when somebody else settled it or a refund took the balance, is not at stake either.
 pub fn bid(books: &Books<'_>, rows: &[(Address, Neuron)], asked: bool) -> Bid {
-    let brings = rows.iter().fold(Neuron::ZERO, |sum, (_, pays)| sum.saturating_add(*pays));
+    let pages: HashMap<Address, &Page> =
+        books.pages.iter().map(|page| (page.account.id.user, page)).collect();
+    let mut brings = Neuron::ZERO;
+    let mut endangered: Vec<Hurry> = Vec::new();
+    for (user, pays) in rows {
+        let page = pages.get(user);
+        let pays = page.map_or(*pays, |page| match claim::row(page, books.rules.now) {
+            Some(Ok(row)) => row.pays.min(*pays),
+            _ => Neuron::ZERO,
+        });
+        brings = brings.saturating_add(pays);
+        endangered.extend(page.and_then(|page| books.rules.danger(page)).map(|danger| danger.hurry(pays)));
+    }
     let cost = claim::cost(rows.len(), books.gas_price).get();
     let share = u128::from(books.rules.settings.old_gas_share_percent);
     let share = brings.get().saturating_mul(share) / 100;
-    let calm = match asked {
+    let calm = Neuron::new(match asked {
         true => cost.saturating_mul(ORDER_HEADROOM).max(share),
         false => cost.saturating_mul(2).max(share).min(brings.get()),
-    };
-    let users: HashMap<Address, Neuron> = rows.iter().copied().collect();
-    let endangered = books.pages.iter().filter_map(|page| {
-        let pays = users.get(&page.account.id.user)?;
-        Some((*pays, books.rules.danger(page)?))
     });
-    let hurry = endangered.fold(None, |worst: Option<Hurry>, (pays, danger)| {
-        let own = danger.hurry(pays);
-        Some(worst.map_or(own, |worst| Hurry {
-            stake: worst.stake.saturating_add(own.stake),
-            begin: worst.begin.min(own.begin),
-            by: worst.by.min(own.by),
-            last: worst.last.min(own.last),
-        }))
-    });
-    Bid { calm: Neuron::new(calm), hurry }
+    endangered.sort_by_key(|hurry| hurry.last);
+    let mut best = Bid { calm, hurry: None };
+    let mut stake = Neuron::ZERO;
+    for hurry in endangered {
+        // All that is at least as urgent, with the time of the least urgent of it.
+        stake = stake.saturating_add(hurry.stake);
+        let bid = Bid { calm, hurry: Some(Hurry { stake, ..hurry }) };
+        if best.hurry.is_none() || bid.most(books.rules.now) > best.most(books.rules.now) {
+            best = bid;
+        }
+    }
+    best
 }
 
 #[cfg(test)]

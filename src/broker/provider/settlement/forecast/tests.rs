@@ -249,6 +249,47 @@ fn a_bid_is_calm_until_a_deadline_and_never_above_what_it_saves() {
 }
 
 #[test]
+fn a_stake_is_not_spent_for_somebody_elses_earlier_deadline() {
+    let mut soon = debt(1, 2 * ROW, 2 * ROW);
+    soon.account.refund = Some(refund(2 * ROW, 200_000));
+    let mut later = debt(2, 1_000 * ALONE, 1_000 * ALONE);
+    later.account.refund = Some(refund(1_000 * ALONE, 280_000));
+    let rows = [
+        (Address::repeat_byte(1), Neuron::new(2 * ROW)),
+        (Address::repeat_byte(2), Neuron::new(1_000 * ALONE)),
+    ];
+    let pages = [soon, later];
+    let bid_at = |now| with(&pages, now, |_| {}, |books| bid(books, &rows, false)).most(at(now)).get();
+    let calm = (1_000 * ALONE + 2 * ROW) / 10;
+    assert_eq!(bid_at(199_999), calm, "a day before the large debt is in danger");
+    assert!(bid_at(279_999) > 999 * ALONE, "whose own time comes");
+}
+
+#[test]
+fn what_a_row_brings_no_longer_is_not_at_stake() {
+    // Another process with the same key settled most of it, or a refund took it, since the row was sent.
+    let mut leaving = debt(1, 5 * ALONE, 50 * ALONE);
+    leaving.account.refund = Some(refund(5 * ALONE, 200_000));
+    let rows = [(Address::repeat_byte(1), Neuron::new(50 * ALONE))];
+    let least =
+        |page: Page| with(&[page], 199_999, |_| {}, |books| bid(books, &rows, false)).most(at(300_000)).get();
+    assert_eq!(least(leaving), 5 * ALONE, "the account holds no more");
+    leaving.account.balance = Neuron::new(50 * ALONE);
+    leaving.account.settled = Neuron::new(48 * ALONE);
+    assert_eq!(least(leaving), 2 * ALONE, "the rest is paid");
+}
+
+#[test]
+fn those_in_danger_go_first_when_not_all_fit() {
+    let mut small = debt(1, 3 * ROW, 3 * ROW);
+    small.account.refund = Some(refund(3 * ROW, 200_000));
+    let pages = [debt(2, RICH, 300 * ALONE), debt(3, RICH, 200 * ALONE), small];
+    let found = decide(&pages, 199_000);
+    let users: Vec<_> = found.rows.iter().map(ClaimRow::user).collect();
+    assert_eq!(users, [1, 2, 3].map(Address::repeat_byte));
+}
+
+#[test]
 fn risks_have_words() {
     let settings = settings();
     let rules = Rules { now: at(120_000), lock_time: LOCK, inclusion: 12, settings: &settings };
