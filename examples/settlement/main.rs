@@ -142,14 +142,13 @@ async fn upstream(history: &Rc<History>, told: bool) -> Totals {
     live(history, Rule::Upstream(Upstream::new()), told).await
 }
 
-/// What an operator can set today who would rather pay less gas than be paid daily: no settlement only because it is
-/// worth its gas, debts once a week and only if their gas is at most a hundredth of them. Deadlines are kept as ever.
-fn patient() -> SettlementSettings {
+/// What an operator sets who would rather be paid daily than pay little gas: about one percent of what comes in.
+fn daily() -> SettlementSettings {
     SettlementSettings {
-        gas_share_percent: 0,
-        old_gas_share_percent: 1,
-        max_age: 7 * 86_400,
-        balance_share_percent: 100,
+        gas_share_basis_points: 100,
+        old_gas_share_basis_points: 1_000,
+        max_age: 86_400,
+        balance_share_percent: 80,
         ..SettlementSettings::default()
     }
 }
@@ -198,27 +197,27 @@ async fn main() {
             continue;
         }
         let own = ours(&history, SettlementSettings::default()).await;
-        let patient = ours(&history, patient()).await;
+        let daily = ours(&history, daily()).await;
         let theirs = upstream(&history, false).await;
         let told = upstream(&history, true).await;
         report::print(
             plan.days,
             &[
                 ("ours", &own),
-                ("ours, patient", &patient),
+                ("ours, paid daily", &daily),
                 ("upstream's rule", &theirs),
                 ("… told of refunds", &told),
             ],
         );
-        println!("gas per settled neuron, as a multiple of:              ours   ours, patient");
+        println!("gas per settled neuron, as a multiple of:              ours      paid daily");
         let multiple = |name: &str, share: f64| {
-            println!("  {name:<48} {:>8.2} {:>15.2}", share / own.gas_share(), share / patient.gas_share());
+            println!("  {name:<48} {:>8.2} {:>15.2}", share / own.gas_share(), share / daily.gas_share());
         };
         multiple("upstream's rule", theirs.gas_share());
         multiple("upstream's rule, told of refunds at once", told.gas_share());
         multiple("upstream's rule on its own contract's gas", theirs.own_contract_share());
         println!("took {:.0} s\n", began.elapsed().as_secs_f64());
-        runs.push([own, patient, theirs, told]);
+        runs.push([own, daily, theirs, told]);
     }
     if runs.len() > 1 {
         report::spread(&runs);
@@ -251,32 +250,32 @@ async fn sweep_settings(history: &Rc<History>) {
     let percent = |totals: &Totals| 100.0 * totals.gas_share();
     println!("upstream's rule: gas {:.4} %; told of refunds {:.4} %", percent(&theirs), percent(&told));
     println!(
-        "| gasSharePercent | oldGasSharePercent | maxAge, days | gas share | upstream ÷ | told ÷ | lost | dust lost | \
+        "| gasShareBasisPoints | oldGasShareBasisPoints | maxAge, days | gas share | upstream ÷ | told ÷ | lost | dust lost | \
          a day | still owed |"
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
     let settings = [
-        (1, 10, 1),
-        (2, 10, 1),
-        (5, 10, 1),
-        (1, 2, 1),
-        (0, 10, 1),
-        (0, 1, 1),
-        (0, 1, 3),
-        (0, 1, 7),
-        (0, 1, 14),
+        (100, 1_000, 1),
+        (10, 100, 1),
+        (10, 100, 3),
+        (2, 50, 7),
+        (2, 20, 7),
+        (2, 10, 7),
+        (0, 20, 7),
+        (2, 20, 10),
+        (2, 20, 14),
     ];
-    for (gas_share_percent, old_gas_share_percent, days) in settings {
+    for (gas_share_basis_points, old_gas_share_basis_points, days) in settings {
         let max_age = days * 86_400;
         let settings = SettlementSettings {
-            gas_share_percent,
-            old_gas_share_percent,
+            gas_share_basis_points,
+            old_gas_share_basis_points,
             max_age,
             ..SettlementSettings::default()
         };
         let own = ours(history, settings).await;
         println!(
-            "| {gas_share_percent} | {old_gas_share_percent} | {days} | {:.4} % | {:.2} | {:.2} | {:.6} | {:.6} | {:.1} | {:.3} |",
+            "| {gas_share_basis_points} | {old_gas_share_basis_points} | {days} | {:.4} % | {:.2} | {:.2} | {:.6} | {:.6} | {:.1} | {:.3} |",
             percent(&own),
             theirs.gas_share() / own.gas_share(),
             told.gas_share() / own.gas_share(),
@@ -293,7 +292,7 @@ mod tests {
     use super::*;
 
     fn plan(seed: u64, storm: bool) -> Plan {
-        Plan { users: 60, days: 6, seed, lock_time: 86_400, outages: Outages::Half, storm }
+        Plan { users: 60, days: 14, seed, lock_time: 86_400, outages: Outages::Half, storm }
     }
 
     #[tokio::test]
@@ -302,14 +301,14 @@ mod tests {
         for (seed, storm) in [(1, false), (2, true), (3, true)] {
             let history = Rc::new(History::new(plan(seed, storm)));
             let own = ours(&history, SettlementSettings::default()).await;
-            let patient = ours(&history, patient()).await;
-            for own in [&own, &patient] {
+            let daily = ours(&history, daily()).await;
+            for own in [&own, &daily] {
                 assert_eq!(own.lost, 0, "seed {seed}: {own:?}");
                 assert!(own.taken > 0 && own.crashes > 0 && own.settled > 0 && own.reverted == 0, "{own:?}");
             }
             let theirs = upstream(&history, false).await;
-            // Rule and contract together. On one and the same contract the bar is not reached yet: see the runs.
-            let ratio = theirs.own_contract_share() / patient.gas_share();
+            // On one and the same contract.
+            let ratio = theirs.gas_share() / own.gas_share();
             assert!(ratio >= 5.0, "seed {seed}: {ratio}");
             lost_by_upstream += theirs.lost;
         }

@@ -8,7 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use zgserve_tui::broker::provider::{
-    Books, ClaimRow, Inclusion, MOST_UNDER_WAY, Rules, SettlementSettings, Tried, bid, claim, forecast,
+    Books, ClaimRow, GasHistory, Inclusion, MOST_UNDER_WAY, Rules, SettlementSettings, Tried, bid, claim,
+    forecast,
 };
 use zgserve_tui::chain::Bid;
 use zgserve_tui::domain::{Address, Neuron};
@@ -26,6 +27,7 @@ pub struct Ours {
     pub next_look: u64,
     tried: HashMap<Address, Tried>,
     inclusion: Inclusion,
+    gas: GasHistory,
     /// How long transactions took, as their operations on disk tell.
     took: Vec<u64>,
 }
@@ -38,6 +40,7 @@ impl Ours {
             next_look: 0,
             tried: HashMap::new(),
             inclusion: Inclusion::default(),
+            gas: GasHistory::default(),
             took: Vec::new(),
         }
     }
@@ -83,6 +86,7 @@ impl Ours {
             return false;
         }
         let price = Sender::price(world);
+        self.gas.add(world.moment(), price.base + price.priority);
         let under_way: HashSet<Address> =
             self.sender.open.iter().flat_map(|one| one.rows.iter().map(Row::user)).collect();
         let books = Books {
@@ -94,6 +98,7 @@ impl Ours {
                 settings: &self.settings,
             },
             gas_price: price.base + price.priority,
+            cheap_gas: self.gas.cheap(),
             tried: &self.tried,
             under_way: &under_way,
         };
@@ -144,7 +149,8 @@ impl Ours {
     /// The process has died and begins anew.
     pub fn restart(&mut self, world: &World) {
         self.sender.crashed(world.moment());
-        self.tried.clear();
+        self.inclusion = Inclusion::default();
+        self.gas = GasHistory::default();
         self.inclusion = Inclusion::default();
         for took in self.took.iter().rev().take(100).rev() {
             self.inclusion.add(*took);

@@ -112,11 +112,12 @@ pub fn spread(runs: &[[Totals; 4]]) {
         let (low, middle, high) = (values[0], values[values.len() / 2], values[values.len() - 1]);
         println!("| {name:<58} | {low:>9.4} | {middle:>9.4} | {high:>9.4} |");
     };
-    for (at, name) in ["ours", "ours, patient", "upstream's rule", "… told of refunds"].iter().enumerate() {
+    for (at, name) in ["ours", "ours, paid daily", "upstream's rule", "… told of refunds"].iter().enumerate()
+    {
         line(&format!("{name}: gas share, %"), &|run| 100.0 * run[at].gas_share());
         line(&format!("{name}: lost, A0GI"), &|run| run[at].lost as f64 / 1e18);
     }
-    for (at, name) in ["ours", "ours, patient"].iter().enumerate() {
+    for (at, name) in ["ours", "ours, paid daily"].iter().enumerate() {
         line(&format!("upstream's rule ÷ {name}"), &|run| run[2].gas_share() / run[at].gas_share());
         line(&format!("… told of refunds ÷ {name}"), &|run| run[3].gas_share() / run[at].gas_share());
         let own_contract = |run: &[Totals; 4]| run[2].own_contract_share() / run[at].gas_share();

@@ -161,13 +161,19 @@ pub(super) const PROVIDER: Lines = &[
     ("settlement", "When the broker settles by itself. POST /v1/settle does it in any case."),
     ("settlement.automatic", "Whether it does so at all: true or false."),
     ("settlement.checkInterval", "Seconds between two looks at the books; at least 1."),
-    ("settlement.gasSharePercent", "Settle once the transaction costs at most this share of what it brings."),
     (
-        "settlement.oldGasSharePercent",
-        "The same share for a debt that is old, close to its balance or in danger later on. One whose time has come is \
-         settled as long as it brings more than its gas.",
+        "settlement.gasShareBasisPoints",
+        "Settle once the transaction costs at most this share of what it brings; 100 basis points are one percent.",
     ),
-    ("settlement.maxAge", "A debt is old after so many seconds."),
+    (
+        "settlement.oldGasShareBasisPoints",
+        "The same share for a debt that is maxAge old, or close to its balance. It grows with the age, to a tenth at most. \
+         A debt in danger is settled as long as it brings more than its gas.",
+    ),
+    (
+        "settlement.maxAge",
+        "A debt is old after so many seconds, and settled in the next cheap hour; half of this time later at any price.",
+    ),
     (
         "settlement.riskLimit",
         "Settle once one user's unsettled debt passes this, in neuron. \"0\" turns it off.",

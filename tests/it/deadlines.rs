@@ -22,7 +22,7 @@ async fn in_debt() -> (World, Sender, u128) {
     plan.provider.settlement.automatic = true;
     plan.provider.settlement.check_interval = 1;
     // Only danger asks for a settlement.
-    plan.provider.settlement.gas_share_percent = 0;
+    plan.provider.settlement.gas_share_basis_points = 0;
     plan.provider.settlement.risk_limit = Neuron::ZERO;
     plan.provider.credit_limit = Neuron::ZERO;
     let world = World::bare(plan).await;

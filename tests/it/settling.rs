@@ -22,9 +22,10 @@ async fn dear(balance: u128, change: impl FnOnce(&mut Plan)) -> World {
     settlement.automatic = true;
     settlement.check_interval = 1;
     // Only what a test turns on asks for a settlement.
-    settlement.gas_share_percent = 0;
+    settlement.gas_share_basis_points = 0;
     settlement.risk_limit = Neuron::ZERO;
     settlement.balance_share_percent = 100;
+    settlement.old_gas_share_basis_points = 1_000;
     plan.provider.credit_limit = Neuron::ZERO;
     change(&mut plan);
     let world = World::bare(plan).await;
@@ -99,7 +100,7 @@ async fn what_a_refund_leaves_in_the_account_is_settled_once_it_is_all_there_is(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_worth_its_gas_is_settled() {
-    let world = dear(1_000 * DEAR, |plan| plan.provider.settlement.gas_share_percent = 5).await;
+    let world = dear(1_000 * DEAR, |plan| plan.provider.settlement.gas_share_basis_points = 500).await;
     world.ask(SAY_THIS).await.is(200);
     settled_by_itself(&world, "worth_its_gas").await;
 }

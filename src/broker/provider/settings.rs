@@ -87,12 +87,13 @@ pub struct SettlementSettings {
     pub automatic: bool,
     /// Seconds between two looks at the books. A refund request is looked at when it happens.
     pub check_interval: u64,
-    /// Settle once the transaction costs at most this share of what it brings, in percent.
-    pub gas_share_percent: u32,
-    /// The same share for a debt that is old, close to its balance, or in danger later on, in percent. A debt whose time
-    /// has come is settled as long as it brings more than its gas.
-    pub old_gas_share_percent: u32,
-    /// A debt is old after so many seconds, and settled if `oldGasSharePercent` allows it.
+    /// Settle once the transaction costs at most this share of what it brings, in basis points (hundredths of a percent).
+    pub gas_share_basis_points: u32,
+    /// The same share for a debt that is `maxAge` old, or close to its balance. It grows with the age: at twice `maxAge` it
+    /// is twice as much, a tenth at most. A debt in danger is settled as long as it brings more than its gas.
+    pub old_gas_share_basis_points: u32,
+    /// A debt is old after so many seconds, and is settled in the next cheap hour if `oldGasShareBasisPoints` allows it:
+    /// when gas costs no more than in the cheapest quarter of the last day, or half of this time later at any price.
     pub max_age: u64,
     /// Settle once one user's unsettled debt passes this. 0 turns the rule off.
     pub risk_limit: Neuron,
@@ -153,11 +154,11 @@ impl Default for SettlementSettings {
         Self {
             automatic: true,
             check_interval: 30,
-            gas_share_percent: 1,
-            old_gas_share_percent: 10,
-            max_age: 86_400,
+            gas_share_basis_points: 2,
+            old_gas_share_basis_points: 20,
+            max_age: 7 * 86_400,
             risk_limit: Neuron::A0GI,
-            balance_share_percent: 80,
+            balance_share_percent: 95,
             refund_margin: 600,
             retry_after: 3_600,
         }
@@ -200,13 +201,16 @@ impl ProviderSettings {
         if self.settlement.balance_share_percent == 0 || self.settlement.balance_share_percent > 100 {
             return wrong("settlement.balanceSharePercent", "it is a share from 1 to 100 percent");
         }
-        if self.settlement.old_gas_share_percent > 100 || self.settlement.gas_share_percent > 100 {
-            return wrong("settlement.oldGasSharePercent", "it is a share of at most 100 percent");
-        }
-        if self.settlement.old_gas_share_percent < self.settlement.gas_share_percent {
+        if self.settlement.old_gas_share_basis_points > 10_000 {
             return wrong(
-                "settlement.oldGasSharePercent",
-                "it must be at least gasSharePercent: an old debt may cost more than a fresh one, not less",
+                "settlement.oldGasShareBasisPoints",
+                "it is a share of at most 10,000 basis points, which is all of it",
+            );
+        }
+        if self.settlement.old_gas_share_basis_points < self.settlement.gas_share_basis_points {
+            return wrong(
+                "settlement.oldGasShareBasisPoints",
+                "it must be at least gasShareBasisPoints: an old debt may cost more than a fresh one, not less",
             );
         }
         if self.free.burst == 0 || self.free.per_second == 0 {

@@ -70,6 +70,7 @@ impl Core {
             pages: &scene.pages,
             rules: self.rules(scene.now),
             gas_price,
+            cheap_gas: self.settling.gas.cheap(),
             tried: &scene.tried,
             under_way: &scene.under_way,
         }
@@ -87,7 +88,9 @@ impl Core {
         // Deadlines are by the chain's clock, whoever else may have failed to look at it.
         self.book.saw_block(head.time, Timestamp::now());
         let scene = self.scene();
-        let books = self.books(&scene, gas.base.saturating_add(gas.priority));
+        let price = gas.base.saturating_add(gas.priority);
+        self.settling.gas.add(scene.now, price);
+        let books = self.books(&scene, price);
         let forecast = forecast::forecast(&books, asked);
         if !asked {
             *self.settling.forecast.lock() = Some(Arc::new(forecast.clone()));

@@ -23,10 +23,11 @@
 //! | `send` | a settlement on its way |
 //! | `result` | what it brought |
 //! | `record` | decisions, in memory and on disk |
-//! | `inclusion` | how long transactions take |
+//! | `inclusion`, `gas` | how long transactions take, and what is a cheap hour |
 
 mod engine;
 mod forecast;
+mod gas;
 mod inclusion;
 mod record;
 mod result;
@@ -43,6 +44,7 @@ use crate::chain::Bid;
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 
 pub use self::forecast::{Books, Forecast, Left, Tried, bid, forecast};
+pub use self::gas::GasHistory;
 pub use self::inclusion::Inclusion;
 pub use self::record::{Decision, DecisionCounts, Verdict};
 pub use self::rules::{Danger, Reason, Risk, Rules};
@@ -62,6 +64,7 @@ pub(super) struct Settling {
     pub(super) forecast: Mutex<Option<std::sync::Arc<Forecast>>>,
     tried: Mutex<HashMap<Address, Tried>>,
     inclusion: Inclusion,
+    gas: GasHistory,
     pub(super) record: Record,
 }
 

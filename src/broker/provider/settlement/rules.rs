@@ -99,7 +99,7 @@ impl Reason {
             Reason::Rotation { .. } => {
                 "half the lock is left of a change of delegate that would void a voucher"
             }
-            Reason::Age { .. } => "the oldest debt is old, or it is worth its gas",
+            Reason::Age { .. } => "the oldest debt is old and gas is cheap, or it is worth its gas",
             Reason::Asked | Reason::Balance { .. } | Reason::Risk { .. } | Reason::Worth => {
                 "it is worth its gas"
             }

@@ -8,9 +8,14 @@
 //! |---|---|---|
 //! | in danger, its time has come | what it brings | if the whole brings more than it costs |
 //! | above the risk limit | what it brings | the same |
-//! | close to the balance | `oldGasSharePercent` of it | if that holds for the whole too |
-//! | old, or in danger later | `oldGasSharePercent` of it | old ones, if that holds for the whole too |
-//! | any other | `gasSharePercent` of it | if that holds for the whole too |
+//! | close to the balance | `oldGasShareBasisPoints` of it | if that holds for the whole too |
+//! | `maxAge` old or older | the same share, growing with its age | in a cheap hour, if it holds for the whole too |
+//! | half as old | the same share, growing with its age | no |
+//! | in danger later | a tenth of it | no |
+//! | any other | `gasShareBasisPoints` of it | if that holds for the whole too |
+//!
+//! The shares are small because nothing is lost by waiting: the deposit backs a debt until a refund is asked for, and
+//! then half a lock is enough. What gas costs is decided by how often each user has a row, and by the hour.
 //!
 //! No rule but a person's order ever spends more on gas than it brings. Whoever is left out is named with the reason.
 
@@ -18,12 +23,18 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::super::settings::SettlementSettings;
 use super::super::vouchers::{ClaimRow, LeftOut, Page, claim};
 use super::record::Verdict;
 use super::rules::{Reason, Rules};
 use crate::chain::{Bid, Hurry};
 use crate::domain::{Address, Neuron, Timestamp};
 
+/// All of it, in basis points.
+const ALL: u32 = 10_000;
+const WHOLE: u128 = 10_000;
+/// What gas may be of a debt that is in danger later on, and of one that is very old, in basis points.
+const TENTH: u32 = 1_000;
 /// A person who orders a settlement has seen a price; it may be this many times as high when it is sent.
 const ORDER_HEADROOM: u128 = 3;
 
@@ -34,6 +45,8 @@ pub struct Books<'a> {
     pub rules: Rules<'a>,
     /// Neuron for one unit of gas as it would be paid now.
     pub gas_price: u128,
+    /// The price of a cheap hour of the last day; `None` while nobody can tell.
+    pub cheap_gas: Option<u128>,
     /// Claims that were sent and not paid, and when.
     pub tried: &'a HashMap<Address, Tried>,
     /// Users with a settlement under way.
@@ -100,7 +113,7 @@ impl Forecast {
 /// A row of a forecast with what speaks for it.
 struct Candidate {
     row: ClaimRow,
-    /// The rule that this row alone invokes, and how much of what it brings the gas may be then, in percent.
+    /// The rule that this row alone invokes, and how much of what it brings the gas may be then, in basis points.
     asks: Option<(Reason, u32)>,
 }
 
@@ -131,11 +144,11 @@ pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
     let brings = taken.iter().fold(Neuron::ZERO, |sum, one| sum.saturating_add(one.row.pays));
     let costs = claim::cost_of_all(taken.len(), books.gas_price);
     let settings = books.rules.settings;
-    let worth_from = match u128::from(settings.gas_share_percent) {
+    let worth_from = match u128::from(settings.gas_share_basis_points) {
         // A share of nothing: the rule is off.
         0 => Neuron::new(u128::MAX),
         share => Neuron::new(
-            claim::cost_of_all(taken.len().max(1), books.gas_price).get().saturating_mul(100) / share,
+            claim::cost_of_all(taken.len().max(1), books.gas_price).get().saturating_mul(WHOLE) / share,
         ),
     };
     let mut reasons = Vec::new();
@@ -151,7 +164,7 @@ pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
         });
         let oldest = oldest.min();
         reasons.retain(|reason| !matches!(reason, Reason::Age { .. }));
-        if within(costs, brings, settings.gas_share_percent) {
+        if within(costs, brings, settings.gas_share_basis_points) {
             reasons.push(Reason::Worth);
         }
         reasons.extend(oldest.map(|since| Reason::Age { since }));
@@ -189,35 +202,54 @@ fn judge(
     }
     if let Some(danger) = danger {
         if rules.now >= danger.begin {
-            return candidate(Some((danger.reason, 100)));
+            return candidate(Some((danger.reason, ALL)));
         }
         next.push((danger.begin, danger.reason));
     }
     if rules.is_risky(page) {
-        return candidate(Some((Reason::Risk { user }, 100)));
+        return candidate(Some((Reason::Risk { user }, ALL)));
     }
-    let old_share = settings.old_gas_share_percent;
-    if within(gas, row.pays, old_share) {
-        if rules.balance_is_low(page) {
-            return candidate(Some((Reason::Balance { user }, old_share)));
-        }
-        if let Some(since) = page.debt_since {
-            if rules.is_old(page) {
-                return candidate(Some((Reason::Age { since }, old_share)));
+    let old_share = settings.old_gas_share_basis_points;
+    if rules.balance_is_low(page) && within(gas, row.pays, old_share) {
+        return candidate(Some((Reason::Balance { user }, old_share)));
+    }
+    if let Some(since) = page.debt_since {
+        let age = rules.now.seconds_since(since);
+        let share = share_at(age, settings);
+        if within(gas, row.pays, share) {
+            let (old, late) = (settings.max_age, settings.max_age.saturating_add(settings.max_age / 2));
+            let cheap = books.cheap_gas.is_none_or(|cheap| books.gas_price <= cheap);
+            if age >= late || (age >= old && cheap) {
+                return candidate(Some((Reason::Age { since }, share)));
             }
-            next.push((since.plus_seconds(settings.max_age), Reason::Age { since }));
-        }
-        // It will have to be settled anyhow, so it comes along where others pay for the transaction.
-        if danger.is_some() {
-            return candidate(None);
+            let due = if age >= old { late } else { old };
+            next.push((since.plus_seconds(due), Reason::Age { since }));
+            if age >= old / 2 {
+                return candidate(None);
+            }
         }
     }
-    if within(gas, row.pays, settings.gas_share_percent) { candidate(None) } else { Err(LeftOut::NotYet) }
+    // What is in danger later will have to be settled anyhow, so it comes along where others pay for the transaction.
+    let goes_along = (danger.is_some() && within(gas, row.pays, TENTH))
+        || within(gas, row.pays, settings.gas_share_basis_points);
+    if goes_along { candidate(None) } else { Err(LeftOut::NotYet) }
 }
 
-/// Whether `gas` is at most `share` percent of `pays`.
+/// How much of a debt of this age its gas may be, in basis points.
+fn share_at(age: u64, settings: &SettlementSettings) -> u32 {
+    let old = u64::from(settings.old_gas_share_basis_points);
+    // Before it is half as old as an old one, it is judged by what it will be allowed then.
+    let grown = match settings.max_age {
+        0 => old,
+        max_age => old.saturating_mul(age.max(max_age / 2)) / max_age,
+    };
+    let most = settings.old_gas_share_basis_points.max(TENTH);
+    u32::try_from(grown).unwrap_or(most).min(most)
+}
+
+/// Whether `gas` is at most `share` basis points of `pays`.
 fn within(gas: Neuron, pays: Neuron, share: u32) -> bool {
-    share != 0 && gas.get().saturating_mul(100) <= pays.get().saturating_mul(share.into())
+    share != 0 && gas.get().saturating_mul(WHOLE) <= pays.get().saturating_mul(share.into())
 }
 
 /// The same row went out a short while ago and was not paid; sending it again would burn gas.
@@ -253,8 +285,8 @@ pub fn bid(books: &Books<'_>, rows: &[(Address, Neuron)], asked: bool) -> Bid {
         endangered.extend(page.and_then(|page| books.rules.danger(page)).map(|danger| danger.hurry(pays)));
     }
     let cost = claim::cost(rows.len(), books.gas_price).get();
-    let share = u128::from(books.rules.settings.old_gas_share_percent);
-    let share = brings.get().saturating_mul(share) / 100;
+    let share = u128::from(books.rules.settings.old_gas_share_basis_points);
+    let share = brings.get().saturating_mul(share) / WHOLE;
     let calm = Neuron::new(match asked {
         true => cost.saturating_mul(ORDER_HEADROOM).max(share),
         false => cost.saturating_mul(2).max(share).min(brings.get()),

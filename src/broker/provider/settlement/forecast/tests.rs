@@ -27,8 +27,16 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_seconds(seconds)
 }
 
+/// Round shares: a hundredth of a fresh debt, a tenth of one that is a day old.
 fn settings() -> SettlementSettings {
-    SettlementSettings { risk_limit: Neuron::new(1 << 60), ..SettlementSettings::default() }
+    SettlementSettings {
+        gas_share_basis_points: 100,
+        old_gas_share_basis_points: 1_000,
+        max_age: 86_400,
+        balance_share_percent: 80,
+        risk_limit: Neuron::new(1 << 60),
+        ..SettlementSettings::default()
+    }
 }
 
 fn with<T>(
@@ -41,7 +49,7 @@ fn with<T>(
     change(&mut settings);
     let (tried, under_way) = (HashMap::new(), HashSet::new());
     let rules = Rules { now: at(now), lock_time: LOCK, inclusion: 12, settings: &settings };
-    ask(&Books { pages, rules, gas_price: GAS, tried: &tried, under_way: &under_way })
+    ask(&Books { pages, rules, gas_price: GAS, cheap_gas: None, tried: &tried, under_way: &under_way })
 }
 
 fn decide(pages: &[Page], now: u64) -> Forecast {
@@ -176,8 +184,8 @@ fn a_small_debt_is_settled_by_a_person_even_at_a_loss() {
 #[test]
 fn a_rule_that_is_turned_off_asks_for_nothing() {
     let off = |settings: &mut SettlementSettings| {
-        settings.gas_share_percent = 0;
-        settings.old_gas_share_percent = 0;
+        settings.gas_share_basis_points = 0;
+        settings.old_gas_share_basis_points = 0;
         settings.risk_limit = Neuron::ZERO;
     };
     let mut page = debt(1, RICH, RICH);
@@ -193,7 +201,8 @@ fn who_is_in_a_settlement_is_in_no_second_one() {
     let settings = settings();
     let (tried, under_way) = (HashMap::new(), HashSet::from([Address::repeat_byte(1)]));
     let rules = Rules { now: at(100_000), lock_time: LOCK, inclusion: 12, settings: &settings };
-    let books = Books { pages: &pages, rules, gas_price: GAS, tried: &tried, under_way: &under_way };
+    let books =
+        Books { pages: &pages, rules, gas_price: GAS, cheap_gas: None, tried: &tried, under_way: &under_way };
     for asked in [false, true] {
         let forecast = forecast(&books, asked);
         assert_eq!((forecast.rows.len(), forecast.left_out[0].why), (0, LeftOut::UnderWay));
@@ -215,7 +224,14 @@ fn a_row_that_was_not_paid_is_not_sent_again_at_once() {
         let tried = HashMap::from([(page.account.id.user, last)]);
         let under_way = HashSet::new();
         let rules = Rules { now: at(now), lock_time: LOCK, inclusion: 12, settings: &settings };
-        let books = Books { pages: &[page], rules, gas_price: GAS, tried: &tried, under_way: &under_way };
+        let books = Books {
+            pages: &[page],
+            rules,
+            gas_price: GAS,
+            cheap_gas: None,
+            tried: &tried,
+            under_way: &under_way,
+        };
         !forecast(&books, false).reasons.is_empty()
     };
     assert!(!due(page, 103_599) && due(page, 103_600));
@@ -324,7 +340,7 @@ proptest! {
         let settings = settings();
         let (tried, under_way) = (HashMap::new(), HashSet::new());
         let rules = Rules { now: at(now), lock_time: LOCK, inclusion: 12, settings: &settings };
-        let books = Books { pages: &pages, rules, gas_price: gas, tried: &tried, under_way: &under_way };
+        let books = Books { pages: &pages, rules, gas_price: gas, cheap_gas: None, tried: &tried, under_way: &under_way };
         let found = forecast(&books, false);
         let owing = pages.iter().filter(|page| !page.unsettled().is_zero()).count();
         prop_assert_eq!(found.rows.len() + found.left_out.len(), owing);
@@ -346,4 +362,49 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_old_debt_waits_for_a_cheap_hour_but_not_for_ever() {
+    let page = debt(1, RICH, 20 * ALONE);
+    let due = |now, cheap| {
+        let settings = settings();
+        let (tried, under_way) = (HashMap::new(), HashSet::new());
+        let rules = Rules { now: at(now), lock_time: LOCK, inclusion: 12, settings: &settings };
+        let books = Books {
+            pages: &[page],
+            rules,
+            gas_price: GAS,
+            cheap_gas: cheap,
+            tried: &tried,
+            under_way: &under_way,
+        };
+        let found = forecast(&books, false);
+        (!found.reasons.is_empty(), found.next.map(|(at, _)| at.as_seconds()))
+    };
+    let (old, late) = (186_400, 100_000 + 86_400 * 3 / 2);
+    assert_eq!(due(old - 1, Some(GAS)), (false, Some(old)));
+    assert_eq!(due(old, Some(GAS)), (true, None));
+    assert_eq!(due(old, None), (true, None), "nobody can tell what is cheap");
+    assert_eq!(due(old, Some(GAS - 1)), (false, Some(late)), "it was cheaper today");
+    assert_eq!(due(late, Some(GAS - 1)), (true, None));
+}
+
+#[test]
+fn the_longer_a_debt_waits_the_more_its_gas_may_be() {
+    let settings = SettlementSettings { old_gas_share_basis_points: 30, max_age: 100, ..settings() };
+    let shares = [0, 49, 50, 75, 100, 200, 1_000, 1 << 40].map(|age| share_at(age, &settings));
+    assert_eq!(shares, [15, 15, 15, 22, 30, 60, 300, 1_000]);
+    let at_once = SettlementSettings { max_age: 0, ..settings };
+    assert_eq!(share_at(0, &at_once), 30);
+}
+
+#[test]
+fn who_is_half_as_old_comes_along() {
+    let half = debt(1, RICH, 25 * ROW);
+    assert_eq!(left_out(&[half], 100_000 + 43_199), [LeftOut::NotYet]);
+    let mut oldest = debt(2, RICH, 20 * ALONE);
+    oldest.debt_since = Some(at(50_000));
+    let both = decide(&[half, oldest], 100_000 + 43_200);
+    assert_eq!((both.rows.len(), both.reasons[0].code()), (2, "oldest_debt"));
 }
