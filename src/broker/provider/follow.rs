@@ -83,7 +83,9 @@ impl Core {
         let now = Timestamp::now();
         self.book.saw_block(batch.head.time, now);
         let mut users = BTreeSet::new();
+        let mut rotates = false;
         for event in &batch.events {
+            rotates |= matches!(event.kind, EventKind::DelegateChanged { .. });
             if let EventKind::RefundRequested { account, index, amount, unlock_at } = &event.kind {
                 let refund = PendingRefund {
                     index: *index,
@@ -115,10 +117,15 @@ impl Core {
                 "the chain was reorganised; all accounts are read again"
             );
             self.read_all_accounts(true).await?;
+            self.settling.wake.notify_one();
             self.services.again.notify_one();
             return Ok(());
         }
-        self.read_accounts(users.into_iter().collect(), batch.to, false).await
+        self.read_accounts(users.into_iter().collect(), batch.to, false).await?;
+        if rotates {
+            self.settling.wake.notify_one();
+        }
+        Ok(())
     }
 
     /// Reads these accounts at a block. If the node cannot read at that block any more, at its newest.
