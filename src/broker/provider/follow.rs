@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Accounts read one by one at the same time; more of them are read as one listing.
 const READS_AT_ONCE: usize = 8;
 const SINGLE_READS: usize = 50;
+/// Roughly; see `chain::read`.
+const ACCOUNTS_IN_A_PAGE: usize = 250;
 
 impl Core {
     /// Takes in events for as long as the broker runs.
@@ -138,7 +140,8 @@ impl Core {
         if users.is_empty() {
             return Ok(());
         }
-        if users.len() > SINGLE_READS {
+        // A listing costs a question for every few hundred accounts, however few of them are wanted.
+        if users.len() > SINGLE_READS.max(self.book.len() / ACCOUNTS_IN_A_PAGE) {
             self.read_all_accounts(forced).await?;
             return Ok(());
         }

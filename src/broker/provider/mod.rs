@@ -65,8 +65,8 @@ pub use settings::{
     UpstreamSettings,
 };
 pub use settlement::{
-    Books, Danger, Decision, DecisionCounts, Forecast, Left, Reason, ReportRow, Risk, Rules, SettleRequest,
-    SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
+    Books, Danger, Decision, DecisionCounts, Forecast, Left, PastDecisions, Reason, ReportRow, Risk, Rules,
+    SettleRequest, SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
 };
 pub use view::{
     Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,

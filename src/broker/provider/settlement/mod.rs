@@ -44,7 +44,7 @@ use crate::chain::Bid;
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 
 pub use self::forecast::{Books, Forecast, Left, Tried, bid, forecast};
-pub use self::record::{Decision, DecisionCounts, Verdict};
+pub use self::record::{Decision, DecisionCounts, PastDecisions, Verdict};
 pub use self::rules::{Danger, Reason, Risk, Rules};
 pub use self::send::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
 

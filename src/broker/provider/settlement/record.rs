@@ -146,6 +146,16 @@ fn is_alike(one: &str, other: &str) -> bool {
     words(one) == words(other)
 }
 
+/// A page of decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastDecisions {
+    pub decisions: Vec<Decision>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<Timestamp>,
+    /// How many are kept in all.
+    pub total: u64,
+}
+
 /// How often each verdict and each reason came up since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DecisionCounts {
@@ -229,15 +239,18 @@ impl Record {
 }
 
 impl ProviderBroker {
-    /// All decisions that are kept, made before a moment if one is given, newest first; and how many there are.
+    /// All decisions that are kept, made before a moment if one is given, newest first.
     pub async fn past_decisions(
         &self,
         before: Option<Timestamp>,
         limit: u32,
-    ) -> Result<(Vec<Decision>, u64), ProviderError> {
+    ) -> Result<PastDecisions, ProviderError> {
         let stored = self.core.store.decisions(before, limit).await?;
         let total = self.core.store.count_decisions().await?;
-        Ok((stored.into_iter().filter_map(read).collect(), total))
+        // By what is stored, not by what can be read of it.
+        let whole = u32::try_from(stored.len()).is_ok_and(|found| found >= limit);
+        let next = stored.last().filter(|_| whole).map(|last| last.at);
+        Ok(PastDecisions { decisions: stored.into_iter().filter_map(read).collect(), next, total })
     }
 }
 

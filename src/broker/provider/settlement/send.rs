@@ -274,6 +274,9 @@ impl Core {
             if let Some(settlement) = settlement.as_ref().filter(|_| mined.is_some()) {
                 self.settling.inclusion.add(Timestamp::now().seconds_since(settlement.since));
             }
+            if let Err(error) = self.count_gas().await {
+                tracing::warn!(%error, "the gas of settlements could not be counted");
+            }
             self.publisher.touch();
             self.settling.wake.notify_one();
             let paid = match mined {

@@ -87,8 +87,27 @@ async fn a_user_who_asks_and_cancels_again_and_again_fills_no_history() {
     }
     let decisions = world.broker.decisions();
     assert_eq!(decisions.len(), before, "it waits, for one thing or the other");
-    let (_, stored) = world.broker.past_decisions(None, 100).await.unwrap();
-    assert_eq!(stored, before as u64);
+    assert_eq!(world.broker.past_decisions(None, 100).await.unwrap().total, before as u64);
+}
+
+#[tokio::test]
+async fn a_decision_of_another_version_does_not_end_the_list() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let at = Timestamp::from_seconds;
+    let stored =
+        |seconds, body| crate::store::provider::StoredDecision { at: at(seconds), until: at(seconds), body };
+    let unreadable = serde_json::json!({"what": "a later version would say"});
+    world
+        .store
+        .record_decisions((5..9).map(|second| stored(second, unreadable.clone())).collect())
+        .await
+        .unwrap();
+    let mut before = None;
+    for _ in 0..4 {
+        let page = world.broker.past_decisions(before, 1).await.unwrap();
+        before = page.next;
+        assert!(before.is_some() && page.total >= 4, "{page:?}");
+    }
 }
 
 #[tokio::test]
@@ -127,4 +146,48 @@ async fn what_a_reorg_undoes_is_under_way_again_and_not_sent_twice() {
     world.until(|broker| broker.snapshot().settlement.running.is_empty()).await;
     let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
     assert_eq!((history.len(), history[0].paid()), (1, owed));
+}
+
+/// Prints what a look, a snapshot and an overview cost with many users in debt; asserts only what they must say.
+#[tokio::test]
+#[ignore = "prints figures: cargo test --release --lib figures_of_large_books -- --ignored --nocapture"]
+async fn figures_of_large_books() {
+    use crate::broker::provider::test_values::{page, voucher};
+    use std::time::Instant;
+    for many in [10_000_u32, 100_000] {
+        let world = World::new(ServiceKind::Chatbot).await;
+        let address = |number: u32| {
+            let mut bytes = [1; 20];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            Address::from(bytes)
+        };
+        for number in 0..many {
+            let mut one = page(1, Neuron::A0GI.get(), 0);
+            let mut best = voucher(1, 0, Neuron::A0GI.get());
+            (one.account.id.user, best.voucher.account.user) = (address(number), address(number));
+            // Half of them are not worth a row, half are.
+            one.owed = Neuron::new(if number % 2 == 0 { 1_000 } else { Neuron::A0GI.get() / 2 });
+            one.best = Some(best);
+            one.debt_since = Some(Timestamp::from_seconds(1));
+            world.broker.core.book.restore(one);
+        }
+        let say = |what: &str, begun: Instant| println!("{many}: {what} {:?}", begun.elapsed());
+        let begun = Instant::now();
+        let (forecast, _) = world.broker.forecast().await.unwrap();
+        say("look", begun);
+        assert_eq!(forecast.rows.len() + forecast.left_out.len(), many as usize);
+        let begun = Instant::now();
+        assert_eq!(world.broker.core.snapshot(2).users.len(), 500);
+        say("snapshot", begun);
+        let begun = Instant::now();
+        assert_eq!(world.broker.users().len(), many as usize + 1);
+        say("all users", begun);
+        let begun = Instant::now();
+        world.broker.overview().await.unwrap();
+        say("overview", begun);
+        let begun = Instant::now();
+        let decision = serde_json::to_vec(&forecast.left_out).unwrap();
+        say("left out as JSON", begun);
+        println!("{many}: {} bytes for {} left out", decision.len(), forecast.left_out.len());
+    }
 }
