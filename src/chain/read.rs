@@ -223,7 +223,7 @@ impl Chain {
     }
 
     /// The wanted events of exactly this block; a node that does not have it says so instead of giving none.
-    pub(super) async fn events_of_block(
+    pub async fn events_of_block(
         &self,
         block: BlockRef,
         filter: EventFilter,

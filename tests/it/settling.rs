@@ -10,7 +10,7 @@ use zgserve_tui::domain::{
 };
 use zgserve_tui::keys::Wallet;
 
-use super::world::{Forgetful, Plan, Reply, SAY_THIS, World, fast, until, wallet};
+use super::world::{Forgetful, Plan, Reply, SAY_THIS, Trouble, World, fast, until, wallet};
 
 /// A neuron price at which one answer is worth a transaction.
 const DEAR: u128 = 1_000_000_000_000_000;
@@ -147,6 +147,39 @@ async fn a_debt_below_its_gas_waits_until_asked_for() {
     assert_eq!((dry["DryRun"].clone(), dry["Rows"].as_array().unwrap().len()), (json!(true), 1), "{dry}");
     assert!(world.check_books().await.settled.is_zero());
     world.owner().post_empty("/v1/settle").await.is(202);
+    let books = world.check_books().await;
+    assert_eq!(books.settled, books.owed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_gives_no_events_keeps_nobody_from_being_settled_again() {
+    let world = World::with(Plan::default()).await;
+    let owe = async || {
+        world.ask(SAY_THIS).await.is(200);
+        until("it is promised", async || {
+            let seen = world.owner().get("/v1/overview").await.is(200).json();
+            (seen["Claimable"] != "0" && seen["Claimable"] == seen["Unsettled"]).then_some(())
+        })
+        .await;
+    };
+    owe().await;
+    world.provider_side.place.line.set(Trouble::Refuses("eth_getLogs"));
+    world.owner().post_empty("/v1/settle?wait=false").await.is(202);
+    until("it is over, though what it paid cannot be read", async || {
+        let seen = world.owner().get("/v1/overview").await.is(200).json();
+        (seen["Settling"].as_array()?.is_empty() && seen["Unsettled"] == "0").then_some(())
+    })
+    .await;
+    owe().await;
+    world.owner().post_empty("/v1/settle?wait=false").await.is(202);
+    world.provider_side.place.line.heal();
+    until("what each paid is known in the end", async || {
+        let list = world.owner().get("/v1/settlement").await.is(200).json();
+        let paid = |item: &serde_json::Value| item["Paid"] != "0" && item["Rows"][0]["Paid"] == item["Paid"];
+        let items = list["Items"].as_array()?;
+        (items.len() == 2 && items.iter().all(paid)).then_some(())
+    })
+    .await;
     let books = world.check_books().await;
     assert_eq!(books.settled, books.owed);
 }

@@ -138,6 +138,7 @@ impl ProviderBroker {
         let tickets = core.resume().await?;
         core.load_decisions().await?;
         core.count_today().await?;
+        core.count_gas().await?;
         let head = core.read_all_accounts(false).await?;
         core.load_services().await?;
         core.publish_first();

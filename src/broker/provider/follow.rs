@@ -23,6 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Accounts read one by one at the same time; more of them are read as one listing.
 const READS_AT_ONCE: usize = 8;
 const SINGLE_READS: usize = 50;
+/// Roughly; see `chain::read`.
+const ACCOUNTS_IN_A_PAGE: usize = 250;
 
 impl Core {
     /// Takes in events for as long as the broker runs.
@@ -83,7 +85,9 @@ impl Core {
         let now = Timestamp::now();
         self.book.saw_block(batch.head.time, now);
         let mut users = BTreeSet::new();
+        let mut rotates = false;
         for event in &batch.events {
+            rotates |= matches!(event.kind, EventKind::DelegateChanged { .. });
             if let EventKind::RefundRequested { account, index, amount, unlock_at } = &event.kind {
                 let refund = PendingRefund {
                     index: *index,
@@ -115,10 +119,15 @@ impl Core {
                 "the chain was reorganised; all accounts are read again"
             );
             self.read_all_accounts(true).await?;
+            self.settling.wake.notify_one();
             self.services.again.notify_one();
             return Ok(());
         }
-        self.read_accounts(users.into_iter().collect(), batch.to, false).await
+        self.read_accounts(users.into_iter().collect(), batch.to, false).await?;
+        if rotates {
+            self.settling.wake.notify_one();
+        }
+        Ok(())
     }
 
     /// Reads these accounts at a block. If the node cannot read at that block any more, at its newest.
@@ -131,7 +140,8 @@ impl Core {
         if users.is_empty() {
             return Ok(());
         }
-        if users.len() > SINGLE_READS {
+        // A listing costs a question for every few hundred accounts, however few of them are wanted.
+        if users.len() > SINGLE_READS.max(self.book.len() / ACCOUNTS_IN_A_PAGE) {
             self.read_all_accounts(forced).await?;
             return Ok(());
         }

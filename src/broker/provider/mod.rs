@@ -65,8 +65,9 @@ pub use settings::{
     UpstreamSettings,
 };
 pub use settlement::{
-    Books, Danger, Decision, DecisionCounts, Forecast, GasHistory, Inclusion, Left, MOST_UNDER_WAY, Reason,
-    ReportRow, Risk, Rules, SettleRequest, SettlementReport, SettlementTx, Tried, Verdict, bid, forecast,
+    Books, Danger, Decision, DecisionCounts, Forecast, GasHistory, Inclusion, Left, MOST_UNDER_WAY,
+    PastDecisions, Reason, ReportRow, Risk, Rules, SettleRequest, SettlementReport, SettlementTx, Tried,
+    Verdict, bid, forecast,
 };
 pub use view::{
     Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,

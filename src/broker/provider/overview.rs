@@ -51,6 +51,7 @@ pub struct Day {
 pub(super) struct Tally {
     today: Mutex<Day>,
     wallet: Mutex<Option<(Instant, Neuron)>>,
+    gas_spent: Mutex<Neuron>,
 }
 
 impl Tally {
@@ -87,6 +88,13 @@ impl Core {
         Ok(())
     }
 
+    /// Counts the gas of all settlements: at the start, and when the outcome of one changes.
+    pub(super) async fn count_gas(&self) -> Result<(), ProviderError> {
+        let spent = self.store.settlement_gas().await?;
+        *self.tally.gas_spent.lock() = spent;
+        Ok(())
+    }
+
     async fn wallet_lately(&self) -> Option<Neuron> {
         let known = *self.tally.wallet.lock();
         if let Some((at, amount)) = known
@@ -118,11 +126,12 @@ impl ProviderBroker {
         for id in core.settling.running() {
             settling.extend(core.store.operations().get(id).await?);
         }
+        let gas_spent = *core.tally.gas_spent.lock();
         Ok(Overview {
             claimable,
             debtors,
             in_danger,
-            gas_spent: core.store.settlement_gas().await?,
+            gas_spent,
             today: core.tally.today(now),
             wallet: core.wallet_lately().await,
             settling,

@@ -1,5 +1,6 @@
 //! What faces see: plain data at one moment, and events in the past tense.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -301,20 +302,27 @@ impl Publisher {
 impl Core {
     /// All users, those who owe most first.
     pub(super) fn users(&self) -> Vec<UserView> {
+        self.debtors(usize::MAX)
+    }
+
+    /// The users who owe most, that one first. Only they are looked at closely: this is done many times a second.
+    fn debtors(&self, most: usize) -> Vec<UserView> {
         let rules = self.rules(self.book.chain_now(Timestamp::now()));
         let under_way = self.settling.users_under_way();
-        let pages = self.book.pages();
-        let mut users: Vec<UserView> =
-            pages.iter().map(|page| UserView::of(page, &rules, &under_way)).collect();
-        users.sort_by(|a, b| b.unsettled.cmp(&a.unsettled).then_with(|| a.user.cmp(&b.user)));
-        users
+        let mut pages = self.book.pages();
+        let rank = |page: &Page| (Reverse(page.unsettled()), page.account.id.user);
+        if most < pages.len() {
+            pages.select_nth_unstable_by_key(most, rank);
+            pages.truncate(most);
+        }
+        pages.sort_unstable_by_key(rank);
+        pages.iter().map(|page| UserView::of(page, &rules, &under_way)).collect()
     }
 
     /// The present state, put together anew.
     pub(super) fn snapshot(&self, version: u64) -> Snapshot {
         let now = Timestamp::now();
-        let mut users = self.users();
-        users.truncate(USERS_IN_SNAPSHOT);
+        let users = self.debtors(USERS_IN_SNAPSHOT);
         let mut health = self.health.view();
         health.stopping = self.tasks.stopping();
         Snapshot {

@@ -88,6 +88,9 @@ pub enum SendError {
     /// Gas costs more than this order may spend on it by now. It may later: gas gets cheaper, and a bid with a deadline rises.
     #[error("one unit of gas costs {current} neuron now, and this may pay {most}; it is tried again")]
     OverBid { current: u128, most: u128 },
+    /// So many transactions are under way that another one would only wait behind them.
+    #[error("{in_flight} transactions are under way already; it is tried again when one is in a block")]
+    Full { in_flight: usize },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
@@ -110,6 +113,7 @@ impl SendError {
             SendError::Chain(error) => error.is_transient(),
             SendError::FeeTooHigh { .. }
             | SendError::OverBid { .. }
+            | SendError::Full { .. }
             | SendError::Journal(_)
             | SendError::Stopped => true,
             _ => false,
@@ -142,6 +146,8 @@ struct Rebid {
 pub struct Sender {
     address: Address,
     commands: mpsc::Sender<Command>,
+    /// Orders that are not to wait: each is begun or refused at once.
+    now: mpsc::Sender<Command>,
     bids: mpsc::Sender<Rebid>,
 }
 
@@ -155,12 +161,13 @@ impl Sender {
         settings: SenderSettings,
     ) -> Sender {
         let (commands, queue) = mpsc::channel(WAITING);
+        let (now, at_once) = mpsc::channel(WAITING);
         let (bids, new_bids) = mpsc::channel(WAITING);
         let address = signer.address();
         let worker = Worker::new(chain, signer, journal, settings);
         let token = tasks.token();
-        tasks.spawn("chain sender", worker.run(queue, new_bids, token));
-        Sender { address, commands, bids }
+        tasks.spawn("chain sender", worker.run(queue, at_once, new_bids, token));
+        Sender { address, commands, now, bids }
     }
 
     /// The key's address.
@@ -174,20 +181,28 @@ impl Sender {
     /// Waits while [`SenderSettings::max_in_flight`] others are under way. Dropping the future does not stop what the
     /// task has begun; the journal knows.
     pub async fn submit(&self, op: OperationId, call: Call) -> Result<Ticket, SendError> {
-        self.submit_at(op, call, None).await
+        self.order(&self.commands, op, call, None).await
     }
 
     /// [`Sender::submit`] with a bid: what it may cost, and by when it should be mined. Orders with earlier nonces are
     /// pushed at its expense when they are in its way.
-    pub async fn submit_at(
+    ///
+    /// It does not wait for others: with [`SenderSettings::max_in_flight`] under way it is refused as
+    /// [`SendError::Full`], so that whoever keeps deadlines can go on doing so; twice as many may be if it is in a hurry.
+    pub async fn submit_at(&self, op: OperationId, call: Call, bid: Bid) -> Result<Ticket, SendError> {
+        self.order(&self.now, op, call, Some(bid)).await
+    }
+
+    async fn order(
         &self,
+        queue: &mpsc::Sender<Command>,
         op: OperationId,
         call: Call,
         bid: Option<Bid>,
     ) -> Result<Ticket, SendError> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Submit { op, call: Box::new(call), bid, reply };
-        self.commands.send(command).await.map_err(|_| SendError::Stopped)?;
+        queue.send(command).await.map_err(|_| SendError::Stopped)?;
         answer.await.map_err(|_| SendError::Stopped)?
     }
 
@@ -232,6 +247,11 @@ impl Ticket {
         self.state.borrow().clone()
     }
 
+    /// Whether its outcome is known, as far as anything on a chain is.
+    pub fn is_final(&self) -> bool {
+        matches!(&*self.state.borrow(), TxState::Done(outcome) if outcome.is_final())
+    }
+
     /// Waits for the outcome. Called again it waits for the next one: what follows `Unknown`, or a reorg.
     /// `None` when the sender has stopped, or no longer watches the operation.
     pub async fn next(&mut self) -> Option<Outcome> {
@@ -245,6 +265,20 @@ impl Ticket {
                 return now;
             }
             self.state.changed().await.ok()?;
+        }
+    }
+
+    /// Waits until the outcome that [`Ticket::next`] told last does not hold any more: a reorg has undone it, or another
+    /// one came after it. `false` when nobody watches any longer.
+    pub async fn overtaken(&mut self) -> bool {
+        loop {
+            match (&*self.state.borrow_and_update(), &self.told) {
+                (TxState::Done(now), Some(told)) if now == told => {}
+                _ => return true,
+            }
+            if self.state.changed().await.is_err() {
+                return false;
+            }
         }
     }
 

@@ -41,6 +41,7 @@ impl Worker {
     pub(super) async fn run(
         mut self,
         mut queue: mpsc::Receiver<Command>,
+        mut at_once: mpsc::Receiver<Command>,
         mut bids: mpsc::Receiver<Rebid>,
         stop: CancellationToken,
     ) {
@@ -57,6 +58,10 @@ impl Worker {
                     }
                     None => closed = true,
                 },
+                Some(command) = at_once.recv() => {
+                    self.obey_at_once(command).await;
+                    next_sweep = Instant::now();
+                }
                 // Taken even while no further order is: it may be what lets the others through.
                 Some(Rebid { op, bid }) = bids.recv() => {
                     if let Some(slot) = self.slots.iter_mut().find(|slot| slot.order.op == Some(op)) {
@@ -87,6 +92,23 @@ impl Worker {
             Command::Resume { attempts, reply } => {
                 let _ = reply.send(Ok(self.resume(attempts)));
             }
+        }
+    }
+
+    /// The same for an order that is not to wait.
+    async fn obey_at_once(&mut self, command: Command) {
+        let in_flight = self.in_flight();
+        let most = self.settings.max_in_flight.max(1);
+        match command {
+            Command::Submit { op, bid, reply, .. }
+                if in_flight >= most
+                    && !(in_flight < most.saturating_mul(2)
+                        && bid.is_some_and(|bid| bid.presses(self.now())))
+                    && self.slots.iter().all(|slot| slot.order.op != Some(op)) =>
+            {
+                let _ = reply.send(Err(SendError::Full { in_flight }));
+            }
+            command => self.obey(command).await,
         }
     }
 

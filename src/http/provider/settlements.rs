@@ -85,8 +85,7 @@ pub(super) async fn decisions(
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let limit = limit(&query)?;
     let before: Option<Timestamp> = query.parse("cursor")?;
-    let (decisions, total) =
-        face.broker.past_decisions(before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-    let next = decisions.last().filter(|_| decisions.len() == limit).map(|last| last.at.to_string());
-    Ok(List::page(decisions.into_iter().map(DecisionItem::from).collect(), total, next))
+    let past = face.broker.past_decisions(before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let next = past.next.map(|at| at.to_string());
+    Ok(List::page(past.decisions.into_iter().map(DecisionItem::from).collect(), past.total, next))
 }

@@ -166,7 +166,11 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         y += 1;
     }
     if !forecast.left_out.is_empty() {
-        let text = format!("{}: {}", super::arrivals::rows(forecast.left_out.len()), left_out(forecast));
+        let text = format!(
+            "{}: {}",
+            super::arrivals::rows(forecast.left_out_in_all.max(forecast.left_out.len())),
+            left_out(forecast)
+        );
         label(buffer, y, "left out", &text, Tone::Plain);
         y += 1;
     }
@@ -175,7 +179,7 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
 
 /// Gives the row after it.
 fn brings(buffer: &mut Buffer, area: Rect, y: u16, forecast: &ForecastItem, look: &Look) -> u16 {
-    let users = super::arrivals::rows(forecast.rows.len());
+    let users = super::arrivals::rows(forecast.rows_in_all.max(forecast.rows.len()));
     let brings = format!("{} from {users}", look.amount(forecast.brings));
     let costs =
         format!("{} gas, worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));

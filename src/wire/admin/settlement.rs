@@ -119,8 +119,14 @@ pub struct ForecastItem {
     /// The reasons with what they are about.
     #[serde(default)]
     pub why: Vec<ReasonItem>,
+    /// The first of them; `RowsInAll` says how many there are.
     pub rows: Vec<RowItem>,
+    #[serde(default)]
+    pub rows_in_all: usize,
+    /// Some of them; `LeftOutInAll` says how many there are.
     pub left_out: Vec<LeftOutItem>,
+    #[serde(default)]
+    pub left_out_in_all: usize,
     pub brings: Neuron,
     pub costs: Neuron,
     /// What it must bring to be worth its gas.

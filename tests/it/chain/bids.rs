@@ -20,6 +20,7 @@ on_both!(
     a_late_order_does_not_spend_what_a_calm_one_before_it_may,
     an_offer_below_the_market_is_raised_to_it_even_after_many_raises,
     an_order_without_a_bid_takes_what_stands_before_it_along,
+    an_order_with_a_bid_never_waits_and_one_in_a_hurry_gets_in,
 );
 
 fn calm(neuron: u128) -> Bid {
@@ -54,7 +55,7 @@ async fn a_calm_bid_waits_for_cheaper_gas_and_a_late_one_offers_all(net: Net) {
     net.automine(false).await;
     let op = OperationId::random();
     let allowed = 400_000 * GWEI;
-    let mut ticket = sender.submit_at(op, deposit(PROVIDER, 5), Some(calm(allowed))).await.unwrap();
+    let mut ticket = sender.submit_at(op, deposit(PROVIDER, 5), calm(allowed)).await.unwrap();
     until("raises come to an end", async || {
         let count = book.of(op).len();
         tokio::time::sleep(Duration::from_millis(150)).await;
@@ -88,7 +89,7 @@ async fn an_order_in_a_hurry_pushes_those_before_it(net: Net) {
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(book.of(first).len(), 1, "by itself it is never raised");
     let mut last =
-        sender.submit_at(second, deposit(PROVIDER, 2), Some(late(100_000_000 * GWEI, 1_000))).await.unwrap();
+        sender.submit_at(second, deposit(PROVIDER, 2), late(100_000_000 * GWEI, 1_000)).await.unwrap();
     until("the first is raised for the second", async || book.of(first).len() > 1).await;
     let attempts = book.of(first);
     assert!(attempts[1].max_fee > 10 * attempts[0].max_fee, "{attempts:?}");
@@ -105,10 +106,10 @@ async fn what_costs_more_than_its_bid_is_not_sent(net: Net) {
     let before = book.attempts.lock().len();
     let op = OperationId::random();
     let call: Call = deposit(PROVIDER, 5);
-    let error = sender.submit_at(op, call.clone(), Some(calm(GWEI))).await.unwrap_err();
+    let error = sender.submit_at(op, call.clone(), calm(GWEI)).await.unwrap_err();
     assert!(matches!(error, SendError::OverBid { .. }) && error.is_transient(), "{error}");
     assert_eq!(book.attempts.lock().len(), before, "nothing was signed");
-    let mut ticket = sender.submit_at(op, call, Some(calm(1_000_000 * GWEI))).await.unwrap();
+    let mut ticket = sender.submit_at(op, call, calm(1_000_000 * GWEI)).await.unwrap();
     assert!(matches!(ticket.wait().await, Outcome::Mined { .. }), "a higher bid is a new try");
 }
 
@@ -131,7 +132,7 @@ async fn a_late_order_pays_for_those_before_it_from_its_own_stake(net: Net) {
     // Without a bid: what the settings allow is a thousand times what the other has at stake.
     sender.submit(first, deposit(PROVIDER, 1)).await.unwrap();
     let stake = 2_000_000 * GWEI;
-    let mut last = sender.submit_at(second, deposit(PROVIDER, 2), Some(late(stake, 1_000))).await.unwrap();
+    let mut last = sender.submit_at(second, deposit(PROVIDER, 2), late(stake, 1_000)).await.unwrap();
     until("the first is raised for the second", async || book.of(first).len() > 1).await;
     come_to_rest(&book, first).await;
     let offered = most(book.of(first).last().unwrap());
@@ -147,9 +148,9 @@ async fn a_late_order_does_not_spend_what_a_calm_one_before_it_may(net: Net) {
     net.account(&sender, PROVIDER).await;
     net.automine(false).await;
     let (first, second) = (OperationId::random(), OperationId::random());
-    sender.submit_at(first, deposit(PROVIDER, 1), Some(calm(100_000_000 * GWEI))).await.unwrap();
+    sender.submit_at(first, deposit(PROVIDER, 1), calm(100_000_000 * GWEI)).await.unwrap();
     let stake = 2_000_000 * GWEI;
-    let mut last = sender.submit_at(second, deposit(PROVIDER, 2), Some(late(stake, 1_000))).await.unwrap();
+    let mut last = sender.submit_at(second, deposit(PROVIDER, 2), late(stake, 1_000)).await.unwrap();
     until("the first is raised for the second", async || book.of(first).len() > 1).await;
     // Step by step it may follow its own bid; but nobody is in a hurry to pay all of that.
     let second_offer = most(&book.of(first)[1]);
@@ -165,8 +166,7 @@ async fn an_offer_below_the_market_is_raised_to_it_even_after_many_raises(net: N
     net.account(&sender, PROVIDER).await;
     net.automine(false).await;
     let op = OperationId::random();
-    let mut ticket =
-        sender.submit_at(op, deposit(PROVIDER, 5), Some(calm(100_000_000 * GWEI))).await.unwrap();
+    let mut ticket = sender.submit_at(op, deposit(PROVIDER, 5), calm(100_000_000 * GWEI)).await.unwrap();
     net.base_fee(50_000_000_000).await;
     until("it follows the market, which its bid allows", async || {
         book.of(op).last().is_some_and(|last| last.max_fee >= 50_000_000_000)
@@ -183,7 +183,7 @@ async fn an_order_without_a_bid_takes_what_stands_before_it_along(net: Net) {
     net.account(&sender, PROVIDER).await;
     net.automine(false).await;
     let (first, second) = (OperationId::random(), OperationId::random());
-    sender.submit_at(first, deposit(PROVIDER, 1), Some(calm(800_000 * GWEI))).await.unwrap();
+    sender.submit_at(first, deposit(PROVIDER, 1), calm(800_000 * GWEI)).await.unwrap();
     net.base_fee(50_000_000_000).await;
     come_to_rest(&book, first).await;
     assert!(
@@ -199,4 +199,28 @@ async fn an_order_without_a_bid_takes_what_stands_before_it_along(net: Net) {
     net.automine(true).await;
     net.mine(2).await;
     assert!(matches!(last.wait().await, Outcome::Mined { .. }));
+}
+
+async fn an_order_with_a_bid_never_waits_and_one_in_a_hurry_gets_in(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, SenderSettings { max_in_flight: 2, ..patient() });
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    for value in [1, 2] {
+        sender.submit(OperationId::random(), deposit(PROVIDER, value)).await.unwrap();
+    }
+    // Waiting for a place would keep whoever keeps the deadlines from keeping them.
+    let (op, call) = (OperationId::random(), deposit(PROVIDER, 4));
+    let full = sender.submit_at(op, call.clone(), calm(100_000_000 * GWEI)).await.unwrap_err();
+    assert!(matches!(full, SendError::Full { in_flight: 2 }) && full.is_transient(), "{full}");
+    for _ in 0..2 {
+        let (op, bid) = (OperationId::random(), late(100_000_000 * GWEI, 1_000));
+        sender.submit_at(op, call.clone(), bid).await.unwrap();
+        sender.submit_at(op, call.clone(), bid).await.expect("the same one again is the same ticket");
+    }
+    let full = sender.submit_at(op, call, late(100_000_000 * GWEI, 1_000)).await.unwrap_err();
+    assert!(matches!(full, SendError::Full { in_flight: 4 }), "{full}");
+    net.automine(true).await;
+    net.mine(1).await;
+    until("all are there", async || net.balance(sender.address(), PROVIDER).await == 1011).await;
 }

@@ -78,7 +78,12 @@ impl Core {
 
     /// What a transaction for these users may cost, and by when it should be mined.
     pub(super) fn bid(&self, rows: &[(Address, Neuron)], gas_price: u128, asked: bool) -> Bid {
-        let scene = self.scene();
+        let scene = Scene {
+            pages: rows.iter().filter_map(|(user, _)| self.book.page(*user)).collect(),
+            now: self.book.chain_now(Timestamp::now()),
+            tried: HashMap::new(),
+            under_way: HashSet::new(),
+        };
         forecast::bid(&self.books(&scene, gas_price), rows, asked)
     }
 
@@ -119,7 +124,9 @@ impl Core {
     pub(in super::super) async fn settle_when_due(self: Arc<Self>) {
         let token = self.tasks.token();
         self.learn().await;
-        self.finish_old_settlements().await;
+        // Figures for people; no deadline waits for them.
+        self.tasks
+            .spawn_until_stopped("results of old settlements", Arc::clone(&self).finish_old_settlements());
         let mut pause = Duration::ZERO;
         loop {
             tokio::select! {
@@ -136,7 +143,7 @@ impl Core {
 
     /// One look, and how long to wait until the next.
     async fn settle_if_due(self: &Arc<Self>) -> Duration {
-        let usual = Duration::from_secs(self.settings.settlement.check_interval);
+        let usual = usual_pause(self.settings.settlement.check_interval, self.chain.lock_time());
         match self.look_and_act().await {
             Ok(forecast) => {
                 let now = self.book.chain_now(Timestamp::now());
@@ -167,11 +174,16 @@ impl Core {
         let turn = self.settling.turn.lock().await;
         let forecast = self.look_closely(false).await?;
         let verdict = forecast.verdict();
-        let due = matches!(verdict, Verdict::Settle(_));
+        let verdict = match verdict {
+            // What could not be sent is a failure, and told as one.
+            Verdict::Settle(_) => match Box::pin(self.send_all(&forecast, &turn)).await {
+                Ok(()) => verdict,
+                Err(ProviderError::SettlementRunning { .. }) => Verdict::Busy,
+                Err(error) => return Err(error),
+            },
+            verdict => verdict,
+        };
         self.decided(&forecast, verdict).await;
-        if due {
-            Box::pin(self.send_all(&forecast, &turn)).await?;
-        }
         Ok(forecast)
     }
 
@@ -186,5 +198,25 @@ impl Core {
             }
             Err(error) => self.health.store_failed(&error),
         }
+    }
+}
+
+/// Between two looks when nothing calls for one. However seldom the operator wants it, a deadline that no event told of
+/// is seen in time.
+fn usual_pause(check_interval: u64, lock_time: u64) -> Duration {
+    Duration::from_secs(check_interval.min(lock_time / 16).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_looks_several_times_within_a_lock_time() {
+        let pause = |interval, lock| usual_pause(interval, lock).as_secs();
+        assert_eq!(
+            [pause(30, 86_400), pause(1 << 40, 86_400), pause(30, 160), pause(30, 0)],
+            [30, 5_400, 10, 1]
+        );
     }
 }

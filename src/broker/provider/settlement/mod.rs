@@ -46,12 +46,15 @@ use crate::domain::{Address, Neuron, OperationId, Timestamp};
 pub use self::forecast::{Books, Forecast, Left, Tried, bid, forecast};
 pub use self::gas::GasHistory;
 pub use self::inclusion::Inclusion;
-pub use self::record::{Decision, DecisionCounts, Verdict};
+pub use self::record::{Decision, DecisionCounts, PastDecisions, Verdict};
 pub use self::rules::{Danger, Reason, Risk, Rules};
 pub use self::send::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
 
 /// Settlements of one key that may be under way at once; the sender takes eight orders of any kind.
 pub const MOST_UNDER_WAY: usize = 6;
+/// Of them so many are kept for debts in danger and for people: what waits for cheaper gas, perhaps for hours, must not
+/// stand in the way of a deadline.
+const KEPT: usize = 2;
 
 /// What the engine keeps in mind.
 #[derive(Debug, Default)]
@@ -94,11 +97,37 @@ impl Settling {
         under_way.values().flat_map(|settlement| settlement.rows.iter().map(|(user, _)| *user)).collect()
     }
 
+    /// Whether another one may begin; `presses`: somebody in it is in danger, or a person wants it.
+    fn has_room(&self, presses: bool) -> bool {
+        self.under_way.lock().len() + if presses { 0 } else { KEPT } < MOST_UNDER_WAY
+    }
+
     fn begun(&self, id: OperationId, settlement: UnderWay) {
         self.under_way.lock().insert(id, settlement);
     }
 
     fn ended(&self, id: OperationId) -> Option<UnderWay> {
         self.under_way.lock().remove(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_calm_leaves_room_for_what_is_in_danger() {
+        let settling = Settling::default();
+        let mut begun = 0;
+        let mut fill = |presses| {
+            while settling.has_room(presses) {
+                let one =
+                    UnderWay { rows: Vec::new(), asked: false, bid: None, since: Timestamp::from_seconds(0) };
+                settling.begun(OperationId::random(), one);
+                begun += 1;
+            }
+            begun
+        };
+        assert_eq!((fill(false), fill(true), fill(false)), (4, 6, 6));
     }
 }

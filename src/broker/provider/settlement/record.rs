@@ -1,6 +1,6 @@
 //! Decisions to settle or to wait, each with its reason: the newest in memory, more of them on disk, all of them in the log.
 //!
-//! The engine looks far more often than anything changes, so a run of equal decisions is one: it has a beginning and an
+//! The engine looks far more often than anything changes, so a run of like decisions is one: it has a beginning and an
 //! end. On disk the end is brought up to date now and then; a crash loses some minutes of waiting, never a decision.
 
 use std::collections::VecDeque;
@@ -128,10 +128,32 @@ impl Decision {
         }
     }
 
-    /// Whether this only repeats `before`. Two settlements are never the same one.
+    /// Whether this only goes on with `before`. Two settlements are never the same one; waiting is, for whatever is
+    /// waited: a user who asks for a refund and takes it back again and again would else push all history out.
     fn repeats(&self, before: &Decision) -> bool {
-        !matches!(self.verdict, Verdict::Settle(_)) && self.verdict == before.verdict
+        match (&self.verdict, &before.verdict) {
+            (Verdict::Settle(_), _) => false,
+            (Verdict::Wait { .. }, Verdict::Wait { .. }) => true,
+            (Verdict::Failed(now), Verdict::Failed(before)) => is_alike(now, before),
+            (now, before) => now == before,
+        }
     }
+}
+
+/// Whether two failures differ in figures at most, as in the price of gas.
+fn is_alike(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.split(|sign: char| sign.is_ascii_digit()).collect::<String>();
+    words(one) == words(other)
+}
+
+/// A page of decisions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastDecisions {
+    pub decisions: Vec<Decision>,
+    /// Where the next page begins, if there may be one.
+    pub next: Option<Timestamp>,
+    /// How many are kept in all.
+    pub total: u64,
 }
 
 /// How often each verdict and each reason came up since the start.
@@ -157,13 +179,12 @@ struct State {
 
 /// What of a decision has to go to disk.
 enum ToWrite {
-    Nothing,
+    /// It goes on; `news`: with other words.
+    Nothing { news: bool },
     /// The end of the newest run.
     End(Decision),
     /// A new one, after the end of the run before it.
-    New {
-        ended: Option<Decision>,
-    },
+    New { ended: Option<Decision> },
 }
 
 impl Record {
@@ -198,9 +219,10 @@ impl Record {
         if let Some(last) = state.decisions.back_mut()
             && decision.repeats(last)
         {
+            let news = last.verdict != decision.verdict;
             *last = Decision { at: last.at, ..decision.clone() };
             let late = written.is_none_or(|at| decision.until.seconds_since(at) >= WRITE_EVERY);
-            let end = if late { ToWrite::End(last.clone()) } else { ToWrite::Nothing };
+            let end = if late { ToWrite::End(last.clone()) } else { ToWrite::Nothing { news } };
             if late {
                 state.written = Some(decision.until);
             }
@@ -217,15 +239,18 @@ impl Record {
 }
 
 impl ProviderBroker {
-    /// All decisions that are kept, made before a moment if one is given, newest first; and how many there are.
+    /// All decisions that are kept, made before a moment if one is given, newest first.
     pub async fn past_decisions(
         &self,
         before: Option<Timestamp>,
         limit: u32,
-    ) -> Result<(Vec<Decision>, u64), ProviderError> {
+    ) -> Result<PastDecisions, ProviderError> {
         let stored = self.core.store.decisions(before, limit).await?;
         let total = self.core.store.count_decisions().await?;
-        Ok((stored.into_iter().filter_map(read).collect(), total))
+        // By what is stored, not by what can be read of it.
+        let whole = u32::try_from(stored.len()).is_ok_and(|found| found >= limit);
+        let next = stored.last().filter(|_| whole).map(|last| last.at);
+        Ok(PastDecisions { decisions: stored.into_iter().filter_map(read).collect(), next, total })
     }
 }
 
@@ -243,7 +268,12 @@ impl Core {
     pub(super) async fn record_decision(&self, decision: Decision) {
         let to_write = self.settling.record.add(&decision);
         let rows = match to_write {
-            ToWrite::Nothing => return,
+            ToWrite::Nothing { news } => {
+                if news {
+                    self.publisher.tell(Event::Decided(Box::new(decision)));
+                }
+                return;
+            }
             ToWrite::End(end) => vec![stored(&end)],
             ToWrite::New { ended } => {
                 tracing::info!(
@@ -294,9 +324,9 @@ mod tests {
     fn a_run_of_equal_decisions_is_one_and_goes_to_disk_now_and_then() {
         let record = Record::default();
         assert!(matches!(record.add(&decision(Verdict::Busy, 0)), ToWrite::New { ended: None }));
-        assert!(matches!(record.add(&decision(Verdict::Busy, 599)), ToWrite::Nothing));
+        assert!(matches!(record.add(&decision(Verdict::Busy, 599)), ToWrite::Nothing { news: false }));
         assert!(matches!(record.add(&decision(Verdict::Busy, 600)), ToWrite::End(_)));
-        assert!(matches!(record.add(&decision(Verdict::Busy, 700)), ToWrite::Nothing));
+        assert!(matches!(record.add(&decision(Verdict::Busy, 700)), ToWrite::Nothing { news: false }));
         let new = record.add(&decision(Verdict::NothingToClaim, 701));
         let ToWrite::New { ended: Some(ended) } = new else { unreachable!("a new decision") };
         assert_eq!((ended.at.as_seconds(), ended.until.as_seconds()), (0, 700));

@@ -1,11 +1,12 @@
 //! What a settlement brought: read from the chain, per user, and written to its rows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::super::core::Core;
 use super::super::error::ProviderError;
 use super::forecast::Tried;
-use crate::chain::{BlockRef, EventFilter, EventKind};
+use crate::chain::{BlockRef, ChainError, EventFilter, EventKind};
 use crate::domain::{AccountId, Address, B256, Neuron, OperationId, OperationState, Timestamp};
 use crate::store::PageOf;
 use crate::store::provider::SettlementRow;
@@ -14,7 +15,26 @@ use crate::store::provider::SettlementRow;
 const LOOK_BACK: u32 = 20;
 
 impl Core {
-    /// Reads from the chain what a mined settlement paid each user, and how the accounts stand since.
+    /// Reads how the accounts of a mined settlement stand since. After this its users may be in another one.
+    pub(super) async fn take_accounts(
+        &self,
+        operation: OperationId,
+        block: BlockRef,
+    ) -> Result<(), ProviderError> {
+        let rows = self.store.settlement_rows(operation).await?;
+        self.read_accounts(rows.iter().map(|row| row.account.user).collect(), block, false).await?;
+        // A node that is behind shows the accounts as they were before, and what is paid would be sent again.
+        let behind = |row: &SettlementRow| {
+            self.book.page(row.account.user).is_some_and(|page| page.block < block.number)
+        };
+        if rows.iter().any(behind) {
+            return Err(ChainError::UnknownBlock(block).into());
+        }
+        self.remember_unpaid(&rows);
+        Ok(())
+    }
+
+    /// Reads from the chain what a mined settlement paid each user.
     pub(super) async fn take_result(
         &self,
         operation: OperationId,
@@ -22,7 +42,8 @@ impl Core {
         block: BlockRef,
     ) -> Result<HashMap<Address, Neuron>, ProviderError> {
         let filter = EventFilter { user: None, provider: Some(self.me) };
-        let events = self.chain.events(block.number, block.number, filter).await?;
+        // By the block's hash: asked by its number, a node that does not have it yet gives no events without a word.
+        let events = self.chain.events_of_block(block, filter).await?;
         let mut paid: HashMap<Address, Neuron> = HashMap::new();
         for event in events.iter().filter(|event| event.tx == hash) {
             if let EventKind::Settled { account, paid: amount, .. } = event.kind {
@@ -35,23 +56,21 @@ impl Core {
             .iter()
             .map(|row| (row.account, paid.get(&row.account.user).copied().unwrap_or_default()))
             .collect();
-        self.read_accounts(rows.iter().map(|row| row.account.user).collect(), block, false).await?;
-        self.remember_unpaid(&rows, &paid);
         self.store.settled(operation, per_row.clone()).await?;
         Ok(per_row.into_iter().map(|(account, amount)| (account.user, amount)).collect())
     }
 
-    /// A row that brought nothing is not tried again at once.
-    fn remember_unpaid(&self, rows: &[SettlementRow], paid: &HashMap<Address, Neuron>) {
+    /// A row that brought nothing is not tried again at once: its account could have paid, and has not.
+    fn remember_unpaid(&self, rows: &[SettlementRow]) {
         let at = self.book.chain_now(Timestamp::now());
         let mut tried = self.settling.tried.lock();
         for row in rows {
             let user = row.account.user;
-            let balance = self.book.page(user).map_or(Neuron::ZERO, |page| page.account.balance);
-            if paid.contains_key(&user) {
+            let Some(account) = self.book.page(user).map(|page| page.account) else { continue };
+            if account.settled >= row.claim || account.balance.is_zero() {
                 tried.remove(&user);
             } else {
-                let (epoch, cumulative) = (row.epoch, row.cumulative);
+                let (epoch, cumulative, balance) = (row.epoch, row.cumulative, account.balance);
                 tried.insert(user, Tried { epoch, cumulative, claim: row.claim, balance, at });
             }
         }
@@ -60,7 +79,7 @@ impl Core {
     }
 
     /// Settlements that were mined, but whose result a former run had no time to write down.
-    pub(super) async fn finish_old_settlements(&self) {
+    pub(super) async fn finish_old_settlements(self: Arc<Self>) {
         let Ok(page) = self.store.settlements(Some(OperationState::Mined), PageOf::first(LOOK_BACK)).await
         else {
             return;

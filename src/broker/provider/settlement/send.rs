@@ -12,12 +12,12 @@ use super::super::error::ProviderError;
 use super::super::view::Event;
 use super::super::vouchers::LeftOut;
 use super::super::vouchers::claim::{self, ClaimRow};
+use super::UnderWay;
 use super::forecast::{Forecast, Left};
 use super::record::Verdict;
 use super::rules::Reason;
-use super::{MOST_UNDER_WAY, UnderWay};
 use crate::broker::outbox;
-use crate::chain::{Bid, Call, Outcome, SendError, SettleRow, Ticket};
+use crate::chain::{Bid, BlockRef, Call, Outcome, SendError, SettleRow, Ticket};
 use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
 use crate::store::NewOperation;
 use crate::store::provider::SettlementRow;
@@ -114,8 +114,8 @@ impl Core {
                 self.decided(&forecast, Verdict::NothingToClaim).await;
                 return Ok(report(&forecast, Vec::new(), &HashMap::new(), false));
             }
-            self.decided(&forecast, Verdict::Settle(forecast.reasons.clone())).await;
             let sent = self.send_chosen(&forecast, true, &turn).await?;
+            self.decided(&forecast, Verdict::Settle(forecast.reasons.clone())).await;
             (forecast, sent)
         };
         Ok(self.wait_for(forecast, sent, !request.no_wait).await)
@@ -138,13 +138,12 @@ impl Core {
         _turn: &MutexGuard<'_, ()>,
     ) -> Result<Vec<Sent>, ProviderError> {
         let mut sent = Vec::new();
-        let free = MOST_UNDER_WAY.saturating_sub(self.settling.running().len());
-        if free == 0 {
-            return Err(ProviderError::SettlementRunning {
-                operation: self.settling.running().first().copied(),
-            });
-        }
-        for rows in forecast.rows.chunks(claim::MOST_ROWS).take(free) {
+        let urgent = forecast.in_danger();
+        for rows in forecast.rows.chunks(claim::MOST_ROWS) {
+            let presses = asked || rows.iter().any(|row| urgent.contains(&row.user()));
+            if !self.settling.has_room(presses) {
+                break;
+            }
             match self.send_rows(rows, forecast, asked).await {
                 Ok(ticket) => {
                     let (reply, ended) = oneshot::channel();
@@ -159,6 +158,10 @@ impl Core {
                     break;
                 }
             }
+        }
+        if sent.is_empty() {
+            let operation = self.settling.running().first().copied();
+            return Err(ProviderError::SettlementRunning { operation });
         }
         Ok(sent)
     }
@@ -196,7 +199,7 @@ impl Core {
             rows: rows.iter().map(|row| SettleRow { voucher: row.voucher, claim: row.claim }).collect(),
         };
         self.settling.begun(id, UnderWay { rows: users, asked, bid: Some(bid), since: now });
-        match self.sender.submit_at(id, call, Some(bid)).await {
+        match self.sender.submit_at(id, call, bid).await {
             Ok(ticket) => {
                 self.publisher.tell(Event::SettlementSent { operation: id, rows: rows.len() });
                 Ok(ticket)
@@ -248,38 +251,80 @@ impl Core {
         Ok(())
     }
 
-    /// Takes over each outcome of a settlement: the first final one ends it, and a reorg may bring others.
+    /// Takes over each outcome of a settlement: a final one ends it, and a reorg puts it under way again.
     async fn follow_settlement(self: Arc<Self>, mut ticket: Ticket, reply: Option<oneshot::Sender<Ended>>) {
-        let mut reply = reply;
+        let (mut reply, operation) = (reply, ticket.op);
         while let Some(outcome) = ticket.next().await {
             if !outcome.is_final() {
-                tracing::warn!(operation = %ticket.op, "it is not known whether the settlement is in a block; it is followed");
+                tracing::warn!(%operation, "it is not known whether the settlement is in a block; it is followed");
                 self.publisher.touch();
                 continue;
             }
-            let paid = match &outcome {
-                Outcome::Mined { hash, block, .. } => loop {
-                    match self.take_result(ticket.op, *hash, *block).await {
-                        Ok(paid) => break paid,
-                        Err(error) => {
-                            tracing::warn!(%error, operation = %ticket.op, "a settlement's result could not be read yet");
-                            tokio::time::sleep(RESULT_PAUSE).await;
-                        }
-                    }
-                },
-                _ => HashMap::new(),
+            let mined = match outcome {
+                Outcome::Mined { hash, block, .. } => Some((hash, block)),
+                _ => None,
             };
-            if let Some(settlement) = self.settling.ended(ticket.op) {
-                if let Outcome::Mined { .. } = outcome {
-                    self.settling.inclusion.add(Timestamp::now().seconds_since(settlement.since));
-                }
-                self.tell_end(ticket.op, settlement.rows.len(), &outcome, &paid);
+            if let Some((_, block)) = mined
+                && !self.insist_on_accounts(&mut ticket, block).await
+            {
+                continue;
             }
-            if let Some(reply) = reply.take() {
-                // Whoever ordered it may have gone.
-                let _ = reply.send(Ended { outcome, paid });
+            // Its users may be in another one from here on, even if the node never says what this one paid them.
+            let settlement = self.settling.ended(operation);
+            if let Some(settlement) = settlement.as_ref().filter(|_| mined.is_some()) {
+                self.settling.inclusion.add(Timestamp::now().seconds_since(settlement.since));
             }
+            if let Err(error) = self.count_gas().await {
+                tracing::warn!(%error, "the gas of settlements could not be counted");
+            }
+            self.publisher.touch();
             self.settling.wake.notify_one();
+            let paid = match mined {
+                Some((hash, block)) => self.insist_on_result(&mut ticket, hash, block).await,
+                None => Some(HashMap::new()),
+            };
+            if let Some(paid) = paid {
+                if let Some(settlement) = &settlement {
+                    self.tell_end(operation, settlement.rows.len(), &outcome, &paid);
+                }
+                if let Some(reply) = reply.take() {
+                    // Whoever ordered it may have gone.
+                    let _ = reply.send(Ended { outcome, paid });
+                }
+            }
+            let again = ticket.overtaken().await && !ticket.is_final();
+            if let Some(settlement) = settlement.filter(|_| again) {
+                tracing::warn!(%operation, "a reorg has undone a settlement; it is under way again");
+                self.settling.begun(operation, settlement);
+                self.publisher.touch();
+            }
+        }
+    }
+
+    /// Reads the accounts of a mined settlement, however often the chain must be asked. `false`: it was undone meanwhile.
+    async fn insist_on_accounts(&self, ticket: &mut Ticket, block: BlockRef) -> bool {
+        loop {
+            match self.take_accounts(ticket.op, block).await {
+                Ok(()) => return true,
+                Err(error) if holds_after_pause(ticket, &error).await => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// The same for what it paid.
+    async fn insist_on_result(
+        &self,
+        ticket: &mut Ticket,
+        hash: B256,
+        block: BlockRef,
+    ) -> Option<HashMap<Address, Neuron>> {
+        loop {
+            match self.take_result(ticket.op, hash, block).await {
+                Ok(paid) => return Some(paid),
+                Err(error) if holds_after_pause(ticket, &error).await => {}
+                Err(_) => return None,
+            }
         }
     }
 
@@ -329,6 +374,15 @@ impl Core {
             forecast.left_out.push(Left { user: row.user(), why: LeftOut::NextRound, unsettled });
         }
         report(&forecast, transactions, &paid, false)
+    }
+}
+
+/// Waits before an outcome is read again. `false`: it does not hold any more.
+async fn holds_after_pause(ticket: &mut Ticket, error: &ProviderError) -> bool {
+    tracing::warn!(%error, operation = %ticket.op, "a settlement's result could not be read yet");
+    tokio::select! {
+        true = ticket.overtaken() => false,
+        () = tokio::time::sleep(RESULT_PAUSE) => true,
     }
 }
 

@@ -10,6 +10,7 @@ mod keys;
 mod life;
 mod limits;
 mod paid;
+mod pressure;
 mod refusals;
 mod service_list;
 mod settling;

@@ -145,6 +145,11 @@ impl Book {
         self.state.lock().pages.values().copied().collect()
     }
 
+    /// How many users have a page.
+    pub(in crate::broker::provider) fn len(&self) -> usize {
+        self.state.lock().pages.len()
+    }
+
     pub(in crate::broker::provider) fn users(&self) -> Vec<Address> {
         self.state.lock().pages.keys().copied().collect()
     }

@@ -76,9 +76,13 @@ fn reason_item(reason: &Reason) -> ReasonItem {
     }
 }
 
+/// Users that a forecast names, of those who are in and of those who are not. It is asked for again and again; `dryRun`
+/// has everybody.
+const MOST_SHOWN: usize = 200;
+
 /// The next settlement, and whether the engine would begin it.
 pub(in super::super) fn forecast_item(forecast: &Forecast, verdict: &Verdict) -> ForecastItem {
-    let rows = forecast.rows.iter().map(|row| RowItem {
+    let rows = forecast.rows.iter().take(MOST_SHOWN).map(|row| RowItem {
         user: row.user(),
         claim: row.claim,
         expected: Some(row.pays),
@@ -91,7 +95,9 @@ pub(in super::super) fn forecast_item(forecast: &Forecast, verdict: &Verdict) ->
         reasons: codes(&forecast.reasons),
         why: forecast.reasons.iter().map(reason_item).collect(),
         rows: rows.collect(),
-        left_out: left_out(&forecast.left_out),
+        rows_in_all: forecast.rows.len(),
+        left_out: left_out(&forecast.left_out[..forecast.left_out.len().min(MOST_SHOWN)]),
+        left_out_in_all: forecast.left_out.len(),
         brings: forecast.brings,
         costs: forecast.costs,
         worth_from: forecast.worth_from,
@@ -127,5 +133,34 @@ impl From<Decision> for DecisionItem {
             next_deadline: decision.next(),
             note,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::provider::LeftOut;
+    use crate::domain::{Address, Timestamp};
+
+    #[test]
+    fn a_forecast_of_thousands_names_some_and_counts_all() {
+        let left = |number: u8| Left {
+            user: Address::repeat_byte(number),
+            why: LeftOut::NotYet,
+            unsettled: Neuron::new(number.into()),
+        };
+        let forecast = Forecast {
+            at: Timestamp::from_seconds(1),
+            rows: Vec::new(),
+            left_out: (0..=255).cycle().take(5_000).map(left).collect(),
+            brings: Neuron::ZERO,
+            costs: Neuron::ZERO,
+            gas_price: Neuron::ZERO,
+            reasons: Vec::new(),
+            next: None,
+            worth_from: Neuron::ZERO,
+        };
+        let item = forecast_item(&forecast, &forecast.verdict());
+        assert_eq!((item.left_out.len(), item.left_out_in_all, item.rows_in_all), (MOST_SHOWN, 5_000, 0));
     }
 }

@@ -93,6 +93,11 @@ pub struct Left {
 }
 
 impl Forecast {
+    /// Users whose debt may be lost if it waits any longer.
+    pub fn in_danger(&self) -> HashSet<Address> {
+        self.reasons.iter().filter(|reason| reason.is_urgent()).filter_map(Reason::user).collect()
+    }
+
     /// Whether the engine would begin what a forecast describes.
     pub fn verdict(&self) -> Verdict {
         let left = |why: LeftOut| self.left_out.iter().any(|left| left.why == why);
