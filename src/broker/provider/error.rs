@@ -25,7 +25,7 @@ pub enum ProviderError {
     /// Another change of it is on its way to the chain.
     #[error("a change of {0} is on its way to the chain; wait for it")]
     ServiceBusy(ServiceName),
-    /// Only one settlement, and one change of services, at a time.
+    /// Everybody who owes something is in a settlement, or as many are under way as may be.
     #[error("a settlement is under way already")]
     SettlementRunning { operation: Option<OperationId> },
     /// The transaction was mined, but the contract refused it.

@@ -84,7 +84,9 @@ pub(super) async fn decisions(
 ) -> Result<List<DecisionItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
     let limit = limit(&query)?;
-    let before: Option<Timestamp> = query.parse("cursor")?;
+    let before: Option<Timestamp> = query
+        .parse("cursor")
+        .map_err(|_| Problem::field("cursor", "it must be one that this list gave as the next"))?;
     let past = face.broker.past_decisions(before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     let next = past.next.map(|at| at.to_string());
     Ok(List::page(past.decisions.into_iter().map(DecisionItem::from).collect(), past.total, next))

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::super::core::{Core, ProviderBroker};
 use super::super::error::ProviderError;
-use super::super::vouchers::{ClaimRow, Page};
+use super::super::vouchers::{ClaimRow, Page, claim};
 use super::forecast::{self, Books, Forecast, Tried};
 use super::record::{Decision, Verdict};
 use super::rules::Rules;
@@ -57,12 +57,26 @@ impl Core {
     }
 
     fn scene(&self) -> Scene {
-        Scene {
-            pages: self.book.pages(),
-            now: self.book.chain_now(Timestamp::now()),
-            tried: self.settling.tried.lock().clone(),
-            under_way: self.settling.users_under_way(),
+        let now = self.book.chain_now(Timestamp::now());
+        let rules = self.rules(now);
+        let expected = self.settling.expected();
+        let (mut pages, mut under_way) = (self.book.pages(), HashSet::new());
+        // Who is in a settlement is in no second one, unless what is owed beyond it would be lost with the waiting: the
+        // first may be stuck. Then the account counts as it will be after the first.
+        for page in &mut pages {
+            let user = page.account.id.user;
+            let Some(brings) = expected.get(&user) else { continue };
+            let mut after = *page;
+            after.account.settled = page.account.settled.saturating_add(*brings);
+            after.account.balance = page.account.balance.above(*brings);
+            let presses = rules.danger(&after).is_some_and(|danger| now >= danger.begin);
+            if presses && matches!(claim::row(&after, now), Some(Ok(_))) {
+                *page = after;
+            } else {
+                under_way.insert(user);
+            }
         }
+        Scene { pages, now, tried: self.settling.tried.lock().clone(), under_way }
     }
 
     fn books<'a>(&'a self, scene: &'a Scene, gas_price: u128) -> Books<'a> {

@@ -11,8 +11,8 @@
 //! result: Settled events of the block ─▶ paid per user ─▶ accounts read again, rows closed
 //! ```
 //!
-//! Several settlements may be under way, but a user is in one of them at most: the turn is held from the look at the
-//! books until the transaction is with the sender. Doing one again is safe: the contract pays a row only above what it
+//! Several settlements may be under way, but a user is in one of them at most, unless what is owed beyond it is in danger
+//! and it is stuck: the turn is held from the look at the books until the transaction is with the sender. Doing one again is safe: the contract pays a row only above what it
 //! has paid before, so a crash, a reorg or a lost answer all end in the same state.
 //!
 //! | file | holds |
@@ -82,6 +82,18 @@ struct UnderWay {
     since: Timestamp,
 }
 
+impl UnderWay {
+    /// What it may cost in calm. What was allowed once stays allowed; it waits for a cheaper hour, but not for ever: after
+    /// `patience` seconds dear gas is no passing thing, and it may cost what a new one might (`fresh`).
+    fn calm(&self, fresh: Neuron, patience: u64, now: Timestamp) -> Neuron {
+        match self.bid {
+            None => fresh,
+            Some(told) if now.seconds_since(self.since) < patience => told.calm,
+            Some(told) => told.calm.max(fresh),
+        }
+    }
+}
+
 impl Settling {
     /// Operations whose outcome is not known.
     pub(super) fn running(&self) -> Vec<OperationId> {
@@ -93,8 +105,17 @@ impl Settling {
 
     /// Users who are in one of them.
     pub(super) fn users_under_way(&self) -> HashSet<Address> {
-        let under_way = self.under_way.lock();
-        under_way.values().flat_map(|settlement| settlement.rows.iter().map(|(user, _)| *user)).collect()
+        self.expected().into_keys().collect()
+    }
+
+    /// The same with what they are expected to pay.
+    fn expected(&self) -> HashMap<Address, Neuron> {
+        let mut expected: HashMap<Address, Neuron> = HashMap::new();
+        for (user, pays) in self.under_way.lock().values().flat_map(|settlement| &settlement.rows) {
+            let sum = expected.entry(*user).or_default();
+            *sum = sum.saturating_add(*pays);
+        }
+        expected
     }
 
     /// Whether another one may begin; `presses`: somebody in it is in danger, or a person wants it.
@@ -129,5 +150,20 @@ mod tests {
             begun
         };
         assert_eq!((fill(false), fill(true), fill(false)), (4, 6, 6));
+    }
+
+    #[test]
+    fn calm_waits_for_a_cheaper_hour_and_not_for_ever() {
+        let n = Neuron::new;
+        let at = Timestamp::from_seconds;
+        let told = Some(Bid { calm: n(10), hurry: None });
+        let one = UnderWay { rows: Vec::new(), asked: false, bid: told, since: at(1_000) };
+        let calm = |fresh, now| one.calm(n(fresh), 500, at(now)).get();
+        assert_eq!([calm(30, 1_499), calm(30, 1_500), calm(5, 1_500)], [10, 30, 10]);
+        assert_eq!(
+            UnderWay { bid: None, ..one.clone() }.calm(n(30), 500, at(1_000)).get(),
+            30,
+            "after a restart"
+        );
     }
 }

@@ -224,8 +224,7 @@ impl Core {
             self.settling.under_way.lock().iter().map(|(id, one)| (*id, one.clone())).collect();
         for (id, settlement) in under_way {
             let fresh = self.bid(&settlement.rows, gas_price, settlement.asked);
-            // What was allowed once stays allowed; only a deadline is news.
-            let calm = settlement.bid.map_or(fresh.calm, |told| told.calm);
+            let calm = settlement.calm(fresh.calm, self.settings.settlement.max_age, Timestamp::now());
             let bid = Bid { calm, hurry: fresh.hurry };
             if settlement.bid == Some(bid) {
                 continue;
@@ -269,6 +268,10 @@ impl Core {
             {
                 continue;
             }
+            let paid = match mined {
+                Some((hash, block)) => self.take_result(operation, hash, block).await,
+                None => Ok(HashMap::new()),
+            };
             // Its users may be in another one from here on, even if the node never says what this one paid them.
             let settlement = self.settling.ended(operation);
             if let Some(settlement) = settlement.as_ref().filter(|_| mined.is_some()) {
@@ -279,9 +282,10 @@ impl Core {
             }
             self.publisher.touch();
             self.settling.wake.notify_one();
-            let paid = match mined {
-                Some((hash, block)) => self.insist_on_result(&mut ticket, hash, block).await,
-                None => Some(HashMap::new()),
+            let paid = match (paid, mined) {
+                (Ok(paid), _) => Some(paid),
+                (Err(_), Some((hash, block))) => self.insist_on_result(&mut ticket, hash, block).await,
+                (Err(_), None) => None,
             };
             if let Some(paid) = paid {
                 if let Some(settlement) = &settlement {

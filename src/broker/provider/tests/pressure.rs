@@ -148,6 +148,36 @@ async fn what_a_reorg_undoes_is_under_way_again_and_not_sent_twice() {
     assert_eq!((history.len(), history[0].paid()), (1, owed));
 }
 
+#[tokio::test]
+async fn what_a_leaving_user_owes_beyond_a_stuck_settlement_does_not_wait_for_it() {
+    let world = in_debt(1, |_| {}).await;
+    world.devnet.set_automine(false);
+    world.broker.settle(SettleRequest { dry_run: false, no_wait: true }).await.unwrap();
+    let mut ask = world.ask(CHAT);
+    (ask.max_fee, ask.cumulative) = (Neuron::new(Neuron::A0GI.get() / 2), Neuron::A0GI);
+    read(world.call(&ask).await.unwrap()).await;
+    let owed = world.idle().await.owed;
+    // Gas has become dearer than the settlement offers. The user pays for it, and leaves.
+    world.devnet.set_base_fee(20_000_000_000);
+    world.devnet.mine(1).unwrap();
+    let call = Call::RequestRefund { provider: world.wallet.address(), amount: Neuron::A0GI };
+    let mut refund = world.user.sender.submit(OperationId::random(), call).await.unwrap();
+    world.devnet.mine(1).unwrap();
+    assert!(matches!(refund.wait().await, Outcome::Mined { .. }));
+    again(&world, "busy", 1).await;
+    assert_eq!(world.broker.snapshot().settlement.running.len(), 1, "there is time yet");
+    world.devnet.advance_time(LOCK_TIME / 2 + 60).unwrap();
+    world.until(|broker| broker.snapshot().settlement.running.len() == 2).await;
+    let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
+    assert_eq!(history[0].rows[0].claim, owed);
+    world.devnet.set_base_fee(1_000_000_000);
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.users()[0].unsettled.is_zero()).await;
+    world.until(|broker| broker.snapshot().settlement.running.is_empty()).await;
+    assert_eq!(world.broker.settlements(PageOf::first(10)).await.unwrap().items.len(), 2, "and no third one");
+}
+
 /// Prints what a look, a snapshot and an overview cost with many users in debt; asserts only what they must say.
 #[tokio::test]
 #[ignore = "prints figures: cargo test --release --lib figures_of_large_books -- --ignored --nocapture"]
