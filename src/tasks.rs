@@ -5,12 +5,13 @@
 //! Two kinds exist. [`Tasks::spawn`] is for work that must reach its own end (a request being booked, a transaction
 //! being written down): it sees the token and decides. [`Tasks::spawn_until_stopped`] is for loops that hold nothing
 //! (a poller, a ticker): they are dropped at their next await once the token is cancelled.
-//! A task that panics or ends with an error is logged under its name; it never takes the process with it.
+//! A task that panics or ends with an error is logged under its name; it never takes the process with it. One that the
+//! process cannot do without ([`Tasks::spawn_vital`]) is also remembered, so that health can say so.
 
 use std::{
     any::Any,
     borrow::Cow,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Display,
     future::Future,
     panic::AssertUnwindSafe,
@@ -60,6 +61,8 @@ pub struct Tasks {
 struct Group {
     tracker: TaskTracker,
     running: Mutex<BTreeMap<u64, Line>>,
+    /// Names of vital tasks that panicked.
+    broken: Mutex<BTreeSet<String>>,
 }
 
 /// One running task.
@@ -115,6 +118,31 @@ impl Tasks {
 
     pub fn is_empty(&self) -> bool {
         self.own.tracker.is_empty()
+    }
+
+    /// Vital tasks of this group, children included, that panicked: what they did is not done any more.
+    pub fn broken(&self) -> Vec<String> {
+        self.own.broken.lock().iter().cloned().collect()
+    }
+
+    /// [`Tasks::spawn`], for a task without which the process does not do its work: [`Tasks::broken`] names it if it dies.
+    pub fn spawn_vital<F>(&self, name: &'static str, future: F) -> JoinHandle<()>
+    where
+        F: Future + Send + 'static,
+        F::Output: Ending,
+    {
+        let groups: Vec<_> = self.parents.iter().chain([&self.own]).map(Arc::clone).collect();
+        self.spawn(name, async move {
+            match AssertUnwindSafe(future).catch_unwind().await {
+                Ok(ending) => ending.failure().map_or(Ok(()), Err),
+                Err(panic) => {
+                    for group in groups {
+                        group.broken.lock().insert(name.to_owned());
+                    }
+                    std::panic::resume_unwind(panic)
+                }
+            }
+        })
     }
 
     /// Starts a task that ends by itself. When the group stops it is waited for, up to the grace time.
@@ -228,6 +256,21 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
     use super::*;
+
+    async fn dies() {
+        panic!("as tests do");
+    }
+
+    #[tokio::test]
+    async fn a_vital_task_that_dies_is_remembered_by_its_groups() {
+        let tasks = Tasks::new();
+        let child = tasks.child();
+        child.spawn("harmless", dies()).await.unwrap();
+        child.spawn_vital("ends well", async {}).await.unwrap();
+        assert_eq!(tasks.broken(), Vec::<String>::new());
+        child.spawn_vital("engine", dies()).await.unwrap();
+        assert_eq!((tasks.broken(), child.broken()), (vec!["engine".to_owned()], vec!["engine".to_owned()]));
+    }
 
     #[tokio::test]
     async fn stop_waits_for_work_in_hand_and_drops_loops() {

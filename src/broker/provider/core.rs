@@ -236,7 +236,7 @@ impl Core {
             .spawn_until_stopped("provider service reconciliation", Arc::clone(self).keep_reconciled(others));
         self.tasks.spawn_until_stopped("looks at services", Arc::clone(self).look_at_upstreams());
         self.tasks.spawn_until_stopped("provider account resync", Arc::clone(self).resync());
-        self.tasks.spawn("provider settlement engine", Arc::clone(self).settle_when_due());
+        self.tasks.spawn_vital("provider settlement engine", Arc::clone(self).settle_when_due());
         self.tasks.spawn_until_stopped("provider housekeeping", Arc::clone(self).keep_house());
         let (token, cut, book) = (self.tasks.token(), self.cut.clone(), Arc::clone(&self.book));
         let drain = Duration::from_secs(self.settings.drain);

@@ -183,6 +183,8 @@ pub struct HealthView {
     pub chain: Option<String>,
     /// Why the books cannot be written. Nothing is served meanwhile.
     pub store: Option<String>,
+    /// Vital tasks that died; only a restart brings them back.
+    pub dead: Vec<String>,
     pub stopping: bool,
 }
 
@@ -325,6 +327,7 @@ impl Core {
         let users = self.debtors(USERS_IN_SNAPSHOT);
         let mut health = self.health.view();
         health.stopping = self.tasks.stopping();
+        health.dead = self.tasks.broken();
         Snapshot {
             version,
             at: Some(now),

@@ -166,7 +166,7 @@ impl Sender {
         let address = signer.address();
         let worker = Worker::new(chain, signer, journal, settings);
         let token = tasks.token();
-        tasks.spawn("chain sender", worker.run(queue, at_once, new_bids, token));
+        tasks.spawn_vital("chain sender", worker.run(queue, at_once, new_bids, token));
         Sender { address, commands, now, bids }
     }
 

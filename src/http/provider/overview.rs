@@ -48,6 +48,7 @@ pub(super) async fn show(State(face): State<Face>) -> Result<Json<Overview>, Pro
         health: HealthItem {
             chain: snapshot.health.chain.clone(),
             store: snapshot.health.store.clone(),
+            dead: snapshot.health.dead.clone(),
             stopping: snapshot.health.stopping,
         },
         automatic: settings.settlement.automatic,

@@ -47,7 +47,9 @@ async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Prob
         let reason = failed.error.clone().unwrap_or_else(|| "the contract refused it".to_owned());
         let message = format!("a settlement was not done: {reason}");
         let problem = Problem::new(StatusCode::CONFLICT, "reverted", message);
-        return Err(problem.with("OperationID", failed.operation.to_string()));
+        // The others, if there were any, have paid.
+        let paid = report.paid.to_string();
+        return Err(problem.with("OperationID", failed.operation.to_string()).with("Paid", paid));
     }
     let status = if request.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(ReportItem::from(report))).into_response())

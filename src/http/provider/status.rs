@@ -13,8 +13,10 @@ use crate::http::metrics::{Figures, label};
 /// Says no more than a stranger may know.
 pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
     let snapshot = face.broker.snapshot();
-    let well =
-        snapshot.health.chain.is_none() && snapshot.health.store.is_none() && !snapshot.health.stopping;
+    let well = snapshot.health.chain.is_none()
+        && snapshot.health.store.is_none()
+        && snapshot.health.dead.is_empty()
+        && !snapshot.health.stopping;
     Json(json!({
         "Status": if well { "ok" } else { "degraded" },
         "Provider": snapshot.provider.to_string(),
@@ -23,6 +25,7 @@ pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
         "Block": snapshot.block.map(|block| block.number),
         "Chain": snapshot.health.chain.is_none(),
         "Store": snapshot.health.store.is_none(),
+        "Tasks": snapshot.health.dead.is_empty(),
         "Version": env!("CARGO_PKG_VERSION"),
     }))
 }
@@ -72,6 +75,7 @@ pub(super) async fn metrics(State(face): State<Face>) -> Result<Figures, Problem
             "1 while the books cannot be written.",
             u8::from(snapshot.health.store.is_some()),
         )
+        .gauge("dead_tasks", "Vital tasks that died; only a restart brings them back.", snapshot.health.dead.len())
         .gauge("settling", "Settlements under way.", snapshot.settlement.running.len())
         .gauge("debtors", "Users with something unsettled.", overview.debtors)
         .gauge(

@@ -278,6 +278,10 @@ fn health(overview: &Overview, found: &mut Vec<(Tone, String)>) {
     if let Some(trouble) = &overview.health.store {
         found.push((Tone::Bad, format!("✗ the disk does not take writes: {trouble}")));
     }
+    for task in &overview.health.dead {
+        let task = crate::domain::clean::clean(task, 60);
+        found.push((Tone::Bad, format!("✗ the {task} has died: restart the broker")));
+    }
     if overview.health.stopping {
         found.push((Tone::Warn, "! the broker is stopping".to_owned()));
     }

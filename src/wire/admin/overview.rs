@@ -76,5 +76,8 @@ pub struct TodayItem {
 pub struct HealthItem {
     pub chain: Option<String>,
     pub store: Option<String>,
+    /// Vital tasks that died; only a restart brings them back.
+    #[serde(default)]
+    pub dead: Vec<String>,
     pub stopping: bool,
 }

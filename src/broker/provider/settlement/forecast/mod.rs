@@ -157,9 +157,10 @@ pub fn forecast(books: &Books<'_>, asked: bool) -> Forecast {
         ),
     };
     let mut reasons = Vec::new();
+    // The sender offers for a fifth more gas than the node estimates, and what cannot be offered is not sent.
     if asked {
         reasons.extend((!taken.is_empty()).then_some(Reason::Asked));
-    } else if brings > costs {
+    } else if brings.get() > costs.get().saturating_add(costs.get() / 5) {
         let invoked = taken.iter().filter_map(|one| one.asks);
         reasons.extend(invoked.filter(|(_, share)| within(costs, brings, *share)).map(|(reason, _)| reason));
         // One sentence about age is enough, and the oldest says it.
