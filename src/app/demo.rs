@@ -281,7 +281,8 @@ fn introduce(demo: &Demo, args: &DemoArgs) {
          curl -X POST http://{provider}/v1/settle\n\
          curl -X POST http://{user}/v1/provider/{address}/refund -H \"Content-Type: application/json\" \\\n\
          \x20 -d '{{\"amount\": \"1000000\"}}'\n\
-         zgserve-tui chat --url http://{user}\n\n\
+         zgserve-tui chat --url http://{user}\n\
+         zgserve-tui console --url http://{provider}\n\n\
          Ctrl-C stops everything{}.",
         if matches!(demo._place, Place::Passing(_)) { " and leaves nothing behind" } else { "" }
     ));
