@@ -25,6 +25,9 @@ pub use self::user::{AccountCommand, ChatArgs, RefundCommand, RequestCommand, Se
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 bad input or setting, 4 short of funds, \
 5 unreachable, 6 refused or reverted, 7 sent but the outcome is not known yet, 8 port or data directory in use, 130 interrupted.";
 
+/// The heading of what every command takes, so that its own words come first.
+const EVERYWHERE: &str = "Everywhere";
+
 /// Use, sell and pay for AI and storage services on the 0G Serving network.
 #[derive(Debug, Parser)]
 #[command(name = "zgserve-tui", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
@@ -58,36 +61,36 @@ impl Cli {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Global {
     /// Settings file instead of ./user/config.local.yaml (or ./provider/…) or the one in your home.
-    #[arg(long, global = true, value_name = "FILE", env = "ZGSERVE_CONFIG")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE", env = "ZGSERVE_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where database, keys and lock are.
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Any setting: --set chain.rpcUrl=http://127.0.0.1:8545 (repeatable).
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = assignment)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
     /// A file whose first line is the passphrase of the key file.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
     /// JSON-RPC address of the chain.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub rpc_url: Option<String>,
     /// Address of the Serving contract.
-    #[arg(long, global = true, value_name = "ADDRESS", value_parser = address)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "ADDRESS", value_parser = address)]
     pub contract: Option<Address>,
     /// A file whose first line is the private key to sign with.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub private_key_file: Option<PathBuf>,
     /// The API of a running broker, instead of the one on the data directory.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub url: Option<url::Url>,
     /// What is logged to stderr: error, warn, info, debug, or a filter like zgserve_tui=debug.
-    #[arg(long, global = true, value_name = "LEVEL", env = "ZGSERVE_LOG")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "LEVEL", env = "ZGSERVE_LOG")]
     pub log: Option<String>,
     /// How it is logged.
     #[arg(
         long,
-        global = true,
+        global = true, help_heading = EVERYWHERE,
         value_name = "FORMAT",
         env = "ZGSERVE_LOG_FORMAT",
         value_enum,
