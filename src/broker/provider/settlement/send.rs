@@ -22,6 +22,8 @@ use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, Operation
 use crate::store::NewOperation;
 use crate::store::provider::SettlementRow;
 
+/// Gas that has been dear for a day is dear: a calm settlement then follows it, since its users wait in it.
+const CALM_FOR: u64 = 86_400;
 /// Pauses between tries to read a result from the chain.
 const RESULT_PAUSE: Duration = Duration::from_secs(5);
 
@@ -224,7 +226,7 @@ impl Core {
             self.settling.under_way.lock().iter().map(|(id, one)| (*id, one.clone())).collect();
         for (id, settlement) in under_way {
             let fresh = self.bid(&settlement.rows, gas_price, settlement.asked);
-            let calm = settlement.calm(fresh.calm, self.settings.settlement.max_age, Timestamp::now());
+            let calm = settlement.calm(fresh.calm, CALM_FOR, Timestamp::now());
             let bid = Bid { calm, hurry: fresh.hurry };
             if settlement.bid == Some(bid) {
                 continue;
