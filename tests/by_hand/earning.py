@@ -147,7 +147,7 @@ def walk(broker, contract, run):
     chat(0)
     wait_for(all_promised, "a voucher for the last answer")
     check(int(overview()["Claimable"]) > int(seen["Claimable"]), "and grow on")
-    check(overview()["Forecast"]["Verdict"] == "wait", "the engine waits: gas would be too large a share")
+    wait_for(lambda: overview()["Forecast"]["Verdict"] == "wait", "the engine to wait: gas would be too large a share")
 
     # One goes to the contract itself and asks everything back, its debt included; no honest broker would.
     owed = int(user(LEAVES)["Owed"])
@@ -156,9 +156,9 @@ def walk(broker, contract, run):
     rpc("eth_sendTransaction", {"from": LEAVES, "to": contract, "data": data})
     left = wait_for(lambda: (lambda u: u if u["Risk"] == "refund" else None)(user(LEAVES)), "the refund to be seen")
     check(left["RefundUnlockAt"] > left["SettleBy"] and left["Settled"] == "0", "it turns red, with a time, and nothing is lost")
-    decided = wait_for(lambda: (lambda d: d if d["Verdict"] == "wait" and d["NextDeadline"] else None)(
+    decided = wait_for(lambda: (lambda d: d if d["Verdict"] == "wait" and "refund" in d["Text"] else None)(
         overview()["LastDecision"]), "a decision about it")
-    check("refund" in decided["Text"], f"the engine says what it waits for: {decided['Text']}")
+    check(decided["NextDeadline"], f"the engine says what it waits for, and until when: {decided['Text']}")
     rpc("evm_increaseTime", LOCK // 2 - LOCK // 8 + 1)
     rpc("evm_mine")
     wait_for(lambda: int(user(LEAVES)["Settled"]) == owed, "the engine to settle before the refund unlocks")
@@ -188,7 +188,8 @@ def walk(broker, contract, run):
     rpc("evm_setAutomine", True)
     rpc("evm_mine")
     wait_for(lambda: overview()["Unsettled"] == "0", "the settlement to end")
-    end = curl(f"{PROVIDER}/v1/operation/{operation}", expect=200)[1]
+    end = wait_for(lambda: (lambda o: o if o["State"] == "mined" else None)(
+        curl(f"{PROVIDER}/v1/operation/{operation}")[1]), "its outcome to be written down")
     gas = int(end["GasUsed"]) * int(end["GasPrice"])
     check(balance(OWNER) - before == int(preview["Expected"]) - gas, "the owner is paid once, to the neuron")
     status, report = post(f"{PROVIDER}/v1/settle")
