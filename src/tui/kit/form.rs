@@ -24,7 +24,7 @@ pub enum Kind {
     Fixed,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Field {
     /// The API's name of it, which its complaints use.
     pub key: &'static str,
@@ -35,6 +35,14 @@ pub struct Field {
     pub complaint: Option<String>,
     /// In graphemes.
     cursor: usize,
+}
+
+impl std::fmt::Debug for Field {
+    /// Without what was typed into a secret field.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = if self.kind == Kind::Secret { "***" } else { &self.value };
+        f.debug_struct("Field").field("key", &self.key).field("value", &value).finish_non_exhaustive()
+    }
 }
 
 impl Field {
@@ -272,6 +280,14 @@ mod tests {
 
     fn press(form: &mut Form, code: KeyCode) -> Did {
         form.key(KeyEvent::from(code))
+    }
+
+    #[test]
+    fn a_secret_is_in_no_debug_output() {
+        let field = |kind| Field::new("upstreamHeaders", "Headers", kind, "").with("authorization: canary");
+        let form = Form::new("Register", vec![field(Kind::Secret)]);
+        assert!(!format!("{form:?}").contains("canary"));
+        assert!(format!("{:?}", field(Kind::Text)).contains("canary"));
     }
 
     #[test]
