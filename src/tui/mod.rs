@@ -17,16 +17,19 @@
 //! | `shell` | the loop: events in, frames out |
 //! | `frame` | when to draw |
 //! | `input` | what terminals send, as messages |
-//! | `keymap` | key and place to action; the help screen is drawn from it |
+//! | `keymap` | key and place to action, as delivered or as the settings say |
+//! | `help`, `palette` | every key and every action, drawn from the keymap |
 //! | `theme` | what colours mean |
 //! | `kit` | tables, dialogs, forms, amounts, times |
 //! | `console` | the provider's console |
 
 pub mod console;
 mod frame;
+mod help;
 pub mod input;
 pub mod keymap;
 pub mod kit;
+mod palette;
 mod shell;
 mod terminal;
 pub mod theme;

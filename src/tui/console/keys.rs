@@ -6,14 +6,15 @@ use ratatui::layout::Position;
 use super::confirm::Confirm;
 use super::message::{Effect, Order};
 use super::model::{Link, Model, Over, Screen};
-use super::palette::Palette;
 use super::service_form::ServiceForm;
 use super::settle::{Next, Settle};
-use super::{detail, help, layout, update};
-use crate::tui::keymap::{self, Action, Place};
+use super::{detail, layout, update};
+use crate::tui::help::Help;
+use crate::tui::keymap::{Action, Binding, Place};
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::draw;
 use crate::tui::kit::form::Did;
+use crate::tui::palette::Palette;
 use crate::tui::shell::{ScreenOrder, Step};
 use crate::tui::theme::Tone;
 use crate::wire::admin::ServiceItem;
@@ -60,7 +61,7 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
                 // Their texts scroll as lists do.
                 _ => &[Place::Lists, Place::Everywhere],
             };
-            if let Some(binding) = keymap::binding(key, places) {
+            if let Some(binding) = model.keymap.find(key, places) {
                 if binding.writes && model.start.read_only {
                     model.toast(Tone::Warn, "read-only: this console was started to look, not to change");
                 } else {
@@ -68,28 +69,16 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
                 }
             }
         }
-        Over::Help { top } => match key.code {
-            KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q' | '?') | KeyCode::F(1) => {
-                model.over = Over::Nothing
+        Over::Help(help) => {
+            if !help.key(key) {
+                model.over = Over::Nothing;
             }
-            code => {
-                let rows = match code {
-                    KeyCode::Down | KeyCode::Char('j') => 1,
-                    KeyCode::Up | KeyCode::Char('k') => -1,
-                    KeyCode::PageDown | KeyCode::Char(' ') => 10,
-                    KeyCode::PageUp => -10,
-                    KeyCode::Char('G') | KeyCode::End => i16::MAX,
-                    KeyCode::Char('g') | KeyCode::Home => i16::MIN,
-                    _ => 0,
-                };
-                *top = top.saturating_add_signed(rows).min(help::furthest(layout::areas(model.size).body));
-            }
-        },
+        }
         Over::Palette(palette) => match palette.key(key) {
             Ok(None) => {}
-            Ok(Some(action)) => {
+            Ok(Some(binding)) => {
                 model.over = Over::Nothing;
-                chosen(model, action, step);
+                chosen(model, binding, step);
             }
             Err(()) => model.over = Over::Nothing,
         },
@@ -127,13 +116,11 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
 }
 
 /// An action that was found by its name may belong to another screen.
-fn chosen(model: &mut Model, action: Action, step: &mut Step<Effect>) {
-    let of_services =
-        matches!(action, Action::Register | Action::Change | Action::Pause | Action::Delete | Action::Repair);
-    if of_services && model.screen != Screen::Services {
+fn chosen(model: &mut Model, binding: &Binding, step: &mut Step<Effect>) {
+    if binding.place == Place::Services && model.screen != Screen::Services {
         go(model, Screen::Services, step);
     }
-    act(model, action, step);
+    act(model, binding.action, step);
 }
 
 pub fn paste(model: &mut Model, text: &str) {
@@ -197,7 +184,7 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
                 model.detail_top = 0;
             }
         }
-        Action::Focus => model.detail_focus = model.detail && !model.detail_focus,
+        Action::Focus | Action::FocusBack => model.detail_focus = model.detail && !model.detail_focus,
         Action::Filter => model.typing = model.screen.is_list() && !covered(model),
         Action::Sort => {
             on_table!(model, table => table.next_sort());
@@ -264,8 +251,8 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
             }
         }
         Action::Repair => model.over = Over::Confirm(Box::new(repair())),
-        Action::Help => model.over = Over::Help { top: 0 },
-        Action::Palette => model.over = Over::Palette(Palette::new(model.start.read_only)),
+        Action::Help => model.over = Over::Help(Help::default()),
+        Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
         Action::Back => back(model),
         Action::Quit if covered(model) => back(model),
@@ -278,6 +265,8 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
                 model.typing = false;
             }
         },
+        // Keys of the user's screens are not in the console's tables.
+        _ => {}
     }
 }
 
@@ -356,9 +345,8 @@ fn scroll(model: &mut Model, scroll: Scroll) {
 }
 
 pub fn wheel(model: &mut Model, rows: i16) {
-    let all = help::furthest(layout::areas(model.size).body);
     match &mut model.over {
-        Over::Help { top } => *top = top.saturating_add_signed(rows).min(all),
+        Over::Help(help) => help.scroll(rows),
         Over::Settle(settle) => settle.wheel(rows),
         Over::Nothing => scroll(model, Scroll::By(rows.into())),
         Over::Palette(_) | Over::Form(_) | Over::Confirm(_) => {}

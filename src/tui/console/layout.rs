@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::model::{Model, Screen};
+use super::model::{Model, Over, Screen};
 
 /// Smaller than this it says so.
 pub const LEAST: (u16, u16) = (60, 16);
@@ -85,4 +85,8 @@ pub fn settle_heights(model: &mut Model) {
         _ => 0,
     };
     model.detail_top = model.detail_top.min(furthest);
+    let body = areas(model.size).body;
+    if let Over::Help(help) = &mut model.over {
+        help.settle(body, &model.keymap, super::view::WORDS);
+    }
 }

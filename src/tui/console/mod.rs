@@ -13,20 +13,20 @@
 //! | `runner` | effects performed on the client |
 //! | `layout`, `view` | the frame around the screens |
 //! | `overview`, `users`, `requests`, `services`, `settlements`, `log`, `settings` | the screens |
-//! | `settle`, `service_form`, `confirm`, `help`, `palette` | what opens over them |
+//! | `bindings` | its keys |
+//! | `settle`, `service_form`, `confirm` | what opens over them |
 //! | `detail` | one row in full |
 
 mod arrivals;
+mod bindings;
 mod confirm;
 mod detail;
-mod help;
 mod keys;
 mod layout;
 mod log;
 mod message;
 mod model;
 mod overview;
-mod palette;
 mod requests;
 mod runner;
 mod service_form;

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
+use super::confirm::Confirm;
 use super::log::Line;
 use super::message::Source;
 use super::service_form::ServiceForm;
 use super::settle::Settle;
-use super::{confirm::Confirm, palette::Palette};
 use crate::domain::{Neuron, Timestamp};
+use crate::tui::help::Help;
+use crate::tui::keymap::Keymap;
 use crate::tui::kit::amount::Unit;
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::Table;
 use crate::tui::kit::toast::Toast;
+use crate::tui::palette::Palette;
 use crate::tui::theme::{Theme, Tone};
 use crate::wire::admin::{
     DecisionItem, ForecastItem, OperationItem, Overview, RequestItem, ServiceItem, SettlementItem, UserItem,
@@ -133,7 +136,7 @@ pub struct Slot {
 #[derive(Debug)]
 pub enum Over {
     Nothing,
-    Help { top: u16 },
+    Help(Help),
     Palette(Palette),
     Settle(Settle),
     Form(Box<ServiceForm>),
@@ -144,6 +147,7 @@ pub enum Over {
 pub struct Model {
     pub start: Start,
     pub look: Look,
+    pub keymap: Keymap,
     pub size: (u16, u16),
     pub screen: Screen,
     pub link: Link,
@@ -182,6 +186,7 @@ impl Model {
     pub fn new(start: Start, theme: Theme, now: Timestamp) -> Model {
         Model {
             start,
+            keymap: Keymap::delivered(super::bindings::TABLES),
             look: Look { theme, unit: Unit::Auto, clock: false, masked: false, now },
             size: (80, 24),
             screen: Screen::Overview,

@@ -7,11 +7,24 @@ use ratatui::layout::{Position, Rect};
 use super::layout::{self, LEAST};
 use super::message::Source;
 use super::model::{Link, Model, Over, Screen};
-use super::{detail, help, overview, settings, settlements};
+use super::{detail, overview, settings, settlements};
+use crate::tui::help::Word;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::table::{Row, Table};
 use crate::tui::kit::{draw, moment, toast};
 use crate::tui::theme::Tone;
+
+/// What the console's words mean, for its help.
+pub const WORDS: &[Word] = &[
+    ("owed", "fees of all answers ever"),
+    ("settled", "of that, paid on the chain"),
+    ("unsettled", "of that, not paid on the chain yet"),
+    ("voucher", "the user's signed promise: so much may have been taken in all"),
+    ("claimable", "what a settlement could bring now: covered by voucher and balance"),
+    ("reserved", "highest fees of requests in flight"),
+    ("refund", "a user takes deposit back; until it unlocks it can still be settled"),
+    ("~ <", "digits were left out; details (enter) show every digit, and u does"),
+];
 
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
@@ -48,7 +61,9 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
     let place = Rect { x: 0, width: area.width, ..areas.body };
     match &model.over {
         Over::Nothing => {}
-        Over::Help { top } => help::draw(buffer, place, *top, model.start.read_only, look),
+        Over::Help(help) => {
+            cursor = help.draw(buffer, place, (&model.keymap, WORDS), model.start.read_only, look);
+        }
         Over::Palette(palette) => cursor = palette.draw(buffer, place, look),
         Over::Settle(settle) => {
             settle.draw(buffer, place, look);
@@ -76,7 +91,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
         }
     }
     // Dialogs tell their own news; over them toasts would only hide it.
-    if matches!(model.over, Over::Nothing | Over::Help { .. } | Over::Palette(_)) {
+    if matches!(model.over, Over::Nothing | Over::Help(_) | Over::Palette(_)) {
         toast::draw(buffer, place, &model.toasts, look);
     }
     cursor
@@ -207,7 +222,7 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
     let write = !model.start.read_only;
     let mut keys: Vec<(&str, &str)> = Vec::new();
     match (&model.over, model.screen) {
-        (Over::Help { .. }, _) => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
+        (Over::Help(_), _) => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
         (Over::Palette(_), _) => keys.extend([("enter", "do it"), ("↑↓", "choose"), ("esc", "close")]),
         (Over::Form(_), _) => {
             keys.extend([("ctrl+s", "send"), ("tab", "next field"), ("←→", "choose"), ("esc", "leave")]);
