@@ -17,6 +17,8 @@ pub enum Input {
         width: u16,
         height: u16,
     },
+    /// The window came to the front, or somebody looks at another one.
+    Focus(bool),
 }
 
 /// Rows of one notch of a wheel.
@@ -27,6 +29,8 @@ pub fn input(event: Event) -> Option<Input> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Input::Key(key)),
         Event::Paste(text) => Some(Input::Paste(text)),
+        Event::FocusGained => Some(Input::Focus(true)),
+        Event::FocusLost => Some(Input::Focus(false)),
         Event::Resize(width, height) => Some(Input::Size { width, height }),
         Event::Mouse(MouseEvent { kind, column, row, .. }) => match kind {
             MouseEventKind::Down(MouseButton::Left) => Some(Input::Click { x: column, y: row }),

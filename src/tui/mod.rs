@@ -16,6 +16,7 @@
 //! | `terminal` | enters and leaves the screen, whatever ends the program |
 //! | `shell` | the loop: events in, frames out |
 //! | `frame` | when to draw |
+//! | `clipboard`, `editor` | what copying and editing need of the world outside |
 //! | `input` | what terminals send, as messages |
 //! | `keymap` | key and place to action, as delivered or as the settings say |
 //! | `help`, `palette` | every key and every action, drawn from the keymap |
@@ -23,7 +24,9 @@
 //! | `kit` | tables, dialogs, forms, amounts, times |
 //! | `console` | the provider's console |
 
+pub mod clipboard;
 pub mod console;
+mod editor;
 mod frame;
 mod help;
 pub mod input;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::clipboard::{self, Way};
 use super::frame::Frames;
 use super::input::{Input, input};
 use super::terminal::Screen;
@@ -37,10 +38,29 @@ impl<E> Default for Step<E> {
 /// What only the one who has the terminal can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScreenOrder {
-    Copy(String),
+    Copy {
+        text: String,
+        /// What it is, for the toast: "the address".
+        what: String,
+    },
     Mouse(bool),
+    /// Tell somebody who looks at another window.
+    Notify(String),
+    /// Open a text in the person's own editor.
+    Edit(String),
     Suspend,
     Quit,
+}
+
+/// What became of an order that only the terminal could follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Followed {
+    Copied {
+        what: String,
+        way: Way,
+    },
+    /// The text as the editor left it, or why there is none.
+    Edited(Result<String, String>),
 }
 
 /// A model with its update and its picture.
@@ -50,6 +70,7 @@ pub trait Program {
 
     fn input(input: Input) -> Self::Message;
     fn beat(now: Timestamp) -> Self::Message;
+    fn followed(what: Followed) -> Self::Message;
     fn update(&mut self, message: Self::Message) -> Step<Self::Effect>;
     fn draw(&self, frame: &mut Frame<'_>);
 }
@@ -102,8 +123,19 @@ pub async fn run<P: Program>(
                     tracing::info!(frames = frames.drawn(), "the screen closes");
                     return Ok(Ended::Quit);
                 }
-                ScreenOrder::Copy(text) => screen.copy(&text)?,
+                ScreenOrder::Copy { text, what } => {
+                    let way = clipboard::copy(&text).await?;
+                    waiting.push(P::followed(Followed::Copied { what, way }));
+                }
                 ScreenOrder::Mouse(on) => screen.set_mouse(on)?,
+                ScreenOrder::Notify(text) => screen.notify(&text)?,
+                ScreenOrder::Edit(text) => {
+                    drop(std::mem::take(&mut events));
+                    let edited = screen.edit(&text).await.map_err(|error| error.to_string());
+                    events = EventStream::new();
+                    waiting.push(P::followed(Followed::Edited(edited)));
+                    frames.want();
+                }
                 ScreenOrder::Suspend => {
                     // Nobody may read the shell's keys meanwhile.
                     drop(std::mem::take(&mut events));
@@ -113,6 +145,9 @@ pub async fn run<P: Program>(
                 }
             }
         }
+        if !waiting.is_empty() {
+            continue;
+        }
         let due = frames.due(Instant::now());
         tokio::select! {
             biased;
@@ -120,7 +155,7 @@ pub async fn run<P: Program>(
             _ = interrupt.recv() => return Ok(Ended::Signal),
             _ = hangup.recv() => return Ok(Ended::Signal),
             () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
-                screen.terminal.draw(|frame| program.draw(frame))?;
+                screen.draw(|frame| program.draw(frame))?;
                 frames.drew(Instant::now());
             }
             event = events.next() => match event {

@@ -5,19 +5,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossterm::event::{
-    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
+    EnableMouseCapture,
 };
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::editor;
 use super::theme::{Shade, Theme};
+use crate::domain::clean::clean;
 
 /// A terminal that does not say what colour it has is taken for a dark one.
 const ANSWER: Duration = Duration::from_millis(200);
+
+/// Nobody reads a longer notice.
+const NOTICE: usize = 200;
 
 /// Whether the screen is ours at the moment.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -47,13 +56,30 @@ impl Screen {
         if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
     }
 
-    /// Puts a text into the clipboard of the terminal (OSC 52), which works over SSH too.
-    pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        use base64::Engine;
-        let text = base64::engine::general_purpose::STANDARD.encode(text);
+    /// Tells somebody who looks at another window: a bell, and a notice (OSC 9) where the terminal knows them.
+    pub fn notify(&mut self, text: &str) -> io::Result<()> {
+        let text = clean(text, NOTICE);
         let mut out = io::stdout();
-        write!(out, "\u{1b}]52;c;{text}\u{7}")?;
+        write!(out, "\u{7}\u{1b}]9;{text}\u{7}")?;
         out.flush()
+    }
+
+    /// Draws a frame; terminals that know how show all of it at once.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut ratatui::Frame<'_>)) -> io::Result<()> {
+        execute!(io::stdout(), BeginSynchronizedUpdate)?;
+        let drawn = self.terminal.draw(draw).map(|_| ());
+        execute!(io::stdout(), EndSynchronizedUpdate)?;
+        drawn
+    }
+
+    /// Gives the terminal to the person's editor (`VISUAL`, `EDITOR`, else `vi`) with a text in a private file, and takes
+    /// it back with what the text became.
+    pub async fn edit(&mut self, text: &str) -> io::Result<String> {
+        give_back();
+        let edited = editor::edit(text).await;
+        take(self.mouse)?;
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        edited
     }
 
     /// Gives the terminal back to the shell until the program is continued (`fg`).
@@ -83,7 +109,7 @@ fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     ENTERED.store(true, Ordering::SeqCst);
     let mut out = io::stdout();
-    execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    execute!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, cursor::Hide)?;
     if mouse { execute!(out, EnableMouseCapture) } else { Ok(()) }
 }
 
@@ -93,7 +119,9 @@ fn give_back() {
         // With the terminal gone there is nothing to restore.
         let _ = execute!(
             io::stdout(),
+            EndSynchronizedUpdate,
             DisableMouseCapture,
+            DisableFocusChange,
             DisableBracketedPaste,
             LeaveAlternateScreen,
             cursor::Show

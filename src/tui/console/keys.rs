@@ -407,8 +407,7 @@ fn put_on_clipboard(model: &mut Model, text: String, what: &str, step: &mut Step
     } else {
         format!(": {}", draw::fit(&text, 46))
     };
-    model.toast(Tone::Good, format!("copied {what}{shown} (by OSC 52, if your terminal lets it)"));
-    step.screen.push(ScreenOrder::Copy(text));
+    step.screen.push(ScreenOrder::Copy { text, what: format!("{what}{shown}") });
 }
 
 fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {

@@ -4,6 +4,7 @@ use crate::client::events::News;
 use crate::client::{ClientError, Outcome, ServiceDraft};
 use crate::domain::{ServiceName, Timestamp};
 use crate::tui::input::Input;
+use crate::tui::shell::Followed;
 use crate::wire::admin::{
     OperationItem, Overview, ReportItem, RequestItem, ServiceItem, Settlements, UserItem,
 };
@@ -46,6 +47,7 @@ pub enum Payload {
 pub enum Message {
     Input(Input),
     Beat(Timestamp),
+    Followed(Followed),
     News(News),
     Got(Source, Result<Payload, ClientError>),
     /// What a settlement would do, and the key under which it would be done once.

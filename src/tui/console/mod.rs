@@ -90,6 +90,10 @@ impl Program for Model {
         Message::Beat(now)
     }
 
+    fn followed(what: shell::Followed) -> Message {
+        Message::Followed(what)
+    }
+
     fn update(&mut self, message: Message) -> Step<message::Effect> {
         update::update(self, message)
     }

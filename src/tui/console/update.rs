@@ -6,7 +6,8 @@ use super::{arrivals, keys, layout};
 use crate::client::events::News;
 use crate::domain::Timestamp;
 use crate::tui::input::Input;
-use crate::tui::shell::Step;
+use crate::tui::shell::{Followed, Step};
+use crate::tui::theme::Tone;
 
 /// What is in sight is read again this often, in seconds: with events, and without.
 const WITH_EVENTS: u64 = 5;
@@ -26,8 +27,15 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
                 Input::Paste(text) => keys::paste(model, &text),
                 Input::Click { x, y } => keys::click(model, x, y, &mut step),
                 Input::Wheel(rows) => keys::wheel(model, rows),
+                Input::Focus(_) => step.changed = false,
             }
         }
+        Message::Followed(Followed::Copied { what, way }) => {
+            step.changed = true;
+            model.toast(Tone::Good, format!("copied {what} {}", way.words()));
+        }
+        // The console hands nothing to an editor.
+        Message::Followed(Followed::Edited(_)) => {}
         Message::News(news) => {
             step.changed = arrivals::news(model, news == News::Absent, &news);
             fetch(model, &mut step);

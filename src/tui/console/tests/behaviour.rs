@@ -249,10 +249,17 @@ fn what_is_copied_is_said() {
     let mut model = full(Shade::Dark);
     letter(&mut model, '3');
     let id = model.requests.selected().unwrap().request_id.to_string();
-    assert_eq!(letter(&mut model, 'y').screen, [ScreenOrder::Copy(id)]);
-    assert!(model.toasts[0].text.starts_with("copied the request's id"));
+    let screen = letter(&mut model, 'y').screen;
+    let [ScreenOrder::Copy { text, what }] = &screen[..] else { panic!("it is copied") };
+    assert_eq!(*text, id);
+    let (what, way) = (what.clone(), crate::tui::clipboard::Way::Tmux);
+    model.update(Message::Followed(crate::tui::shell::Followed::Copied { what, way }));
+    let toast = &model.toasts[0].text;
+    assert!(toast.starts_with("copied the request's id") && toast.ends_with("into tmux's buffer"), "{toast}");
     let screen = letter(&mut model, 'Y').screen;
-    assert!(matches!(&screen[..], [ScreenOrder::Copy(text)] if text.contains("At most: 6,600,000 neuron")));
+    assert!(
+        matches!(&screen[..], [ScreenOrder::Copy { text, .. }] if text.contains("At most: 6,600,000 neuron"))
+    );
 }
 
 #[test]

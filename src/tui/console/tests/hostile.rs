@@ -142,6 +142,6 @@ fn what_is_copied_is_clean_too() {
         .update(Message::Got(Source::Services, Ok(Payload::Services(serde_json::from_value(list).unwrap()))));
     letter(&mut model, '4');
     let screen = letter(&mut model, 'Y').screen;
-    let [crate::tui::shell::ScreenOrder::Copy(text)] = &screen[..] else { panic!("it is copied") };
+    let [crate::tui::shell::ScreenOrder::Copy { text, .. }] = &screen[..] else { panic!("it is copied") };
     assert!(!text.contains('\u{1b}') && text.contains("http://x/"));
 }

@@ -1,0 +1,65 @@
+//! Where a copied text goes: into tmux's own buffer where the screen is inside tmux, else to the terminal (OSC 52), which
+//! works over SSH too.
+
+use std::io::{self, Write};
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// Terminals ignore longer ones, each at its own length; this is the smallest known.
+const LONGEST: usize = 74_994;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The way that a copied text took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Tmux,
+    Terminal,
+    /// The terminal got it, though many ignore one so long.
+    TerminalLong,
+}
+
+impl Way {
+    /// As said after "copied …".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Way::Tmux => "into tmux's buffer",
+            Way::Terminal => "by OSC 52, if your terminal lets it",
+            Way::TerminalLong => "by OSC 52, though it is longer than many terminals take",
+        }
+    }
+}
+
+/// Copies a text. Gives the way it took.
+pub async fn copy(text: &str) -> io::Result<Way> {
+    if std::env::var_os("TMUX").is_some() && into_tmux(text).await.is_ok() {
+        return Ok(Way::Tmux);
+    }
+    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let mut out = io::stdout();
+    write!(out, "\u{1b}]52;c;{encoded}\u{7}")?;
+    out.flush()?;
+    Ok(if encoded.len() > LONGEST { Way::TerminalLong } else { Way::Terminal })
+}
+
+/// `-w` hands it on to the terminal around tmux.
+async fn into_tmux(text: &str) -> io::Result<()> {
+    let mut tmux = Command::new("tmux")
+        .args(["load-buffer", "-w", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let done = async {
+        if let Some(mut input) = tmux.stdin.take() {
+            input.write_all(text.as_bytes()).await?;
+        }
+        tmux.wait().await
+    };
+    let status = tokio::time::timeout(PATIENCE, done).await.map_err(io::Error::other)??;
+    if status.success() { Ok(()) } else { Err(io::Error::other("tmux did not take it")) }
+}
