@@ -10,6 +10,7 @@ use super::model::{Link, Model, Over, Screen};
 use super::{detail, overview, settings, settlements};
 use crate::tui::help::Word;
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::table::{Row, Table};
 use crate::tui::kit::{draw, moment, toast};
 use crate::tui::theme::Tone;
@@ -45,7 +46,8 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
         return None;
     }
     let areas = layout::areas((area.width, area.height));
-    tabs(model, buffer, areas.tabs);
+    let (tone, word) = link(model);
+    strip::tabs(buffer, areas.tabs, &tabs(model), (tone, &word), look);
     let mut cursor = None;
     match model.screen {
         Screen::Overview => overview::draw(model, buffer, areas.body),
@@ -97,63 +99,29 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
     cursor
 }
 
-fn tabs(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let look = &model.look;
-    let (tone, text) = link(model);
-    let start = draw::put_right(buffer, area, 0, &format!("{text} "), look.style(tone));
-    let room = Rect { width: start, ..area };
-    let mut x = 1;
-    for (screen, title) in titles(model, start) {
-        let style = if screen == model.screen {
-            look.theme.focused()
-        } else if title.contains('!') {
-            look.style(Tone::Bad)
-        } else {
-            look.style(Tone::Dim)
-        };
-        x = draw::put(buffer, room, x, 0, &title, style);
-    }
-}
-
-/// Titles of the screens: the open one in full, the others as far as there is room, from the left.
-fn titles(model: &Model, room: u16) -> Vec<(Screen, String)> {
-    let title = |screen: Screen, full: bool| {
-        let name =
-            if full || screen == model.screen { format!(" {}", screen.title()) } else { String::new() };
-        format!(" {}{name}{} ", screen.digit(), alarm(model, screen))
+fn tabs(model: &Model) -> Vec<Tab> {
+    let tab = |screen: Screen| Tab {
+        key: screen.digit().to_string(),
+        title: screen.title(),
+        open: screen == model.screen,
+        alarm: alarm(model, screen),
     };
-    let mut titles: Vec<_> = Screen::ALL.into_iter().map(|screen| (screen, title(screen, true))).collect();
-    for index in (0..titles.len()).rev() {
-        let wide: u16 = titles.iter().map(|(_, title)| draw::width(title)).sum();
-        if wide < room {
-            break;
-        }
-        titles[index].1 = title(titles[index].0, false);
-    }
-    titles
+    Screen::ALL.into_iter().map(tab).collect()
 }
 
 /// The screen whose tab was clicked.
 pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
-    let start = model.size.0.saturating_sub(draw::width(&link(model).1) + 1);
-    let mut end = 1;
-    titles(model, start)
-        .into_iter()
-        .find(|(_, title)| {
-            end += draw::width(title);
-            x < end
-        })
-        .map(|(screen, _)| screen)
+    let clicked = strip::tab_at(model.size.0, &tabs(model), &link(model).1, x)?;
+    Screen::ALL.get(clicked).copied()
 }
 
-/// A sign on the tab of a screen that somebody should look at.
-fn alarm(model: &Model, screen: Screen) -> &'static str {
-    let wrong = match screen {
+/// Whether somebody should look at a screen.
+fn alarm(model: &Model, screen: Screen) -> bool {
+    match screen {
         Screen::Users => model.users.rows().iter().any(super::users::is_bad),
         Screen::Services => model.services.rows().iter().any(|one| one.health.state == "failing"),
         _ => false,
-    };
-    if wrong { "!" } else { "" }
+    }
 }
 
 fn link(model: &Model) -> (Tone, String) {
@@ -204,17 +172,7 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     if !model.mouse {
         parts.push(("mouse off".to_owned(), Tone::Dim));
     }
-    let mut x = 1;
-    for (index, (text, tone)) in parts.iter().enumerate() {
-        // A part that does not fit whole is left out; half a figure is worse than none.
-        if x + draw::width(text) + 3 > area.width {
-            continue;
-        }
-        if index > 0 {
-            x = draw::put(buffer, area, x, 0, " │ ", look.style(Tone::Dim));
-        }
-        x = draw::put(buffer, area, x, 0, text, look.style(*tone));
-    }
+    strip::status(buffer, area, &parts, look);
 }
 
 fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
@@ -270,14 +228,9 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
             ]);
         }
     }
-    let mut x = 1;
-    for (key, what) in keys {
-        if x + draw::width(key) + draw::width(what) + 3 > area.width {
-            break;
-        }
-        x = draw::put(buffer, area, x, 0, key, look.style(Tone::Accent));
-        x = draw::put(buffer, area, x + 1, 0, what, look.style(Tone::Dim)) + 2;
-    }
+    let keys: Vec<(String, String)> =
+        keys.into_iter().map(|(key, what)| (key.to_owned(), what.to_owned())).collect();
+    strip::hints(buffer, area, &keys, look);
 }
 
 fn list<R: Row>(model: &Model, buffer: &mut Buffer, table: &Table<R>, source: Source) -> Option<Position> {

@@ -11,6 +11,7 @@
 //! | `filter` | which rows a typed text lets through |
 //! | `dialog` | a question with Cancel first |
 //! | `form` | fields to type into, each with its own complaint |
+//! | `strip` | the rows around a screen: tabs, status, hints |
 //! | `toast` | what just happened, for a few seconds |
 
 pub mod amount;
@@ -20,5 +21,6 @@ pub mod filter;
 pub mod form;
 pub mod look;
 pub mod moment;
+pub mod strip;
 pub mod table;
 pub mod toast;
