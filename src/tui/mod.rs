@@ -23,6 +23,7 @@
 //! | `theme` | what colours mean |
 //! | `kit` | tables, dialogs, forms, amounts, times |
 //! | `console` | the provider's console |
+//! | `user` | the user's screens |
 
 pub mod clipboard;
 pub mod console;
@@ -33,8 +34,11 @@ pub mod input;
 pub mod keymap;
 pub mod kit;
 mod palette;
+#[cfg(test)]
+mod pictures;
 mod shell;
 mod terminal;
 pub mod theme;
+pub mod user;
 
 pub use self::shell::{Ended, ScreenOrder, Step, TuiError};

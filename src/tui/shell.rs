@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::clipboard::{self, Way};
 use super::frame::Frames;
 use super::input::{Input, input};
+use super::keymap::KeymapError;
 use super::terminal::Screen;
 use crate::domain::Timestamp;
 
@@ -88,6 +89,8 @@ pub enum Ended {
 pub enum TuiError {
     #[error("the screen needs a terminal to draw on and to type at")]
     NoTerminal,
+    #[error(transparent)]
+    Keys(#[from] KeymapError),
     #[error("the terminal does not work: {0}")]
     Terminal(#[from] io::Error),
 }

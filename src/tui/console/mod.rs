@@ -41,14 +41,15 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::model::Start;
+pub use self::message::{Effect, Message};
+pub use self::model::{Model, Start};
+pub use self::runner::{listen, perform};
+pub use self::view::paint;
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use self::message::Message;
-use self::model::Model;
 use super::shell::{self, Ended, Program, QUEUE, Step, TuiError};
 use super::terminal::{self, Screen};
 use crate::client::{Admin, Client};

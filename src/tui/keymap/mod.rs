@@ -74,6 +74,7 @@ pub enum Action {
     CopyCurl,
     CopyUrl,
     // chat
+    Write,
     Send,
     NewLine,
     Editor,

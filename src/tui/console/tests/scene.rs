@@ -1,6 +1,5 @@
 //! A broker's answers as tests need them, and keys typed into a model.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use super::super::model::{Model, Start};
 use super::super::view;
 use crate::client::events::News;
 use crate::domain::Timestamp;
-use crate::tui::input::Input;
+pub use crate::tui::pictures::{control, letter, picture, press, resize, styles, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::{Shade, Theme};
 use crate::wire::admin::{
@@ -265,29 +264,6 @@ pub fn full(shade: Shade) -> Model {
     model
 }
 
-pub fn press(model: &mut Model, code: KeyCode) -> Step<Effect> {
-    model.update(Message::Input(Input::Key(KeyEvent::from(code))))
-}
-
-pub fn letter(model: &mut Model, letter: char) -> Step<Effect> {
-    press(model, KeyCode::Char(letter))
-}
-
-pub fn control(model: &mut Model, letter: char) -> Step<Effect> {
-    let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
-    model.update(Message::Input(Input::Key(key)))
-}
-
-pub fn typed(model: &mut Model, text: &str) {
-    for c in text.chars() {
-        letter(model, c);
-    }
-}
-
-pub fn resize(model: &mut Model, width: u16, height: u16) {
-    model.update(Message::Input(Input::Size { width, height }));
-}
-
 pub fn beat(model: &mut Model, seconds: u64) -> Step<Effect> {
     let now = model.look.now.plus_seconds(seconds);
     model.update(Message::Beat(now))
@@ -298,50 +274,4 @@ pub fn painted(model: &Model) -> Buffer {
     let mut buffer = Buffer::empty(area);
     view::paint(model, &mut buffer, area);
     buffer
-}
-
-/// The picture as text.
-pub fn picture(buffer: &Buffer) -> String {
-    let mut text = String::new();
-    for y in 0..buffer.area.height {
-        let mut row = String::new();
-        let mut skip = 0;
-        for x in 0..buffer.area.width {
-            let symbol = buffer[(x, y)].symbol();
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            skip = crate::tui::kit::draw::width(symbol).saturating_sub(1);
-            row.push_str(symbol);
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-/// Runs of one style that is not the plain one: row, columns, style.
-pub fn styles(buffer: &Buffer) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for y in 0..buffer.area.height {
-        let mut x = 0;
-        while x < buffer.area.width {
-            let style = |x: u16| {
-                let cell = &buffer[(x, y)];
-                (cell.fg, cell.bg, cell.modifier)
-            };
-            let (from, first) = (x, style(x));
-            while x < buffer.area.width && style(x) == first {
-                x += 1;
-            }
-            let plain = ratatui::buffer::Cell::default();
-            if first != (plain.fg, plain.bg, plain.modifier) {
-                let (fg, bg, modifier) = first;
-                writeln!(text, "{y}:{from}-{} fg {fg} bg {bg} {modifier:?}", x - 1).unwrap();
-            }
-        }
-    }
-    text
 }

@@ -6,40 +6,19 @@ use crossterm::event::KeyCode;
 
 use super::super::message::{Message, Source};
 use super::super::model::{Link, Model};
-use super::scene::{
-    beat, control, fresh, full, letter, now, painted, picture, press, report, resize, settled, styles, typed,
-};
+use super::scene::{beat, control, fresh, full, letter, now, painted, press, report, resize, settled, typed};
 use crate::client::ClientError;
 use crate::tui::shell::Program;
 use crate::tui::theme::Shade;
 
-const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (60, 16)];
-
 /// Draws what `prepare` brings about, in every size and shade.
 fn snap(name: &str, build: impl Fn(Shade) -> Model, prepare: impl Fn(&mut Model)) {
-    for (width, height) in SIZES {
-        let draw = |shade: Shade| {
-            let mut model = build(shade);
-            resize(&mut model, width, height);
-            prepare(&mut model);
-            painted(&model)
-        };
-        let dark = draw(Shade::Dark);
-        let text = picture(&dark);
-        // Light differs in nothing but colours.
-        let light = draw(Shade::Light);
-        assert_eq!(picture(&light).replace("light", "dark"), text.replace("light", "dark"), "{name}");
-        let shown = format!("{text}--- styles, dark\n{}", styles(&dark));
-        let mut settings = insta::Settings::clone_current();
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| {
-            insta::assert_snapshot!(format!("{name}_{width}x{height}"), shown);
-            if (width, height) == (80, 24) {
-                insta::assert_snapshot!(format!("{name}_light"), styles(&light));
-            }
-        });
-    }
+    crate::tui::pictures::snap("console/tests/snapshots", name, |shade, (width, height)| {
+        let mut model = build(shade);
+        resize(&mut model, width, height);
+        prepare(&mut model);
+        painted(&model)
+    });
 }
 
 fn keys(keys: &'static str) -> impl Fn(&mut Model) {

@@ -1,0 +1,110 @@
+//! The user's screens: what can be bought, the chat, the money, over a user broker in this process.
+//!
+//! ```text
+//! key, paste, click ─┐                                  ┌─▶ orders: toast, go to a screen, money dialog, copy …
+//! snapshot, event ───┼─▶ Message ─▶ update ─▶ a Part ───┤
+//! answer ────────────┘      (pure)                      └─▶ asks ─▶ Effect ─▶ runner ─▶ UserBroker, Library ─▶ Message
+//! ```
+//!
+//! Each screen is a [`part::Part`] in a folder of its own: its state, what it asks the broker for and what it is
+//! answered, how it is drawn. Parts see what all of them need ([`shared::Shared`]) and never each other; what one wants of
+//! another, or of the frame, it orders ([`part::Order`]).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `message`, `model`, `update`, `keys`, `orders` | the one place that changes the model |
+//! | `part`, `screen`, `shared` | what a screen is and sees |
+//! | `runner` | effects performed on the broker, news of the broker as messages |
+//! | `view`, `bindings` | the frame around the screens, its keys |
+//! | `money` | the dialogs of everything that moves money |
+//! | `home`, `services`, `chat`, `accounts`, `requests`, `refunds`, `spend`, `storage`, `log`, `settings` | the screens |
+
+mod accounts;
+mod bindings;
+mod chat;
+mod home;
+mod keys;
+mod log;
+mod message;
+mod model;
+mod money;
+mod orders;
+mod part;
+mod refunds;
+mod requests;
+mod runner;
+mod screen;
+mod services;
+mod settings;
+mod shared;
+mod spend;
+mod storage;
+mod update;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::bindings::TABLES;
+pub use self::shared::{Standing, Start};
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use self::message::{Effect, Message};
+use self::model::Model;
+use super::input::Input;
+use super::shell::{self, Ended, Followed, Program, QUEUE, Step, TuiError};
+use super::terminal::{self, Screen as Terminal};
+use crate::domain::Timestamp;
+use crate::tasks::Tasks;
+
+/// What runs when the screen closes may go on for so long: a transaction that was just ordered, a cut that is booked.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Shows the user's screens until somebody quits them.
+pub async fn run(
+    standing: watch::Receiver<Standing>,
+    start: Start,
+    tasks: &Tasks,
+) -> Result<Ended, TuiError> {
+    if !terminal::present() {
+        return Err(TuiError::NoTerminal);
+    }
+    let own = tasks.child();
+    let (sender, answers) = mpsc::channel(QUEUE);
+    let mut runner = runner::Runner::new(&start, own.clone(), sender);
+    let mut model = Model::new(start, terminal::theme(), Timestamp::now())?;
+    runner.listen(standing);
+    let mut screen = Terminal::enter(true)?;
+    let ended = shell::run(&mut model, &mut screen, answers, |effect| runner.perform(effect)).await;
+    drop(screen);
+    own.stop(GRACE).await;
+    ended
+}
+
+impl Program for Model {
+    type Message = Message;
+    type Effect = Effect;
+
+    fn input(input: Input) -> Message {
+        Message::Input(input)
+    }
+
+    fn beat(now: Timestamp) -> Message {
+        Message::Beat(now)
+    }
+
+    fn followed(what: Followed) -> Message {
+        Message::Followed(what)
+    }
+
+    fn update(&mut self, message: Message) -> Step<Effect> {
+        update::update(self, message)
+    }
+
+    fn draw(&self, frame: &mut ratatui::Frame<'_>) {
+        view::draw(self, frame);
+    }
+}

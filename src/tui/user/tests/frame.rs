@@ -1,0 +1,77 @@
+//! The frame: tabs, help, palette, names, quitting.
+
+use crossterm::event::KeyCode;
+
+use super::scene::{fresh, full, provider, snap};
+use crate::tui::pictures::{control, letter, press, typed};
+use crate::tui::shell::ScreenOrder;
+use crate::tui::theme::Shade;
+use crate::tui::user::message::Effect;
+use crate::tui::user::model::Over;
+use crate::tui::user::screen::Screen;
+
+#[test]
+fn digits_and_arrows_open_screens() {
+    let mut model = full(Shade::Dark);
+    for screen in Screen::ALL.into_iter().filter(|one| !matches!(one, Screen::Provider | Screen::Storage)) {
+        letter(&mut model, '9');
+        letter(&mut model, screen.digit());
+        assert_eq!(model.screen, screen);
+    }
+    press(&mut model, KeyCode::Right);
+    assert_eq!(model.screen, Screen::Home, "after the last comes the first");
+    letter(&mut model, '8');
+    assert_eq!(model.screen, Screen::Home, "there is no provider here");
+    assert!(model.toasts.last().is_some_and(|toast| toast.text.contains("no provider broker here")));
+}
+
+#[test]
+fn quitting_is_one_key_from_the_top() {
+    let mut model = full(Shade::Dark);
+    assert!(press(&mut model, KeyCode::Esc).screen.is_empty(), "escape never quits");
+    assert_eq!(letter(&mut model, 'q').screen, [ScreenOrder::Quit]);
+    assert_eq!(control(&mut model, 'c').screen, [ScreenOrder::Quit]);
+    letter(&mut model, '?');
+    assert!(control(&mut model, 'c').screen.is_empty(), "first what is open is left");
+    assert!(matches!(model.over, Over::Nothing));
+}
+
+#[test]
+fn the_palette_finds_what_belongs_to_another_screen() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, ':');
+    typed(&mut model, "settings");
+    press(&mut model, KeyCode::Enter);
+    assert_eq!(model.screen, Screen::Settings);
+    assert!(matches!(model.over, Over::Nothing));
+}
+
+#[test]
+fn a_name_is_kept_and_forgotten() {
+    use crate::tui::user::orders::follow;
+    use crate::tui::user::part::Order;
+    let mut model = full(Shade::Dark);
+    let mut step = Default::default();
+    follow(&mut model, vec![Order::Alias(provider(2))], &mut step);
+    typed(&mut model, "mine");
+    let done = press(&mut model, KeyCode::Enter);
+    assert!(matches!(&done.effects[..], [Effect::Name { alias: Some(name), .. }] if name == "mine"));
+    assert_eq!(model.shared.provider(provider(2)), "@mine");
+    follow(&mut model, vec![Order::Alias(provider(2))], &mut step);
+    control(&mut model, 'u');
+    let done = press(&mut model, KeyCode::Enter);
+    assert!(matches!(&done.effects[..], [Effect::Name { alias: None, .. }]));
+}
+
+#[test]
+fn pictures() {
+    snap("frame_fresh", fresh, |_| {});
+    snap("frame_help", full, |model| {
+        letter(model, '?');
+    });
+    snap("frame_palette", full, |model| {
+        letter(model, ':');
+        typed(model, "screen");
+    });
+    snap("frame_too_small", full, |model| model.shared.size = (59, 15));
+}

@@ -1,0 +1,4 @@
+//! The user's screens without a terminal: what keys do, and pictures of every screen.
+
+mod frame;
+pub mod scene;

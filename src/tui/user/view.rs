@@ -1,0 +1,200 @@
+//! The frame around the screens: tabs, body, status line, hints, and what is open over them.
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::model::{Model, Over};
+use super::orders::part_of;
+use super::part::Part;
+use super::screen::Screen;
+use super::shared::{Link, Shared};
+use crate::tui::console;
+use crate::tui::help::Word;
+use crate::tui::keymap::Action;
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::strip::{self, Tab};
+use crate::tui::kit::{draw, toast};
+use crate::tui::theme::Tone;
+
+/// Smaller than this it says so.
+pub const LEAST: (u16, u16) = (60, 16);
+
+/// What the screens' words mean, for help.
+pub const WORDS: &[Word] = &[
+    ("spendable", "what new requests may use: the deposits without what is owed, held or asked back"),
+    ("owed", "fees of all answers ever"),
+    ("promised", "the highest voucher that was signed: so much the provider may take in all"),
+    ("at risk", "promised beyond what is owed: what a dishonest provider could take too much"),
+    ("settled", "what the provider took on the chain"),
+    ("held", "highest fees of requests under way, and of those whose end is not known"),
+    ("refund", "deposit asked back; it is locked for a while so that the provider can settle first"),
+    ("disputed", "asked for by the provider beyond our own count; not paid"),
+    ("~ <", "digits were left out; details (enter) show every digit, and u does"),
+];
+
+#[derive(Clone, Copy, Debug)]
+pub struct Areas {
+    pub tabs: Rect,
+    pub body: Rect,
+    pub status: Rect,
+    pub hints: Rect,
+}
+
+pub fn areas((width, height): (u16, u16)) -> Areas {
+    let row = |y: u16| Rect::new(0, y, width, 1);
+    let body = Rect::new(1, 2, width.saturating_sub(2), height.saturating_sub(4));
+    Areas { tabs: row(0), body, status: row(height.saturating_sub(2)), hints: row(height.saturating_sub(1)) }
+}
+
+pub fn draw(model: &Model, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if let Some(cursor) = paint(model, frame.buffer_mut(), area) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Draws all of it. Gives where the cursor is, where something is typed.
+pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
+    let shared = &model.shared;
+    let look = &shared.look;
+    if area.width < LEAST.0 || area.height < LEAST.1 {
+        let text = format!(
+            "This window is {}×{}; the screens need {}×{}.",
+            area.width, area.height, LEAST.0, LEAST.1
+        );
+        draw::wrapped(buffer, area, 0, &text, look.style(Tone::Plain));
+        return None;
+    }
+    let areas = areas((area.width, area.height));
+    let mut cursor = if let (Screen::Provider, Some(console)) = (model.screen, &model.console) {
+        console::paint(console, buffer, area)
+    } else {
+        let (tone, word) = word_of_link(shared);
+        strip::tabs(buffer, areas.tabs, &tabs(model), (tone, &word), look);
+        strip::status(buffer, areas.status, &status(shared), look);
+        strip::hints(buffer, areas.hints, &hints(model), look);
+        part_of!(model, model.screen, |part| part.draw(buffer, areas.body, shared)).flatten()
+    };
+    let place = Rect { x: 0, width: area.width, ..areas.body };
+    if model.money.typing() {
+        cursor = model.money.draw(buffer, place, shared);
+    }
+    match &model.over {
+        Over::Nothing => {}
+        Over::Help(help) => {
+            cursor = help.draw(buffer, place, (&shared.keymap, WORDS), shared.start.read_only, look);
+        }
+        Over::Palette(palette) => cursor = palette.draw(buffer, place, look),
+        Over::Alias { form, .. } => {
+            let height = (form.height() + 2).min(place.height);
+            let inside =
+                draw::boxed(buffer, draw::middle(place, 66, height), &form.title, Tone::Accent, look);
+            cursor = form.draw(buffer, inside, look);
+        }
+        Over::Quit { stops, buttons } => {
+            let height = u16::try_from(stops.len()).unwrap_or(8).min(8) + 6;
+            let inside = draw::boxed(buffer, draw::middle(place, 66, height), "Quit now?", Tone::Warn, look);
+            for (y, text) in (0..inside.height.saturating_sub(3)).zip(stops) {
+                draw::put(buffer, inside, 0, y, &format!("· {text}"), look.style(Tone::Plain));
+            }
+            buttons.draw(buffer, inside, inside.height.saturating_sub(1), Some("Quit"), look);
+            cursor = None;
+        }
+    }
+    // Dialogs tell their own news; over them toasts would only hide it.
+    let free =
+        matches!(model.over, Over::Nothing | Over::Help(_) | Over::Palette(_)) && !model.money.typing();
+    if free {
+        toast::draw(buffer, place, &model.toasts, look);
+    }
+    cursor
+}
+
+pub fn tabs(model: &Model) -> Vec<Tab> {
+    let tab = |screen: Screen| Tab {
+        key: if screen == Screen::Storage { "alt+s".to_owned() } else { screen.digit().to_string() },
+        title: screen.title(),
+        open: screen == model.screen,
+        alarm: part_of!(model, screen, |part| part.alarm(&model.shared)).unwrap_or(false),
+    };
+    model.screens().map(tab).collect()
+}
+
+/// The broker and the chain in a word, at the right of the tabs.
+pub fn word_of_link(shared: &Shared) -> (Tone, String) {
+    match &shared.link {
+        Link::Starting { what } => (Tone::Pending, format!("… {what}")),
+        Link::Waiting { again, .. } => {
+            (Tone::Bad, format!("✗ offline, again in {} s", again.seconds_since(shared.now())))
+        }
+        Link::Failed { .. } => (Tone::Bad, "✗ not running".to_owned()),
+        Link::Ready if shared.frozen => (Tone::Warn, "‖ frozen".to_owned()),
+        Link::Ready if shared.snapshot.stale.is_some() => (Tone::Bad, "✗ chain offline".to_owned()),
+        Link::Ready => (Tone::Good, "● live".to_owned()),
+    }
+}
+
+/// `0x59c8…b1d2 │ demo #183 3s │ wallet … │ spendable … │ today …/… │ 1 pending │ read-only`.
+fn status(shared: &Shared) -> Vec<(String, Tone)> {
+    let look = &shared.look;
+    let snapshot = &shared.snapshot;
+    let mut parts = Vec::new();
+    if shared.start.read_only {
+        parts.push(("READ-ONLY".to_owned(), Tone::Warn));
+    }
+    if shared.link == Link::Ready {
+        parts.push((look.short(snapshot.user), Tone::Plain));
+        let block = snapshot
+            .head
+            .map_or("no block yet".to_owned(), |head| format!("#{}", grouped(head.number.into())));
+        parts.push((format!("{} {block}", shared.start.network), Tone::Dim));
+        parts.push((format!("spendable {}", look.amount(shared.spendable())), Tone::Plain));
+        let today = match snapshot.caps.per_day {
+            Some(cap) => format!("today {} of {}", look.amount(snapshot.spent_today), look.amount(cap)),
+            None => format!("today {}", look.amount(snapshot.spent_today)),
+        };
+        parts.push((today, Tone::Plain));
+        if !snapshot.operations.is_empty() {
+            parts.push((format!("… {} pending", snapshot.operations.len()), Tone::Pending));
+        }
+        if let Some(wallet) = snapshot.wallet {
+            parts.push((format!("wallet {}", look.amount(wallet)), Tone::Dim));
+        }
+    } else {
+        parts.push((shared.start.network.clone(), Tone::Dim));
+    }
+    if let Some(serving) = &shared.start.serving {
+        parts.push((format!("API {serving}"), Tone::Dim));
+    }
+    if look.masked {
+        parts.push(("private".to_owned(), Tone::Warn));
+    }
+    if !shared.mouse {
+        parts.push(("mouse off".to_owned(), Tone::Dim));
+    }
+    parts
+}
+
+fn hints(model: &Model) -> Vec<(String, String)> {
+    let words = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(key, what)| ((*key).to_owned(), (*what).to_owned())).collect::<Vec<_>>()
+    };
+    match &model.over {
+        Over::Nothing => {}
+        Over::Help(_) => return words(&[("↑↓", "scroll"), ("/", "search"), ("esc", "close")]),
+        Over::Palette(_) => return words(&[("enter", "do it"), ("↑↓", "choose"), ("esc", "close")]),
+        Over::Alias { .. } => return words(&[("enter", "keep"), ("esc", "leave")]),
+        Over::Quit { .. } => return words(&[("y", "quit"), ("esc", "stay")]),
+    }
+    if model.money.typing() {
+        return words(&model.money.own_hints().unwrap_or_default());
+    }
+    if let Some(own) = part_of!(model, model.screen, |part| part.own_hints()).flatten() {
+        return words(&own);
+    }
+    let keymap = &model.shared.keymap;
+    let own = part_of!(model, model.screen, |part| part.hints(&model.shared)).unwrap_or_default();
+    let general = [(Action::Help, "help"), (Action::Palette, "actions"), (Action::Quit, "quit")];
+    own.into_iter().chain(general).map(|(action, what)| (keymap.first_key(action), what.to_owned())).collect()
+}
