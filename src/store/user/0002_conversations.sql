@@ -54,10 +54,12 @@ CREATE UNIQUE INDEX messages_by_own_request ON messages (request) WHERE request 
 CREATE INDEX prompts_by_time ON messages (at, number) WHERE role = 'user' AND inherited = 0;
 CREATE INDEX answers_by_time ON messages (at, fee) WHERE request IS NOT NULL AND inherited = 0;
 
--- What is searched of a message: its beginning, so that a pasted book does not hold up the writes of the books.
+-- What is searched of a message: its beginning, so that a pasted text does not hold up the writes of the books. No
+-- index of prefixes: a search for one letter takes a fifth of a second in 100,000 messages without it, the file half
+-- as much again with it.
 CREATE VIEW message_texts AS SELECT number, substr(text, 1, 100000) AS text FROM messages;
 CREATE VIRTUAL TABLE message_words USING fts5 (
-    text, content = 'message_texts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2', prefix = '1 2 3'
+    text, content = 'message_texts', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2'
 );
 CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
     INSERT INTO message_words (rowid, text) VALUES (new.number, substr(new.text, 1, 100000));

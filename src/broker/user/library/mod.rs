@@ -190,7 +190,7 @@ impl Library {
     /// A conversation as Markdown: who answered, when, what it cost, receipts by their request. Texts are cleaned.
     pub async fn export_markdown(&self, id: ConversationId) -> Result<String, LibraryError> {
         let (conversation, messages, alias) = self.whole(id).await?;
-        Ok(self.apart(move || export::markdown(&conversation, &messages, alias.as_deref())).await?)
+        self.apart(move || export::markdown(&conversation, &messages, alias.as_deref())).await
     }
 
     /// A conversation as JSON, every text exact. Amounts are decimal texts.
