@@ -1,4 +1,4 @@
-//! Identifiers made by us: of a request, and of an on-chain action.
+//! Identifiers made by us: of a request, of an on-chain action, of a conversation and its messages.
 
 use std::fmt;
 use std::str::FromStr;
@@ -80,6 +80,16 @@ id!(
 id!(
     /// One on-chain action (a deposit, a refund, a settlement) from intent to outcome. 16 random bytes.
     OperationId,
+    16
+);
+id!(
+    /// One conversation kept on disk. 16 random bytes.
+    ConversationId,
+    16
+);
+id!(
+    /// One message of a conversation. 16 random bytes.
+    MessageId,
     16
 );
 

@@ -29,7 +29,7 @@ pub mod voucher;
 pub use account::{AccountId, ChainAccount, PendingRefund, Rotation};
 pub use alloy::primitives::{Address, B256};
 pub use amount::Neuron;
-pub use id::{OperationId, RequestId};
+pub use id::{ConversationId, MessageId, OperationId, RequestId};
 pub use operation::{OperationKind, OperationState};
 pub use price::{Fee, Prices, Units};
 pub use receipt::{Receipt, ReceiptStatus, SignedReceipt};

@@ -12,6 +12,7 @@ use super::{
     amount::{Count, add, add_fee},
     columns::account,
     page::Totals,
+    user,
 };
 use crate::domain::{AccountId, Address, Fee, Neuron, Timestamp};
 
@@ -34,6 +35,7 @@ pub(in crate::store) async fn audit(db: &Db) -> Result<Vec<String>, StoreError> 
         compare_totals(connection, &rows, &mut wrong)?;
         if role == Role::User {
             compare_days(connection, &rows, &mut wrong)?;
+            user::conversations::audit(connection, &mut wrong)?;
         }
         Ok(wrong)
     })

@@ -9,8 +9,8 @@ use rusqlite::{
 };
 
 use crate::domain::{
-    AccountId, Address, B256, OperationId, OperationKind, OperationState, ProviderRequestState, RequestId,
-    ServiceKind, ServiceName, Signature, Timestamp, UserRequestState,
+    AccountId, Address, B256, ConversationId, MessageId, OperationId, OperationKind, OperationState,
+    ProviderRequestState, RequestId, ServiceKind, ServiceName, Signature, Timestamp, UserRequestState,
 };
 
 macro_rules! as_bytes {
@@ -45,7 +45,7 @@ macro_rules! as_text {
     )+};
 }
 
-as_bytes!(RequestId, OperationId);
+as_bytes!(RequestId, OperationId, ConversationId, MessageId);
 as_text!(ServiceName, ServiceKind, UserRequestState, ProviderRequestState, OperationKind, OperationState);
 
 impl ToSql for Timestamp {

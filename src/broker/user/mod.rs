@@ -11,7 +11,8 @@
 //! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
 //! for). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
 //! `receipts` (what is unconfirmed), `push` (vouchers between requests). Everything particular to vouchers is in `book`,
-//! `keyring`, `pay`, `heal` and `push`.
+//! `keyring`, `pay`, `heal` and `push`. Apart from all that, `library` keeps the conversations and preferences of the
+//! terminal, with or without a broker at work.
 
 mod accounts;
 mod answer;
@@ -29,6 +30,7 @@ mod guard;
 mod handle;
 mod heal;
 mod keyring;
+pub mod library;
 mod models;
 mod operations;
 mod pay;
@@ -57,6 +59,7 @@ pub use error::{CallRefusal, UserError};
 pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
+pub use library::{Library, LibraryError, Preferences};
 pub use quote::{Quote, QuoteOverflow};
 pub use refunds::Replace;
 pub use requests::{RequestFilter, RequestList, RequestSort};

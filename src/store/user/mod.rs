@@ -1,11 +1,14 @@
-//! The user broker's database: accounts and what was promised, paid calls, refunds, budgets.
+//! The user broker's database: accounts and what was promised, paid calls, refunds, budgets; and, without any bearing
+//! on those, the conversations and preferences of the terminal ([`LibraryStore`]).
 //!
 //! Each function that changes money is one write, all or nothing, and may be repeated: the second time changes
 //! nothing. The sums it keeps (`owed` of an account, the day's spending, the totals of listings) are always those of
 //! the rows.
 
 mod accounts;
+pub mod conversations;
 mod mend;
+mod preferences;
 mod receipt;
 mod refunds;
 mod requests;
@@ -18,6 +21,7 @@ use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit,
 
 pub use self::{
     accounts::UserAccount,
+    conversations::LibraryStore,
     refunds::{Refund, RefundState},
     requests::{
         Finish, Finished, NewUserRequest, Reservation, UserRequest, UserRequestFilter, UserRequestSort,
