@@ -57,6 +57,7 @@ use self::model::Model;
 use super::input::Input;
 use super::shell::{self, Ended, Followed, Program, QUEUE, Step, TuiError};
 use super::terminal::{self, Screen as Terminal};
+use crate::broker::user::Library;
 use crate::domain::Timestamp;
 use crate::tasks::Tasks;
 
@@ -66,6 +67,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Shows the user's screens until somebody quits them.
 pub async fn run(
     standing: watch::Receiver<Standing>,
+    library: Library,
     start: Start,
     tasks: &Tasks,
 ) -> Result<Ended, TuiError> {
@@ -74,12 +76,15 @@ pub async fn run(
     }
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
-    let mut runner = runner::Runner::new(&start, own.clone(), sender);
+    let mut runner = runner::Runner::new(&start, library.clone(), own.clone(), sender);
     let mut model = Model::new(start, terminal::theme(), Timestamp::now())?;
     runner.listen(standing);
     let mut screen = Terminal::enter(true)?;
     let ended = shell::run(&mut model, &mut screen, answers, |effect| runner.perform(effect)).await;
     drop(screen);
+    if model.recalled {
+        runner::remember(&library, &update::memory(&model)).await;
+    }
     own.stop(GRACE).await;
     ended
 }

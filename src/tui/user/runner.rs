@@ -13,16 +13,21 @@ use tokio::sync::{mpsc, watch};
 use super::message::{Effect, Message};
 use super::shared::{ChainFacts, Standing, Start};
 use super::{accounts, chat, home, log, money, refunds, requests, services, settings, spend, storage};
-use crate::broker::user::{Event, ServiceFilter, UserBroker};
+use crate::broker::user::{Event, Library, ServiceFilter, UserBroker};
 use crate::client::{Admin, Client};
 use crate::tasks::Tasks;
 use crate::tui::console;
 use crate::tui::shell::QUEUE;
 
+/// The key of what the screens remember.
+const REMEMBERED: &str = "screens";
+
 /// What asks are performed with.
 #[derive(Clone, Debug)]
 pub struct At {
     broker: Arc<RwLock<Option<UserBroker>>>,
+    /// Conversations, names and what the screens remember: there before the broker is.
+    pub library: Library,
     pub tasks: Tasks,
     /// Where exports and downloads go.
     pub directory: PathBuf,
@@ -69,7 +74,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    pub fn new(start: &Start, tasks: Tasks, sender: mpsc::Sender<Message>) -> Runner {
+    pub fn new(start: &Start, library: Library, tasks: Tasks, sender: mpsc::Sender<Message>) -> Runner {
         let console = start.console.clone().map(|client| {
             let (own, mut messages) = mpsc::channel(QUEUE);
             let out = sender.clone();
@@ -82,7 +87,7 @@ impl Runner {
             });
             (Admin::new(client.clone()), client, own)
         });
-        let at = At { broker: Arc::default(), tasks, directory: start.directory.clone() };
+        let at = At { broker: Arc::default(), library, tasks, directory: start.directory.clone() };
         Runner { at, sender, console }
     }
 
@@ -91,6 +96,16 @@ impl Runner {
         if let Some((_, client, messages)) = &self.console {
             console::listen(client.clone(), &self.at.tasks, messages.clone());
         }
+        let (library, sender) = (self.at.library.clone(), self.sender.clone());
+        self.at.tasks.spawn_until_stopped("screens: what was kept", async move {
+            let preferences = library.preferences();
+            let aliases = preferences.aliases().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the names of providers could not be read");
+                Default::default()
+            });
+            let screens = preferences.get(REMEMBERED).await.ok().flatten().unwrap_or_default();
+            let _ = sender.send(Message::Kept { aliases: aliases.into_iter().collect(), screens }).await;
+        });
         let (at, sender) = (self.at.clone(), self.sender.clone());
         self.at.tasks.spawn_until_stopped("screens: the broker's start", async move {
             loop {
@@ -124,8 +139,17 @@ impl Runner {
     pub fn perform(&mut self, effect: Effect) {
         let at = &self.at;
         match effect {
-            // Names and memory come with the library.
-            Effect::Name { .. } | Effect::Remember(_) => {}
+            Effect::Name { provider, alias } => {
+                let (library, sender) = (at.library.clone(), self.sender.clone());
+                at.tasks.spawn("screens: a name", async move {
+                    let kept = library.preferences().set_alias(provider, alias.as_deref()).await;
+                    let _ = sender.send(Message::Named(kept.map_err(|error| error.to_string()))).await;
+                });
+            }
+            Effect::Remember(memory) => {
+                let library = at.library.clone();
+                at.tasks.spawn("screens: memory", async move { remember(&library, &memory).await });
+            }
             Effect::Console(effect) => {
                 if let Some((admin, _, messages)) = &self.console {
                     console::perform(effect, admin, &at.tasks, messages);
@@ -143,6 +167,13 @@ impl Runner {
             Effect::Settings(ask) => settings::perform(ask, at, self.reply(Message::Settings)),
             Effect::Money(ask) => money::perform(ask, at, self.reply(Message::Money)),
         }
+    }
+}
+
+/// Keeps what the screens want to find again.
+pub async fn remember(library: &Library, memory: &serde_json::Value) {
+    if let Err(error) = library.preferences().set(REMEMBERED, memory).await {
+        tracing::warn!(%error, "what the screens remember could not be kept");
     }
 }
 
