@@ -18,6 +18,7 @@ use super::refunds::BackOff;
 use super::settings::Settings;
 use super::snapshot::Snapshot;
 use super::terms::TermsCache;
+use super::turn::Counts;
 use super::upstream::Upstream;
 use super::view::{AccountView, OperationView};
 use crate::chain::{BlockRef, Chain, Sender};
@@ -66,6 +67,7 @@ pub(super) struct Inner {
     pub upstream: Upstream,
     pub terms: TermsCache,
     pub consents: Consents,
+    pub counts: Counts,
     pub book: Mutex<Book>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
@@ -102,6 +104,7 @@ impl Inner {
             keys: Keyring::new(user, place, wallet, delegates),
             terms: TermsCache::new(chain.id(), chain.contract()),
             consents: Consents::default(),
+            counts: Counts::default(),
             store,
             chain,
             sender,

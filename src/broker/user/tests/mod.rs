@@ -12,3 +12,4 @@ mod hostile;
 mod limits;
 mod restart;
 mod scripted;
+mod turns;
