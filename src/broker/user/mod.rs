@@ -33,11 +33,13 @@ mod keyring;
 mod models;
 mod operations;
 mod pay;
+mod probe;
 mod push;
 mod quote;
 mod receipts;
 mod refunds;
 mod requests;
+mod screen;
 mod settings;
 mod shortfall;
 mod snapshot;
@@ -47,6 +49,7 @@ mod terms;
 mod turn;
 mod upstream;
 mod verdict;
+mod verification;
 mod view;
 
 #[cfg(test)]
@@ -61,6 +64,7 @@ pub use estimate::{Estimate, Limit, Outlook};
 pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
+pub use probe::{Measured, Probe, ProbeOutcome};
 pub use quote::{Quote, QuoteOverflow};
 pub use refunds::Replace;
 pub use requests::{RequestFilter, RequestList, RequestSort};
@@ -73,4 +77,5 @@ pub use turn::{
 };
 pub use upstream::UpstreamError;
 pub use verdict::Difference;
+pub use verification::{Check, Finding, Reconciliation, ReconciliationVerdict, Verification};
 pub use view::{AccountView, OperationView, RefundView, RequestView};

@@ -115,7 +115,7 @@ impl TermsCache {
 }
 
 /// Holds the terms of one service against what the chain says of it.
-fn fit(terms: &Terms, service: &Service) -> Result<Conditions, TermsError> {
+pub(super) fn fit(terms: &Terms, service: &Service) -> Result<Conditions, TermsError> {
     let name = &service.name;
     let Some(own) = terms.services.iter().find(|own| own.name == *name) else {
         return Err(TermsError::NotServed(name.clone()));

@@ -7,6 +7,7 @@ mod accounts;
 mod bed;
 mod book;
 mod calls;
+mod evidence;
 mod greedy;
 mod hostile;
 mod limits;
