@@ -35,11 +35,8 @@ async fn a_turn_that_is_stopped_costs_what_was_heard_and_one_that_ends_what_it_s
     let world = world().await;
     let user = world.user();
     let text = "I am sad about my computer, and I remember my mother";
-    let turn = Turn::new(
-        world.provider_address(),
-        "llama7b".parse().unwrap(),
-        vec![Message::new(Role::User, text)],
-    );
+    let turn =
+        Turn::new(world.provider_address(), "llama7b".parse().unwrap(), vec![Message::new(Role::User, text)]);
     let estimate = user.estimate(&turn).await.unwrap();
     assert_eq!(estimate.outlook, Outlook::Goes);
     assert_eq!(estimate.input, Units(count("user") + count(text)));

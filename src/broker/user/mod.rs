@@ -4,13 +4,16 @@
 //!  faces ── UserBroker (handle) ──┬─ accounts, refunds ── operations ── Sender ── chain
 //!                                 ├─ call ── pay ── upstream ── provider        follow, sync ── chain
 //!                                 │           └ answer ── verdict ── finish ── push
-//!                                 └─ requests (listings), snapshot, event
+//!                                 │           └ turn (a conversation's call)    estimate, probe
+//!                                 └─ requests (listings), verification, snapshot, event
 //! ```
 //!
 //! Pure rules, each without I/O: `book` (the one gate to spending), `caps`, `quote` (what a request can cost),
 //! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
 //! for). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
-//! `receipts` (what is unconfirmed), `push` (vouchers between requests). Everything particular to vouchers is in `book`,
+//! `receipts` (what is unconfirmed), `push` (vouchers between requests). For screens: `turn` (words
+//! and cost as they come), `estimate` and `shortfall` (what a turn would cost and lacks), `probe`, `verification` (evidence looked at
+//! again), `screen` (refusals without routes). Everything particular to vouchers is in `book`,
 //! `keyring`, `pay`, `heal` and `push`.
 
 mod accounts;

@@ -20,6 +20,7 @@ use crate::broker::user::answer::REQUEST_ID_HEADER;
 use crate::broker::user::call::PaidCall;
 use crate::broker::user::error::CallRefusal;
 use crate::broker::user::handle::UserBroker;
+use crate::broker::user::upstream::UpstreamError;
 use crate::domain::clean::clean;
 use crate::domain::{Neuron, Prices, RequestId, ServiceKind, Units};
 use crate::meter::{Limits, OutputMeter};
@@ -119,9 +120,9 @@ impl UserBroker {
         let text = |name| joined(&answer.headers, name);
         let (kind, encoding) = (text(&header::CONTENT_TYPE), text(&header::CONTENT_ENCODING));
         let (kind, encoding) = (kind.as_deref(), encoding.as_deref());
-        let unreadable =
-            |reason| CallRefusal::Answered { request, status: answer.status.as_u16(), message: reason };
-        let reader = Reader::new(kind, encoding).map_err(unreadable)?;
+        // The broker cannot count such an answer either; what it costs is for the receipt to say.
+        let host = provider.to_string();
+        let reader = Reader::new(kind, encoding).map_err(|reason| UpstreamError::Broken { host, reason })?;
         let meter = OutputMeter::new(ServiceKind::Chatbot, kind, encoding, Limits::default()).ok();
         Ok(Talk {
             request,
