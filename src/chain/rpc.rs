@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::block::BlockRef;
 use super::{ChainError, Endpoint, Revert};
-use crate::domain::clean::clean;
+use crate::domain::clean::{clean, clean_reason};
 
 /// How often a question is asked before its failure counts.
 const TRIES: u32 = 4;
@@ -128,9 +128,7 @@ impl Rpc {
                 None if matches!(kind, TransportErrorKind::NonRetryable(_)) => {
                     ChainError::BadAnswer { method, reason: clean(&kind.to_string(), 200).into_owned() }
                 }
-                None => {
-                    ChainError::Unreachable { endpoint, reason: clean(&innermost(&kind), 200).into_owned() }
-                }
+                None => ChainError::Unreachable { endpoint, reason: clean_reason(&innermost(&kind), 200) },
             },
             RpcError::NullResp => ChainError::BadAnswer { method, reason: "it is empty".to_owned() },
             RpcError::DeserError { err, text } => {

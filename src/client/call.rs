@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ClientError;
-use crate::domain::clean::clean;
+use crate::domain::clean::{clean, clean_reason};
 use crate::keys::Secret;
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -162,8 +162,5 @@ fn reason(error: reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    // The system's number says nothing to people.
-    let text = cause.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    clean(text, 200).into_owned()
+    clean_reason(&cause.to_string(), 200)
 }

@@ -61,6 +61,16 @@ impl ChainAccount {
         self.coverage().above(owed.saturating_add(reserved))
     }
 
+    /// The deposit after which coverage is at least `claims`; nothing where it is already. What is asked back does not
+    /// count, and where a settlement took part of that, a deposit refills it first.
+    pub fn missing(&self, claims: Neuron) -> Neuron {
+        if self.coverage() >= claims {
+            return Neuron::ZERO;
+        }
+        let asked_back = self.refund.map_or(Neuron::ZERO, |refund| refund.amount);
+        claims.above(self.settled).saturating_add(asked_back).above(self.balance)
+    }
+
     /// Vouchers count when signed by the user or by the delegate.
     pub fn may_sign(&self, signer: Address) -> bool {
         signer == self.id.user || self.delegate == Some(signer)
@@ -70,6 +80,7 @@ impl ChainAccount {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn account(balance: u128, settled: u128, refund: Option<u128>) -> ChainAccount {
         let moment = Timestamp::from_seconds(0);
@@ -98,5 +109,18 @@ mod tests {
         assert_eq!(account(20, 120, Some(30)).pending_refund(), n(20));
         assert_eq!(account(20, 120, Some(30)).available(n(120), n(0)), n(0));
         assert_eq!(account(0, 0, None).available(n(1), n(1)), n(0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_deposit_of_what_is_missing_is_enough_and_one_less_is_not(
+            balance in 0u128..300, settled in 0u128..300, refund in proptest::option::of(1u128..300), claims in 0u128..900,
+        ) {
+            let n = Neuron::new;
+            let missing = account(balance, settled, refund).missing(n(claims)).get();
+            let coverage = |deposit| account(balance + deposit, settled, refund).coverage();
+            prop_assert!(coverage(missing) >= n(claims));
+            prop_assert!(missing == 0 || coverage(missing - 1) < n(claims));
+        }
     }
 }

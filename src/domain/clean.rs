@@ -31,6 +31,18 @@ pub fn clean_lines(text: &str, max: usize) -> String {
         .collect()
 }
 
+/// [`clean`], for the reason of a failed connection or file: the system's number says nothing to people and goes.
+pub fn clean_reason(text: &str, max: usize) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        kept.push_str(before);
+        rest = after.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    kept.push_str(rest);
+    clean(&kept, max).into_owned()
+}
+
 fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -49,6 +61,19 @@ mod tests {
     fn harmless_text_is_untouched() {
         for text in ["llama7b", "Größe 大 模型", "a b"] {
             assert!(matches!(clean(text, 64), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn reasons_lose_the_systems_number() {
+        for (text, reason) in [
+            ("Connection refused (os error 111)", "Connection refused"),
+            ("a (os error 2): b (os error 3) c", "a: b c"),
+            ("a (os error", "a (os error"),
+            ("a (os error 1", "a"),
+            ("x\u{1b}[2J (os error 5)", "x\u{fffd}[2J"),
+        ] {
+            assert_eq!(clean_reason(text, 99), reason);
         }
     }
 

@@ -25,5 +25,6 @@ mod restart;
 mod settling;
 mod storage;
 mod terminal;
+mod turns;
 mod upstream;
 mod world;

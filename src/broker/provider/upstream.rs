@@ -12,6 +12,7 @@ use url::Url;
 
 use super::settings::UpstreamSettings;
 use crate::body::Body;
+use crate::domain::clean::clean_reason;
 
 /// Connections to one service that are kept open while nobody uses them.
 const IDLE_CONNECTIONS: usize = 64;
@@ -156,5 +157,8 @@ fn reason(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    if std::ptr::addr_eq(cause, error) { "the request failed".to_owned() } else { cause.to_string() }
+    if std::ptr::addr_eq(cause, error) {
+        return "the request failed".to_owned();
+    }
+    clean_reason(&cause.to_string(), 200)
 }

@@ -57,6 +57,39 @@ pub(super) struct Denied {
     pub available: Neuron,
     /// Whether it could pass once requests in flight have ended.
     pub later: bool,
+    /// The deposit that would let it pass; nothing where money does not help.
+    pub missing: Neuron,
+}
+
+/// What a request would be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub max_fee: Neuron,
+    /// What ends the room, and the room.
+    pub limit: (DeniedReason, Neuron),
+}
+
+/// The room for a request: what the account has, and what the tightest of the other limits leaves.
+#[derive(Clone, Copy, Debug)]
+struct Room {
+    account: bool,
+    balance: Neuron,
+    other: Option<(DeniedReason, Neuron)>,
+}
+
+impl Room {
+    fn tightest(&self) -> (DeniedReason, Neuron) {
+        match self.other {
+            _ if !self.account => (DeniedReason::NoAccount, Neuron::ZERO),
+            Some((reason, room)) if room < self.balance => (reason, room),
+            _ => (DeniedReason::Balance, self.balance),
+        }
+    }
+
+    /// The room that any deposit could give.
+    fn beyond_balance(&self) -> Neuron {
+        self.other.map_or(Neuron::MAX, |(_, room)| room)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,12 +233,7 @@ impl Book {
     ///
     /// The fee granted is `wanted`, or less where the deposit or a cap is less, but never below `least`.
     pub fn reserve(&mut self, ask: &Ask) -> Result<Grant, Denied> {
-        let (reason, room) = self.room(ask, Holds::All);
-        let max_fee = ask.wanted.min(room);
-        if max_fee < ask.least || reason == DeniedReason::NoAccount {
-            let later = reason != DeniedReason::NoAccount && self.room(ask, Holds::Lasting).1 >= ask.least;
-            return Err(Denied { reason, needed: ask.least, available: room, later });
-        }
+        let max_fee = self.look(ask)?.max_fee;
         self.hold(ask.provider, ask.request, Hold { amount: max_fee, live: true });
         let position = self.positions.entry(ask.provider).or_default();
         let voucher = position.voucher(ask.credit_limit);
@@ -213,24 +241,54 @@ impl Book {
         Ok(Grant { max_fee, voucher })
     }
 
-    /// The least room that deposit, exposure and caps leave, and which of them it is.
-    fn room(&self, ask: &Ask, holds: Holds) -> (DeniedReason, Neuron) {
-        let Some(position) = self.positions.get(&ask.provider) else {
-            return (DeniedReason::NoAccount, Neuron::ZERO);
+    /// What [`Book::reserve`] would say. Nothing is held.
+    pub fn look(&self, ask: &Ask) -> Result<Look, Denied> {
+        let room = self.room(ask, Holds::All);
+        let limit = room.tightest();
+        let max_fee = ask.wanted.min(limit.1);
+        if room.account && max_fee >= ask.least {
+            return Ok(Look { max_fee, limit });
+        }
+        let later = room.account && self.room(ask, Holds::Lasting).tightest().1 >= ask.least;
+        // Where a deposit alone would not help, what stands behind it is named.
+        let (reason, available) = match room.other {
+            Some(other) if limit.0 == DeniedReason::Balance && other.1 < ask.least => other,
+            _ => limit,
         };
-        let Some(chain) = position.chain else {
-            return (DeniedReason::NoAccount, Neuron::ZERO);
+        let money = matches!(reason, DeniedReason::NoAccount | DeniedReason::Balance);
+        let missing = if money { self.missing(ask.provider, ask.least) } else { Neuron::ZERO };
+        Err(Denied { reason, needed: ask.least, available, later, missing })
+    }
+
+    /// The deposit after which a request could have so much, as far as deposits decide it.
+    pub fn missing(&self, provider: Address, wanted: Neuron) -> Neuron {
+        let position = self.positions.get(&provider);
+        let Some((position, chain)) = position.and_then(|position| Some((position, position.chain?))) else {
+            return wanted;
         };
+        chain.missing(position.owed().saturating_add(position.held).saturating_add(wanted))
+    }
+
+    /// The room that caps and exposure leave, whatever is deposited.
+    pub fn room_beyond_balance(&self, ask: &Ask) -> Neuron {
+        self.room(ask, Holds::All).beyond_balance()
+    }
+
+    /// What deposit, exposure and caps leave.
+    fn room(&self, ask: &Ask, holds: Holds) -> Room {
+        let none = Position::default();
+        let position = self.positions.get(&ask.provider).unwrap_or(&none);
         let counted = |position: &Position| match holds {
             Holds::All => position.held,
             Holds::Lasting => position.held.above(position.live()),
         };
         let owed = position.owed();
         let used = owed.saturating_add(counted(position));
-        let mut tightest = (DeniedReason::Balance, chain.available(owed, counted(position)));
+        let balance = position.chain.map_or(Neuron::ZERO, |chain| chain.available(owed, counted(position)));
+        let mut other: Option<(DeniedReason, Neuron)> = None;
         let mut limit = |reason, room: Neuron| {
-            if room < tightest.1 {
-                tightest = (reason, room);
+            if other.is_none_or(|(_, tightest)| room < tightest) {
+                other = Some((reason, room));
             }
         };
 
@@ -259,7 +317,7 @@ impl Book {
             });
             limit(DeniedReason::Cap(Cap::Total, cap), under(cap.above(others)));
         }
-        tightest
+        Room { account: position.chain.is_some(), balance, other }
     }
 
     /// The store has `authorized` on disk.

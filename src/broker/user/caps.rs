@@ -40,6 +40,18 @@ impl Cap {
     }
 }
 
+impl Cap {
+    /// Its name in a sentence on a screen.
+    pub const fn for_screen(self) -> &'static str {
+        match self {
+            Cap::Request => "the cap on one request",
+            Cap::Day => "the cap on one day",
+            Cap::Provider => "the cap on one provider",
+            Cap::Total => "the cap on everything",
+        }
+    }
+}
+
 impl fmt::Display for Cap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

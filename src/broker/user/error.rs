@@ -86,6 +86,9 @@ pub enum CallRefusal {
     BadBody(String),
     #[error("the provider's prices cannot be paid: {0}")]
     Quote(#[from] QuoteOverflow),
+    /// No account. One opened with `needed` would be enough.
+    #[error("there is no account with provider {provider}; create one with POST /v1/provider")]
+    NoAccount { provider: Address, needed: Neuron },
     /// Deposit too small. `missing` more would be enough.
     #[error(
         "the account with provider {provider} has {available} neuron available, but this request needs at least {needed}; add {missing} with POST /v1/provider/{provider}/charge"
@@ -117,6 +120,9 @@ pub enum CallRefusal {
     ProviderShort { provider: Address, required: Neuron, signed: Neuron, details: Box<Shortage> },
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// The provider or the service answered with an error. It costs nothing.
+    #[error("the provider answered with status {status}: {message}")]
+    Answered { request: Option<RequestId>, status: u16, message: String },
     #[error("request {request} with this idempotency key exists already and is {state}")]
     Repeated { request: RequestId, state: UserRequestState },
     #[error("the broker is stopping")]

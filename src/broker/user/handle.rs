@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 use super::UserError;
 use super::book::Book;
@@ -14,10 +14,12 @@ use super::catalogue::Catalogue;
 use super::consent::Consents;
 use super::event::{EVENT_QUEUE, Event};
 use super::keyring::Keyring;
+use super::probe;
 use super::refunds::BackOff;
 use super::settings::Settings;
 use super::snapshot::Snapshot;
 use super::terms::TermsCache;
+use super::turn::Counts;
 use super::upstream::Upstream;
 use super::view::{AccountView, OperationView};
 use crate::chain::{BlockRef, Chain, Sender};
@@ -66,6 +68,9 @@ pub(super) struct Inner {
     pub upstream: Upstream,
     pub terms: TermsCache,
     pub consents: Consents,
+    pub counts: Counts,
+    /// Leave to ask a provider whether it is there.
+    pub probes: Semaphore,
     pub book: Mutex<Book>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
@@ -102,6 +107,8 @@ impl Inner {
             keys: Keyring::new(user, place, wallet, delegates),
             terms: TermsCache::new(chain.id(), chain.contract()),
             consents: Consents::default(),
+            counts: Counts::default(),
+            probes: Semaphore::new(probe::AT_ONCE),
             store,
             chain,
             sender,

@@ -4,13 +4,16 @@
 //!  faces ── UserBroker (handle) ──┬─ accounts, refunds ── operations ── Sender ── chain
 //!                                 ├─ call ── pay ── upstream ── provider        follow, sync ── chain
 //!                                 │           └ answer ── verdict ── finish ── push
-//!                                 └─ requests (listings), snapshot, event
+//!                                 │           └ turn (a conversation's call)    estimate, probe
+//!                                 └─ requests (listings), verification, snapshot, event
 //! ```
 //!
 //! Pure rules, each without I/O: `book` (the one gate to spending), `caps`, `quote` (what a request can cost),
 //! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
 //! for). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
-//! `receipts` (what is unconfirmed), `push` (vouchers between requests). Everything particular to vouchers is in `book`,
+//! `receipts` (what is unconfirmed), `push` (vouchers between requests). For screens: `turn` (words
+//! and cost as they come), `estimate` and `shortfall` (what a turn would cost and lacks), `probe`, `verification` (evidence looked at
+//! again), `screen` (refusals without routes). Everything particular to vouchers is in `book`,
 //! `keyring`, `pay`, `heal` and `push`. Apart from all that, `library` keeps the conversations and preferences of the
 //! terminal, with or without a broker at work.
 
@@ -23,6 +26,7 @@ mod catalogue;
 mod consent;
 mod counting;
 mod error;
+mod estimate;
 mod event;
 mod finish;
 mod follow;
@@ -34,18 +38,23 @@ pub mod library;
 mod models;
 mod operations;
 mod pay;
+mod probe;
 mod push;
 mod quote;
 mod receipts;
 mod refunds;
 mod requests;
+mod screen;
 mod settings;
+mod shortfall;
 mod snapshot;
 mod start;
 mod sync;
 mod terms;
+mod turn;
 mod upstream;
 mod verdict;
+mod verification;
 mod view;
 
 #[cfg(test)]
@@ -56,16 +65,23 @@ pub use call::{BodySourceError, PaidCall};
 pub use caps::{Cap, Caps};
 pub use catalogue::{Listing, ModelError, ServiceFilter, model_id};
 pub use error::{CallRefusal, UserError};
+pub use estimate::{Estimate, Limit, Outlook};
 pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
 pub use library::{Library, LibraryError, Preferences};
+pub use probe::{Measured, Probe, ProbeOutcome};
 pub use quote::{Quote, QuoteOverflow};
 pub use refunds::Replace;
 pub use requests::{RequestFilter, RequestList, RequestSort};
 pub use settings::{CutAllowance, DefaultMaxOutput, Settings};
+pub use shortfall::Shortfall;
 pub use snapshot::Snapshot;
 pub use terms::TermsError;
+pub use turn::{
+    Cost, Decimal, DecimalError, FinishReason, Message, Parameters, Proof, Role, Talk, TalkEvent, Turn,
+};
 pub use upstream::UpstreamError;
 pub use verdict::Difference;
+pub use verification::{Check, Finding, Reconciliation, ReconciliationVerdict, Verification};
 pub use view::{AccountView, OperationView, RefundView, RequestView};

@@ -12,6 +12,7 @@ use http::StatusCode;
 use super::answer::{self, Reply};
 use super::book::{Ask, Denied, DeniedReason, Grant};
 use super::call::{Prepared, check_prices};
+use super::caps::Caps;
 use super::error::CallRefusal;
 use super::event::Event;
 use super::finish::Case;
@@ -266,13 +267,10 @@ async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
 
 fn refusal(call: &Prepared, denied: Denied) -> CallRefusal {
     let provider = call.service.provider;
-    let Denied { needed, available, .. } = denied;
+    let Denied { needed, available, missing, .. } = denied;
     match denied.reason {
-        DeniedReason::NoAccount => super::UserError::NoAccount(provider).into(),
-        DeniedReason::Balance => {
-            let missing = needed.above(available);
-            CallRefusal::InsufficientBalance { provider, needed, available, missing }
-        }
+        DeniedReason::NoAccount => CallRefusal::NoAccount { provider, needed },
+        DeniedReason::Balance => CallRefusal::InsufficientBalance { provider, needed, available, missing },
         DeniedReason::Exposure => CallRefusal::ExposureReached { needed, available },
         DeniedReason::Cap(cap, limit) => CallRefusal::CapReached { cap, limit, needed, available },
     }
@@ -312,16 +310,35 @@ fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgo
     })
 }
 
+/// What a request wants of the book.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub provider: Address,
+    pub quote: Quote,
+    /// What the provider lends.
+    pub credit_limit: Neuron,
+    pub caps: Caps,
+}
+
 impl Inner {
     /// What a call asks of the book.
     pub fn ask(&self, call: &Prepared, request: RequestId) -> Ask {
-        Ask {
-            provider: call.service.provider,
+        let Prepared { service, quote, conditions, caps, .. } = call;
+        let provider = service.provider;
+        self.ask_for(
+            &Wish { provider, quote: *quote, credit_limit: conditions.credit_limit, caps: *caps },
             request,
-            wanted: call.quote.highest,
-            least: call.quote.least,
-            credit_limit: call.conditions.credit_limit,
-            caps: call.caps,
+        )
+    }
+
+    pub fn ask_for(&self, wish: &Wish, request: RequestId) -> Ask {
+        Ask {
+            provider: wish.provider,
+            request,
+            wanted: wish.quote.highest,
+            least: wish.quote.least,
+            credit_limit: wish.credit_limit,
+            caps: wish.caps,
             max_exposure: self.settings.max_exposure,
             day: Timestamp::now().day(),
         }

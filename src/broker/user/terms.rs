@@ -101,6 +101,11 @@ impl TermsCache {
         self.kept.lock().remove(&provider);
     }
 
+    /// What a provider lends, as last told, without asking.
+    pub fn credit_limit(&self, provider: Address) -> Option<Neuron> {
+        self.kept.lock().get(&provider).map(|kept| kept.terms.credit_limit)
+    }
+
     /// How a service is metered, as last told, without asking.
     pub fn meter(&self, provider: Address, name: &ServiceName) -> Option<MeterName> {
         let kept = self.kept.lock();
@@ -110,7 +115,7 @@ impl TermsCache {
 }
 
 /// Holds the terms of one service against what the chain says of it.
-fn fit(terms: &Terms, service: &Service) -> Result<Conditions, TermsError> {
+pub(super) fn fit(terms: &Terms, service: &Service) -> Result<Conditions, TermsError> {
     let name = &service.name;
     let Some(own) = terms.services.iter().find(|own| own.name == *name) else {
         return Err(TermsError::NotServed(name.clone()));

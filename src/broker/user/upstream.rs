@@ -16,7 +16,7 @@ use url::Url;
 use super::guard::{Guard, PrivateName, UrlError};
 use super::settings::Settings;
 use crate::body::Body;
-use crate::domain::clean::clean;
+use crate::domain::clean::{clean, clean_reason};
 use crate::domain::{RequestId, ServiceName, SignedReceipt, SignedVoucher};
 use crate::wire::auth::encode_voucher;
 use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
@@ -260,7 +260,7 @@ pub(super) fn failure(host: &str, error: reqwest::Error) -> UpstreamError {
         reason = inner.to_string();
         source = inner.source();
     }
-    let reason = clean(&reason, 200).into_owned();
+    let reason = clean_reason(&reason, 200);
     if error.is_connect() || error.is_builder() {
         UpstreamError::Unreachable { host, reason }
     } else if error.is_timeout() {

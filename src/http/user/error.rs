@@ -83,6 +83,9 @@ impl From<CallRefusal> for Problem {
             },
             R::BadBody(_) => say(StatusCode::BAD_REQUEST, "bad_body"),
             R::Quote(_) => say(StatusCode::BAD_REQUEST, "price_too_high"),
+            R::NoAccount { provider, needed } => say(StatusCode::NOT_FOUND, "no_account")
+                .with("provider", provider.to_string())
+                .with("needed", text(needed)),
             R::InsufficientBalance { provider, needed, available, missing } => {
                 say(StatusCode::PAYMENT_REQUIRED, "insufficient_balance")
                     .with("provider", provider.to_string())
@@ -125,6 +128,9 @@ impl From<CallRefusal> for Problem {
                     .with("provider_says", serde_json::to_value(details).unwrap_or_default())
             }
             R::Upstream(ref error) => upstream(error, refusal.to_string()),
+            R::Answered { status, .. } => {
+                say(StatusCode::BAD_GATEWAY, "provider_failed").with("providerStatus", status)
+            }
             R::Repeated { request, state } => say(StatusCode::CONFLICT, "repeated_request")
                 .with("requestID", request.to_string())
                 .with("status", state.as_str()),

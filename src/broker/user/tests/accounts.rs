@@ -151,6 +151,6 @@ async fn without_an_account_a_call_says_how_to_get_one() {
     let bed = Bed::new(Script::honest(chat("x"))).await;
     let broker = bed.broker(Settings::default()).await;
     let refusal = super::bed::refused(&broker, bed.chat(HELLO)).await;
-    assert!(matches!(refusal, CallRefusal::User(UserError::NoAccount(_))), "{refusal}");
+    assert!(matches!(refusal, CallRefusal::NoAccount { .. }), "{refusal}");
     assert!(refusal.to_string().contains("POST /v1/provider"));
 }

@@ -1,0 +1,177 @@
+//! The same refusals for people at a screen: where the API's sentences name a route, these name what to do.
+
+use super::UserError;
+use super::catalogue::ModelError;
+use super::error::CallRefusal;
+
+impl UserError {
+    /// One sentence for a screen: no routes, no names of request members.
+    pub fn for_screen(&self) -> String {
+        match self {
+            UserError::UnknownProvider(provider) => {
+                format!(
+                    "provider {provider} offers no service on this chain; choose one of the list of services"
+                )
+            }
+            UserError::NoAccount(provider) => {
+                format!("there is no account with provider {provider}; open one first")
+            }
+            UserError::AccountExists(provider) => {
+                format!("an account with provider {provider} exists already; deposit more into it instead")
+            }
+            UserError::RefundPending { amount, unlock_at } => format!(
+                "a refund of {amount} neuron is pending already until {unlock_at}; cancel it first, or change its amount, which begins the wait anew if it grows"
+            ),
+            UserError::UnknownService { provider, service } => {
+                format!(
+                    "provider {provider} has no service named {service} any more; choose one of the list of services"
+                )
+            }
+            UserError::Model(ModelError::Unknown { model, near }) if near.is_empty() => {
+                format!("no chatbot service is called {model:?}; choose one of the list of services")
+            }
+            UserError::Model(ModelError::Unknown { model, near }) => {
+                format!("no chatbot service is called {model:?}; the nearest are {}", near.join(", "))
+            }
+            UserError::KeyReused => {
+                "the same action was confirmed before for something else; begin it again".to_owned()
+            }
+            UserError::BadCursor => "the list has changed; look at it again from its start".to_owned(),
+            UserError::ReadOnly
+            | UserError::OwnAddress(_)
+            | UserError::ZeroAmount
+            | UserError::TooLarge { .. }
+            | UserError::InsufficientFunds { .. }
+            | UserError::NotFree { .. }
+            | UserError::NoRefund(_)
+            | UserError::RefundLocked { .. }
+            | UserError::UnknownRequest(_)
+            | UserError::NoReceipt(_)
+            | UserError::UnknownOperation(_)
+            | UserError::Model(ModelError::Ambiguous { .. })
+            | UserError::Send(_)
+            | UserError::Chain(_)
+            | UserError::Store(_)
+            | UserError::Key(_)
+            | UserError::Client(_) => self.to_string(),
+        }
+    }
+}
+
+impl CallRefusal {
+    /// One sentence for a screen: no routes, no names of request members.
+    pub fn for_screen(&self) -> String {
+        match self {
+            CallRefusal::User(error) => error.for_screen(),
+            CallRefusal::NoAccount { provider, needed } => {
+                format!(
+                    "there is no account with provider {provider}; open one with at least {needed} neuron"
+                )
+            }
+            CallRefusal::InsufficientBalance { provider, needed, available, missing } => format!(
+                "the account with provider {provider} has {available} neuron available, but this needs at least {needed}; deposit {missing} more"
+            ),
+            CallRefusal::CapReached { cap, limit, needed, available } => format!(
+                "{} of {limit} neuron leaves {available}, but this needs at least {needed}; raise the cap in the settings to go on",
+                cap.for_screen()
+            ),
+            CallRefusal::PriceChanged { service, seen, now } => format!(
+                "the prices of {service} rose from {} in and {} out to {} in and {} out, in neuron a unit; send again to accept them",
+                seen.input, seen.output, now.input, now.output
+            ),
+            CallRefusal::ProviderShort { provider, required, signed, .. } => format!(
+                "provider {provider} asks for a voucher of {required} neuron, but by our own count only {signed} are covered; the difference is not paid. Look at the disputed requests, or choose another provider"
+            ),
+            CallRefusal::Repeated { request, state } => {
+                format!("this was sent before as request {request}, which is {state}")
+            }
+            CallRefusal::Answered { status, message, .. } if message.is_empty() => {
+                format!("the provider answered with status {status}; nothing was charged")
+            }
+            CallRefusal::Answered { message, .. } => {
+                format!("the provider answered: {message}; nothing was charged")
+            }
+            CallRefusal::Stopping => "this program is stopping".to_owned(),
+            CallRefusal::Path(_)
+            | CallRefusal::Body(_)
+            | CallRefusal::BadBody(_)
+            | CallRefusal::Quote(_)
+            | CallRefusal::ExposureReached { .. }
+            | CallRefusal::NoKey(_)
+            | CallRefusal::Terms(_)
+            | CallRefusal::Upstream(_) => self.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::user::{Cap, TermsError, UpstreamError};
+    use crate::domain::{Address, Neuron, Prices, RequestId, ServiceName, Timestamp, UserRequestState};
+    use crate::wire::terms::Shortage;
+
+    #[test]
+    fn no_sentence_on_a_screen_names_a_route() {
+        let (provider, n) = (Address::repeat_byte(1), Neuron::new(5));
+        let service: ServiceName = "llama7b".parse().unwrap_or_else(|_| unreachable!());
+        let host = "provider.example".to_owned();
+        let shortage = Shortage {
+            best_voucher: None,
+            owed: n,
+            reserved: n,
+            required: n,
+            credit_limit: n,
+            balance: n,
+            settled: n,
+            pending_refund: n,
+        };
+        let users = vec![
+            UserError::UnknownProvider(provider),
+            UserError::NoAccount(provider),
+            UserError::AccountExists(provider),
+            UserError::RefundPending { amount: n, unlock_at: Timestamp::from_seconds(9) },
+            UserError::UnknownService { provider, service: service.clone() },
+            UserError::Model(ModelError::Unknown { model: "x".to_owned(), near: Vec::new() }),
+            UserError::Model(ModelError::Unknown { model: "x".to_owned(), near: vec!["y".to_owned()] }),
+            UserError::Model(ModelError::Ambiguous {
+                model: "x".to_owned(),
+                candidates: vec!["y".to_owned()],
+            }),
+            UserError::KeyReused,
+            UserError::BadCursor,
+            UserError::ReadOnly,
+            UserError::InsufficientFunds { needed: n, available: n },
+        ];
+        let mut refusals: Vec<CallRefusal> = users.into_iter().map(CallRefusal::from).collect();
+        refusals.extend([
+            CallRefusal::NoAccount { provider, needed: n },
+            CallRefusal::InsufficientBalance { provider, needed: n, available: n, missing: n },
+            CallRefusal::CapReached { cap: Cap::Day, limit: n, needed: n, available: n },
+            CallRefusal::ExposureReached { needed: n, available: n },
+            CallRefusal::NoKey(provider),
+            CallRefusal::PriceChanged {
+                service: service.clone(),
+                seen: Prices::default(),
+                now: Prices::default(),
+            },
+            CallRefusal::Terms(TermsError::Disagree { service, what: "the prices" }),
+            CallRefusal::ProviderShort { provider, required: n, signed: n, details: Box::new(shortage) },
+            CallRefusal::Upstream(UpstreamError::Unreachable {
+                host,
+                reason: "connection refused".to_owned(),
+            }),
+            CallRefusal::Repeated { request: RequestId::random(), state: UserRequestState::Done },
+            CallRefusal::Answered { request: None, status: 503, message: String::new() },
+            CallRefusal::Answered { request: None, status: 503, message: "busy".to_owned() },
+            CallRefusal::Stopping,
+        ]);
+        for refusal in refusals {
+            let text = refusal.for_screen();
+            for word in ["/v1", "POST", "GET ", "status=", "per_day", "idempotency", "cursor", "with replace"]
+            {
+                assert!(!text.contains(word), "{text}");
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Looking at the evidence again, on demand: one request's receipt, and one provider's books against the chain.
+//!
+//! A request was judged when it was booked (`verdict`). Here the same evidence is read from the store and checked anew,
+//! point by point, so that a person sees what holds and what does not. Nothing is asked and nothing changes.
+
+use super::UserError;
+use super::handle::UserBroker;
+use super::verdict::Difference;
+use crate::domain::{Address, Neuron, RequestId, SignedReceipt, UserRequestState, VoucherDomain};
+use crate::store::user::{UserAccount, UserRequest, UserRequestFilter, UserRequestSort};
+use crate::store::{Direction, PageOf};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finding {
+    Passed,
+    Failed,
+    /// What it takes to say is not at hand.
+    Unknown,
+}
+
+/// One point that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    pub name: &'static str,
+    pub finding: Finding,
+    /// What was found: one sentence.
+    pub says: String,
+}
+
+/// All points of one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    pub request: RequestId,
+    pub checks: Vec<Check>,
+}
+
+impl Verification {
+    /// Failed if one check failed, else unknown if one is unknown.
+    pub fn finding(&self) -> Finding {
+        let any = |finding| self.checks.iter().any(|check| check.finding == finding);
+        if any(Finding::Failed) {
+            Finding::Failed
+        } else if any(Finding::Unknown) {
+            Finding::Unknown
+        } else {
+            Finding::Passed
+        }
+    }
+}
+
+/// One provider's books against what the chain says was taken. Amounts in neuron, over all time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconciliation {
+    pub provider: Address,
+    /// Requests that are over or held, and the fees of all of them by their rows.
+    pub requests: u64,
+    pub fees: Neuron,
+    /// What is owed by our account of it.
+    pub owed: Neuron,
+    /// What the provider asked for beyond that; not paid.
+    pub disputed: Neuron,
+    /// What requests that are not over may still come to.
+    pub held: Neuron,
+    /// The highest sum that the provider's own receipts state, of the newest 100.
+    pub stated: Option<Neuron>,
+    /// The highest voucher that was ever signed.
+    pub promised: Neuron,
+    /// What the provider took on the chain.
+    pub settled: Neuron,
+    pub verdict: ReconciliationVerdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReconciliationVerdict {
+    /// Taken is at most what is owed.
+    Even,
+    /// More was taken than is owed so far, under a voucher that ran ahead: its next answers' pay.
+    Ahead,
+    /// More was taken than we know to have signed: by another program with the same key, or our books are lost.
+    BeyondPromised,
+    /// Our own books do not add up: rows and sums differ.
+    OwnBooks,
+}
+
+impl ReconciliationVerdict {
+    /// One sentence for people.
+    pub const fn says(self) -> &'static str {
+        match self {
+            ReconciliationVerdict::Even => "the provider took no more than is owed",
+            ReconciliationVerdict::Ahead => {
+                "the provider took more than is owed so far, as a voucher allows; it is the pay of its next answers"
+            }
+            ReconciliationVerdict::BeyondPromised => {
+                "the provider took more than these books promised; another program may use the same key"
+            }
+            ReconciliationVerdict::OwnBooks => {
+                "the sum of the requests is not what is owed; the books may have been healed from a voucher"
+            }
+        }
+    }
+}
+
+impl UserBroker {
+    /// Checks the evidence of one request anew.
+    pub async fn verify(&self, request: RequestId) -> Result<Verification, UserError> {
+        let store = &self.inner.store;
+        let row = store.request(request).await?.ok_or(UserError::UnknownRequest(request))?;
+        let account = store.account(row.account).await?;
+        let open = self
+            .inner
+            .book
+            .lock()
+            .position(row.account.provider)
+            .is_some_and(|position| !position.held().is_zero());
+        Ok(Verification { request, checks: checks(&row, account.as_ref(), open, self.inner.keys.domain()) })
+    }
+
+    /// Holds what is owed to a provider against what it took on the chain, as last read.
+    pub async fn reconcile(&self, provider: Address) -> Result<Reconciliation, UserError> {
+        let inner = &self.inner;
+        let filter = UserRequestFilter { provider: Some(provider), ..UserRequestFilter::default() };
+        let newest = UserRequestSort::CreatedAt(Direction::Descending);
+        let (totals, page) = tokio::join!(
+            inner.store.request_totals(filter.clone()),
+            inner.store.requests(filter, newest, PageOf::first(100)),
+        );
+        let (totals, page) = (totals?, page?);
+        let row = inner.store.account(inner.keys.account(provider)).await?;
+        let row = row.ok_or(UserError::NoAccount(provider))?;
+        let (held, settled) = {
+            let book = inner.book.lock();
+            let position = book.position(provider).ok_or(UserError::NoAccount(provider))?;
+            let chain = position.chain().ok_or(UserError::NoAccount(provider))?;
+            (position.held(), chain.settled)
+        };
+        let stated =
+            page.items.iter().filter_map(|request| Some(request.receipt.as_ref()?.receipt.owed)).max();
+        let fees = totals.fee.total();
+        let verdict = if settled > row.authorized {
+            ReconciliationVerdict::BeyondPromised
+        } else if fees != row.owed {
+            ReconciliationVerdict::OwnBooks
+        } else if settled > row.owed {
+            ReconciliationVerdict::Ahead
+        } else {
+            ReconciliationVerdict::Even
+        };
+        Ok(Reconciliation {
+            provider,
+            requests: totals.count,
+            fees,
+            owed: row.owed,
+            disputed: row.disputed,
+            held,
+            stated,
+            promised: row.authorized,
+            settled,
+            verdict,
+        })
+    }
+}
+
+fn check(name: &'static str, finding: Finding, says: impl Into<String>) -> Check {
+    Check { name, finding, says: says.into() }
+}
+
+/// A check that holds or does not.
+fn is(name: &'static str, holds: bool, good: impl Into<String>, bad: impl Into<String>) -> Check {
+    if holds { check(name, Finding::Passed, good) } else { check(name, Finding::Failed, bad) }
+}
+
+/// All checks. `open` says that other requests of the account are not over.
+fn checks(
+    row: &UserRequest,
+    account: Option<&UserAccount>,
+    open: bool,
+    domain: &VoucherDomain,
+) -> Vec<Check> {
+    let mut checks = match &row.receipt {
+        Some(receipt) => of_receipt(row, receipt, account, open, domain),
+        None => vec![without_receipt(row)],
+    };
+    let paid = row.fee.total();
+    checks.push(is(
+        "max fee",
+        paid <= row.max_fee,
+        format!("the fee of {paid} neuron is within the highest one agreed, {}", row.max_fee),
+        format!("the fee of {paid} neuron is above the highest one agreed, {}", row.max_fee),
+    ));
+    checks.push(match account {
+        None => check("voucher", Finding::Unknown, "the books have no account for it"),
+        Some(account) => is(
+            "voucher",
+            account.authorized >= account.owed,
+            format!("vouchers of up to {} neuron cover the {} owed", account.authorized, account.owed),
+            format!("vouchers of up to {} neuron do not cover the {} owed", account.authorized, account.owed),
+        ),
+    });
+    checks
+}
+
+fn without_receipt(row: &UserRequest) -> Check {
+    match row.state {
+        UserRequestState::Failed => {
+            check("receipt", Finding::Passed, "the request failed and cost nothing, so there is none")
+        }
+        UserRequestState::Done | UserRequestState::Disputed => {
+            check("receipt", Finding::Failed, "the provider gave none; our own count is owed")
+        }
+        UserRequestState::Reserved | UserRequestState::Sent | UserRequestState::Unconfirmed => {
+            check("receipt", Finding::Unknown, "there is none yet; the provider is being asked for it")
+        }
+    }
+}
+
+fn of_receipt(
+    row: &UserRequest,
+    signed: &SignedReceipt,
+    account: Option<&UserAccount>,
+    open: bool,
+    domain: &VoucherDomain,
+) -> Vec<Check> {
+    let receipt = &signed.receipt;
+    let (asked, paid) = (receipt.fee.total(), row.fee.total());
+    let exact = row.prices.fee(receipt.input, receipt.output).map(|fee| fee.capped(row.max_fee));
+    let priced = asked.is_zero() || exact == Some(receipt.fee);
+    let mut checks = vec![
+        is(
+            "signature",
+            signed.signer(domain) == Ok(row.account.provider),
+            "the provider signed the receipt",
+            "somebody else than the provider signed the receipt",
+        ),
+        is(
+            "request",
+            receipt.request == row.id && receipt.account == row.account,
+            "it is about this request and account",
+            "it is about another request or account",
+        ),
+        is(
+            "body",
+            receipt.body_hash == row.body_hash,
+            "it is about what was sent",
+            "it is about another body than what was sent",
+        ),
+        response(row, signed),
+        is(
+            "arithmetic",
+            priced,
+            format!(
+                "{} units in and {} out at {} and {} neuron make its fee of {asked}",
+                receipt.input.0, receipt.output.0, row.prices.input, row.prices.output
+            ),
+            format!("its fee of {asked} neuron is not price times units"),
+        ),
+        is(
+            "asked",
+            asked <= row.max_fee,
+            "it asks for no more than was agreed",
+            format!("it asks for {asked} neuron, more than the {} that were agreed", row.max_fee),
+        ),
+        is(
+            "count",
+            asked <= paid,
+            format!("it asks for what our own count agrees with, {paid} neuron"),
+            format!(
+                "it asks for {asked} neuron, by our own count {paid} are owed; the difference is not paid"
+            ),
+        ),
+    ];
+    checks.push(match account {
+        None => check("owed in all", Finding::Unknown, "the books have no account for it"),
+        Some(account) => {
+            let known = account.owed.saturating_add(account.disputed);
+            if receipt.owed < asked {
+                check("owed in all", Finding::Failed, format!("it says that {} neuron are owed in all, less than its own fee", receipt.owed))
+            } else if receipt.owed <= known {
+                check(
+                    "owed in all",
+                    Finding::Passed,
+                    format!("it says that {} neuron were owed in all, and {known} are in our books now", receipt.owed),
+                )
+            } else if open {
+                check(
+                    "owed in all",
+                    Finding::Unknown,
+                    format!("it says that {} neuron were owed in all, more than the {known} in our books, but requests are under way", receipt.owed),
+                )
+            } else {
+                check(
+                    "owed in all",
+                    Finding::Failed,
+                    format!("it says that {} neuron were owed in all, our books have {known}", receipt.owed),
+                )
+            }
+        }
+    });
+    checks
+}
+
+fn response(row: &UserRequest, signed: &SignedReceipt) -> Check {
+    let receipt = &signed.receipt;
+    match row.response_hash {
+        None => check(
+            "answer",
+            Finding::Unknown,
+            "this program did not see the answer to its end, so it has nothing to compare",
+        ),
+        Some(hash) if hash == receipt.response_hash => {
+            check("answer", Finding::Passed, "it is about the answer that came")
+        }
+        // An answer that costs nothing needs no proof.
+        Some(_) if receipt.fee.total().is_zero() => check("answer", Finding::Passed, "it asks for nothing"),
+        // When it was judged it was known who had cut the answer; a difference that counted then stands in the note.
+        Some(_) if judged(row, Difference::ResponseHash) => {
+            check("answer", Finding::Failed, "it is about another answer than the one that came")
+        }
+        Some(_) => check(
+            "answer",
+            Finding::Unknown,
+            "the answer was cut, and what was on the way then is in the receipt only",
+        ),
+    }
+}
+
+/// Whether this was found when the receipt was judged.
+fn judged(row: &UserRequest, difference: Difference) -> bool {
+    row.error.as_ref().is_some_and(|note| note.contains(&difference.to_string()))
+}
