@@ -14,6 +14,7 @@ use crate::tui::keymap::{self, Action, Place};
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::draw;
 use crate::tui::kit::form::Did;
+use crate::tui::kit::table::Click;
 use crate::tui::shell::{ScreenOrder, Step};
 use crate::tui::theme::Tone;
 use crate::wire::admin::ServiceItem;
@@ -382,8 +383,11 @@ pub fn click(model: &mut Model, x: u16, y: u16, step: &mut Step<Effect>) {
     } else if areas.table.contains(here) {
         model.detail_focus = false;
         model.detail_top = 0;
-        let row = y - areas.table.y;
-        on_table!(model, table => table.click(row));
+        let (look, now) = (model.look, model.typed);
+        let click = on_table!(model, table => table.click(x, y, areas.table, &look, now));
+        if click == Some(Click::Opened) && !model.detail {
+            act(model, Action::Open, step);
+        }
     }
 }
 

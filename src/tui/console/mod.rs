@@ -83,7 +83,7 @@ impl Program for Model {
     type Effect = message::Effect;
 
     fn input(input: Input) -> Message {
-        Message::Input(input)
+        Message::Input(input, Timestamp::now())
     }
 
     fn beat(now: Timestamp) -> Message {

@@ -166,6 +166,12 @@ pub struct Model {
     pub over: Over,
     /// A registration that was begun; coming back to it finds what was typed.
     pub draft: Option<Box<ServiceForm>>,
+    /// When the last key was pressed; told with it, since a beat is too coarse for two clicks or a slipped finger.
+    pub typed: Timestamp,
+    /// Whether users, or services, hold something that somebody should look at; found when they come.
+    pub alarms: (bool, bool),
+    /// Requests in flight among those listed.
+    pub requests_live: usize,
     /// A filter is being typed.
     pub typing: bool,
     /// The details of the selected row are open, have the focus, and are scrolled so far.
@@ -203,6 +209,9 @@ impl Model {
             toasts: Vec::new(),
             over: Over::Nothing,
             draft: None,
+            typed: now,
+            alarms: (false, false),
+            requests_live: 0,
             typing: false,
             detail: false,
             detail_focus: false,

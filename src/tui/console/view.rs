@@ -134,8 +134,8 @@ pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
 /// A sign on the tab of a screen that somebody should look at.
 fn alarm(model: &Model, screen: Screen) -> &'static str {
     let wrong = match screen {
-        Screen::Users => model.users.rows().iter().any(super::users::is_bad),
-        Screen::Services => model.services.rows().iter().any(|one| one.health.state == "failing"),
+        Screen::Users => model.alarms.0,
+        Screen::Services => model.alarms.1,
         _ => false,
     };
     if wrong { "!" } else { "" }
@@ -352,7 +352,7 @@ fn count(model: &Model, source: Source, all: usize) -> String {
         Source::Services => named("service"),
         Source::Settlements => named("settlement"),
         Source::Requests => {
-            let live = model.requests.rows().iter().filter(|one| super::requests::is_live(one)).count();
+            let live = model.requests_live;
             let total = model.requests_total;
             let newest = if total > u64::try_from(all).unwrap_or(u64::MAX) { "newest of " } else { "" };
             let all = if total == 1 {

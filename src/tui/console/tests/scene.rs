@@ -1,5 +1,7 @@
 //! A broker's answers as tests need them, and keys typed into a model.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -265,8 +267,15 @@ pub fn full(shade: Shade) -> Model {
     model
 }
 
+/// When the next key is pressed: people take a second for each.
+pub fn moment() -> Timestamp {
+    thread_local!(static PRESSED: Cell<u64> = const { Cell::new(0) });
+    PRESSED.set(PRESSED.get() + 1);
+    now().plus_seconds(PRESSED.get())
+}
+
 pub fn press(model: &mut Model, code: KeyCode) -> Step<Effect> {
-    model.update(Message::Input(Input::Key(KeyEvent::from(code))))
+    model.update(Message::Input(Input::Key(KeyEvent::from(code)), moment()))
 }
 
 pub fn letter(model: &mut Model, letter: char) -> Step<Effect> {
@@ -275,7 +284,7 @@ pub fn letter(model: &mut Model, letter: char) -> Step<Effect> {
 
 pub fn control(model: &mut Model, letter: char) -> Step<Effect> {
     let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
-    model.update(Message::Input(Input::Key(key)))
+    model.update(Message::Input(Input::Key(key), moment()))
 }
 
 pub fn typed(model: &mut Model, text: &str) {
@@ -285,7 +294,7 @@ pub fn typed(model: &mut Model, text: &str) {
 }
 
 pub fn resize(model: &mut Model, width: u16, height: u16) {
-    model.update(Message::Input(Input::Size { width, height }));
+    model.update(Message::Input(Input::Size { width, height }, moment()));
 }
 
 pub fn beat(model: &mut Model, seconds: u64) -> Step<Effect> {
