@@ -17,6 +17,8 @@ pub enum Action {
     Focus,
     Open,
     Back,
+    Zoom,
+    Mark,
     Filter,
     Sort,
     TurnSort,
@@ -131,7 +133,14 @@ pub const BINDINGS: &[Binding] = &[
     bind(Lists, &[letter('G'), key(KeyCode::End)], Action::Last, "last"),
     bind(Lists, &[key(KeyCode::Enter)], Action::Open, "open or close the details"),
     bind(Lists, &[key(KeyCode::Tab), key(KeyCode::BackTab)], Action::Focus, "between list and details"),
-    bind(Lists, &[letter('/')], Action::Filter, "filter: words, fuzzy; !word leaves out"),
+    bind(Lists, &[letter('z')], Action::Zoom, "details over the whole screen, and back"),
+    bind(
+        Lists,
+        &[letter(' ')],
+        Action::Mark,
+        "mark a row; y copies all marked ones, esc takes the marks away",
+    ),
+    bind(Lists, &[letter('/')], Action::Filter, "filter: words, !word, price<1000, type:chatbot (tab)"),
     bind(Lists, &[letter('s')], Action::Sort, "sort by the next column"),
     bind(Lists, &[letter('S')], Action::TurnSort, "turn the order around"),
     bind(Lists, &[letter('y')], Action::Copy, "copy address, id, name or hash"),
@@ -152,6 +161,7 @@ pub fn binding(event: KeyEvent, places: &[Place]) -> Option<&'static Binding> {
 /// Keys as people read them: `ctrl+p`, `↑`.
 pub fn name(key: Key) -> String {
     let code = match key.code {
+        KeyCode::Char(' ') => "space".to_owned(),
         KeyCode::Char(letter) => letter.to_string(),
         KeyCode::F(number) => format!("F{number}"),
         KeyCode::Up => "↑".to_owned(),

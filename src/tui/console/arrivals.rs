@@ -222,8 +222,11 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
         Ok(None) => model.toast(Tone::Pending, "the broker took the order; this screen shows how it ends"),
         Err(error) => model.toast(Tone::Bad, format!("not settled: {}", error.sentence())),
     }
+    // A dialog that was closed meanwhile has nothing left to show.
+    model.settling = None;
+    let now = model.look.now;
     if let Over::Settle(settle) = &mut model.over {
-        settle.settled(result);
+        settle.settled(result, now);
     }
 }
 

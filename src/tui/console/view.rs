@@ -320,6 +320,12 @@ fn caption<R: Row>(
     if all > 1 {
         pieces.push((format!("by {}", table.sorted_by()), Tone::Dim));
     }
+    if let Some(marked) = table.marked_in_words() {
+        pieces.push((format!("◆ {marked}"), Tone::Accent));
+    }
+    if let Some(complaint) = table.complaint() {
+        pieces.push((format!("! {complaint}"), Tone::Warn));
+    }
     let slot = model.peek(source);
     if let Some(trouble) = slot.trouble.as_ref().filter(|_| model.screen != Screen::Log) {
         let since =

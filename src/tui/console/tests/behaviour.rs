@@ -284,7 +284,7 @@ fn frozen_shows_the_same_until_it_is_let_go() {
 #[test]
 fn transactions_are_told_once_and_again_when_they_change() {
     let mut model = full(Shade::Dark);
-    let lines = |model: &Model| model.lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
+    let lines = |model: &Model| model.log.rows().iter().map(|line| line.text.clone()).collect::<Vec<_>>();
     assert_eq!(lines(&model).len(), 2);
     model.update(Message::Got(Source::Operations, Ok(payload(Source::Operations))));
     assert_eq!(lines(&model).len(), 2);

@@ -84,10 +84,6 @@ impl Word {
         Word { letters: letters(&text), text, places, last }
     }
 
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
     /// Whether whatever has this word has the other one too.
     pub fn narrows(&self, other: &Word) -> bool {
         self.text.starts_with(&other.text) && (!other.places.is_empty() || self.places.is_empty())

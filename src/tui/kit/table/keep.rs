@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{Row, Table};
 use crate::domain::Neuron;
-use crate::tui::kit::filter::{Filter, Verdict, Words};
+use crate::tui::kit::filter::{self, Filter, Verdict, Words};
 
 /// What was worked out of one row.
 #[derive(Debug, Default)]
@@ -183,6 +183,13 @@ impl<R: Row> Table<R> {
         self.sort_these((0..self.rows.len()).collect());
     }
 
+    /// The other way round, which is nearly done by reading it backwards.
+    pub(super) fn turn_around(&mut self) {
+        self.kept.iter_mut().for_each(|kept| kept.rank = !kept.rank);
+        let backwards = self.sorted.iter().rev().copied().collect();
+        self.sort_these(backwards);
+    }
+
     /// Sorts indices, most of which may be in order already, which the sort makes use of.
     fn sort_these(&mut self, indices: Vec<usize>) {
         let (rows, kept) = (&self.rows, &self.kept);
@@ -217,6 +224,13 @@ impl<R: Row> Table<R> {
         }
         self.terms = terms;
         self.pick();
+    }
+
+    /// Completes the name of a field that the filter's last word begins; gives whether it did.
+    pub fn complete(&mut self) -> bool {
+        let Some(text) = filter::completed(&self.filter, R::FIELDS) else { return false };
+        self.set_filter(text);
+        true
     }
 
     /// Picks what the filter lets through, and finds the selection again.

@@ -138,14 +138,15 @@ impl<R: Row> Table<R> {
 
     /// Sorts by a column; by the same one again the other way round.
     pub fn sort_by(&mut self, column: usize) {
+        self.sort_is_chosen = true;
         if column == self.sort {
             self.largest_first = !self.largest_first;
+            self.turn_around();
         } else if let Some(spec) = R::COLUMNS.get(column) {
             self.sort = column;
             self.largest_first = spec.largest_first;
+            self.sort_anew();
         }
-        self.sort_is_chosen = true;
-        self.sort_anew();
     }
 
     pub fn turn_sort(&mut self) {
