@@ -1,17 +1,28 @@
 //! For tests: keys pressed at a program, and pictures of it.
 
+use std::cell::Cell;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 
 use super::input::Input;
 use super::shell::{Program, Step};
 use super::theme::Shade;
+use crate::domain::Timestamp;
 
 /// Each screen and dialog is drawn in these sizes.
 pub const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (60, 16)];
 
+/// When the next key is pressed: people take a second for each.
+pub fn moment() -> Timestamp {
+    thread_local!(static PRESSED: Cell<u64> = const { Cell::new(0) });
+    PRESSED.set(PRESSED.get() + 1);
+    // 2024-08-22 14:38:52 UTC.
+    Timestamp::from_seconds(1_724_337_532).plus_seconds(PRESSED.get())
+}
+
 pub fn press<P: Program>(program: &mut P, code: KeyCode) -> Step<P::Effect> {
-    program.update(P::input(Input::Key(KeyEvent::from(code))))
+    program.update(P::input(Input::Key(KeyEvent::from(code)), moment()))
 }
 
 pub fn letter<P: Program>(program: &mut P, letter: char) -> Step<P::Effect> {
@@ -20,7 +31,7 @@ pub fn letter<P: Program>(program: &mut P, letter: char) -> Step<P::Effect> {
 
 pub fn control<P: Program>(program: &mut P, letter: char) -> Step<P::Effect> {
     let key = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
-    program.update(P::input(Input::Key(key)))
+    program.update(P::input(Input::Key(key), moment()))
 }
 
 pub fn typed<P: Program>(program: &mut P, text: &str) {
@@ -30,7 +41,7 @@ pub fn typed<P: Program>(program: &mut P, text: &str) {
 }
 
 pub fn resize<P: Program>(program: &mut P, width: u16, height: u16) {
-    program.update(P::input(Input::Size { width, height }));
+    program.update(P::input(Input::Size { width, height }, moment()));
 }
 
 /// Compares what `paint` draws with the pictures of `name` in `folder` (from here), in every size: the text once, since light differs in

@@ -69,7 +69,7 @@ pub trait Program {
     type Message: Send + 'static;
     type Effect;
 
-    fn input(input: Input) -> Self::Message;
+    fn input(input: Input, at: Timestamp) -> Self::Message;
     fn beat(now: Timestamp) -> Self::Message;
     fn followed(what: Followed) -> Self::Message;
     fn update(&mut self, message: Self::Message) -> Step<Self::Effect>;
@@ -109,7 +109,8 @@ pub async fn run<P: Program>(
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let size = screen.terminal.size()?;
-    let mut waiting = vec![P::input(Input::Size { width: size.width, height: size.height })];
+    let mut waiting =
+        vec![P::input(Input::Size { width: size.width, height: size.height }, Timestamp::now())];
     loop {
         let mut orders = Vec::new();
         for message in waiting.drain(..) {
@@ -162,7 +163,7 @@ pub async fn run<P: Program>(
                 frames.drew(Instant::now());
             }
             event = events.next() => match event {
-                Some(Ok(event)) => waiting.extend(input(event).map(P::input)),
+                Some(Ok(event)) => waiting.extend(input(event).map(|one| P::input(one, Timestamp::now()))),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(Ended::Signal),
             },

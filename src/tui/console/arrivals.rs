@@ -67,13 +67,24 @@ fn take(model: &mut Model, payload: Payload) -> bool {
             model.overview = Some(new);
             !same
         }
-        Payload::Users(users) => model.users.set(users),
-        Payload::Services(services) => model.services.set(services),
+        Payload::Users(users) => {
+            let changed = model.users.set(users);
+            model.alarms.0 = model.users.rows().iter().any(super::users::is_bad);
+            changed
+        }
+        Payload::Services(services) => {
+            let changed = model.services.set(services);
+            model.alarms.1 = model.services.rows().iter().any(|one| one.health.state == "failing");
+            changed
+        }
         Payload::Requests(list) => {
             let changed = model.requests_total != list.metadata.total || model.requests_fee != list.fee;
             model.requests_total = list.metadata.total;
             model.requests_fee = list.fee;
-            model.requests.set(list.items) || changed
+            let changed = model.requests.set(list.items) || changed;
+            model.requests_live =
+                model.requests.rows().iter().filter(|one| super::requests::is_live(one)).count();
+            changed
         }
         Payload::Settlements(all) => {
             let changed = !model.forecast.as_ref().is_some_and(|old| same_forecast(old, &all.forecast))
@@ -211,8 +222,11 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
         Ok(None) => model.toast(Tone::Pending, "the broker took the order; this screen shows how it ends"),
         Err(error) => model.toast(Tone::Bad, format!("not settled: {}", error.sentence())),
     }
+    // A dialog that was closed meanwhile has nothing left to show.
+    model.settling = None;
+    let now = model.look.now;
     if let Over::Settle(settle) = &mut model.over {
-        settle.settled(result);
+        settle.settled(result, now);
     }
 }
 

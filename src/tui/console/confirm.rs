@@ -39,6 +39,6 @@ impl Confirm {
         for (y, (text, tone)) in (0..last).zip(&rows) {
             draw::put(buffer, inside, 0, y, text, look.style(*tone));
         }
-        self.buttons.draw(buffer, inside, last, Some(self.yes), look);
+        self.buttons.draw(buffer, inside, last, self.yes, look);
     }
 }

@@ -9,15 +9,17 @@ use super::model::{Link, Model, Over, Screen};
 use super::service_form::ServiceForm;
 use super::settle::{Next, Settle};
 use super::{detail, layout, update};
+use crate::domain::Timestamp;
 use crate::tui::help::Help;
 use crate::tui::keymap::{Action, Binding, Place};
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::draw;
 use crate::tui::kit::form::Did;
+use crate::tui::kit::table::{Click, Row, Table};
 use crate::tui::palette::Palette;
 use crate::tui::shell::{ScreenOrder, Step};
 use crate::tui::theme::Tone;
-use crate::wire::admin::ServiceItem;
+use crate::wire::admin::{ServiceItem, SettlementItem};
 
 /// The table of the open screen, whichever it is.
 macro_rules! on_table {
@@ -82,12 +84,12 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
             }
             Err(()) => model.over = Over::Nothing,
         },
-        Over::Settle(settle) => match settle.key(key, model.look.now) {
+        Over::Settle(settle) => match settle.key(key, model.look.now, model.typed) {
             Next::Stay => {}
-            Next::Close => model.over = Over::Nothing,
+            Next::Close => put_settle_aside(model),
             Next::Do(effect) => step.effects.push(effect),
         },
-        Over::Confirm(confirm) => match confirm.buttons.key(key) {
+        Over::Confirm(confirm) => match confirm.buttons.key(key, model.typed) {
             Said::Nothing => {}
             Said::No => model.over = Over::Nothing,
             Said::Yes => {
@@ -149,6 +151,9 @@ fn typed(model: &mut Model, key: KeyEvent) {
                 table.set_filter(text);
             });
         }
+        KeyCode::Tab => {
+            on_table!(model, table => table.complete());
+        }
         KeyCode::Down => {
             on_table!(model, table => table.step(1));
         }
@@ -180,10 +185,23 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Open => {
             if model.screen.is_list() {
                 model.detail = !model.detail && !detail::facts(model).is_empty();
+                model.zoomed = false;
                 model.detail_focus = false;
                 model.detail_top = 0;
             }
         }
+        Action::Zoom => {
+            let shut = !model.detail;
+            if shut {
+                act(model, Action::Open, step);
+            }
+            model.zoomed = model.detail && (shut || !model.zoomed);
+            model.detail_top = 0;
+        }
+        Action::Mark if !covered(model) => {
+            on_table!(model, table => table.mark());
+        }
+        Action::Mark => {}
         Action::Focus | Action::FocusBack => model.detail_focus = model.detail && !model.detail_focus,
         Action::Filter => model.typing = model.screen.is_list() && !covered(model),
         Action::Sort => {
@@ -228,8 +246,13 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
             update::refresh(model, step);
         }
         Action::Settle => {
-            model.over = Over::Settle(Settle::Asking);
-            step.effects.push(Effect::Preview);
+            // What runs is shown again; it cannot be started twice.
+            if let Some(settle) = model.settling.take() {
+                model.over = Over::Settle(settle);
+            } else {
+                model.over = Over::Settle(Settle::Asking);
+                step.effects.push(Effect::Preview);
+            }
         }
         Action::Register => {
             let form = model.draft.take().unwrap_or_else(|| Box::new(ServiceForm::register()));
@@ -242,15 +265,15 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::Pause => {
             if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(Box::new(pause(service)));
+                model.over = Over::Confirm(Box::new(pause(service, model.typed)));
             }
         }
         Action::Delete => {
             if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(Box::new(remove(service)));
+                model.over = Over::Confirm(Box::new(remove(service, model.typed)));
             }
         }
-        Action::Repair => model.over = Over::Confirm(Box::new(repair())),
+        Action::Repair => model.over = Over::Confirm(Box::new(repair(model.typed))),
         Action::Help => model.over = Over::Help(Help::default()),
         Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
@@ -260,6 +283,7 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Stop => match &model.over {
             Over::Nothing if !model.typing => step.screen.push(ScreenOrder::Quit),
             Over::Form(_) => put_aside(model),
+            Over::Settle(_) => put_settle_aside(model),
             _ => {
                 model.over = Over::Nothing;
                 model.typing = false;
@@ -281,10 +305,19 @@ fn back(model: &mut Model) {
         model.detail_focus = false;
     } else if model.detail {
         model.detail = false;
+        model.zoomed = false;
+    } else if on_table!(model, table => table.unmark()) == Some(true) {
     } else if on_table!(model, table => !table.filter.is_empty()) == Some(true) {
         on_table!(model, table => table.set_filter(String::new()));
     } else if model.frozen {
         model.frozen = false;
+    }
+}
+
+/// Closes the dialog of a settlement, and keeps it while the settlement runs.
+fn put_settle_aside(model: &mut Model) {
+    if let Over::Settle(settle) = std::mem::replace(&mut model.over, Over::Nothing) {
+        model.settling = Some(settle).filter(Settle::is_counting);
     }
 }
 
@@ -301,6 +334,7 @@ fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
     if model.screen != screen {
         model.screen = screen;
         model.detail = false;
+        model.zoomed = false;
         model.detail_focus = false;
         model.detail_top = 0;
         model.typing = false;
@@ -370,30 +404,50 @@ pub fn click(model: &mut Model, x: u16, y: u16, step: &mut Step<Effect>) {
     } else if areas.table.contains(here) {
         model.detail_focus = false;
         model.detail_top = 0;
-        let row = y - areas.table.y;
-        on_table!(model, table => table.click(row));
+        let (look, now) = (model.look, model.typed);
+        let click = on_table!(model, table => table.click(x, y, areas.table, &look, now));
+        if click == Some(Click::Opened) && !model.detail {
+            act(model, Action::Open, step);
+        }
     }
 }
 
-/// What a row is known by elsewhere.
+/// What a row is known by elsewhere; of all marked rows, one a line, where there are any.
 fn copy(model: &mut Model, step: &mut Step<Effect>) {
+    fn known<R: Row>(
+        table: &Table<R>,
+        what: &'static str,
+        by: impl Fn(&R) -> String,
+    ) -> Option<(String, String)> {
+        match table.marks() {
+            0 => table.selected().map(|row| (by(row), what.to_owned())),
+            many => Some((
+                table.marked().map(by).collect::<Vec<_>>().join("\n"),
+                format!("{what}, of {many} rows"),
+            )),
+        }
+    }
     let found = match model.screen {
-        Screen::Users => model.users.selected().map(|user| (user.user.to_string(), "the user's address")),
-        Screen::Requests => {
-            model.requests.selected().map(|one| (one.request_id.to_string(), "the request's id"))
+        Screen::Users => known(&model.users, "the user's address", |user| user.user.to_string()),
+        Screen::Requests => known(&model.requests, "the request's id", |one| one.request_id.to_string()),
+        Screen::Services => known(&model.services, "the service's name", |one| one.name.to_string()),
+        Screen::Settlements => {
+            let hashed = |one: &SettlementItem| one.operation.transaction_hash.is_some();
+            let all = model.settlements.marks() > 0 || model.settlements.selected().is_some_and(hashed);
+            let what = if all { "the transaction's hash" } else { "the operation's id" };
+            known(&model.settlements, what, |one| match one.operation.transaction_hash {
+                Some(hash) => hash.to_string(),
+                None => one.operation.operation_id.to_string(),
+            })
         }
-        Screen::Services => model.services.selected().map(|one| (one.name.to_string(), "the service's name")),
-        Screen::Settlements => model.settlements.selected().map(|one| match one.operation.transaction_hash {
-            Some(hash) => (hash.to_string(), "the transaction's hash"),
-            None => (one.operation.operation_id.to_string(), "the operation's id"),
-        }),
-        Screen::Log => model.log.selected().map(|line| (line.text.clone(), "the line")),
-        Screen::Overview | Screen::Settings => {
-            model.overview.as_ref().map(|overview| (overview.provider.to_string(), "the provider's address"))
-        }
+        Screen::Log => known(&model.log, "the line", |line| line.text.clone()),
+        Screen::Overview | Screen::Settings => model
+            .overview
+            .as_ref()
+            .map(|overview| (overview.provider.to_string(), "the provider's address".to_owned())),
     };
     if let Some((text, what)) = found {
-        put_on_clipboard(model, text, what, step);
+        put_on_clipboard(model, text, &what, step);
     }
 }
 
@@ -411,11 +465,16 @@ fn put_on_clipboard(model: &mut Model, text: String, what: &str, step: &mut Step
 }
 
 fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {
-    model.running.push(order.words());
+    let words = order.words();
+    if model.running.contains(&words) {
+        model.toast(Tone::Warn, format!("{words}: it is under way already"));
+        return;
+    }
+    model.running.push(words);
     step.effects.push(Effect::Do(order));
 }
 
-fn pause(service: &ServiceItem) -> Confirm {
+fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
     let name = service.name.clone();
     let (title, yes, text) = if service.paused {
         (format!("Resume {name}"), "Resume", "It takes requests again.")
@@ -431,11 +490,11 @@ fn pause(service: &ServiceItem) -> Confirm {
         lines: vec![(text.to_owned(), Tone::Plain)],
         yes,
         order: Order::Pause { name, pause: !service.paused },
-        buttons: Buttons::default(),
+        buttons: Buttons::new(opened),
     }
 }
 
-fn remove(service: &ServiceItem) -> Confirm {
+fn remove(service: &ServiceItem, opened: Timestamp) -> Confirm {
     let name = service.name.clone();
     let mut lines = vec![
         (
@@ -459,17 +518,17 @@ fn remove(service: &ServiceItem) -> Confirm {
         lines,
         yes: "Take it off",
         order,
-        buttons: Buttons::default(),
+        buttons: Buttons::new(opened),
     }
 }
 
-fn repair() -> Confirm {
+fn repair(opened: Timestamp) -> Confirm {
     let text = "All services are compared with the chain. What the chain lists otherwise than the database wants is sent again: one transaction each, paid from the provider's wallet.";
     Confirm {
         title: "Compare with the chain and repair".to_owned(),
         lines: vec![(text.to_owned(), Tone::Plain)],
         yes: "Repair",
         order: Order::Repair,
-        buttons: Buttons::default(),
+        buttons: Buttons::new(opened),
     }
 }

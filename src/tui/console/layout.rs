@@ -39,7 +39,7 @@ pub fn list(model: &Model) -> ListAreas {
     let body = areas(model.size).body;
     let (mut left, mut detail) = (body, None);
     if model.detail {
-        if body.width >= BESIDE {
+        if body.width >= BESIDE && !model.zoomed {
             // A label and a whole address fit.
             let width = (body.width * 2 / 5).max(60);
             left.width = body.width - width - 3;

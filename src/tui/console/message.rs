@@ -45,13 +45,14 @@ pub enum Payload {
 
 #[derive(Debug)]
 pub enum Message {
-    Input(Input),
+    /// What was typed or clicked, and when.
+    Input(Input, Timestamp),
     Beat(Timestamp),
     Followed(Followed),
     News(News),
     Got(Source, Result<Payload, ClientError>),
-    /// What a settlement would do, and the key under which it would be done once.
-    Previewed(Result<ReportItem, ClientError>, String),
+    /// What a settlement would do, the key under which it would be done once, and when the answer came.
+    Previewed(Result<ReportItem, ClientError>, String, Timestamp),
     Settled(Result<Option<ReportItem>, ClientError>),
     Ordered(Order, Result<Outcome, ClientError>),
 }

@@ -83,8 +83,8 @@ impl Program for Model {
     type Message = Message;
     type Effect = message::Effect;
 
-    fn input(input: Input) -> Message {
-        Message::Input(input)
+    fn input(input: Input, at: Timestamp) -> Message {
+        Message::Input(input, at)
     }
 
     fn beat(now: Timestamp) -> Message {

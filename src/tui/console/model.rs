@@ -12,7 +12,7 @@ use crate::tui::help::Help;
 use crate::tui::keymap::Keymap;
 use crate::tui::kit::amount::Unit;
 use crate::tui::kit::look::Look;
-use crate::tui::kit::table::Table;
+use crate::tui::kit::table::{Change, Table};
 use crate::tui::kit::toast::Toast;
 use crate::tui::palette::Palette;
 use crate::tui::theme::{Theme, Tone};
@@ -165,17 +165,26 @@ pub struct Model {
     pub decisions: Vec<DecisionItem>,
     pub operations: Vec<OperationItem>,
     pub log: Table<Line>,
-    pub lines: Vec<Line>,
     pub toasts: Vec<Toast>,
     pub over: Over,
+    /// A settlement that runs while its dialog is closed.
+    pub settling: Option<Settle>,
     /// A registration that was begun; coming back to it finds what was typed.
     pub draft: Option<Box<ServiceForm>>,
+    /// When the last key was pressed; told with it, since a beat is too coarse for two clicks or a slipped finger.
+    pub typed: Timestamp,
+    /// Whether users, or services, hold something that somebody should look at; found when they come.
+    pub alarms: (bool, bool),
+    /// Requests in flight among those listed.
+    pub requests_live: usize,
     /// A filter is being typed.
     pub typing: bool,
     /// The details of the selected row are open, have the focus, and are scrolled so far.
     pub detail: bool,
     pub detail_focus: bool,
     pub detail_top: u16,
+    /// They take the whole body, however wide it is.
+    pub zoomed: bool,
     pub frozen: bool,
     pub mouse: bool,
     /// Orders that run, in words.
@@ -204,14 +213,18 @@ impl Model {
             decisions: Vec::new(),
             operations: Vec::new(),
             log: Table::new(super::log::TIME),
-            lines: Vec::new(),
             toasts: Vec::new(),
             over: Over::Nothing,
+            settling: None,
             draft: None,
+            typed: now,
+            alarms: (false, false),
+            requests_live: 0,
             typing: false,
             detail: false,
             detail_focus: false,
             detail_top: 0,
+            zoomed: false,
             frozen: false,
             mouse: true,
             running: Vec::new(),
@@ -241,12 +254,10 @@ impl Model {
 
     /// Says something in the log.
     pub fn note(&mut self, at: Timestamp, tone: Tone, text: String) {
-        let number = self.lines.last().map_or(0, |line| line.number + 1);
-        self.lines.push(Line { number, at, tone, text });
-        if self.lines.len() > LOG {
-            self.lines.remove(0);
-        }
-        self.log.set(self.lines.clone());
+        let lines = self.log.rows();
+        let number = lines.last().map_or(0, |line| line.number + 1);
+        let oldest = lines.first().filter(|_| lines.len() >= LOG).map(|line| Change::Gone(line.number));
+        self.log.apply(oldest.into_iter().chain([Change::Put(Line { number, at, tone, text })]));
     }
 
     /// The moment of the next look at a silent broker.

@@ -164,11 +164,11 @@ fn next(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
 /// The newest lines of the log.
 fn lately(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
-    if area.height < 3 || model.lines.is_empty() {
+    if area.height < 3 || model.log.rows().is_empty() {
         return;
     }
     draw::heading(buffer, area, 0, "Lately", look);
-    let mut lines: Vec<_> = model.lines.iter().collect();
+    let mut lines: Vec<_> = model.log.rows().iter().collect();
     lines.sort_by_key(|line| (line.at, line.number));
     for (y, line) in (1..area.height).zip(lines.iter().rev()) {
         draw::put(buffer, area, 0, y, &look.time(line.at), look.style(Tone::Dim));

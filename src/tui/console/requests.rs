@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use super::detail::{Fact, is};
 use crate::domain::{Neuron, RequestId};
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, shorten};
-use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::kit::table::{Cell, Column, Row, beginning};
 use crate::tui::theme::Tone;
 use crate::wire::admin::RequestItem;
 
@@ -21,6 +22,14 @@ const ID: usize = 7;
 
 impl Row for RequestItem {
     type Key = RequestId;
+    const FIELDS: &'static [Field] = &[
+        Field::text("service"),
+        Field::text("user"),
+        Field::text("status"),
+        Field::amount("fee"),
+        Field::number("in"),
+        Field::number("out"),
+    ];
     const COLUMNS: &'static [Column] = &[
         Column { title: "Time", right: true, rank: 1, largest_first: true },
         Column { title: "Status", right: false, rank: 2, largest_first: false },
@@ -34,6 +43,30 @@ impl Row for RequestItem {
 
     fn key(&self) -> RequestId {
         self.request_id
+    }
+
+    fn order(&self, column: usize) -> u128 {
+        match column {
+            TIME => u128::try_from(self.created_at.as_micros()).unwrap_or(0),
+            STATUS => beginning(&self.status),
+            USER => beginning(self.user_address),
+            SERVICE => beginning(self.service_name.as_str()),
+            INPUT => self.input_units.into(),
+            OUTPUT => self.output_units.into(),
+            _ => self.amount(column).map_or(0, Neuron::get),
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<FieldValue<'_>> {
+        Some(match name {
+            "user" => FieldValue::Text(format!("{:#x}", self.user_address).into()),
+            "service" => FieldValue::Text(self.service_name.as_str().into()),
+            "status" => FieldValue::Text(self.status.as_str().into()),
+            "in" => FieldValue::Number(self.input_units.into()),
+            "out" => FieldValue::Number(self.output_units.into()),
+            "fee" => FieldValue::Amount(self.fee),
+            _ => return None,
+        })
     }
 
     fn cell(&self, column: usize, look: &Look) -> Cell {
@@ -78,7 +111,7 @@ impl Row for RequestItem {
 
     fn words(&self) -> String {
         let live = if is_live(self) { "live" } else { "" };
-        format!("{} {} {} {} {live}", self.service_name, self.status, self.user_address, self.request_id)
+        format!("{} {} {:#x} {} {live}", self.service_name, self.status, self.user_address, self.request_id)
     }
 
     fn amount(&self, column: usize) -> Option<Neuron> {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::message::{Effect, Message, Order, Payload, Source};
 use crate::client::events::News;
 use crate::client::{Admin, Client, ClientError, Outcome, events};
-use crate::domain::OperationId;
+use crate::domain::{OperationId, Timestamp};
 use crate::tasks::Tasks;
 use crate::tui::shell::QUEUE;
 
@@ -26,7 +26,8 @@ pub fn perform(effect: Effect, admin: &Admin, tasks: &Tasks, answers: &mpsc::Sen
             tasks.spawn_until_stopped("console: a preview", async move {
                 let result = admin.preview().await;
                 // One key for all tries of the settlement that this preview leads to.
-                let _ = answers.send(Message::Previewed(result, OperationId::random().to_string())).await;
+                let key = OperationId::random().to_string();
+                let _ = answers.send(Message::Previewed(result, key, Timestamp::now())).await;
             });
         }
         Effect::Settle { key } => {

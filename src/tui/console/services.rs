@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::detail::{Fact, is};
 use crate::domain::{Neuron, ServiceName};
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row};
 use crate::tui::theme::Tone;
@@ -22,6 +23,17 @@ const MODEL: usize = 8;
 
 impl Row for ServiceItem {
     type Key = ServiceName;
+    const FIELDS: &'static [Field] = &[
+        Field::text("name"),
+        Field::text("type"),
+        Field::text("model"),
+        Field::text("state"),
+        Field::text("server"),
+        Field::amount("input"),
+        Field::amount("output"),
+        Field::wait("latency"),
+        Field::number("live"),
+    ];
     const PRICES: bool = true;
     const COLUMNS: &'static [Column] = &[
         Column { title: "Name", right: false, rank: 0, largest_first: false },
@@ -37,6 +49,21 @@ impl Row for ServiceItem {
 
     fn key(&self) -> ServiceName {
         self.name.clone()
+    }
+
+    fn field(&self, name: &str) -> Option<FieldValue<'_>> {
+        Some(match name {
+            "name" => FieldValue::Text(self.name.as_str().into()),
+            "type" => FieldValue::Text(self.kind.as_str().into()),
+            "model" => FieldValue::Text(self.model.as_str().into()),
+            "state" => FieldValue::Text(state(self).1.into()),
+            "server" => FieldValue::Text(self.health.state.as_str().into()),
+            "input" => FieldValue::Amount(self.input_price),
+            "output" => FieldValue::Amount(self.output_price),
+            "latency" => FieldValue::Wait(self.health.latency?),
+            "live" => FieldValue::Number(self.in_flight.try_into().unwrap_or(u128::MAX)),
+            _ => return None,
+        })
     }
 
     fn cell(&self, column: usize, _look: &Look) -> Cell {

@@ -63,7 +63,7 @@ impl Settle {
         matches!(self, Settle::Preview { report, .. } if !report.rows.is_empty())
     }
 
-    pub fn previewed(&mut self, result: Result<ReportItem, ClientError>, key: String, _now: Timestamp) {
+    pub fn previewed(&mut self, result: Result<ReportItem, ClientError>, key: String, opened: Timestamp) {
         // A late answer does not replace what is being done.
         if !matches!(self, Settle::Asking) {
             return;
@@ -72,7 +72,7 @@ impl Settle {
             Ok(report) => Settle::Preview {
                 report: Box::new(report),
                 key,
-                buttons: Buttons::default(),
+                buttons: Buttons::new(opened),
                 top: 0,
                 failed: None,
             },
@@ -80,7 +80,7 @@ impl Settle {
         };
     }
 
-    pub fn settled(&mut self, result: Result<Option<ReportItem>, ClientError>) {
+    pub fn settled(&mut self, result: Result<Option<ReportItem>, ClientError>, now: Timestamp) {
         let Settle::Sending { report, key, .. } = self else { return };
         *self = match result {
             Ok(report) => Settle::Done { report: report.map(Box::new), top: 0 },
@@ -88,14 +88,15 @@ impl Settle {
             Err(error) => Settle::Preview {
                 report: report.clone(),
                 key: key.clone(),
-                buttons: Buttons::default(),
+                buttons: Buttons::new(now),
                 top: 0,
                 failed: Some(error.sentence()),
             },
         };
     }
 
-    pub fn key(&mut self, key: KeyEvent, now: Timestamp) -> Next {
+    /// `now` is what is counted from, `at` when the key was pressed.
+    pub fn key(&mut self, key: KeyEvent, now: Timestamp, at: Timestamp) -> Next {
         match self {
             Settle::Preview { top, .. } | Settle::Done { top, .. } => match key.code {
                 KeyCode::Down | KeyCode::Char('j') => *top = top.saturating_add(1),
@@ -111,7 +112,7 @@ impl Settle {
                 if report.rows.is_empty() {
                     return leave(key);
                 }
-                match buttons.key(key) {
+                match buttons.key(key, at) {
                     Said::Yes => {
                         let (report, once) = (report.clone(), once.clone());
                         *self = Settle::Sending { report, key: once.clone(), since: now, now };
@@ -156,9 +157,9 @@ impl Settle {
         let buttons = inside.height.saturating_sub(1);
         match self {
             Settle::Preview { report, buttons: state, .. } if !report.rows.is_empty() => {
-                state.draw(buffer, inside, buttons, Some("Settle"), look);
+                state.draw(buffer, inside, buttons, "Settle", look);
             }
-            _ => Buttons::default().draw(buffer, inside, buttons, None, look),
+            _ => Buttons::draw_close(buffer, inside, buttons, look),
         }
     }
 

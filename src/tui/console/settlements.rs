@@ -10,6 +10,7 @@ use super::model::Model;
 use crate::domain::{Neuron, OperationId};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
+use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::moment;
 use crate::tui::kit::table::{Cell, Column, Row};
@@ -26,6 +27,8 @@ const HASH: usize = 6;
 
 impl Row for SettlementItem {
     type Key = OperationId;
+    const FIELDS: &'static [Field] =
+        &[Field::text("state"), Field::amount("paid"), Field::amount("gas"), Field::number("users")];
     const COLUMNS: &'static [Column] = &[
         Column { title: "Time", right: true, rank: 0, largest_first: true },
         Column { title: "State", right: false, rank: 1, largest_first: false },
@@ -38,6 +41,16 @@ impl Row for SettlementItem {
 
     fn key(&self) -> OperationId {
         self.operation.operation_id
+    }
+
+    fn field(&self, name: &str) -> Option<FieldValue<'_>> {
+        Some(match name {
+            "state" => FieldValue::Text(self.operation.state.as_str().into()),
+            "paid" => FieldValue::Amount(self.paid),
+            "gas" => FieldValue::Amount(self.gas_cost),
+            "users" => FieldValue::Number(self.rows.len().try_into().unwrap_or(u128::MAX)),
+            _ => return None,
+        })
     }
 
     fn cell(&self, column: usize, look: &Look) -> Cell {

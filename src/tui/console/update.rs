@@ -19,8 +19,9 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
     let mut step = Step::default();
     match message {
         Message::Beat(now) => beat(model, now, &mut step),
-        Message::Input(input) => {
+        Message::Input(input, at) => {
             step.changed = true;
+            model.typed = at;
             match input {
                 Input::Size { width, height } => model.size = (width, height),
                 Input::Key(key) => keys::key(model, key, &mut step),
@@ -44,10 +45,10 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
             step.changed = arrivals::got(model, source, result);
             fetch(model, &mut step);
         }
-        Message::Previewed(result, key) => {
+        Message::Previewed(result, key, at) => {
             step.changed = true;
             if let Over::Settle(settle) = &mut model.over {
-                settle.previewed(result, key, model.look.now);
+                settle.previewed(result, key, at);
             }
         }
         Message::Settled(result) => {

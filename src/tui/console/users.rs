@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use super::detail::{Fact, is};
 use crate::domain::{Address, Neuron, Timestamp};
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
-use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::kit::table::{Cell, Column, Row, beginning};
 use crate::tui::theme::Tone;
 use crate::wire::admin::UserItem;
 
@@ -25,6 +26,16 @@ const fn amount(title: &'static str, rank: u8) -> Column {
 
 impl Row for UserItem {
     type Key = Address;
+    const FIELDS: &'static [Field] = &[
+        Field::text("user"),
+        Field::text("risk"),
+        Field::amount("unsettled"),
+        Field::amount("claimable"),
+        Field::amount("voucher"),
+        Field::amount("balance"),
+        Field::amount("refund"),
+        Field::number("live"),
+    ];
     const COLUMNS: &'static [Column] = &[
         Column { title: "User", right: false, rank: 0, largest_first: false },
         amount("Unsettled", 1),
@@ -38,6 +49,29 @@ impl Row for UserItem {
 
     fn key(&self) -> Address {
         self.user
+    }
+
+    fn order(&self, column: usize) -> u128 {
+        match column {
+            USER => beginning(self.user),
+            LIVE => self.in_flight.try_into().unwrap_or(u128::MAX),
+            RISK => weight(self).into(),
+            _ => self.amount(column).map_or(0, Neuron::get),
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<FieldValue<'_>> {
+        Some(match name {
+            "user" => FieldValue::Text(format!("{:#x}", self.user).into()),
+            "risk" => FieldValue::Text(self.risk.as_str().into()),
+            "live" => FieldValue::Number(self.in_flight.try_into().unwrap_or(u128::MAX)),
+            "unsettled" => FieldValue::Amount(self.unsettled),
+            "claimable" => FieldValue::Amount(self.claimable),
+            "voucher" => FieldValue::Amount(self.voucher),
+            "balance" => FieldValue::Amount(self.balance),
+            "refund" => FieldValue::Amount(self.pending_refund),
+            _ => return None,
+        })
     }
 
     fn cell(&self, column: usize, look: &Look) -> Cell {
@@ -64,7 +98,8 @@ impl Row for UserItem {
 
     fn words(&self) -> String {
         let refund = if leaving(self) { "refund" } else { "" };
-        format!("{} {} {refund}", self.user, self.risk)
+        // Without the capitals of its checksum, which cost a hash.
+        format!("{:#x} {} {refund}", self.user, self.risk)
     }
 
     fn amount(&self, column: usize) -> Option<Neuron> {

@@ -118,8 +118,8 @@ pub fn tab_at(model: &Model, x: u16) -> Option<Screen> {
 /// Whether somebody should look at a screen.
 fn alarm(model: &Model, screen: Screen) -> bool {
     match screen {
-        Screen::Users => model.users.rows().iter().any(super::users::is_bad),
-        Screen::Services => model.services.rows().iter().any(|one| one.health.state == "failing"),
+        Screen::Users => model.alarms.0,
+        Screen::Services => model.alarms.1,
         _ => false,
     }
 }
@@ -288,6 +288,12 @@ fn caption<R: Row>(
     if all > 1 {
         pieces.push((format!("by {}", table.sorted_by()), Tone::Dim));
     }
+    if let Some(marked) = table.marked_in_words() {
+        pieces.push((format!("◆ {marked}"), Tone::Accent));
+    }
+    if let Some(complaint) = table.complaint() {
+        pieces.push((format!("! {complaint}"), Tone::Warn));
+    }
     let slot = model.peek(source);
     if let Some(trouble) = slot.trouble.as_ref().filter(|_| model.screen != Screen::Log) {
         let since =
@@ -320,7 +326,7 @@ fn count(model: &Model, source: Source, all: usize) -> String {
         Source::Services => named("service"),
         Source::Settlements => named("settlement"),
         Source::Requests => {
-            let live = model.requests.rows().iter().filter(|one| super::requests::is_live(one)).count();
+            let live = model.requests_live;
             let total = model.requests_total;
             let newest = if total > u64::try_from(all).unwrap_or(u64::MAX) { "newest of " } else { "" };
             let all = if total == 1 {

@@ -47,7 +47,7 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
         }
         Over::Alias { .. } => return alias(model, key, step),
         Over::Quit { buttons, .. } => {
-            match buttons.key(key) {
+            match buttons.key(key, model.shared.pressed) {
                 Said::Yes => step.screen.push(ScreenOrder::Quit),
                 Said::No => model.over = Over::Nothing,
                 Said::Nothing => {}
@@ -175,7 +175,7 @@ fn quit(model: &mut Model, step: &mut Step<Effect>) {
     if stops.is_empty() {
         step.screen.push(ScreenOrder::Quit);
     } else {
-        model.over = Over::Quit { stops, buttons: Buttons::default() };
+        model.over = Over::Quit { stops, buttons: Buttons::new(model.shared.pressed) };
     }
 }
 
@@ -212,7 +212,7 @@ fn alias(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
 
 /// Keys and clicks while the provider's console is open; it has tabs of its own.
 pub fn in_console(model: &mut Model, input: Input, step: &mut Step<Effect>) {
-    to_console(model, console::Message::Input(input), step);
+    to_console(model, console::Message::Input(input, model.shared.pressed), step);
 }
 
 pub fn paste(model: &mut Model, text: &str, step: &mut Step<Effect>) {

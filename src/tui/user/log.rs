@@ -119,8 +119,9 @@ impl Part for Log {
         filtered
     }
 
-    fn click(&mut self, at: Position, area: Rect, _cx: &mut Cx<'_, Ask>) {
-        self.table.click(at.y.saturating_sub(area.y + 1));
+    fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
+        let table = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        self.table.click(at.x, at.y, table, &cx.shared.look, cx.shared.pressed);
     }
 
     fn wheel(&mut self, rows: i16, _cx: &mut Cx<'_, Ask>) {

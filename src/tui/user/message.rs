@@ -12,7 +12,7 @@ use crate::tui::shell::Followed;
 
 #[derive(Debug)]
 pub enum Message {
-    Input(Input),
+    Input(Input, Timestamp),
     Beat(Timestamp),
     Followed(Followed),
     Standing(Standing, Option<ChainFacts>),

@@ -93,8 +93,8 @@ impl Program for Model {
     type Message = Message;
     type Effect = Effect;
 
-    fn input(input: Input) -> Message {
-        Message::Input(input)
+    fn input(input: Input, at: Timestamp) -> Message {
+        Message::Input(input, at)
     }
 
     fn beat(now: Timestamp) -> Message {

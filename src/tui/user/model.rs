@@ -95,6 +95,7 @@ impl Model {
                 services_version: 0,
                 aliases: Default::default(),
                 block_at: None,
+                pressed: now,
                 frozen: false,
                 mouse: true,
                 focused: true,

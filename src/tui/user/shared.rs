@@ -84,6 +84,8 @@ pub struct Shared {
     pub aliases: BTreeMap<Address, String>,
     /// When the last block was heard of.
     pub block_at: Option<Timestamp>,
+    /// When the last key or click came: what dialogs measure haste by.
+    pub pressed: Timestamp,
     pub frozen: bool,
     pub mouse: bool,
     /// Whether somebody looks at this window, as far as the terminal tells.

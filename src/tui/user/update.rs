@@ -22,12 +22,13 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
     let mut step = Step::default();
     let out = &mut step;
     match message {
-        Message::Input(input) => {
+        Message::Input(input, at) => {
             out.changed = true;
+            model.shared.pressed = at;
             match input {
                 Input::Size { width, height } => {
                     model.shared.size = (width, height);
-                    to_console(model, console::Message::Input(input), out);
+                    to_console(model, console::Message::Input(input, at), out);
                 }
                 Input::Focus(focused) => {
                     model.shared.focused = focused;

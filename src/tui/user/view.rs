@@ -98,7 +98,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             for (y, text) in (0..inside.height.saturating_sub(3)).zip(stops) {
                 draw::put(buffer, inside, 0, y, &format!("· {text}"), look.style(Tone::Plain));
             }
-            buttons.draw(buffer, inside, inside.height.saturating_sub(1), Some("Quit"), look);
+            buttons.draw(buffer, inside, inside.height.saturating_sub(1), "Quit", look);
             cursor = None;
         }
     }

@@ -6,8 +6,8 @@ use super::super::message::{Effect, Message, Order, Payload, Source};
 use super::super::model::{Link, Model, Over, Screen};
 use super::super::settle::Settle;
 use super::scene::{
-    beat, control, fresh, full, letter, now, painted, payload, picture, press, report, resize, settled,
-    start, typed,
+    beat, control, fresh, full, letter, moment, now, painted, payload, picture, press, report, resize,
+    settled, start, typed,
 };
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
@@ -115,11 +115,11 @@ fn settling_needs_a_preview_and_a_y() {
     let step = letter(&mut model, 'T');
     assert!(matches!(step.effects[..], [Effect::Preview]));
     assert!(letter(&mut model, 'y').effects.is_empty(), "there is nothing to confirm yet");
-    model.update(Message::Previewed(Ok(report()), "key-1".to_owned()));
+    model.update(Message::Previewed(Ok(report()), "key-1".to_owned(), moment()));
     assert!(press(&mut model, KeyCode::Enter).effects.is_empty(), "Cancel has the focus");
     assert!(matches!(model.over, Over::Nothing));
     letter(&mut model, 'T');
-    model.update(Message::Previewed(Ok(report()), "key-2".to_owned()));
+    model.update(Message::Previewed(Ok(report()), "key-2".to_owned(), moment()));
     let sent = letter(&mut model, 'y').effects;
     assert!(matches!(&sent[..], [Effect::Settle { key }] if key == "key-2"));
     assert!(letter(&mut model, 'y').effects.is_empty(), "once is enough");
@@ -291,7 +291,7 @@ fn frozen_shows_the_same_until_it_is_let_go() {
 #[test]
 fn transactions_are_told_once_and_again_when_they_change() {
     let mut model = full(Shade::Dark);
-    let lines = |model: &Model| model.lines.iter().map(|line| line.text.clone()).collect::<Vec<_>>();
+    let lines = |model: &Model| model.log.rows().iter().map(|line| line.text.clone()).collect::<Vec<_>>();
     assert_eq!(lines(&model).len(), 2);
     model.update(Message::Got(Source::Operations, Ok(payload(Source::Operations))));
     assert_eq!(lines(&model).len(), 2);

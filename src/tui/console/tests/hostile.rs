@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::super::message::{Message, Payload, Source};
 use super::scene::{
-    beat, fresh, full, letter, operations, overview, painted, picture, press, requests, resize, services,
-    settlements, users,
+    beat, fresh, full, letter, moment, operations, overview, painted, picture, press, requests, resize,
+    services, settlements, users,
 };
 use crate::client::ClientError;
 use crate::tui::shell::Program;
@@ -114,7 +114,7 @@ fn nothing_that_strangers_wrote_steers_the_terminal() {
                 check(&model);
                 press(&mut model, KeyCode::Esc);
                 letter(&mut model, 'T');
-                model.update(Message::Previewed(Err(error.clone()), String::new()));
+                model.update(Message::Previewed(Err(error.clone()), String::new(), moment()));
                 check(&model);
                 press(&mut model, KeyCode::Esc);
                 beat(&mut model, 1);

@@ -9,7 +9,7 @@ use super::super::model::{Model, Start};
 use super::super::view;
 use crate::client::events::News;
 use crate::domain::Timestamp;
-pub use crate::tui::pictures::{control, letter, picture, press, resize, styles, typed};
+pub use crate::tui::pictures::{control, letter, moment, picture, press, resize, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::{Shade, Theme};
 use crate::wire::admin::{

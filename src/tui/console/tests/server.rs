@@ -93,7 +93,7 @@ async fn effects_become_calls_and_calls_become_messages() {
     assert_eq!(users.len(), 2, "both pages");
 
     perform(Effect::Preview);
-    let Message::Previewed(Ok(report), key) = next(&mut answers).await else { panic!("a preview comes") };
+    let Message::Previewed(Ok(report), key, _) = next(&mut answers).await else { panic!("a preview comes") };
     assert_eq!(report.expected, Neuron::new(23_400_000));
     perform(Effect::Settle { key: key.clone() });
     let Message::Settled(Ok(Some(report))) = next(&mut answers).await else { panic!("it is settled") };

@@ -6,7 +6,9 @@ use crossterm::event::KeyCode;
 
 use super::super::message::{Message, Source};
 use super::super::model::{Link, Model};
-use super::scene::{beat, control, fresh, full, letter, now, painted, press, report, resize, settled, typed};
+use super::scene::{
+    beat, control, fresh, full, letter, moment, now, painted, press, report, resize, settled, typed,
+};
 use crate::client::ClientError;
 use crate::tui::shell::Program;
 use crate::tui::theme::Shade;
@@ -60,7 +62,7 @@ fn every_detail() {
 fn every_dialog() {
     let preview = |model: &mut Model| {
         letter(model, 'T');
-        model.update(Message::Previewed(Ok(report()), "k".to_owned()));
+        model.update(Message::Previewed(Ok(report()), "k".to_owned(), moment()));
     };
     snap("settle_asking", full, keys("T"));
     snap("settle_preview", full, preview);
