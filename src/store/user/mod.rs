@@ -5,6 +5,7 @@
 //! the rows.
 
 mod accounts;
+mod days;
 mod mend;
 mod receipt;
 mod refunds;
@@ -16,8 +17,10 @@ mod tests;
 
 use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit, network};
 
+pub(in crate::store) use self::days::Recount;
 pub use self::{
     accounts::UserAccount,
+    days::RequestDay,
     refunds::{Refund, RefundState},
     requests::{
         Finish, Finished, NewUserRequest, Reservation, UserRequest, UserRequestFilter, UserRequestSort,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 
-use super::{UserStore, accounts::authorize, receipt::Kept};
+use super::{UserStore, accounts::authorize, days, receipt::Kept};
 use crate::{
     domain::{
         AccountId, Address, B256, Fee, Neuron, Prices, RequestId, ServiceName, SignedReceipt, Timestamp,
@@ -299,6 +299,7 @@ fn reserve(
         ])?;
     let key = Key { account: new.account, service: &new.service, state: new.state };
     totals::enter(connection, key, Fee::NONE)?;
+    days::begun(connection, new)?;
     Ok(Reservation::Made { authorized: authorize(connection, new.account, authorized)? })
 }
 
@@ -332,6 +333,7 @@ pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished
                 finish.error
             ])?;
         shift(connection, &request, next, finish.fee)?;
+        days::ended(connection, &request, finish)?;
         if !total.is_zero() {
             accounts::owe(connection, id, total)?;
             spend(connection, request.created_at.day(), id.provider, total)?;
