@@ -43,4 +43,4 @@ pub use journal::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner
 pub use open::{Chain, ChainSettings};
 pub use read::ServiceList;
 pub use revert::Revert;
-pub use sender::{SendError, Sender, SenderSettings, Ticket};
+pub use sender::{SendError, SendQuote, Sender, SenderSettings, Ticket};

@@ -201,7 +201,7 @@ impl Inner {
     }
 
     /// The sender's words in those of whoever asked.
-    fn explain(&self, provider: Address, amount: Option<Neuron>, error: SendError) -> UserError {
+    pub fn explain(&self, provider: Address, amount: Option<Neuron>, error: SendError) -> UserError {
         match error {
             SendError::InsufficientGas { needed, available, .. } => UserError::InsufficientFunds {
                 needed: Neuron::new(needed),

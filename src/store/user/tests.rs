@@ -305,9 +305,7 @@ async fn an_audit_finds_what_was_tampered_with() {
 async fn forget_days(store: &UserStore) {
     store
         .db
-        .write(|connection| {
-            Ok(connection.execute_batch("DROP TABLE request_days; PRAGMA user_version = 2")?)
-        })
+        .write(|connection| Ok(connection.execute_batch("DROP TABLE request_days; PRAGMA user_version = 2")?))
         .await
         .unwrap();
 }

@@ -10,5 +10,6 @@ mod calls;
 mod greedy;
 mod hostile;
 mod limits;
+mod previews;
 mod restart;
 mod scripted;
