@@ -158,7 +158,10 @@ impl Inner {
             return;
         }
         let accounts = self.accounts();
-        let services = self.catalogue.read().len();
+        let (services, services_version) = {
+            let catalogue = self.catalogue.read();
+            (catalogue.len(), catalogue.version())
+        };
         let operations = self.following.lock().values().cloned().collect();
         let view = self.view.lock().clone();
         let (spent_today, reserved) = {
@@ -169,8 +172,12 @@ impl Inner {
             *snapshot = Arc::new(Snapshot {
                 version: self.version.fetch_add(1, Ordering::Relaxed) + 1,
                 user: self.user,
+                chain_id: self.chain.id(),
+                contract: self.chain.contract(),
+                lock_time: self.chain.lock_time(),
                 accounts,
                 services,
+                services_version,
                 head: view.head,
                 stale: view.stale,
                 wallet: view.wallet,

@@ -14,6 +14,7 @@
 //! `keyring`, `pay`, `heal` and `push`.
 
 mod accounts;
+mod activity;
 mod answer;
 mod book;
 mod call;
@@ -52,10 +53,12 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use activity::{OperationList, OperationQuery};
 pub use answer::{FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, REQUEST_ID_HEADER};
 pub use call::{BodySourceError, PaidCall};
 pub use caps::{Cap, Caps};
 pub use catalogue::{Listing, ModelError, ServiceFilter, model_id};
+pub use consent::PriceChange;
 pub use error::{CallRefusal, UserError};
 pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;

@@ -110,4 +110,11 @@ pub struct OperationView {
     pub block: Option<u64>,
     /// Why it was refused or reverted.
     pub reason: Option<String>,
+    /// Transactions signed for it; each after the first replaced the one before at a higher fee. Counted for
+    /// operations that are not over, and when one is asked for by its id.
+    pub attempts: u32,
+    /// The most that the newest of them offers for a unit of gas, in neuron.
+    pub offer: Option<Neuron>,
+    /// What its gas cost, once it is in a block; in neuron.
+    pub gas_paid: Option<Neuron>,
 }

@@ -278,6 +278,24 @@ impl Ticket {
         }
     }
 
+    /// Waits until there is another transaction for it than the newest known, at a higher fee. For ever when nobody
+    /// watches any longer.
+    pub async fn replaced(&mut self) {
+        loop {
+            let newest = match &*self.state.borrow_and_update() {
+                TxState::Sent { hashes } => hashes.last().copied(),
+                _ => None,
+            };
+            if let Some(newest) = newest.filter(|newest| *newest != self.hash) {
+                self.hash = newest;
+                return;
+            }
+            if self.state.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
     /// Waits until the outcome that [`Ticket::next`] told last does not hold any more: a reorg has undone it, or another
     /// one came after it. `false` when nobody watches any longer.
     pub async fn overtaken(&mut self) -> bool {
