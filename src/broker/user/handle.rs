@@ -14,6 +14,7 @@ use super::catalogue::Catalogue;
 use super::consent::Consents;
 use super::event::{EVENT_QUEUE, Event};
 use super::keyring::Keyring;
+use super::price_history::Histories;
 use super::refunds::BackOff;
 use super::settings::Settings;
 use super::snapshot::Snapshot;
@@ -66,6 +67,7 @@ pub(super) struct Inner {
     pub upstream: Upstream,
     pub terms: TermsCache,
     pub consents: Consents,
+    pub histories: Histories,
     pub book: Mutex<Book>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
@@ -102,6 +104,7 @@ impl Inner {
             keys: Keyring::new(user, place, wallet, delegates),
             terms: TermsCache::new(chain.id(), chain.contract()),
             consents: Consents::default(),
+            histories: Histories::default(),
             store,
             chain,
             sender,
