@@ -4,7 +4,8 @@
 //!  faces ── UserBroker (handle) ──┬─ accounts, refunds ── operations ── Sender ── chain
 //!                                 ├─ call ── pay ── upstream ── provider        follow, sync ── chain
 //!                                 │           └ answer ── verdict ── finish ── push
-//!                                 └─ requests (listings), snapshot, event
+//!                                 ├─ requests, activity (listings, exports), spending, snapshot, event
+//!                                 └─ preview, price_history ── chain: what would happen, what happened
 //! ```
 //!
 //! Pure rules, each without I/O: `book` (the one gate to spending), `caps`, `quote` (what a request can cost),
@@ -15,6 +16,7 @@
 
 mod accounts;
 mod activity;
+mod activity_export;
 mod answer;
 mod book;
 mod call;
@@ -46,6 +48,7 @@ mod snapshot;
 mod spending;
 mod start;
 mod sync;
+mod table_text;
 mod terms;
 mod upstream;
 mod verdict;
@@ -55,6 +58,7 @@ mod view;
 mod tests;
 
 pub use activity::{OperationList, OperationQuery};
+pub use activity_export::ExportError;
 pub use answer::{FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, REQUEST_ID_HEADER};
 pub use call::{BodySourceError, PaidCall};
 pub use caps::{Cap, Caps};
@@ -73,6 +77,7 @@ pub use requests::{RequestFilter, RequestList, RequestSort};
 pub use settings::{CutAllowance, DefaultMaxOutput, Settings};
 pub use snapshot::Snapshot;
 pub use spending::{CapUse, DaySpend, Runway, Spent, month_of, spent_by};
+pub use table_text::ExportFormat;
 pub use terms::TermsError;
 pub use upstream::UpstreamError;
 pub use verdict::Difference;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::bed::{Bed, HELLO, PRICES, name, read};
 use super::scripted::{Script, chat};
-use crate::broker::user::{OperationQuery, RequestFilter, RequestSort, Settings, Spent};
+use crate::broker::user::{ExportFormat, OperationQuery, RequestFilter, RequestSort, Settings, Spent};
 use crate::domain::{Neuron, OperationKind, OperationState, Prices, ServiceKind, Timestamp};
 
 #[tokio::test]
@@ -78,6 +78,19 @@ async fn operations_requests_and_spending_can_be_looked_back_at() {
     let all = broker.requests(find(" "), None, 10, RequestSort::Newest).await.unwrap();
     assert_eq!(found(&all.items[0].request.to_string()[..20]).await, 1);
     assert_eq!(found("' OR 1=1 --").await, 0);
+
+    let (rows, json) =
+        broker.export_requests(RequestFilter::default(), ExportFormat::Json, Vec::new()).await.unwrap();
+    let json: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
+    assert_eq!((rows, json.len()), (2, 2));
+    assert_eq!(json[1]["request"], all.items[0].request.to_string());
+    assert_eq!(json[1]["fee"], all.items[0].fee.total().to_string());
+    assert!(json[1]["receipt_signature"].as_str().is_some_and(|text| text.len() == 132));
+    let (rows, csv) =
+        broker.export_operations(OperationQuery::default(), ExportFormat::Csv, Vec::new()).await.unwrap();
+    let csv = String::from_utf8(csv).unwrap();
+    assert_eq!((rows, csv.lines().count()), (2, 3));
+    assert!(csv.contains(&more.hash.unwrap().to_string()) && csv.contains("create_account"));
 
     let day = Timestamp::now().day();
     let spending = broker.spending(day - 1, day).await.unwrap();
