@@ -93,7 +93,7 @@ fn field(cell: Cell) -> String {
 
 /// What a spreadsheet would take for a formula gets an apostrophe before it, and is text then.
 fn harmless(text: String) -> String {
-    let first = text.trim_start_matches(|c: char| c == ' ' || c == '\'').chars().next();
+    let first = text.trim_start_matches([' ', '\'']).chars().next();
     let formula = matches!(
         first,
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠' | '|' | '%')
