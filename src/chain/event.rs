@@ -110,7 +110,6 @@ impl EventFilter {
             Serving::RefundProcessed::SIGNATURE_HASH,
             Serving::Settled::SIGNATURE_HASH,
         ];
-        let services = [Serving::ServiceUpdated::SIGNATURE_HASH, Serving::ServiceRemoved::SIGNATURE_HASH];
         let word = |address: Option<Address>| address.map(|address| address.into_word());
         if self.user.is_none() && self.provider.is_none() {
             return vec![json!([])];
@@ -120,11 +119,16 @@ impl EventFilter {
             (Some(user), None) => json!([accounts, user]),
             (user, provider) => json!([accounts, user, provider]),
         };
-        let services = match word(self.provider) {
+        vec![accounts, self.service_topics()]
+    }
+
+    /// The topics of the wanted events about services alone.
+    pub(super) fn service_topics(&self) -> Value {
+        let services = [Serving::ServiceUpdated::SIGNATURE_HASH, Serving::ServiceRemoved::SIGNATURE_HASH];
+        match self.provider.map(|provider| provider.into_word()) {
             Some(provider) => json!([services, provider]),
             None => json!([services]),
-        };
-        vec![accounts, services]
+        }
     }
 }
 

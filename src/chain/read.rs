@@ -26,7 +26,7 @@ const MOST_ENTRIES: u64 = 200_000;
 const MOST_LOGS: usize = 50_000;
 /// Blocks in the first log query of [`Chain::events`].
 const LOG_PAGE: u64 = 2_000;
-const LARGEST_LOG_PAGE: u64 = 10_000;
+pub(super) const LARGEST_LOG_PAGE: u64 = 10_000;
 
 /// Services as the chain lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -245,8 +245,17 @@ impl Chain {
     }
 
     async fn logs(&self, range: &Value, filter: EventFilter) -> Result<Vec<ChainEvent>, ChainError> {
+        self.logs_of(range, filter.topics()).await
+    }
+
+    /// The events of several lists of topics together, in order.
+    pub(super) async fn logs_of(
+        &self,
+        range: &Value,
+        topics: impl IntoIterator<Item = Value>,
+    ) -> Result<Vec<ChainEvent>, ChainError> {
         let mut events = Vec::new();
-        for topics in filter.topics() {
+        for topics in topics {
             let mut query = range.clone();
             query["address"] = json!(self.contract());
             query["topics"] = topics;
@@ -306,6 +315,6 @@ fn bad_call(reason: &str) -> ChainError {
     ChainError::BadAnswer { method: "eth_call", reason: reason.to_owned() }
 }
 
-fn bad_logs(reason: &str) -> ChainError {
+pub(super) fn bad_logs(reason: &str) -> ChainError {
     ChainError::BadAnswer { method: "eth_getLogs", reason: reason.to_owned() }
 }

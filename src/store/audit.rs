@@ -13,6 +13,7 @@ use super::{
     columns::account,
     page::Totals,
     user,
+    user::Recount,
 };
 use crate::domain::{AccountId, Address, Fee, Neuron, Timestamp};
 
@@ -23,6 +24,7 @@ struct Recomputed {
     disputed: BTreeMap<AccountId, Neuron>,
     totals: BTreeMap<(AccountId, String, String), Totals>,
     days: BTreeMap<(u64, Address), Neuron>,
+    request_days: Recount,
 }
 
 /// Checks file and books, and says what does not fit.
@@ -36,6 +38,7 @@ pub(in crate::store) async fn audit(db: &Db) -> Result<Vec<String>, StoreError> 
         if role == Role::User {
             compare_days(connection, &rows, &mut wrong)?;
             user::conversations::audit(connection, &mut wrong)?;
+            rows.request_days.compare(connection, &mut wrong)?;
         }
         Ok(wrong)
     })
@@ -73,6 +76,7 @@ fn recompute(connection: &Connection, role: Role) -> Result<Recomputed, StoreErr
         let totals = found.totals.entry((id, row.get("service")?, row.get("state")?)).or_default();
         *totals = Totals { count: totals.count + 1, fee: add_fee(totals.fee, fee)? };
         if role == Role::User {
+            found.request_days.count(row)?;
             let disputed = found.disputed.entry(id).or_default();
             *disputed = add(*disputed, row.get("disputed")?)?;
             if !total.is_zero() {

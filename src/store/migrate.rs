@@ -31,7 +31,11 @@ impl Role {
     /// The role's migrations in order; the first has number 1.
     pub(in crate::store) const fn migrations(self) -> &'static [&'static str] {
         match self {
-            Self::User => &[include_str!("user/0001_start.sql"), include_str!("user/0002_conversations.sql")],
+            Self::User => &[
+                include_str!("user/0001_start.sql"),
+                include_str!("user/0002_conversations.sql"),
+                include_str!("user/0003_days.sql"),
+            ],
             Self::Provider => &[
                 include_str!("provider/0001_start.sql"),
                 include_str!("provider/0002_services.sql"),

@@ -96,6 +96,8 @@ pub struct OperationEnd {
 pub struct OperationFilter {
     pub kind: Option<OperationKind>,
     pub state: Option<OperationState>,
+    /// Named in the params as `provider`.
+    pub provider: Option<Address>,
 }
 
 impl Operations {
@@ -207,6 +209,9 @@ fn conditions(filter: &OperationFilter) -> Filter {
     let mut conditions = Filter::default();
     conditions.and_if("kind = ?", filter.kind.map(|kind| kind.as_str().to_owned()));
     conditions.and_if("state = ?", filter.state.map(|state| state.as_str().to_owned()));
+    let provider = filter.provider.map(|provider| serde_json::json!(provider));
+    let provider = provider.as_ref().and_then(|provider| provider.as_str()).map(str::to_owned);
+    conditions.and_if("params ->> '$.provider' = ?", provider);
     conditions
 }
 

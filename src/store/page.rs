@@ -143,7 +143,8 @@ impl Filter {
         }
     }
 
-    fn and_values(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
+    /// Adds a condition with as many `?` as there are values.
+    pub fn and_values(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
         self.sql.push_str(condition);
         self.values.extend(values);

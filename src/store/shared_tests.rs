@@ -149,7 +149,7 @@ async fn operations_are_listed_in_pages_without_gaps() {
         }
     }
     assert_eq!(seen, [7, 6, 5, 4, 3, 2, 1]);
-    let filter = OperationFilter { kind: Some(OperationKind::Settle), state: None };
+    let filter = OperationFilter { kind: Some(OperationKind::Settle), ..OperationFilter::default() };
     assert!(operations.list(filter, PageOf::first(10)).await.unwrap().items.is_empty());
 }
 

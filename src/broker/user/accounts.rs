@@ -5,7 +5,7 @@ use super::handle::{Inner, UserBroker};
 use super::operations::Act;
 use super::view::OperationView;
 use crate::chain::Call;
-use crate::domain::{Address, Neuron, OperationKind};
+use crate::domain::{Address, ChainAccount, Neuron, OperationKind};
 
 impl UserBroker {
     /// Opens an account with a provider that offers at least one service, with a first deposit.
@@ -24,17 +24,7 @@ impl UserBroker {
             return Ok(known);
         }
         inner.check_sending()?;
-        if provider == inner.user {
-            return Err(UserError::OwnAddress(provider));
-        }
-        check_amount(balance, Neuron::ZERO)?;
-        if inner.read_account(provider, None).await?.is_some() {
-            return Err(UserError::AccountExists(provider));
-        }
-        if !inner.offers_something(provider).await? {
-            return Err(UserError::UnknownProvider(provider));
-        }
-        inner.check_wallet(balance).await?;
+        inner.check_open(provider, balance).await?;
         let delegate = inner.keys.new_delegate(provider).await?;
         inner.act(act, Call::AddAccount { provider, delegate: Some(delegate), value: balance }).await
     }
@@ -52,9 +42,7 @@ impl UserBroker {
             return Ok(known);
         }
         inner.check_sending()?;
-        let account = inner.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
-        check_amount(amount, account.balance.saturating_add(account.settled))?;
-        inner.check_wallet(amount).await?;
+        inner.check_deposit(provider, amount).await?;
         inner.act(act, Call::Deposit { provider, value: amount }).await
     }
 
@@ -72,7 +60,7 @@ impl UserBroker {
             return Ok(known);
         }
         inner.check_sending()?;
-        inner.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
+        inner.check_take_over(provider).await?;
         let delegate = inner.keys.new_delegate(provider).await?;
         inner.act(act, Call::SetDelegate { provider, delegate: Some(delegate) }).await
     }
@@ -81,6 +69,34 @@ impl UserBroker {
 impl Inner {
     pub fn check_sending(&self) -> Result<(), UserError> {
         if self.sender.is_some() { Ok(()) } else { Err(UserError::ReadOnly) }
+    }
+
+    /// Whether an account can be opened.
+    pub async fn check_open(&self, provider: Address, balance: Neuron) -> Result<(), UserError> {
+        if provider == self.user {
+            return Err(UserError::OwnAddress(provider));
+        }
+        check_amount(balance, Neuron::ZERO)?;
+        if self.read_account(provider, None).await?.is_some() {
+            return Err(UserError::AccountExists(provider));
+        }
+        if !self.offers_something(provider).await? {
+            return Err(UserError::UnknownProvider(provider));
+        }
+        self.check_wallet(balance).await
+    }
+
+    /// Whether an account can be added to; gives it as it is.
+    pub async fn check_deposit(&self, provider: Address, amount: Neuron) -> Result<ChainAccount, UserError> {
+        let account = self.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
+        check_amount(amount, account.balance.saturating_add(account.settled))?;
+        self.check_wallet(amount).await?;
+        Ok(account)
+    }
+
+    /// Whether another delegate can be named; gives the account as it is.
+    pub async fn check_take_over(&self, provider: Address) -> Result<ChainAccount, UserError> {
+        self.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))
     }
 
     /// Whether the wallet has the amount at all; the sender adds gas to it and says the same of both together.

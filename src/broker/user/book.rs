@@ -152,7 +152,7 @@ impl Position {
     }
 
     /// The most that is promised or may come to be owed.
-    fn committed(&self) -> Neuron {
+    pub fn committed(&self) -> Neuron {
         self.authorized.max(self.owed().saturating_add(self.held))
     }
 

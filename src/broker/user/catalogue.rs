@@ -1,6 +1,7 @@
 //! The services that the chain lists, as of one block, and which of them a name stands for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::chain::BlockRef;
 use crate::domain::{Address, Service, ServiceKind, ServiceName};
@@ -31,6 +32,8 @@ pub struct Listing {
     pub unreadable: usize,
     /// `None` while the chain could not be read yet.
     pub at: Option<BlockRef>,
+    /// Rises whenever a service of the whole list comes, goes or changes.
+    pub version: u64,
 }
 
 /// Why a model name stands for no service to call.
@@ -52,6 +55,9 @@ pub(super) struct Catalogue {
     services: BTreeMap<Address, BTreeMap<ServiceName, Service>>,
     unreadable: usize,
     at: Option<BlockRef>,
+    version: u64,
+    /// The whole list of that version, made when somebody wants it.
+    shared: Option<(u64, Arc<[Service]>)>,
 }
 
 impl Catalogue {
@@ -67,7 +73,25 @@ impl Catalogue {
         }
         self.unreadable = unreadable;
         self.at = Some(at);
-        before != self.services
+        let changed = before != self.services;
+        if changed {
+            self.changed();
+        }
+        changed
+    }
+
+    fn changed(&mut self) {
+        self.version += 1;
+        self.shared = None;
+    }
+
+    /// Makes the list that everybody shares, if nobody has yet.
+    pub fn share(&mut self) -> (u64, Arc<[Service]>) {
+        if let Some(shared) = &self.shared {
+            return shared.clone();
+        }
+        let shared = (self.version, self.all().cloned().collect());
+        self.shared.insert(shared).clone()
     }
 
     /// Forgets which block the listing is of, so that the next one replaces it whatever its number.
@@ -77,6 +101,9 @@ impl Catalogue {
 
     /// Takes one service as read just now.
     pub fn put(&mut self, provider: Address, name: &ServiceName, service: Option<Service>) {
+        if self.get(provider, name) == service.as_ref() {
+            return;
+        }
         match service {
             Some(service) => self.insert(service),
             None => {
@@ -84,6 +111,7 @@ impl Catalogue {
                 services.and_then(|services| services.remove(name));
             }
         }
+        self.changed();
     }
 
     fn insert(&mut self, service: Service) {
@@ -109,7 +137,11 @@ impl Catalogue {
 
     pub fn list(&self, filter: &ServiceFilter) -> Listing {
         let services = self.all().filter(|service| filter.fits(service)).cloned().collect();
-        Listing { services, unreadable: self.unreadable, at: self.at }
+        Listing { services, unreadable: self.unreadable, at: self.at, version: self.version }
+    }
+
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// Finds the chatbot that a model name stands for: `provider/service`, a service's name, or its model.
@@ -220,6 +252,27 @@ mod tests {
         catalogue.undone();
         assert!(catalogue.replace(Vec::new(), 0, block(4)));
         assert_eq!(catalogue.len(), 0);
+    }
+
+    #[test]
+    fn a_version_tells_of_every_change_and_its_list_is_made_once() {
+        let mut catalogue = catalogue();
+        let (first, list) = catalogue.share();
+        assert_eq!((first, list.len()), (catalogue.version(), 4));
+        assert!(Arc::ptr_eq(&list, &catalogue.share().1));
+        let same = service(2, "qwen", "qwen-2");
+        catalogue.put(same.provider, &same.name, Some(same.clone()));
+        assert_eq!(catalogue.version(), first);
+        let dearer = Service {
+            prices: Prices { input: crate::domain::Neuron::new(9), ..same.prices },
+            ..same.clone()
+        };
+        catalogue.put(same.provider, &same.name, Some(dearer));
+        let second = catalogue.version();
+        assert!(second > first && !Arc::ptr_eq(&list, &catalogue.share().1));
+        catalogue.put(same.provider, &same.name, None);
+        assert!(catalogue.version() > second);
+        assert_eq!(catalogue.share().1.len(), 3);
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
+use super::UserError;
 use super::error::CallRefusal;
-use super::handle::Inner;
+use super::handle::{Inner, UserBroker};
 use crate::domain::{Address, Prices, Service, ServiceName};
 use crate::store::user::{UserRequestFilter, UserRequestSort};
 use crate::store::{Direction, PageOf};
@@ -36,22 +37,71 @@ impl Inner {
         let now = service.prices;
         self.consents.0.lock().insert(key, now);
         match known {
-            Some(seen) if now.input > seen.input || now.output > seen.output => {
+            Some(seen) if rose(seen, now) => {
                 Err(CallRefusal::PriceChanged { service: service.name.clone(), seen, now })
             }
             _ => Ok(()),
         }
     }
 
-    async fn last_paid(&self, service: &Service) -> Result<Option<Prices>, CallRefusal> {
+    async fn last_paid(&self, service: &Service) -> Result<Option<Prices>, UserError> {
         let filter = UserRequestFilter {
             provider: Some(service.provider),
             service: Some(service.name.clone()),
             ..UserRequestFilter::default()
         };
         let newest = UserRequestSort::CreatedAt(Direction::Descending);
-        let page = self.store.requests(filter, newest, PageOf::first(1)).await;
-        let page = page.map_err(super::UserError::from)?;
+        let page = self.store.requests(filter, newest, PageOf::first(1)).await?;
         Ok(page.items.first().map(|request| request.prices))
+    }
+}
+
+/// The prices of a service now against those that were accepted last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceChange {
+    /// Of the last request, or told since. `None` when it was never used.
+    pub seen: Option<Prices>,
+    pub now: Prices,
+}
+
+impl PriceChange {
+    /// Whether the next call would be refused once, because a price rose.
+    pub fn rose(&self) -> bool {
+        self.seen.is_some_and(|seen| rose(seen, self.now))
+    }
+
+    pub fn differs(&self) -> bool {
+        self.seen.is_some_and(|seen| seen != self.now)
+    }
+}
+
+fn rose(seen: Prices, now: Prices) -> bool {
+    now.input > seen.input || now.output > seen.output
+}
+
+impl UserBroker {
+    /// The prices of the last request to a service; `None` when there was none.
+    pub async fn prices_last_paid(
+        &self,
+        provider: Address,
+        name: &ServiceName,
+    ) -> Result<Option<Prices>, UserError> {
+        let service = self.service(provider, name).await?;
+        self.inner.last_paid(&service).await
+    }
+
+    /// Whether a service's prices differ from those that were accepted last. Asking accepts nothing.
+    pub async fn price_change(
+        &self,
+        provider: Address,
+        name: &ServiceName,
+    ) -> Result<PriceChange, UserError> {
+        let service = self.service(provider, name).await?;
+        let told = self.inner.consents.0.lock().get(&(provider, name.clone())).copied();
+        let seen = match told {
+            Some(prices) => Some(prices),
+            None => self.inner.last_paid(&service).await?,
+        };
+        Ok(PriceChange { seen, now: service.prices })
     }
 }

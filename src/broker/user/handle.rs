@@ -14,6 +14,7 @@ use super::catalogue::Catalogue;
 use super::consent::Consents;
 use super::event::{EVENT_QUEUE, Event};
 use super::keyring::Keyring;
+use super::price_history::Histories;
 use super::probe;
 use super::refunds::BackOff;
 use super::settings::Settings;
@@ -71,6 +72,7 @@ pub(super) struct Inner {
     pub counts: Counts,
     /// Leave to ask a provider whether it is there.
     pub probes: Semaphore,
+    pub histories: Histories,
     pub book: Mutex<Book>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
@@ -109,6 +111,7 @@ impl Inner {
             consents: Consents::default(),
             counts: Counts::default(),
             probes: Semaphore::new(probe::AT_ONCE),
+            histories: Histories::default(),
             store,
             chain,
             sender,
@@ -165,7 +168,10 @@ impl Inner {
             return;
         }
         let accounts = self.accounts();
-        let services = self.catalogue.read().len();
+        let (services, services_version) = {
+            let catalogue = self.catalogue.read();
+            (catalogue.len(), catalogue.version())
+        };
         let operations = self.following.lock().values().cloned().collect();
         let view = self.view.lock().clone();
         let (spent_today, reserved) = {
@@ -176,8 +182,12 @@ impl Inner {
             *snapshot = Arc::new(Snapshot {
                 version: self.version.fetch_add(1, Ordering::Relaxed) + 1,
                 user: self.user,
+                chain_id: self.chain.id(),
+                contract: self.chain.contract(),
+                lock_time: self.chain.lock_time(),
                 accounts,
                 services,
+                services_version,
                 head: view.head,
                 stale: view.stale,
                 wallet: view.wallet,

@@ -5,7 +5,8 @@
 //!                                 ├─ call ── pay ── upstream ── provider        follow, sync ── chain
 //!                                 │           └ answer ── verdict ── finish ── push
 //!                                 │           └ turn (a conversation's call)    estimate, probe
-//!                                 └─ requests (listings), verification, snapshot, event
+//!                                 ├─ requests, activity (listings, exports), spending, verification, snapshot, event
+//!                                 └─ preview, price_history ── chain: what would happen, what happened
 //! ```
 //!
 //! Pure rules, each without I/O: `book` (the one gate to spending), `caps`, `quote` (what a request can cost),
@@ -18,6 +19,8 @@
 //! terminal, with or without a broker at work.
 
 mod accounts;
+mod activity;
+mod activity_export;
 mod answer;
 mod book;
 mod call;
@@ -38,6 +41,9 @@ pub mod library;
 mod models;
 mod operations;
 mod pay;
+mod preview;
+mod preview_warning;
+mod price_history;
 mod probe;
 mod push;
 mod quote;
@@ -48,8 +54,10 @@ mod screen;
 mod settings;
 mod shortfall;
 mod snapshot;
+mod spending;
 mod start;
 mod sync;
+mod table_text;
 mod terms;
 mod turn;
 mod upstream;
@@ -60,16 +68,22 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use activity::{OperationList, OperationQuery};
+pub use activity_export::ExportError;
 pub use answer::{FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, REQUEST_ID_HEADER};
 pub use call::{BodySourceError, PaidCall};
 pub use caps::{Cap, Caps};
 pub use catalogue::{Listing, ModelError, ServiceFilter, model_id};
+pub use consent::PriceChange;
 pub use error::{CallRefusal, UserError};
 pub use estimate::{Estimate, Limit, Outlook};
 pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
 pub use library::{Library, LibraryError, Preferences};
+pub use preview::{Action, Depositable, GasPreview, Locked, Preview, WalletPreview};
+pub use preview_warning::PreviewWarning;
+pub use price_history::{PriceEntry, PriceHistory};
 pub use probe::{Measured, Probe, ProbeOutcome};
 pub use quote::{Quote, QuoteOverflow};
 pub use refunds::Replace;
@@ -77,6 +91,8 @@ pub use requests::{RequestFilter, RequestList, RequestSort};
 pub use settings::{CutAllowance, DefaultMaxOutput, Settings};
 pub use shortfall::Shortfall;
 pub use snapshot::Snapshot;
+pub use spending::{CapUse, DaySpend, Runway, Spent, month_of, spent_by};
+pub use table_text::ExportFormat;
 pub use terms::TermsError;
 pub use turn::{
     Cost, Decimal, DecimalError, FinishReason, Message, Parameters, Proof, Role, Talk, TalkEvent, Turn,

@@ -24,6 +24,15 @@ impl UserBroker {
         self.inner.catalogue.read().list(filter)
     }
 
+    /// The whole list of services and its version, if that is another than `seen` (0 for none). A list is made once a
+    /// version and shared by all who ask, so that asking costs nothing while nothing changes.
+    pub fn services_if_newer(&self, seen: u64) -> Option<(u64, Arc<[Service]>)> {
+        if self.inner.catalogue.read().version() == seen {
+            return None;
+        }
+        Some(self.inner.catalogue.write().share())
+    }
+
     /// One service; the chain is asked if we know none of that name.
     pub async fn service(&self, provider: Address, name: &ServiceName) -> Result<Service, UserError> {
         self.inner.service(provider, name).await

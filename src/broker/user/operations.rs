@@ -76,6 +76,9 @@ impl Inner {
             hash: None,
             block: None,
             reason: None,
+            attempts: 0,
+            offer: None,
+            gas_paid: None,
         };
         self.changed(view.clone());
         // In a task of its own, so that a caller who leaves does not leave the operation half begun.
@@ -87,6 +90,7 @@ impl Inner {
                 Ok(ticket) => {
                     view.state = OperationState::Sent;
                     view.hash = Some(ticket.hash);
+                    inner.count_attempts(&mut view).await;
                     inner.changed(view.clone());
                     let _ = reply.send(Ok(view.clone()));
                     inner.follow_operation(view, ticket).await;
@@ -107,9 +111,15 @@ impl Inner {
     /// Waits for outcomes of an operation and reads back what they did.
     pub async fn follow_operation(&self, mut view: OperationView, mut ticket: Ticket) {
         let stop = self.tasks.token();
+        let mut replacements = ticket.clone();
         loop {
             let outcome = tokio::select! {
                 outcome = ticket.next() => outcome,
+                () = replacements.replaced() => {
+                    self.count_attempts(&mut view).await;
+                    self.changed(view.clone());
+                    continue;
+                }
                 () = stop.cancelled() => None,
             };
             let Some(outcome) = outcome else { break };
@@ -118,6 +128,7 @@ impl Inner {
             view.hash = end.hash.or(view.hash);
             view.block = end.block.map(|(number, _)| number);
             view.reason = end.error;
+            view.gas_paid = gas_paid(end.gas_used, end.gas_price);
             let at = match &outcome {
                 Outcome::Mined { block, .. } | Outcome::Reverted { block, .. } => Some(*block),
                 Outcome::Unknown { .. } | Outcome::Refused { .. } => None,
@@ -194,14 +205,27 @@ impl Inner {
         }
         let mut view = plain_view(operation);
         if view.hash.is_none() {
-            let attempts = self.store.operations().attempts(view.id).await?;
-            view.hash = attempts.last().map(|attempt| attempt.hash);
+            self.count_attempts(&mut view).await;
         }
         Ok(view)
     }
 
+    /// How often an operation was sent and what it offers, and its newest hash while none is mined.
+    pub async fn count_attempts(&self, view: &mut OperationView) {
+        match self.store.operations().attempts(view.id).await {
+            Ok(attempts) => {
+                view.attempts = u32::try_from(attempts.len()).unwrap_or(u32::MAX);
+                view.offer = attempts.last().map(|attempt| attempt.max_fee);
+                if view.block.is_none() {
+                    view.hash = attempts.last().map(|attempt| attempt.hash).or(view.hash);
+                }
+            }
+            Err(error) => tracing::warn!(operation = %view.id, %error, "its attempts cannot be read"),
+        }
+    }
+
     /// The sender's words in those of whoever asked.
-    fn explain(&self, provider: Address, amount: Option<Neuron>, error: SendError) -> UserError {
+    pub fn explain(&self, provider: Address, amount: Option<Neuron>, error: SendError) -> UserError {
         match error {
             SendError::InsufficientGas { needed, available, .. } => UserError::InsufficientFunds {
                 needed: Neuron::new(needed),
@@ -235,13 +259,23 @@ pub(super) fn plain_view(operation: Operation) -> OperationView {
         hash: operation.hash,
         block: operation.block.map(|(number, _): (u64, B256)| number),
         reason: operation.error,
+        attempts: 0,
+        offer: None,
+        gas_paid: gas_paid(operation.gas_used, operation.gas_price),
     }
+}
+
+/// What gas cost; `None` when none was used.
+fn gas_paid(used: u64, price: Neuron) -> Option<Neuron> {
+    price.checked_mul(used.into()).filter(|_| used > 0)
 }
 
 impl UserBroker {
     pub async fn operation(&self, id: OperationId) -> Result<OperationView, UserError> {
         let found = self.inner.store.operations().get(id).await?.ok_or(UserError::UnknownOperation(id))?;
-        self.inner.view_of(found).await
+        let mut view = self.inner.view_of(found).await?;
+        self.inner.count_attempts(&mut view).await;
+        Ok(view)
     }
 
     /// The latest operations, newest first, at most `limit`.

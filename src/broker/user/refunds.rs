@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::UserError;
 use super::handle::{Inner, UserBroker};
 use super::operations::Act;
-use super::view::{AccountView, OperationView};
+use super::view::OperationView;
 use crate::chain::Call;
-use crate::domain::{Address, Neuron, OperationKind, OperationState, PendingRefund, Timestamp};
+use crate::domain::{Address, ChainAccount, Neuron, OperationKind, OperationState, PendingRefund, Timestamp};
 
 /// How often it is looked for refunds that have come due.
 const TICK: Duration = Duration::from_secs(2);
@@ -57,17 +57,7 @@ impl UserBroker {
             return Ok(known);
         }
         inner.check_sending()?;
-        if amount.is_zero() {
-            return Err(UserError::ZeroAmount);
-        }
-        let (account, pending) = inner.account_and_refund(provider).await?;
-        if let (Some(refund), Replace::No) = (pending, replace) {
-            return Err(UserError::RefundPending { amount: refund.amount, unlock_at: refund.unlock_at });
-        }
-        let free = account.free();
-        if amount > free {
-            return Err(UserError::NotFree { asked: amount, free });
-        }
+        inner.check_request_refund(provider, amount, replace).await?;
         inner.act(act, Call::RequestRefund { provider, amount }).await
     }
 
@@ -83,8 +73,7 @@ impl UserBroker {
             return Ok(known);
         }
         inner.check_sending()?;
-        let (_, pending) = inner.account_and_refund(provider).await?;
-        pending.ok_or(UserError::NoRefund(provider))?;
+        inner.check_cancel_refund(provider).await?;
         inner.act(act, Call::CancelRefund { provider }).await
     }
 
@@ -100,11 +89,7 @@ impl UserBroker {
             return Ok(known);
         }
         inner.check_sending()?;
-        let (_, pending) = inner.account_and_refund(provider).await?;
-        let refund = pending.ok_or(UserError::NoRefund(provider))?;
-        if refund.unlock_at > inner.chain_now() {
-            return Err(UserError::RefundLocked { unlock_at: refund.unlock_at });
-        }
+        inner.check_process_refund(provider).await?;
         inner.act(act, Call::ProcessRefund { provider }).await
     }
 
@@ -126,13 +111,42 @@ pub enum Replace {
 }
 
 impl Inner {
-    async fn account_and_refund(
+    /// Whether so much can be asked back; gives the account as it is.
+    pub async fn check_request_refund(
         &self,
         provider: Address,
-    ) -> Result<(AccountView, Option<PendingRefund>), UserError> {
+        amount: Neuron,
+        replace: Replace,
+    ) -> Result<ChainAccount, UserError> {
+        if amount.is_zero() {
+            return Err(UserError::ZeroAmount);
+        }
         let chain = self.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
         let account = self.account(provider).ok_or(UserError::NoAccount(provider))?;
-        Ok((account, chain.refund))
+        if let (Some(refund), Replace::No) = (chain.refund, replace) {
+            return Err(UserError::RefundPending { amount: refund.amount, unlock_at: refund.unlock_at });
+        }
+        let free = account.free();
+        if amount > free {
+            return Err(UserError::NotFree { asked: amount, free });
+        }
+        Ok(chain)
+    }
+
+    /// Whether a refund is pending; gives the account as it is.
+    pub async fn check_cancel_refund(&self, provider: Address) -> Result<ChainAccount, UserError> {
+        let chain = self.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
+        if chain.refund.is_some() { Ok(chain) } else { Err(UserError::NoRefund(provider)) }
+    }
+
+    /// Whether a refund is due; gives the account as it is.
+    pub async fn check_process_refund(&self, provider: Address) -> Result<ChainAccount, UserError> {
+        let chain = self.read_account(provider, None).await?.ok_or(UserError::NoAccount(provider))?;
+        let refund = chain.refund.ok_or(UserError::NoRefund(provider))?;
+        if refund.unlock_at > self.chain_now() {
+            return Err(UserError::RefundLocked { unlock_at: refund.unlock_at });
+        }
+        Ok(chain)
     }
 
     fn due_refunds(&self) -> Vec<Address> {

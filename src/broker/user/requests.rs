@@ -17,6 +17,17 @@ pub struct RequestFilter {
     pub from: Option<Timestamp>,
     /// Made before this moment.
     pub to: Option<Timestamp>,
+    /// Text in the service's name or the note, or at the start of the provider's address or the request's id; in any
+    /// case. A search looks at the newest 200,000 requests.
+    pub search: Option<String>,
+}
+
+impl RequestFilter {
+    pub(super) fn stored(self) -> UserRequestFilter {
+        let RequestFilter { provider, service, state, from, to, search } = self;
+        let search = search.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        UserRequestFilter { provider, service, state, from, to, search }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,8 +65,7 @@ impl UserBroker {
             RequestSort::Dearest => UserRequestSort::Fee(Direction::Descending),
             RequestSort::Cheapest => UserRequestSort::Fee(Direction::Ascending),
         };
-        let RequestFilter { provider, service, state, from, to } = filter;
-        let filter = UserRequestFilter { provider, service, state, from, to };
+        let filter = filter.stored();
         let store = &self.inner.store;
         let (page, totals) = tokio::join!(
             store.requests(filter.clone(), sort, PageOf { after, limit }),

@@ -10,9 +10,15 @@ use crate::domain::{Address, Neuron};
 pub struct Snapshot {
     pub version: u64,
     pub user: Address,
+    pub chain_id: u64,
+    pub contract: Address,
+    /// Seconds that refunds and changes of delegate wait.
+    pub lock_time: u64,
     pub accounts: Vec<AccountView>,
     /// How many services the chain lists.
     pub services: usize,
+    /// The version of their list; see [`UserBroker::services_if_newer`](super::UserBroker::services_if_newer).
+    pub services_version: u64,
     /// The block that accounts and services were read at; `None` before the first read.
     pub head: Option<BlockRef>,
     /// Why the chain cannot be read at the moment. What is shown is then as of `head`.

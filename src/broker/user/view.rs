@@ -2,8 +2,8 @@
 
 use super::book::Position;
 use crate::domain::{
-    Address, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId, ServiceName,
-    Timestamp, Units, UserRequestState,
+    Address, ChainAccount, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId,
+    ServiceName, Timestamp, Units, UserRequestState,
 };
 use crate::store::user::RefundState;
 
@@ -33,20 +33,29 @@ pub struct AccountView {
 impl AccountView {
     /// `None` while the chain knows no such account.
     pub(super) fn of(provider: Address, position: &Position, can_sign: bool) -> Option<AccountView> {
-        let chain = position.chain()?;
-        Some(AccountView {
+        Some(Self::with(provider, position, position.chain()?, can_sign))
+    }
+
+    /// Our own figures with those of an account as the chain has it, or as it would have it.
+    pub(super) fn with(
+        provider: Address,
+        position: &Position,
+        chain: &ChainAccount,
+        can_sign: bool,
+    ) -> AccountView {
+        AccountView {
             provider,
             balance: chain.balance,
             pending_refund: chain.pending_refund(),
             owed: position.owed(),
             reserved: position.held(),
             promised: position.authorized(),
-            available: position.available(),
+            available: chain.available(position.owed(), position.held()),
             settled: chain.settled,
             delegate: chain.delegate,
             can_sign,
             refund: chain.refund,
-        })
+        }
     }
 
     /// What could be asked back so that everything owed and held stays covered.
@@ -101,4 +110,11 @@ pub struct OperationView {
     pub block: Option<u64>,
     /// Why it was refused or reverted.
     pub reason: Option<String>,
+    /// Transactions signed for it; each after the first replaced the one before at a higher fee. Counted for
+    /// operations that are not over, and when one is asked for by its id.
+    pub attempts: u32,
+    /// The most that the newest of them offers for a unit of gas, in neuron.
+    pub offer: Option<Neuron>,
+    /// What its gas cost, once it is in a block; in neuron.
+    pub gas_paid: Option<Neuron>,
 }

@@ -8,7 +8,8 @@
 //!              deep enough → Journal::finished             ┘  nonce used by somebody else: a new nonce
 //! ```
 //!
-//! `worker` is the task's loop, `place` turns an order into a broadcast transaction, `sweep` follows what was broadcast
+//! `worker` is the task's loop, `quote` finds what a transaction needs,
+//! `place` turns an order into a broadcast transaction, `sweep` follows what was broadcast
 //! (`inclusion`: receipts and reorgs; `push`: gaps, repetition, replacement), `slot` is one nonce, `verdict` reads what
 //! nodes say to a transaction. What holds throughout: a hash is on disk before its bytes leave; a
 //! nonce belongs to one operation until another transaction of that nonce is proven to be in the chain; an operation
@@ -17,6 +18,7 @@
 mod inclusion;
 mod place;
 mod push;
+mod quote;
 mod slot;
 mod sweep;
 mod verdict;
@@ -28,6 +30,8 @@ use std::time::Duration;
 
 use alloy::primitives::{Address, B256};
 use tokio::sync::{mpsc, oneshot, watch};
+
+pub use quote::SendQuote;
 
 use super::journal::{Attempt, Journal, JournalError, Outcome, SignerError, TxSigner, TxState};
 use super::open::Chain;
@@ -132,6 +136,10 @@ enum Command {
         attempts: Vec<Attempt>,
         reply: oneshot::Sender<Result<Vec<Ticket>, SendError>>,
     },
+    /// What is under way; changes nothing.
+    Look {
+        reply: oneshot::Sender<quote::Line>,
+    },
 }
 
 /// A new bid for an order under way.
@@ -145,6 +153,8 @@ struct Rebid {
 #[derive(Clone)]
 pub struct Sender {
     address: Address,
+    chain: Chain,
+    settings: SenderSettings,
     commands: mpsc::Sender<Command>,
     /// Orders that are not to wait: each is begun or refused at once.
     now: mpsc::Sender<Command>,
@@ -164,10 +174,10 @@ impl Sender {
         let (now, at_once) = mpsc::channel(WAITING);
         let (bids, new_bids) = mpsc::channel(WAITING);
         let address = signer.address();
-        let worker = Worker::new(chain, signer, journal, settings);
+        let worker = Worker::new(chain.clone(), signer, journal, settings);
         let token = tasks.token();
         tasks.spawn_vital("chain sender", worker.run(queue, at_once, new_bids, token));
-        Sender { address, commands, now, bids }
+        Sender { address, chain, settings, commands, now, bids }
     }
 
     /// The key's address.
@@ -265,6 +275,24 @@ impl Ticket {
                 return now;
             }
             self.state.changed().await.ok()?;
+        }
+    }
+
+    /// Waits until there is another transaction for it than the newest known, at a higher fee. For ever when nobody
+    /// watches any longer.
+    pub async fn replaced(&mut self) {
+        loop {
+            let newest = match &*self.state.borrow_and_update() {
+                TxState::Sent { hashes } => hashes.last().copied(),
+                _ => None,
+            };
+            if let Some(newest) = newest.filter(|newest| *newest != self.hash) {
+                self.hash = newest;
+                return;
+            }
+            if self.state.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 

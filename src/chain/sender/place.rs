@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::quote::SendQuote;
 use super::slot::{Order, Slot};
 use super::verdict::{Verdict, verdict};
 use super::{SendError, Worker};
@@ -42,7 +43,7 @@ impl Chain {
     }
 
     /// The gas that the transaction would use; refused with the revert's reason if it would fail.
-    async fn estimate(&self, from: Address, intent: &Intent, at: At) -> Result<u64, ChainError> {
+    pub(super) async fn estimate(&self, from: Address, intent: &Intent, at: At) -> Result<u64, ChainError> {
         let request = Self::request(from, intent);
         let gas: Result<U64, _> =
             self.rpc().ask_at("eth_estimateGas", |block| json!([request, block]), at).await;
@@ -94,8 +95,8 @@ pub(super) struct NotPlaced {
 }
 
 /// The most that a transaction can take from its sender, in neuron.
-fn cost(order: &Order, gas_limit: u64, fees: Fees) -> u128 {
-    let value = u128::try_from(order.intent.value).unwrap_or(u128::MAX);
+pub(super) fn cost(intent: &Intent, gas_limit: u64, fees: Fees) -> u128 {
+    let value = u128::try_from(intent.value).unwrap_or(u128::MAX);
     fees.max_fee.saturating_mul(gas_limit.into()).saturating_add(value)
 }
 
@@ -159,7 +160,7 @@ impl Worker {
                 Verdict::NoFunds => {
                     let address = self.signer.address();
                     let available = self.chain.native_balance(address).await?;
-                    let needed = cost(order, quote.gas_limit, fees);
+                    let needed = cost(&order.intent, quote.gas_limit, fees);
                     return Err(SendError::InsufficientGas { needed, available, address });
                 }
                 Verdict::Refused(message) => return Err(SendError::Refused { message }),
@@ -170,49 +171,12 @@ impl Worker {
 
     /// Simulates the order and finds nonce, gas and fees for it; refuses what cannot succeed or be paid.
     async fn quote(&self, order: &Order, floor: u64) -> Result<Quote, SendError> {
-        let address = self.signer.address();
-        let in_flight: Vec<&Slot> = self.slots.iter().filter(|slot| slot.is_open()).collect();
-        // With others under way the contract must be asked as it will be after them.
-        let at = if in_flight.is_empty() { At::Latest } else { At::Pending };
-        let (balance, price, latest, pending) = tokio::try_join!(
-            self.chain.native_balance(address),
-            self.chain.gas_price(),
-            self.chain.transaction_count(address, At::Latest),
-            self.chain.transaction_count(address, At::Pending),
-        )?;
-        // Nodes behind one address disagree about both counts; none of them can take back what we know.
-        let ours = self.slots.iter().map(|slot| slot.nonce + 1).max().unwrap_or(0);
-        let nonce = latest.max(pending).max(ours).max(floor);
-
-        let cap = self.settings.max_fee_per_gas;
-        let fees = Fees::offer(price, cap).ok_or(SendError::FeeTooHigh { current: price.base, cap })?;
-        let held = in_flight.iter().fold(0u128, |sum, slot| sum.saturating_add(slot.cost()));
-        let available = balance.saturating_sub(held);
-        let short = |gas: u64| {
-            let needed = cost(order, gas, fees);
-            SendError::InsufficientGas { needed, available, address }
-        };
-        // The least that any transaction needs; below it nodes refuse to simulate at all.
-        if cost(order, 21_000, fees) > available {
-            return Err(short(21_000));
-        }
-        let estimate =
-            self.chain.estimate(address, &order.intent, at).await.map_err(|error| match error {
-                ChainError::Revert(revert) => SendError::Reverted(revert),
-                ChainError::Refused { ref message, .. }
-                    if message.to_ascii_lowercase().contains("insufficient") =>
-                {
-                    short(21_000)
-                }
-                error => SendError::Chain(error),
-            })?;
-        let gas_limit = estimate.saturating_add(estimate / 5);
-        if cost(order, gas_limit, fees) > available {
-            return Err(short(gas_limit));
-        }
+        let most = self.settings.max_fee_per_gas;
+        let quote = self.chain.quote(self.signer.address(), &order.intent, self.line(), most).await?;
+        let SendQuote { nonce, gas_limit, price, .. } = quote;
         let cap = self.cap(order.bid, gas_limit);
         let fees = Fees::offer(price, cap).ok_or_else(|| self.too_high(price.base, cap))?;
-        Ok(Quote { nonce, gas_limit, fees, price })
+        Ok(Quote { nonce: nonce.max(floor), gas_limit, fees, price })
     }
 
     /// The most that one unit of gas may cost an order now: what the settings allow, and what its own bid does.

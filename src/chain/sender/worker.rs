@@ -92,6 +92,9 @@ impl Worker {
             Command::Resume { attempts, reply } => {
                 let _ = reply.send(Ok(self.resume(attempts)));
             }
+            Command::Look { reply } => {
+                let _ = reply.send(self.line());
+            }
         }
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
             None => return Err(error.into()),
         },
     };
-    let settlements = OperationFilter { kind: Some(OperationKind::Settle), state: None };
+    let settlements = OperationFilter { kind: Some(OperationKind::Settle), ..OperationFilter::default() };
     let total = face.broker.count_operations(settlements).await?;
     let next = page.next.map(|cursor| cursor.to_string());
     let items = page.items.into_iter().map(|settlement| {

@@ -23,6 +23,7 @@ pub(super) async fn list(
         state: query.parse("status")?,
         from: query.parse("from")?,
         to: query.parse("to")?,
+        search: None,
     };
     let orders = [
         ("newest", RequestSort::Newest),

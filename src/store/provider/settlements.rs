@@ -138,7 +138,7 @@ impl ProviderStore {
         state: Option<OperationState>,
         page: PageOf,
     ) -> Result<Page<Settlement>, StoreError> {
-        let filter = OperationFilter { kind: Some(OperationKind::Settle), state };
+        let filter = OperationFilter { kind: Some(OperationKind::Settle), state, provider: None };
         let Page { items, next } = self.operations().list(filter, page).await?;
         let ids: Vec<_> = items.iter().map(|operation| operation.id).collect();
         let mut rows: BTreeMap<OperationId, Vec<SettlementRow>> = self

@@ -7,6 +7,7 @@
 
 mod accounts;
 pub mod conversations;
+mod days;
 mod mend;
 mod preferences;
 mod receipt;
@@ -19,9 +20,11 @@ mod tests;
 
 use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit, network};
 
+pub(in crate::store) use self::days::Recount;
 pub use self::{
     accounts::UserAccount,
     conversations::LibraryStore,
+    days::RequestDay,
     refunds::{Refund, RefundState},
     requests::{
         Finish, Finished, NewUserRequest, Reservation, UserRequest, UserRequestFilter, UserRequestSort,

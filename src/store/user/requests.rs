@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 
-use super::{UserStore, accounts::authorize, receipt::Kept};
+use super::{UserStore, accounts::authorize, days, receipt::Kept};
 use crate::{
     domain::{
         AccountId, Address, B256, Fee, Neuron, Prices, RequestId, ServiceName, SignedReceipt, Timestamp,
@@ -115,7 +115,13 @@ pub struct UserRequestFilter {
     pub from: Option<Timestamp>,
     /// Created before this moment.
     pub to: Option<Timestamp>,
+    /// In the service's name or the note, or at the start of the provider's address or the id; in any case. Of all
+    /// calls only the newest [`SEARCHED`] are looked at.
+    pub search: Option<String>,
 }
+
+/// How many calls a search looks at; no index helps it.
+pub const SEARCHED: i64 = 200_000;
 
 /// How a list of calls is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -204,7 +210,7 @@ impl UserStore {
         self.db
             .read(move |connection| {
                 let conditions = filter.conditions();
-                if filter.from.is_none() && filter.to.is_none() {
+                if filter.from.is_none() && filter.to.is_none() && filter.search.is_none() {
                     totals::sum(connection, &conditions)
                 } else {
                     totals::scan(connection, &conditions)
@@ -237,6 +243,18 @@ impl UserRequestFilter {
         conditions.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
         conditions.and_if("created_at >= ?", self.from.map(Timestamp::as_micros));
         conditions.and_if("created_at < ?", self.to.map(Timestamp::as_micros));
+        if let Some(search) = &self.search {
+            let text = search.to_lowercase();
+            let digits = text.strip_prefix("0x").unwrap_or(&text).to_owned();
+            let words: [Value; 5] =
+                [SEARCHED.into(), text.clone().into(), text.into(), digits.clone().into(), digits.into()];
+            conditions.and_values(
+                "rowid > (SELECT max(rowid) FROM requests) - ? AND (instr(lower(service), ?) > 0
+                 OR instr(lower(ifnull(error, '')), ?) > 0 OR instr(lower(hex(provider)), ?) = 1
+                 OR instr(lower(hex(id)), ?) = 1)",
+                words,
+            );
+        }
         conditions
     }
 }
@@ -299,6 +317,7 @@ fn reserve(
         ])?;
     let key = Key { account: new.account, service: &new.service, state: new.state };
     totals::enter(connection, key, Fee::NONE)?;
+    days::begun(connection, new)?;
     Ok(Reservation::Made { authorized: authorize(connection, new.account, authorized)? })
 }
 
@@ -332,6 +351,7 @@ pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished
                 finish.error
             ])?;
         shift(connection, &request, next, finish.fee)?;
+        days::ended(connection, &request, finish)?;
         if !total.is_zero() {
             accounts::owe(connection, id, total)?;
             spend(connection, request.created_at.day(), id.provider, total)?;

@@ -298,7 +298,49 @@ async fn an_audit_finds_what_was_tampered_with() {
         .unwrap();
     let wrong = store.audit().await.unwrap();
     assert!(wrong[0].contains("owed is 10, but its calls come to 11"), "{wrong:?}");
-    assert_eq!(wrong.len(), 3);
+    assert_eq!(wrong.len(), 4);
+}
+
+/// Takes a database back to before it had sums of days.
+async fn forget_days(store: &UserStore) {
+    store
+        .db
+        .write(|connection| Ok(connection.execute_batch("DROP TABLE request_days; PRAGMA user_version = 2")?))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_adds_the_calls_so_far_up_by_day_in_128_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("user.db");
+    let store = open(&path).await;
+    let large = (1u128 << 124) - 7;
+    for number in 1..=3 {
+        let new = NewUserRequest { created_at: at(0), max_fee: n(u128::MAX), ..new(number, 2) };
+        store.reserve(new, n(0)).await.unwrap();
+        let fee = Fee { input: n(large), output: n(u128::from(u64::MAX)) };
+        store.finish(Finish { fee, disputed: n(large), ..finish(number, State::Disputed, 0) }).await.unwrap();
+    }
+    store.reserve(NewUserRequest { created_at: at(0), ..new(4, 2) }, n(0)).await.unwrap();
+    store.finish(finish(4, State::Failed, 0)).await.unwrap();
+    store.reserve(NewUserRequest { created_at: at(86_400), ..new(5, 2) }, n(0)).await.unwrap();
+    let days = store.request_days(account(2).user, 0, u64::MAX).await.unwrap();
+    assert_eq!(days.len(), 2);
+    let first = &days[0];
+    assert_eq!((first.requests, first.answered, first.failed), (4, 3, 1));
+    assert_eq!((first.input, first.output), (Units(30), Units(60)));
+    assert_eq!(first.fee, Fee { input: n(3 * large), output: n(3 * u128::from(u64::MAX)) });
+    assert_eq!(first.disputed, n(3 * large));
+    assert_eq!((days[1].requests, days[1].answered, days[1].failed), (1, 0, 0));
+    let only = store.request_days(account(2).user, at(0).day(), at(0).day()).await.unwrap();
+    assert_eq!(only, days[..1]);
+    assert_eq!(store.request_days(account(2).provider, 0, u64::MAX).await.unwrap(), []);
+    forget_days(&store).await;
+    store.db().close().await.unwrap();
+    let store = open(&path).await;
+    assert_eq!(store.request_days(account(2).user, 0, u64::MAX).await.unwrap(), days);
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
 }
 
 /// One step of the model.
@@ -403,6 +445,10 @@ proptest! {
                 }
             }
             sums_are_those_of_the_rows(&store, &mut authorized).await;
+            store.db().close().await.unwrap();
+            store = open(&path).await;
+            sums_are_those_of_the_rows(&store, &mut authorized).await;
+            forget_days(&store).await;
             store.db().close().await.unwrap();
             sums_are_those_of_the_rows(&open(&path).await, &mut authorized).await;
         });

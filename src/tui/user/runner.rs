@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::message::{Effect, Message};
 use super::shared::{ChainFacts, Standing, Start};
 use super::{accounts, chat, home, log, money, refunds, requests, services, settings, spend, storage};
-use crate::broker::user::{Event, Library, ServiceFilter, UserBroker};
+use crate::broker::user::{Event, Library, UserBroker};
 use crate::client::{Admin, Client};
 use crate::tasks::Tasks;
 use crate::tui::console;
@@ -193,35 +193,35 @@ fn follow(broker: &UserBroker, tasks: &Tasks, sender: &mpsc::Sender<Message>) {
     });
     let (mut events, out, own) = (broker.events(), sender.clone(), broker.clone());
     tasks.spawn_until_stopped("screens: events", async move {
-        if services(&own, &out).await.is_err() {
-            return;
-        }
+        let mut seen = services(&own, 0, &out).await;
         loop {
             match events.recv().await {
                 Ok(event) => {
-                    if matches!(event, Event::ServicesChanged { .. }) && services(&own, &out).await.is_err() {
-                        return;
+                    if matches!(event, Event::ServicesChanged { .. }) {
+                        seen = services(&own, seen, &out).await;
                     }
                     if out.send(Message::Event(event)).await.is_err() {
                         return;
                     }
                 }
                 // Every fact is in a snapshot or listing too; only the services are handed over by event.
-                Err(RecvError::Lagged(_)) => {
-                    if services(&own, &out).await.is_err() {
-                        return;
-                    }
-                }
+                Err(RecvError::Lagged(_)) => seen = services(&own, seen, &out).await,
                 Err(RecvError::Closed) => return,
             }
         }
     });
 }
 
-/// Hands over the services that the chain lists.
-async fn services(broker: &UserBroker, out: &mpsc::Sender<Message>) -> Result<(), ()> {
+/// Hands over the services that the chain lists, if they are newer than those of `seen`. Gives their version.
+async fn services(broker: &UserBroker, seen: u64, out: &mpsc::Sender<Message>) -> u64 {
     let own = broker.clone();
-    let list = tokio::task::spawn_blocking(move || own.services(&ServiceFilter::default()).services).await;
-    let list = list.map_err(|_| ())?;
-    out.send(Message::Services(list.into())).await.map_err(|_| ())
+    // A listing of a hundred thousand is put together outside the runtime's threads.
+    let newer = tokio::task::spawn_blocking(move || own.services_if_newer(seen)).await;
+    match newer.ok().flatten() {
+        Some((version, services)) => {
+            let _ = out.send(Message::Services(services)).await;
+            version
+        }
+        None => seen,
+    }
 }

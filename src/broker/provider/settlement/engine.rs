@@ -203,7 +203,7 @@ impl Core {
 
     /// How long transactions took in former runs.
     async fn learn(&self) {
-        let filter = OperationFilter { kind: None, state: Some(OperationState::Mined) };
+        let filter = OperationFilter { state: Some(OperationState::Mined), ..OperationFilter::default() };
         match self.store.operations().list(filter, PageOf::first(LEARN_FROM)).await {
             Ok(page) => {
                 for operation in page.items.iter().rev() {

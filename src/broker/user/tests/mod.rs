@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod accounts;
+mod activity;
 mod bed;
 mod book;
 mod calls;
@@ -11,6 +12,7 @@ mod evidence;
 mod greedy;
 mod hostile;
 mod limits;
+mod previews;
 mod restart;
 mod scripted;
 mod turns;

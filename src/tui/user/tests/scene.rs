@@ -110,8 +110,15 @@ pub fn snapshot() -> Arc<Snapshot> {
             hash: None,
             block: None,
             reason: None,
+            attempts: 1,
+            offer: None,
+            gas_paid: None,
         }],
         can_send: true,
+        chain_id: 16_600,
+        contract: provider(0xc0),
+        lock_time: 86_400,
+        services_version: 1,
     })
 }
 
