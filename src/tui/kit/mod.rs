@@ -9,6 +9,7 @@
 //! | `draw` | clean text, rules, boxes, gauges on a buffer |
 //! | `table` | rows with sort, filter and selection; only what is visible is laid out |
 //! | `filter` | which rows a typed text lets through |
+//! | `markdown` | answers of models as they arrive: lines of styled pieces, code in colour |
 //! | `dialog` | a question with Cancel first |
 //! | `form` | fields to type into, each with its own complaint |
 //! | `toast` | what just happened, for a few seconds |
@@ -19,6 +20,7 @@ pub mod draw;
 pub mod filter;
 pub mod form;
 pub mod look;
+pub mod markdown;
 pub mod moment;
 pub mod table;
 pub mod toast;
