@@ -101,6 +101,15 @@ impl Theme {
         plain.fg(self.pick(dark, light))
     }
 
+    /// Dark signs on light ground in every theme, as cameras want it.
+    pub fn paper(self) -> Style {
+        match (self.colour, self.shade) {
+            (true, _) => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(231)),
+            (false, Shade::Dark) => Style::new().add_modifier(Modifier::REVERSED),
+            (false, Shade::Light) => Style::new(),
+        }
+    }
+
     /// The row or button that keys act on.
     pub fn selected(self) -> Style {
         match (self.colour, self.shade) {
