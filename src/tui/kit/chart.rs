@@ -325,7 +325,7 @@ mod tests {
             let mut count = 0;
             let text = shown(width, height, |buffer, area| {
                 let names = ["llama7b", "ghost", "other"];
-                count = days(buffer, area, &week(), &names, |amount| grouped(amount), &look());
+                count = days(buffer, area, &week(), &names, grouped, &look());
             });
             all.push_str(&format!("{width}x{height}: {count} days\n{text}\n\n"));
         }
@@ -354,7 +354,7 @@ mod tests {
         let mut all = String::new();
         for (width, height) in [(60, 5), (40, 4), (20, 5), (9, 5), (3, 2), (1, 1)] {
             let text = shown(width, height, |buffer, area| {
-                names(buffer, area, &rows, |amount| grouped(amount), &look());
+                names(buffer, area, &rows, grouped, &look());
             });
             all.push_str(&format!("{width}x{height}\n{text}\n\n"));
         }

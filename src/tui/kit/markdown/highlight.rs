@@ -11,8 +11,8 @@ use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxReference, SyntaxSet
 use super::block::{Ink, Span};
 use crate::tui::theme::CodeTone;
 
-/// A longer block stays plain. Bytes.
-const MOST: usize = 32 << 10;
+/// A longer block stays plain: the slowest grammars (C++, TypeScript) take some 10 ms for 1 kB. Bytes.
+const MOST: usize = 8 << 10;
 /// A block with a longer line stays plain: it was not written by hand, and expressions take their time over it. Bytes.
 const LINE: usize = 2000;
 
@@ -56,8 +56,8 @@ fn grammars() -> &'static Grammars {
     })
 }
 
-/// Unpacks the grammars, so that the first block of code does not have to wait for it. Takes some 20 ms: not for the
-/// thread that draws.
+/// Unpacks the grammars, so that the first block of code does not have to wait for it. Takes some milliseconds: not
+/// for the thread that draws.
 pub fn warm() {
     grammars();
 }
