@@ -21,6 +21,8 @@
 //! | `theme` | what colours mean |
 //! | `kit` | tables, dialogs, forms, amounts, times |
 //! | `console` | the provider's console |
+//! | `start` | the guided start, and unlocking a key |
+//! | `user` | the user's screens |
 
 pub mod console;
 mod frame;
@@ -28,7 +30,11 @@ pub mod input;
 pub mod keymap;
 pub mod kit;
 mod shell;
+pub mod start;
 mod terminal;
 pub mod theme;
+pub mod user;
 
 pub use self::shell::{Ended, ScreenOrder, Step, TuiError};
+pub use self::terminal::present;
+pub use self::user::Settings;

@@ -16,6 +16,7 @@ const UNITS: &[Unit] = &[
     Unit { path: "domain", imports: &[], homes: &[] },
     Unit { path: "tasks", imports: &[], homes: &[] },
     Unit { path: "private_files", imports: &[], homes: &[] },
+    Unit { path: "log_lines", imports: &["domain"], homes: &[] },
     Unit { path: "wire", imports: &["domain"], homes: &["flate2", "brotli", "zstd"] },
     Unit { path: "meter", imports: &["domain", "wire"], homes: &["bpe_openai"] },
     Unit { path: "body", imports: &["domain"], homes: &[] },
@@ -42,11 +43,11 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         path: "tui",
-        imports: &["domain", "tasks", "wire", "keys", "client"],
+        imports: &["domain", "tasks", "log_lines", "wire", "keys", "client", "broker::user"],
         homes: &["ratatui", "crossterm", "terminal_colorsaurus", "rustix"],
     },
     Unit { path: "http::devnet", imports: &["chain::devnet", "http"], homes: &[] },
-    Unit { path: "telemetry", imports: &[], homes: &["tracing_subscriber"] },
+    Unit { path: "telemetry", imports: &["log_lines", "private_files"], homes: &["tracing_subscriber"] },
     Unit {
         path: "config",
         imports: &["domain", "keys", "chain", "broker::user", "broker::provider", "http"],
@@ -61,6 +62,7 @@ const UNITS: &[Unit] = &[
         path: "app",
         imports: &[
             "private_files",
+            "log_lines",
             "domain",
             "tasks",
             "wire",
