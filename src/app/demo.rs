@@ -126,7 +126,9 @@ pub async fn run(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<Ex
         demo = starting => demo?,
         () = signals.next() => return Ok(Exit::Interrupted),
     };
-    Output.line(&introduction(&demo, args));
+    let left = if matches!(demo._place, Place::Passing(_)) { " and leaves nothing behind" } else { "" };
+    let (places, keys, tries) = (places(&demo, args), test_keys(&demo), tries(&demo, args));
+    Output.line(&format!("{places}\n{keys}\n{tries}\n\nCtrl-C stops everything{left}."));
     signals.next().await;
     Output.note("stopping; once more to stop at once");
     let orderly = signals.unless_again(Box::pin(stop(demo))).await;
@@ -178,7 +180,8 @@ async fn on_screen(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<
     let starting = tasks.spawn("demo", async move {
         match Box::pin(prepared.start(&words)).await {
             Ok(demo) => {
-                for line in introduction(&demo, &words).lines() {
+                let text = [places(&demo, &words), tries(&demo, &words)].concat();
+                for line in text.lines().filter(|line| !line.is_empty()) {
                     log.push(LogLevel::Info, line);
                 }
                 let broker = demo.user.broker.clone();
@@ -358,24 +361,27 @@ pub(super) async fn stop(demo: Demo) {
     demo.tasks.stop(GRACE).await;
 }
 
-/// What there is and what can be tried.
-fn introduction(demo: &Demo, args: &DemoArgs) -> String {
+/// What there is, and where.
+fn places(demo: &Demo, args: &DemoArgs) -> String {
     let Addresses { user, provider, chain } = demo.addresses;
     let service = if args.upstream.is_some() { "chat" } else { MODEL };
-    let address = demo.provider.broker.address();
-    let mut text = format!(
+    format!(
         "user broker      http://{user}   (API page at /; OpenAI clients: base URL http://{user}/v1)\n\
          provider broker  http://{provider}   (API page at /)\n\
          chain            http://{chain}   id {}, refunds locked for {} s\n\
          contract         {}\n\
-         provider         {address}   offers {service} and storage\n\
-         user             {}\n\n\
-         Test keys, funded on this chain only and known to everybody:\n",
+         provider         {}   offers {service} and storage\n\
+         user             {}\n",
         demo.chain.id(),
         demo.chain.lock_time(),
         demo.chain.contract(),
+        demo.provider.broker.address(),
         demo.user.broker.user(),
-    );
+    )
+}
+
+fn test_keys(demo: &Demo) -> String {
+    let mut text = "Test keys, funded on this chain only and known to everybody:\n".to_owned();
     for (index, account) in demo.devnet.accounts().iter().enumerate().take(4) {
         let whose = ["deployer", "provider", "user", "spare"].get(index).unwrap_or(&"spare");
         text.push_str(&format!(
@@ -385,8 +391,16 @@ fn introduction(demo: &Demo, args: &DemoArgs) -> String {
             hex::encode_prefixed(account.key.expose())
         ));
     }
-    text.push_str(&format!(
-        "\nTry, in another terminal:\n\n\
+    text
+}
+
+/// What can be tried.
+fn tries(demo: &Demo, args: &DemoArgs) -> String {
+    let Addresses { user, provider, .. } = demo.addresses;
+    let service = if args.upstream.is_some() { "chat" } else { MODEL };
+    let address = demo.provider.broker.address();
+    format!(
+        "Try, in another terminal:\n\n\
          curl -X POST http://{user}/v1/provider -H \"Content-Type: application/json\" \\\n\
          \x20 -d '{{\"provider\": \"{address}\", \"balance\": \"10000000\"}}'\n\
          curl http://{user}/v1/provider/{address}/service/{service}/chat/completions \\\n\
@@ -397,9 +411,6 @@ fn introduction(demo: &Demo, args: &DemoArgs) -> String {
          curl -X POST http://{user}/v1/provider/{address}/refund -H \"Content-Type: application/json\" \\\n\
          \x20 -d '{{\"amount\": \"1000000\"}}'\n\
          zgserve-tui chat --url http://{user}\n\
-         zgserve-tui console --url http://{provider}\n\n\
-         Ctrl-C stops everything{}.",
-        if matches!(demo._place, Place::Passing(_)) { " and leaves nothing behind" } else { "" }
-    ));
-    text
+         zgserve-tui console --url http://{provider}",
+    )
 }

@@ -85,10 +85,15 @@ pub(super) fn exit_of(ended: Ended, orderly: bool) -> Result<Exit> {
     Ok(if orderly && ended == Ended::Quit { Exit::Ok } else { Exit::Interrupted })
 }
 
+/// Who holds the data directory, and what can be done about it.
 fn in_use(error: &LockError) -> anyhow::Error {
-    let message = format!(
-        "{error}; quit that one first, call its API with --url if it has one, or name another directory with --data-dir"
-    );
+    let instead = match error {
+        LockError::Held { address: Some(address), .. } => {
+            format!("use its API (`zgserve-tui chat --url http://{address}`)")
+        }
+        _ => "wait for its end".to_owned(),
+    };
+    let message = format!("{error}; quit it first, {instead}, or name another directory with --data-dir");
     Failure::new(Exit::InUse, message).into()
 }
 

@@ -13,6 +13,8 @@ pub fn strength(text: &str) -> (Tone, &'static str) {
     let kinds = [
         text.chars().any(char::is_lowercase),
         text.chars().any(char::is_uppercase),
+        // Scripts without upper and lower case.
+        text.chars().any(|c| c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase()),
         text.chars().any(char::is_numeric),
         text.chars().any(|c| !c.is_alphanumeric()),
     ];

@@ -8,6 +8,7 @@ use super::model::{Entry, Model, Opening, Place, Replace, WELCOME};
 use super::strength::strength;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::form::Form;
+use crate::tui::kit::toast::sign;
 use crate::tui::kit::{draw, moment};
 use crate::tui::theme::Tone;
 
@@ -153,7 +154,8 @@ fn chain(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     draw::put(buffer, area, 0, 0, title, look.style(Tone::Title));
     let form = Rect { y: area.y + 2, height: area.height.saturating_sub(6).min(7), ..area };
     let cursor = model.chain.draw(buffer, form, look);
-    let rest = Rect { y: form.bottom() + 1, height: 2, ..area };
+    let y = form.bottom() + 1;
+    let rest = Rect { y, height: area.bottom().saturating_sub(y).min(4), ..area };
     let seen = match (model.check.asked, model.seen()) {
         (Some(_), _) => {
             draw::put(buffer, rest, 0, 0, "… asking the chain", look.style(Tone::Pending));
@@ -165,18 +167,23 @@ fn chain(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
         }
         (None, Some(seen)) => seen,
     };
-    if let Ok(node) = &seen.node {
-        let text = format!(
-            "✓ chain {}, block {}, answers in {} ms",
-            node.chain_id,
-            grouped(node.block.into()),
-            node.milliseconds
-        );
-        draw::put(buffer, rest, 0, 0, &text, look.style(Tone::Good));
-    }
-    if let Some(Ok(lock_time)) = &seen.contract {
-        let text = format!("✓ a Serving contract; refunds are locked for {}", moment::length(*lock_time));
-        draw::put(buffer, rest, 0, 1, &text, look.style(Tone::Good));
+    let node = seen.node.as_ref().map(|node| {
+        let block = grouped(node.block.into());
+        format!("chain {}, block {block}, answers in {} ms", node.chain_id, node.milliseconds)
+    });
+    let contract = seen.contract.as_ref().map(|contract| {
+        contract.as_ref().map(|lock_time| {
+            format!("a Serving contract; refunds are locked for {}", moment::length(*lock_time))
+        })
+    });
+    // In full here, since there is little room under a field.
+    let mut y = 0;
+    for found in [Some(node), contract].into_iter().flatten() {
+        let (tone, text) = match &found {
+            Ok(text) => (Tone::Good, text),
+            Err(text) => (Tone::Bad, *text),
+        };
+        y += draw::wrapped(buffer, rest, y, &format!("{} {text}", sign(tone)), look.style(tone));
     }
     cursor
 }
@@ -231,7 +238,12 @@ fn key(model: &Model, buffer: &mut Buffer, area: Rect, form: &Form, title: &str)
         draw::wrapped(buffer, rest, 0, text, look.style(Tone::Pending));
         return None;
     }
-    if form.fields.iter().any(|field| field.key == "again") {
+    // In full here, since there is little room under a field.
+    let label = form.fields.iter().map(|field| draw::width(field.label)).max().unwrap_or(0) + 4;
+    let long = |text: &&String| draw::width(text) > area.width.saturating_sub(label);
+    if let Some(text) = form.fields.iter().filter_map(|field| field.complaint.as_ref()).find(long) {
+        draw::wrapped(buffer, rest, 0, &format!("✗ {text}"), look.style(Tone::Bad));
+    } else if form.fields.iter().any(|field| field.key == "again") {
         let typed = form.fields.iter().find(|field| field.key == "passphrase");
         let (tone, text) = strength(typed.map_or("", |field| field.value.as_str()));
         draw::wrapped(buffer, rest, 0, text, look.style(tone));
