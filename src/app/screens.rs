@@ -62,13 +62,21 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
         let error = LockError::Held { path: paths.data, pid: holder.pid, address: holder.address };
         return Err(in_use(&error));
     }
+    // A taken port is told before anything is asked, too.
+    let bound = match args.serve {
+        true => Some(Bound::bind(config.shell.listen, "user broker").await?),
+        false => None,
+    };
     let (config, key) = match Box::pin(guide(args, global, config)).await? {
         Way::Leave(Ended::Quit) => return Ok(Exit::Ok),
         Way::Leave(Ended::Signal) => return Ok(Exit::Interrupted),
-        Way::Demo => return Box::pin(demo::unasked(log)).await,
+        Way::Demo => {
+            drop(bound);
+            return Box::pin(demo::unasked(log)).await;
+        }
         Way::Screens(config, key) => (*config, key),
     };
-    Box::pin(screens(args, global, config, key, log)).await
+    Box::pin(screens(args, global, config, key, bound, log)).await
 }
 
 /// One sentence where there is no terminal, with what does the same without one.
@@ -172,13 +180,10 @@ async fn screens(
     global: &Global,
     config: UserConfig,
     key: Key,
+    bound: Option<Bound>,
     log: &ScreenLog,
 ) -> Result<Exit> {
     let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
-    let bound = match args.serve {
-        true => Some(Bound::bind(config.shell.listen, "user broker").await?),
-        false => None,
-    };
     let serving = bound.as_ref().map(|bound| format!("http://{}", bound.address()));
     let (data, kept) = (paths.data.clone(), log.clone());
     let (lock, db) = tokio::task::spawn_blocking(move || -> Result<(DataLock, Db)> {

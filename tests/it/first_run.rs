@@ -123,6 +123,7 @@ async fn a_wallet_is_made_funded_and_unlocked_again() {
     let body = serde_json::json!({
         "jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance", "params": [address, "0x14d1120d7b160000"],
     });
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new().post(&devnet.url).json(&body).send().await.unwrap();
     terminal.shows("1.5 A0GI").await;
     terminal.press("\r");

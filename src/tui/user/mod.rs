@@ -30,7 +30,9 @@ pub enum Standing {
 
 /// How people want the screens.
 #[derive(Clone, Debug, Default)]
-pub struct Settings;
+pub struct Settings {
+    _later: (),
+}
 
 /// What the screens are opened with.
 #[derive(Clone, Debug)]
