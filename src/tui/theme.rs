@@ -25,6 +25,21 @@ pub enum Tone {
     Pending,
 }
 
+/// What a piece of program text is. Decoration: nothing that matters is told by it alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CodeTone {
+    #[default]
+    Plain,
+    /// Code inside a sentence.
+    Inline,
+    Keyword,
+    String,
+    Comment,
+    Number,
+    /// Names of functions, types and tags where they are made.
+    Function,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shade {
     Dark,
@@ -41,6 +56,10 @@ pub struct Theme {
 impl Theme {
     pub const fn new(shade: Shade, colour: bool) -> Theme {
         Theme { shade, colour }
+    }
+
+    pub const fn has_colour(self) -> bool {
+        self.colour
     }
 
     /// What is said of it on the settings screen.
@@ -65,6 +84,33 @@ impl Theme {
         match self.colour(tone) {
             Some(colour) if self.colour => style.fg(colour),
             _ => style,
+        }
+    }
+
+    /// Program text; without colour keywords and code inside a sentence are bold and comments dim.
+    pub fn code(self, tone: CodeTone) -> Style {
+        let plain = Style::new();
+        let (dark, light) = match (tone, self.colour) {
+            (CodeTone::Plain, _) => return plain,
+            (CodeTone::Keyword | CodeTone::Inline, false) => return plain.add_modifier(Modifier::BOLD),
+            (CodeTone::Comment, false) => return plain.add_modifier(Modifier::DIM),
+            (_, false) => return plain,
+            (CodeTone::Inline, true) => (180, 94),
+            (CodeTone::Keyword, true) => (75, 25),
+            (CodeTone::String, true) => (79, 23),
+            (CodeTone::Comment, true) => (244, 243),
+            (CodeTone::Number, true) => (214, 130),
+            (CodeTone::Function, true) => (222, 94),
+        };
+        plain.fg(self.pick(dark, light))
+    }
+
+    /// Dark signs on light ground in every theme, as cameras want it.
+    pub fn paper(self) -> Style {
+        match (self.colour, self.shade) {
+            (true, _) => Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(231)),
+            (false, Shade::Dark) => Style::new().add_modifier(Modifier::REVERSED),
+            (false, Shade::Light) => Style::new(),
         }
     }
 
@@ -97,9 +143,13 @@ impl Theme {
             Tone::Bad => (203, 160),
             Tone::Pending => (117, 24),
         };
-        Some(Color::Indexed(match self.shade {
+        Some(self.pick(dark, light))
+    }
+
+    const fn pick(self, dark: u8, light: u8) -> Color {
+        Color::Indexed(match self.shade {
             Shade::Dark => dark,
             Shade::Light => light,
-        }))
+        })
     }
 }
