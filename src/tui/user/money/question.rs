@@ -25,7 +25,6 @@ pub fn ask(kind: Kind, good: &[Trial], bad: &[Trial], opened: Timestamp, shared:
         let text = format!("left out: {} ({why})", shared.provider(trial.action.provider()));
         facts.push(Fact::Note(text, Tone::Warn));
     }
-    facts.push(Fact::Note(undone(kind, &found, shared), Tone::Dim));
     let running = found.iter().all(|preview| runs_already(preview));
     let title = match found.len() {
         0 | 1 => kind.title().to_owned(),
@@ -90,27 +89,27 @@ fn one(kind: Kind, preview: &Preview, shared: &Shared) -> Vec<Fact> {
     if kind != Kind::TakeOver {
         facts.push(Fact::Amount("Amount", Some(preview.amount)));
     }
-    facts.push(Fact::Text("Network fee", fee(preview.gas.now, preview.gas.most)));
-    facts.push(Fact::Amount("Wallet now", Some(preview.wallet.before)));
-    facts.push(Fact::Amount("Wallet after", Some(preview.wallet.likely)));
+    facts.push(Fact::Text("Fee", fee(preview.gas.now, preview.gas.most)));
+    facts.push(Fact::Amount("Wallet", Some(preview.wallet.before)));
+    facts.push(Fact::Amount("after", Some(preview.wallet.likely)));
     if preview.wallet.least != preview.wallet.likely {
-        facts.push(Fact::Text("", format!("at least {}", in_full(preview.wallet.least))));
+        facts.push(Fact::Text("", format!("at least {} A0GI", preview.wallet.least.to_a0gi())));
     }
     let (before, after) = (preview.before.as_ref(), &preview.after);
     if matches!(kind, Kind::OpenAccount | Kind::Deposit | Kind::TakeRefund) {
-        facts.push(Fact::Amount("Account now", Some(before.map_or(Neuron::ZERO, |account| account.balance))));
-        facts.push(Fact::Amount("Account after", Some(after.balance)));
+        facts.push(Fact::Amount("Account", Some(before.map_or(Neuron::ZERO, |account| account.balance))));
+        facts.push(Fact::Amount("after", Some(after.balance)));
     }
     if kind != Kind::TakeOver && kind != Kind::TakeRefund {
         let now = before.map_or(Neuron::ZERO, |account| account.available);
-        facts.push(Fact::Amount("Spendable now", Some(now)));
-        facts.push(Fact::Amount("Spendable after", Some(after.available)));
+        facts.push(Fact::Amount("Spendable", Some(now)));
+        facts.push(Fact::Amount("after", Some(after.available)));
     }
     if let Some(locked) = preview.locked {
-        facts.push(Fact::Text("Locked until", until(locked.until, shared)));
+        facts.push(Fact::Text("Locked", until(locked.until, shared)));
     }
     if let Some(at) = preview.effective_at {
-        facts.push(Fact::Text("In force", format!("from about {}", until(at, shared))));
+        facts.push(Fact::Text("In force", format!("not before {}", moment::in_full(at))));
     } else if kind == Kind::TakeOver {
         facts.push(Fact::Text("In force", "as soon as it is on the chain".to_owned()));
     }
@@ -121,12 +120,11 @@ fn one(kind: Kind, preview: &Preview, shared: &Shared) -> Vec<Fact> {
         );
         facts.push(Fact::Note(text, Tone::Warn));
     }
-    facts.push(Fact::Text(
-        "Through",
-        format!("contract {} on chain {} ({})", preview.contract, preview.chain_id, shared.start.network),
-    ));
     facts.extend(waiting(preview.waits_behind));
     facts.extend(preview.warnings.iter().filter_map(|warning| warned(warning, shared)));
+    facts.push(Fact::Note(undone(kind, &[preview], shared), Tone::Plain));
+    facts.push(Fact::Text("Contract", preview.contract.to_string()));
+    facts.push(Fact::Text("Chain", format!("{} ({})", preview.chain_id, shared.start.network)));
     facts
 }
 
@@ -134,7 +132,7 @@ fn many(kind: Kind, found: &[&Preview], shared: &Shared) -> Vec<Fact> {
     let gas = |of: fn(&Preview) -> Neuron| total(found, of);
     let mut facts = vec![
         Fact::Amount("In all", Some(total(found, |preview| preview.amount))),
-        Fact::Text("Network fee", fee(gas(|preview| preview.gas.now), gas(|preview| preview.gas.most))),
+        Fact::Text("Fee", fee(gas(|preview| preview.gas.now), gas(|preview| preview.gas.most))),
         Fact::Text("", format!("for {} transactions, one after the other", found.len())),
     ];
     if let Some(first) = found.first() {
@@ -144,20 +142,24 @@ fn many(kind: Kind, found: &[&Preview], shared: &Shared) -> Vec<Fact> {
             _ => Neuron::ZERO,
         };
         let after = |gas: Neuron| before.saturating_add(back).above(gas);
-        facts.push(Fact::Amount("Wallet now", Some(before)));
-        facts.push(Fact::Amount("Wallet after", Some(after(gas(|preview| preview.gas.now)))));
-        facts.push(Fact::Text("", format!("at least {}", in_full(after(gas(|preview| preview.gas.most))))));
+        facts.push(Fact::Amount("Wallet", Some(before)));
+        facts.push(Fact::Amount("after", Some(after(gas(|preview| preview.gas.now)))));
+        facts.push(Fact::Text(
+            "",
+            format!("at least {} A0GI", after(gas(|preview| preview.gas.most)).to_a0gi()),
+        ));
         facts.extend(waiting(first.waits_behind));
     }
     if let Some(last) = found.iter().filter_map(|preview| preview.locked).map(|locked| locked.until).max() {
-        facts.push(Fact::Text("Locked until", until(last, shared)));
+        facts.push(Fact::Text("Locked", until(last, shared)));
     }
+    facts.push(Fact::Note(undone(kind, found, shared), Tone::Plain));
     for preview in found {
         let provider = preview.action.provider();
         facts.push(Fact::Gap);
         facts.push(Fact::Address("With", provider, alias(provider, shared)));
         facts.push(Fact::Amount("Amount", Some(preview.amount)));
-        facts.push(Fact::Amount("Spendable after", Some(preview.after.available)));
+        facts.push(Fact::Amount("Spendable", Some(preview.after.available)));
         facts.extend(preview.warnings.iter().filter_map(|warning| warned(warning, shared)));
     }
     facts
@@ -172,7 +174,7 @@ fn fee(now: Neuron, most: Neuron) -> String {
 }
 
 fn until(then: Timestamp, shared: &Shared) -> String {
-    format!("{}, in {}", moment::in_full(then), moment::length(then.seconds_since(shared.now())))
+    format!("until {}, {}", moment::in_full(then), moment::length(then.seconds_since(shared.now())))
 }
 
 fn waiting(behind: usize) -> Option<Fact> {
@@ -221,7 +223,7 @@ fn undone(kind: Kind, found: &[&Preview], shared: &Shared) -> String {
     let lock = moment::length(shared.snapshot.lock_time.max(shared.chain.map_or(0, |chain| chain.lock_time)));
     match kind {
         Kind::OpenAccount | Kind::Deposit => {
-            format!("It cannot be undone: the money comes back by a refund (W), {lock} after it is asked for.")
+            format!("It cannot be undone: a refund (W) gives it back, {lock} after it is asked for.")
         }
         Kind::Refund => "It can be cancelled (C) until it is taken; meanwhile it cannot be spent.".to_owned(),
         Kind::TakeRefund => "It cannot be undone; what is in the wallet can be deposited again.".to_owned(),

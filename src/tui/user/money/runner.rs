@@ -3,6 +3,8 @@
 use super::{Answer, Ask, Ordered, Trial};
 use crate::broker::user::{Action, OperationView, UserBroker, UserError};
 use crate::domain::{OperationId, Timestamp};
+use crate::tui::kit::amount::in_full;
+use crate::tui::kit::moment;
 use crate::tui::user::runner::{At, Reply};
 
 /// What is said while there is no broker; dialogs do not open then, so that nobody should read it.
@@ -18,7 +20,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                     Some(broker) => broker.most_depositable(provider, None).await.map(|found| found.most),
                     None => return,
                 };
-                let most = most.map_err(|error| error.for_screen());
+                let most = most.map_err(|error| sentence(&error));
                 reply.send(Answer::Most { dialog, most }).await;
             });
         }
@@ -27,7 +29,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 let mut trials = Vec::with_capacity(actions.len());
                 for action in actions {
                     let found = match &broker {
-                        Some(broker) => broker.preview(action).await.map_err(|error| error.for_screen()),
+                        Some(broker) => broker.preview(action).await.map_err(|error| sentence(&error)),
                         None => Err(NONE.to_owned()),
                     };
                     let key = OperationId::random().to_string();
@@ -41,7 +43,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
             at.tasks.spawn("screens: an order about money", async move {
                 for Ordered { errand, action, key } in ordered {
                     let operation = match &broker {
-                        Some(broker) => act(broker, action, key).await.map_err(|error| error.for_screen()),
+                        Some(broker) => act(broker, action, key).await.map_err(|error| sentence(&error)),
                         None => Err(NONE.to_owned()),
                     };
                     reply.send(Answer::Began { errand, operation }).await;
@@ -57,6 +59,27 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 reply.send(Answer::Looked(view)).await;
             });
         }
+    }
+}
+
+/// A refusal for people, with amounts as they read them.
+fn sentence(error: &UserError) -> String {
+    match error {
+        UserError::InsufficientFunds { needed, available } => format!(
+            "{} are missing: with the fee {} are needed, and the wallet has {}",
+            in_full(needed.above(*available)),
+            in_full(*needed),
+            in_full(*available)
+        ),
+        UserError::NotFree { asked, free } => format!(
+            "{} cannot be taken back: {} are free, the rest is owed or held for requests",
+            in_full(*asked),
+            in_full(*free)
+        ),
+        UserError::RefundLocked { unlock_at } => {
+            format!("the refund is locked until {}", moment::in_full(*unlock_at))
+        }
+        error => error.for_screen(),
     }
 }
 

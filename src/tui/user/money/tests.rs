@@ -161,8 +161,10 @@ fn asked(model: &mut Model, kind: Kind, n: u8, text: &str) {
         let step = letter(model, c);
         try_out(model, step, good);
     }
-    let step = press(model, KeyCode::Enter);
-    try_out(model, step, good);
+    if !text.is_empty() {
+        let step = press(model, KeyCode::Enter);
+        try_out(model, step, good);
+    }
 }
 
 #[test]
@@ -236,14 +238,6 @@ fn a_pasted_text_confirms_nothing() {
 
 #[test]
 fn a_large_sum_is_typed() {
-    let mut model = full(Shade::Dark);
-    asked(&mut model, Kind::Deposit, 1, "6");
-    assert!(model.money.typing());
-    control(&mut model, 'u');
-    let step = wish(&mut model, Kind::Deposit, 1, None);
-    assert!(step.effects.is_empty());
-    press(&mut model, KeyCode::Esc);
-    press(&mut model, KeyCode::Esc);
     let mut model = full(Shade::Dark);
     asked(&mut model, Kind::Deposit, 1, "6 A0GI");
     assert!(ordered(&letter(&mut model, 'y')).is_empty());
@@ -431,7 +425,7 @@ fn pictures() {
     snap("money_amount_refused", full, |model| {
         let step = wish(model, Kind::Deposit, 1, Some(20_000_000_000_000_000_000));
         try_out(model, step, |_| {
-            Err("the wallet has 9998765432100000000 neuron, but 20000105000000000000 are needed, gas included".to_owned())
+            Err("10,001,339,567,900,000,000 neuron = 10.0013395679 A0GI are missing: with the fee more is needed than the wallet has".to_owned())
         });
     });
     snap("money_question_deposit", full, |model| asked(model, Kind::Deposit, 1, "0.5 A0GI"));

@@ -23,11 +23,11 @@ pub enum TypedError {
     Sign,
     #[error("no exponents: write all digits, as 0.01 A0GI")]
     Exponent,
-    #[error("at most 18 decimals: the last one is a neuron, and there is nothing smaller")]
+    #[error("at most 18 decimals: the last of them is one neuron")]
     Decimals,
-    #[error("a neuron has no parts; write whole neuron, or A0GI with up to 18 decimals")]
+    #[error("a neuron has no parts; decimals are for A0GI")]
     Parts,
-    #[error("commas part thousands only, as 1,000; decimals have a point, as 0.01")]
+    #[error("commas part thousands; decimals have a point, as 0.01")]
     Comma,
     #[error("that unit is not known; amounts are in A0GI or neuron")]
     Unit,

@@ -18,7 +18,7 @@ use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
 const WIDTH: u16 = 78;
-const LABEL: u16 = 17;
+const LABEL: u16 = 13;
 /// A block usually takes a few seconds; after so many it is said that it takes long.
 const LONG: u64 = 60;
 
@@ -77,7 +77,7 @@ fn lines(kind: Kind, rows: Vec<Line>, buffer: &mut Buffer, area: Rect, look: &Lo
 
 /// How far everything is that a dialog ordered.
 fn progress(own: &[&Errand], shared: &Shared) -> Vec<Line> {
-    let one = own.len() == 1;
+    let (one, look) = (own.len() == 1, &shared.look);
     let mut rows = Vec::new();
     let say = |text: String, tone: Tone| vec![(text, tone)];
     for errand in own {
@@ -100,7 +100,11 @@ fn progress(own: &[&Errand], shared: &Shared) -> Vec<Line> {
                 rows.push(say(format!("✗ {why}"), Tone::Bad));
                 rows.push(say("Nothing was moved.".to_owned(), Tone::Plain));
             }
-            Progress::Known(view) => stages(view, &waited, errand, shared, &mut rows),
+            Progress::Known(view) => {
+                let amount = view.amount.map(|amount| format!("{} ", look.in_full(amount)));
+                rows.push(say(format!("{}with {whom}", amount.unwrap_or_default()), Tone::Title));
+                stages(view, &waited, errand, shared, &mut rows);
+            }
         }
     }
     rows
@@ -157,6 +161,9 @@ fn stages(view: &OperationView, waited: &str, errand: &Errand, shared: &Shared, 
     }
 }
 
+/// A row: label, text, tone.
+type Labelled = (String, String, Tone);
+
 /// The step with the amount.
 fn amount(
     dialog: &Dialog,
@@ -167,96 +174,107 @@ fn amount(
 ) -> Option<Position> {
     let look = &shared.look;
     let provider = dialog.providers.first().copied().unwrap_or_default();
-    let rows = below(step, look, shared);
     let wide = area.width.min(WIDTH);
-    let room = wide.saturating_sub(4);
-    let mut wrapped: Vec<(Option<String>, String, Tone)> = Vec::new();
-    for (label, text, tone) in rows {
-        let parts = draw::wrap(&text, room.saturating_sub(LABEL).max(1));
-        let mut label = Some(label);
-        wrapped.extend(parts.into_iter().map(|part| (label.take(), part, tone)));
-    }
-    let choices = u16::try_from(step.choices.len()).unwrap_or(4);
-    let high = u16::try_from(wrapped.len()).unwrap_or(u16::MAX).saturating_add(choices).saturating_add(9);
+    let room = wide.saturating_sub(4 + LABEL).max(1);
+    let read = laid(vec![read(step)], room);
+    let below = laid(below(step, look, shared), room);
+    let count = |rows: &[Labelled]| u16::try_from(rows.len()).unwrap_or(u16::MAX);
+    let fixed = count(&read).saturating_add(count(&below)).saturating_add(6);
+    // Where there is little room, only the choice that was made is shown.
+    let all = u16::try_from(step.choices.len()).unwrap_or(u16::MAX);
+    let few = fixed.saturating_add(all) > area.height;
+    let high = fixed.saturating_add(if few { 1 } else { all });
     let inside = draw::boxed(buffer, draw::middle(area, wide, high), dialog.kind.title(), Tone::Accent, look);
     draw::put(buffer, inside, 0, 0, "With", look.style(Tone::Dim));
-    let alias = shared.aliases.get(&provider).map(|alias| format!(" @{alias}")).unwrap_or_default();
     let x = draw::put(buffer, inside, LABEL, 0, &look.address(provider), look.style(Tone::Title));
-    draw::put(buffer, inside, x, 0, &alias, look.style(Tone::Plain));
-
-    // The field, with what is wrong with it or what it was read as.
-    let field = Rect { y: inside.y + 1, height: 2.min(inside.height.saturating_sub(1)), ..inside };
-    let cursor = field_of(step, buffer, field, look);
-    let mut y = 3;
+    if let Some(alias) = shared.aliases.get(&provider) {
+        draw::put(buffer, inside, x + 1, 0, &format!("@{alias}"), look.style(Tone::Plain));
+    }
+    let cursor = field(step, buffer, Rect { y: inside.y + 1, height: 2.min(inside.height), ..inside }, look);
+    let mut y = rows(buffer, inside, 2, &read, look);
     for (index, choice) in step.choices.iter().enumerate() {
         let on = step.chosen() == Some(index);
-        let mark = if on { "▸" } else { " " };
-        if index == 0 {
+        if few && !on && !(step.chosen().is_none() && index == 0) {
+            continue;
+        }
+        if index == 0 || few {
             draw::put(buffer, inside, 0, y, "↑↓ choose", look.style(Tone::Dim));
         }
         let tone = if on { Tone::Title } else { Tone::Plain };
-        let x = draw::put(buffer, inside, LABEL - 1, y, &format!("{mark}{}", choice.label), look.style(tone));
+        let mark = if on { "▸" } else { " " };
+        let x =
+            draw::put(buffer, inside, LABEL - 1, y, &format!("{mark}{}", choice.label), look.style(tone)) + 1;
         let text = choice.amount.map_or("…".to_owned(), |amount| look.amount(amount));
         let place = Rect { x: inside.x + x, width: inside.width.saturating_sub(x), ..inside };
         draw::put_right(buffer, place, y, &text, look.style(tone));
         y += 1;
     }
-    y += 1;
     let last = inside.height.saturating_sub(1);
-    for (label, text, tone) in &wrapped {
-        if y >= last {
-            break;
-        }
-        draw::put(buffer, inside, 0, y, label.as_deref().unwrap_or_default(), look.style(Tone::Dim));
-        draw::put(buffer, inside, LABEL, y, text, look.style(*tone));
-        y += 1;
-    }
+    let body = Rect { height: last, ..inside };
+    rows(buffer, body, y, &below, look);
     let text = "enter asks before anything is done   esc leaves";
     draw::put(buffer, inside, 0, last, text, look.style(Tone::Dim));
     cursor
 }
 
-/// The field and the row under it.
-fn field_of(step: &AmountStep, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
-    let complaint = step.form.fields.first().and_then(|field| field.complaint.clone());
+/// Rows as wide as there is room, each label beside the first of its own.
+fn laid(rows: Vec<Labelled>, room: u16) -> Vec<Labelled> {
+    let wrap = |(mut label, text, tone): Labelled| {
+        let parts = draw::wrap(&text, room);
+        parts.into_iter().map(move |part| (std::mem::take(&mut label), part, tone)).collect::<Vec<_>>()
+    };
+    rows.into_iter().flat_map(wrap).collect()
+}
+
+fn rows(buffer: &mut Buffer, area: Rect, mut y: u16, rows: &[Labelled], look: &Look) -> u16 {
+    for (label, text, tone) in rows {
+        draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
+        draw::put(buffer, area, LABEL, y, text, look.style(*tone));
+        y += 1;
+    }
+    y
+}
+
+/// The field.
+fn field(step: &AmountStep, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
     let mut shown = step.form.clone();
     if let Some(field) = shown.fields.first_mut() {
         field.complaint = None;
-        // Its label stands where those of the other rows do.
-        field.label = "Amount         ";
+        // Its text begins where those of the other rows do.
+        field.label = "Amount     ";
     }
-    let line = Rect { height: 2.min(area.height), ..area };
-    let cursor = shown.draw(buffer, line, look);
-    let (text, tone) = match (complaint, step.typed()) {
-        (Some(complaint), _) => (format!("✗ {complaint}"), Tone::Bad),
-        (None, Ok(typed)) if typed.bare => {
-            (format!("= {} (no unit was typed)", in_full(typed.amount)), Tone::Warn)
+    shown.draw(buffer, area, look)
+}
+
+/// What is wrong with it, or what it was read as.
+fn read(step: &AmountStep) -> Labelled {
+    let complaint = step.form.fields.first().and_then(|field| field.complaint.clone());
+    let wrong = |text: &str| (String::new(), format!("✗ {text}"), Tone::Bad);
+    if let Some(why) = &step.failed {
+        return wrong(&format!("{why}. Nothing was moved; it can be tried again."));
+    }
+    match (complaint, step.typed(), step.preview()) {
+        (Some(complaint), ..) => wrong(&complaint),
+        (None, Err(typed::TypedError::Empty), _) => {
+            (String::new(), "as 0.01 A0GI or 10000000 neuron".to_owned(), Tone::Dim)
         }
-        (None, Ok(typed)) => (format!("= {}", in_full(typed.amount)), Tone::Dim),
-        (None, Err(typed::TypedError::Empty)) => ("as 0.01 A0GI or 10000000 neuron".to_owned(), Tone::Dim),
-        (None, Err(error)) => (format!("✗ {error}"), Tone::Bad),
-    };
-    let under = Rect { x: area.x + LABEL, width: area.width.saturating_sub(LABEL), ..area };
-    draw::put(buffer, under, 0, 1, &text, look.style(tone));
-    cursor
+        (None, Err(error), _) => wrong(&error.to_string()),
+        (None, Ok(_), Some(Err(why))) => wrong(why),
+        (None, Ok(typed), _) if typed.bare => {
+            (String::new(), format!("= {} (no unit was typed)", in_full(typed.amount)), Tone::Warn)
+        }
+        (None, Ok(typed), _) => (String::new(), format!("= {}", in_full(typed.amount)), Tone::Dim),
+    }
 }
 
 /// What the amount would do: label, text, tone.
-fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<(String, String, Tone)> {
+fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<Labelled> {
     let mut rows = Vec::new();
     let mut say = |label: &str, text: String, tone: Tone| rows.push((label.to_owned(), text, tone));
-    if let Some(why) = &step.failed {
-        say("", format!("✗ {why}"), Tone::Bad);
-        say("", "Nothing was moved; it can be tried again.".to_owned(), Tone::Plain);
-    }
     match step.preview() {
         Some(Ok(preview)) => {
             let Preview { gas, wallet, after, before, .. } = preview;
-            say(
-                "Network fee",
-                format!("{}, at most {}", look.amount(gas.now), look.amount(gas.most)),
-                Tone::Plain,
-            );
+            say("Fee", format!("{}, at most {}", look.amount(gas.now), look.amount(gas.most)), Tone::Plain);
             say("Wallet", change(wallet.before, wallet.likely, look), Tone::Plain);
             let balance = before.as_ref().map_or(Neuron::ZERO, |account| account.balance);
             let available = before.as_ref().map_or(Neuron::ZERO, |account| account.available);
@@ -267,7 +285,7 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<(String, String
             if let Some(locked) = preview.locked {
                 let until = moment::in_full(locked.until);
                 let wait = moment::length(locked.until.seconds_since(shared.now()));
-                say("Locked until", format!("{until}, in {wait}"), Tone::Plain);
+                say("Locked", format!("until {until}, {wait}"), Tone::Plain);
             }
             for warning in &preview.warnings {
                 if let Some(Fact::Note(text, tone)) = warned(warning, shared) {
@@ -275,15 +293,14 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<(String, String
                 }
             }
         }
-        Some(Err(why)) => say("", format!("✗ {why}"), Tone::Bad),
         None if step.asked.is_some() => say("", "… what it would do is asked for".to_owned(), Tone::Pending),
-        None => {
+        Some(Err(_)) | None => {
             let provider = step.provider();
             match (step.kind(), account(shared, provider)) {
                 (Kind::Refund, Some(account)) => {
                     say("Free", look.amount(account.free()), Tone::Plain);
                     let owed = account.owed.saturating_add(account.reserved).above(account.settled);
-                    say("Owed and held", look.amount(owed), Tone::Plain);
+                    say("Owed, held", look.amount(owed), Tone::Plain);
                 }
                 (_, account) => {
                     let wallet = shared.snapshot.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
