@@ -94,6 +94,12 @@ pub enum Action {
     Search,
     // requests
     Verify,
+    Reconcile,
+    OtherList,
+    // spend
+    Longer,
+    Shorter,
+    Group,
     // storage
     Upload,
     Download,
