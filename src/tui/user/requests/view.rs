@@ -91,8 +91,8 @@ fn list(part: &Requests, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
         ..areas.caption
     };
     let pieces = match part.list {
-        List::Requests => sums(&part.requests, "request", Some(sort_in_words(part.sort)), look),
-        List::Operations => sums(&part.operations, "operation", None, look),
+        List::Requests => sums(&part.requests, "request", true, look),
+        List::Operations => sums(&part.operations, "operation", false, look),
     };
     // What has no room is left out whole.
     let mut x = 1;
@@ -111,24 +111,39 @@ fn list(part: &Requests, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
 }
 
 /// How many the filter covers and what they cost.
-fn sums<R: Placed>(pages: &Pages<R>, one: &str, sort: Option<&str>, look: &Look) -> Vec<(String, Tone)> {
+fn sums<R: Placed>(pages: &Pages<R>, one: &str, cost: bool, look: &Look) -> Vec<(String, Tone)> {
     if !pages.known {
         return Vec::new();
     }
     let s = if pages.total == 1 { "" } else { "s" };
     let mut pieces = vec![(format!("{} {one}{s}", grouped(pages.total.into())), Tone::Title)];
-    if let Some(sort) = sort {
+    if cost {
         pieces.push((format!("fees {}", look.amount(pages.fee)), Tone::Plain));
-        pieces.push((format!("{sort} first"), Tone::Dim));
-    }
-    let place = pages.table.selected().map(|row| row.place() + 1);
-    if let Some(place) = place.filter(|_| pages.total > 1) {
-        pieces.push((format!("at {}", grouped(place.into())), Tone::Dim));
     }
     if pages.waits() {
         pieces.push(("…".to_owned(), Tone::Pending));
     }
     pieces
+}
+
+/// How it is sorted, and where the selection is: `newest first, 61 of 1,204`.
+fn order(part: &Requests) -> String {
+    let place = |place: Option<u64>, total: u64, sort: &str| match place {
+        Some(place) if total > 1 => {
+            format!("{sort} first, {} of {}", grouped((place + 1).into()), grouped(total.into()))
+        }
+        _ => String::new(),
+    };
+    match part.list {
+        List::Requests => {
+            let pages = &part.requests;
+            place(pages.table.selected().map(Placed::place), pages.total, sort_in_words(part.sort))
+        }
+        List::Operations => {
+            let pages = &part.operations;
+            place(pages.table.selected().map(Placed::place), pages.total, "newest")
+        }
+    }
 }
 
 fn filter(part: &Requests, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
@@ -153,6 +168,11 @@ fn filter(part: &Requests, buffer: &mut Buffer, area: Rect, look: &Look) -> Opti
         draw::put_right(buffer, rest, 0, help, look.style(Tone::Dim));
     } else if let Some(exported) = part.exported.as_ref().filter(|_| typed.is_empty()) {
         draw::put(buffer, rest, 0, 0, &format!("✓ {exported}"), look.style(Tone::Dim));
+    } else {
+        let order = order(part);
+        let free = rest.width.saturating_sub(2) >= draw::width(&order);
+        let text = if free { order.as_str() } else { "" };
+        draw::put_right(buffer, rest, 0, text, look.style(Tone::Dim));
     }
     cursor
 }
