@@ -14,6 +14,7 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod keys;
+pub mod log_lines;
 pub mod meter;
 pub mod private_files;
 pub mod store;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use zgserve_tui::app::{failure_of, run};
 use zgserve_tui::cli::{Cli, Exit, LogFormat, Output};
-use zgserve_tui::telemetry::{self, Format, Usual};
+use zgserve_tui::telemetry::{self, Format, ScreenLog, Usual};
 
 fn main() -> ExitCode {
     // Every TLS connection of the process uses this one; it can only fail when it is there already.
@@ -17,10 +17,19 @@ fn main() -> ExitCode {
         LogFormat::Json => Format::Json,
     };
     let usual = if cli.is_daemon() { Usual::Notes } else { Usual::Warnings };
-    if let Err(error) = telemetry::start(cli.global.log.as_deref(), usual, format, cli.is_screen()) {
-        Output.note(&error.to_string());
-        return Exit::BadInput.into();
-    }
+    let filter = cli.global.log.as_deref();
+    let log = if cli.is_user_screen() {
+        telemetry::start_for_screens(filter)
+    } else {
+        telemetry::start(filter, usual, format, cli.is_screen()).map(|()| ScreenLog::default())
+    };
+    let log = match log {
+        Ok(log) => log,
+        Err(error) => {
+            Output.note(&error.to_string());
+            return Exit::BadInput.into();
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -28,7 +37,7 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let done = runtime.block_on(run(cli));
+    let done = runtime.block_on(run(cli, log));
     // What is left by now was told to stop and did not, or waits for a terminal.
     runtime.shutdown_timeout(Duration::from_millis(200));
     match done {

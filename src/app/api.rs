@@ -93,6 +93,17 @@ impl Api {
         })
     }
 
+    /// A client of a provider broker that was named, or that runs on the data directory; none if there is neither.
+    pub fn provider_at_hand(global: &Global) -> Result<Option<Client>> {
+        if let Some(url) = &global.url {
+            let token = std::env::var("ZGSERVE_TOKEN").ok().filter(|token| !token.is_empty());
+            return Ok(Some(Client::new(url.clone(), token.map(Secret::new)).map_err(failure)?));
+        }
+        // What else the command line says is about the user broker.
+        let config: ProviderConfig = settings(&Global::default())?;
+        Ok(Api::running::<ProviderConfig>(config.shell())?.map(|api| api.client))
+    }
+
     /// The broker that runs on the data directory, if one does.
     fn running<C: RoleConfig>(shell: &Shell) -> Result<Option<Api>> {
         let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;

@@ -9,6 +9,7 @@
 //! | `settings`, `wallet`, `chain` | what every role is made from |
 //! | `user`, `provider` | one running role |
 //! | `serve` | daemons: a role with its listeners until a signal |
+//! | `screens`, `guide` | the user's screens, and what the guided start needs done |
 //! | `demo`, `traffic`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
 //! | `console` | the provider's screens |
@@ -25,10 +26,12 @@ mod deploy;
 mod devnet;
 mod doctor;
 mod failure;
+mod guide;
 mod keys;
 mod offered;
 mod provider;
 mod run;
+mod screens;
 mod serve;
 mod settings;
 mod settle;

@@ -2,27 +2,30 @@
 
 use anyhow::Result;
 
-use super::{act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, serve, settings, settle};
+use super::{
+    act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, screens, serve, settings, settle,
+};
 use crate::cli::{Cli, Command, ConfigCommand, Exit, Global, Output, ProviderCommand, Role};
 use crate::config::{ProviderConfig, UserConfig, example};
+use crate::telemetry::ScreenLog;
 use crate::{cli, http};
 
-/// Does what was typed.
-pub async fn run(cli: Cli) -> Result<Exit> {
+/// Does what was typed. `log` is where the process's lines go while the user's screens are open.
+pub async fn run(cli: Cli, log: ScreenLog) -> Result<Exit> {
     let Cli { global, run, command } = cli;
     match command {
         None if run.headless => serve::user(&global).await,
-        None => Ok(introduce()),
-        Some(command) => Box::pin(perform(command, &global)).await,
+        None => Box::pin(screens::run(&run, &global, &log)).await,
+        Some(command) => Box::pin(perform(command, &global, &log)).await,
     }
 }
 
-async fn perform(command: Command, global: &Global) -> Result<Exit> {
+async fn perform(command: Command, global: &Global, log: &ScreenLog) -> Result<Exit> {
     match command {
         Command::Provider { command: None } => serve::provider(global).await,
         Command::Provider { command: Some(command) } => provider(command, global).await,
         Command::Console(args) => console::run(&args, global).await,
-        Command::Demo(args) => demo::run(&args, global).await,
+        Command::Demo(args) => demo::run(&args, global, log).await,
         Command::Devnet(args) => devnet::run(&args, global).await,
         Command::Deploy(args) => deploy::run(&args, global).await,
         Command::Wallet(command) => keys::run(command, global).await,
@@ -74,18 +77,4 @@ fn config(command: ConfigCommand, global: &Global) -> Result<Exit> {
             Ok(Exit::Ok)
         }
     }
-}
-
-/// What stands in for the terminal application until it is there.
-fn introduce() -> Exit {
-    Output.line(
-        "zgserve-tui: use, sell and pay for AI and storage services on the 0G Serving network.\n\n\
-         The terminal application comes in a later version. Until then:\n\
-         \x20 zgserve-tui demo         everything in one process, with test money; prints what to try\n\
-         \x20 zgserve-tui --headless   the user broker: HTTP API on 127.0.0.1:1034\n\
-         \x20 zgserve-tui provider     the provider broker: HTTP API on 127.0.0.1:3080\n\
-         \x20 zgserve-tui chat         talk to a chatbot service\n\
-         \x20 zgserve-tui --help       everything else",
-    );
-    Exit::Ok
 }

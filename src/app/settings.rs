@@ -11,6 +11,14 @@ pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
     Ok(load::<C>(&sources::<C>(global))?.0)
 }
 
+/// Whether nobody has set anything up: no settings file, and nothing set but where data and passphrase are.
+pub fn are_untouched<C: RoleConfig>(global: &Global) -> Result<bool> {
+    let sources = sources::<C>(global);
+    let (_, layers) = load::<C>(&sources)?;
+    let about_places = |layer: &Layer| matches!(layer.key.as_str(), "dataDir" | "passphraseFile");
+    Ok(sources.file.is_none() && global.private_key_file.is_none() && layers.iter().all(about_places))
+}
+
 fn sources<C: RoleConfig>(global: &Global) -> Sources {
     let mut flags: Vec<Flag> = global
         .set

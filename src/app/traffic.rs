@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue};
 use rand::Rng;
 
 use super::devnet::{account, wallet_of};
-use super::user::{RunningUser, UserStart};
+use super::user::{RunningUser, UserStart, Who};
 use crate::broker::outbox;
 use crate::broker::user::{PaidCall, Settings, UserBroker};
 use crate::chain::devnet::Devnet;
@@ -88,7 +88,7 @@ impl Traffic {
                 lock: None,
                 chain: chain.clone(),
                 local_chain: true,
-                wallet: Arc::clone(&wallet),
+                who: Who::Owner(Arc::clone(&wallet)),
                 sender: SenderSettings::default(),
                 settings: Settings::default(),
                 explorer: None,

@@ -13,6 +13,7 @@ use crate::broker::user::{Settings, UserBroker, UserParts};
 use crate::chain::{Chain, Sender, SenderSettings};
 use crate::cli::Global;
 use crate::config::{Listen, Paths, RoleConfig, UserConfig};
+use crate::domain::Address;
 use crate::http::{Bound, Explorer, Guard, Limits, Server};
 use crate::keys::{DelegateKeys, Wallet};
 use crate::private_files;
@@ -22,6 +23,16 @@ use crate::tasks::Tasks;
 /// How long running answers may still go on at a stop, and how long bookkeeping after them may take.
 const FACE_GRACE: Duration = Duration::from_secs(5);
 const BROKER_GRACE: Duration = Duration::from_secs(10);
+/// A folder that never exists: where somebody who only looks finds no delegate keys.
+const NO_KEYS: &str = "no-keys";
+
+/// For whom a user broker is started.
+#[derive(Clone, Debug)]
+pub enum Who {
+    Owner(Arc<Wallet>),
+    /// Somebody who only looks: nothing is signed, not even with the delegate keys that are there.
+    Looker(Address),
+}
 
 /// What a user broker is started from.
 #[derive(Debug)]
@@ -30,7 +41,7 @@ pub struct UserStart {
     pub db: Db,
     pub chain: Chain,
     pub local_chain: bool,
-    pub wallet: Arc<Wallet>,
+    pub who: Who,
     pub sender: SenderSettings,
     pub settings: Settings,
     /// A page about the chain, for links to transactions.
@@ -68,7 +79,7 @@ impl RunningUser {
             db,
             chain: chain::open(&config.shell.chain, patience).await?,
             local_chain: chain::is_local(&config.shell.chain),
-            wallet,
+            who: Who::Owner(wallet),
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),
             explorer: config.shell.chain.explorer_url.clone(),
@@ -78,20 +89,25 @@ impl RunningUser {
     }
 
     pub async fn start(start: UserStart) -> Result<RunningUser> {
-        let UserStart { directory, db, chain, local_chain, wallet, sender, settings, explorer, lock } = start;
+        let UserStart { directory, db, chain, local_chain, who, sender, settings, explorer, lock } = start;
         let network = Network { chain_id: chain.id(), contract: chain.contract() };
         let store = UserStore::new(db.clone(), network).await?;
         let tasks = Tasks::new();
-        let signer = outbox::signer(Arc::clone(&wallet));
-        let sender =
-            Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, sender);
+        let (user, wallet, delegates) = match who {
+            Who::Owner(wallet) => (wallet.address(), Some(wallet), directory.clone()),
+            Who::Looker(user) => (user, None, directory.join(NO_KEYS)),
+        };
+        let sender = wallet.as_ref().map(|wallet| {
+            let signer = outbox::signer(Arc::clone(wallet));
+            Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, sender)
+        });
         let parts = UserParts {
             store,
             chain,
-            sender: Some(sender),
-            user: wallet.address(),
-            wallet: Some(wallet),
-            delegates: DelegateKeys::new(&directory),
+            sender,
+            user,
+            wallet,
+            delegates: DelegateKeys::new(delegates),
             tasks: tasks.clone(),
             spool: spool(&directory)?,
             local_chain,

@@ -3,9 +3,11 @@
 //! Defaults, then the YAML file, then `ZGSERVE_…` variables, then flags: each layer is laid over the one before as a
 //! tree (`tree`), every value that a layer brings is tried by itself so that an error names its key and its source (`load`), and
 //! the whole is read into the structs of `shell` and of the brokers. Modules own their settings; this folder gathers
-//! them, tells of each (`about`) and writes the example files (`example`). `paths` says where files are looked for.
+//! them, tells of each (`about`) and writes the example files (`example`). `paths` says where files are looked for;
+//! `chosen` is the file that the guided start writes.
 
 mod about;
+mod chosen;
 mod error;
 mod example;
 mod load;
@@ -16,6 +18,7 @@ mod tree;
 mod upstream;
 
 pub use self::{
+    chosen::Chosen,
     error::ConfigError,
     example::example,
     load::{Flag, Layer, Sources, load},

@@ -38,8 +38,13 @@ impl Paths {
             return Some(named.to_owned());
         }
         let local = Path::new(role).join("config.local.yaml");
-        let global = home().ok().map(|home| home.config_dir().join(format!("{role}.yaml")));
+        let global = Paths::home_settings(role).ok();
         [Some(local), global].into_iter().flatten().find(|path| path.is_file())
+    }
+
+    /// The settings file in the system's place for settings, whether it exists or not.
+    pub fn home_settings(role: &str) -> Result<PathBuf, PathsError> {
+        Ok(home()?.config_dir().join(format!("{role}.yaml")))
     }
 }
 

@@ -94,7 +94,8 @@ impl KeyFiles {
         keystore::address(file)
     }
 
-    fn keep(&self, wallet: &Wallet, passphrase: &Secret<String>) -> Result<KeyFile, KeyError> {
+    /// Locks a key with the passphrase and keeps it. Durable when this returns.
+    pub fn keep(&self, wallet: &Wallet, passphrase: &Secret<String>) -> Result<KeyFile, KeyError> {
         private_files::ensure_directory(&self.directory)?;
         let address = wallet.address();
         let path = self.path(address);

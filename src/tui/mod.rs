@@ -23,6 +23,7 @@
 //! | `theme` | what colours mean |
 //! | `kit` | tables, dialogs, forms, amounts, times |
 //! | `console` | the provider's console |
+//! | `start` | the guided start, and unlocking a key |
 //! | `user` | the user's screens |
 
 pub mod clipboard;
@@ -36,9 +37,13 @@ pub mod kit;
 mod palette;
 #[cfg(test)]
 mod pictures;
+mod settings;
 mod shell;
+pub mod start;
 mod terminal;
 pub mod theme;
 pub mod user;
 
+pub use self::settings::Settings;
 pub use self::shell::{Ended, ScreenOrder, Step, TuiError};
+pub use self::terminal::present;

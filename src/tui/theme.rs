@@ -58,6 +58,10 @@ impl Theme {
         Theme { shade, colour }
     }
 
+    pub const fn has_colour(self) -> bool {
+        self.colour
+    }
+
     /// What is said of it on the settings screen.
     pub const fn name(self) -> &'static str {
         match (self.colour, self.shade) {

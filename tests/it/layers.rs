@@ -16,6 +16,7 @@ const UNITS: &[Unit] = &[
     Unit { path: "domain", imports: &[], homes: &[] },
     Unit { path: "tasks", imports: &[], homes: &[] },
     Unit { path: "private_files", imports: &[], homes: &[] },
+    Unit { path: "log_lines", imports: &["domain"], homes: &[] },
     Unit { path: "wire", imports: &["domain"], homes: &["flate2", "brotli", "zstd"] },
     Unit { path: "meter", imports: &["domain", "wire"], homes: &["bpe_openai"] },
     Unit { path: "body", imports: &["domain"], homes: &[] },
@@ -42,7 +43,7 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         path: "tui",
-        imports: &["domain", "tasks", "wire", "keys", "client", "broker::user"],
+        imports: &["domain", "tasks", "log_lines", "wire", "keys", "client", "broker::user"],
         homes: &[
             "ratatui",
             "ratatui_textarea",
@@ -57,7 +58,7 @@ const UNITS: &[Unit] = &[
         ],
     },
     Unit { path: "http::devnet", imports: &["chain::devnet", "http"], homes: &[] },
-    Unit { path: "telemetry", imports: &[], homes: &["tracing_subscriber"] },
+    Unit { path: "telemetry", imports: &["log_lines", "private_files"], homes: &["tracing_subscriber"] },
     Unit {
         path: "config",
         imports: &["domain", "keys", "chain", "broker::user", "broker::provider", "http"],
@@ -72,6 +73,7 @@ const UNITS: &[Unit] = &[
         path: "app",
         imports: &[
             "private_files",
+            "log_lines",
             "domain",
             "tasks",
             "wire",

@@ -15,6 +15,7 @@ mod concurrency;
 mod cuts;
 mod deadlines;
 mod encodings;
+mod first_run;
 mod forged;
 mod layers;
 mod leaving;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use super::world::{Plan, Reply, SAY_THIS, World, until};
 
 /// A program in a terminal of its own, and everything that it wrote there.
-struct Terminal {
+pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     written: Arc<Mutex<Vec<u8>>>,
     keys: Box<dyn Write + Send>,
@@ -23,13 +24,26 @@ struct Terminal {
 impl Terminal {
     /// Runs the console over a world's provider broker.
     fn console(world: &World, rows: u16, cols: u16, more: &[&str]) -> Terminal {
+        let url = format!("http://{}", world.provider_side.listeners.unwrap().0);
+        let args: Vec<&str> = ["console", "--url", &url].iter().chain(more).copied().collect();
+        Terminal::open(rows, cols, &args, None)
+    }
+
+    /// Runs the program, for somebody with a home of their own if one is given.
+    pub fn open(rows: u16, cols: u16, args: &[&str], home: Option<&Path>) -> Terminal {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_zgserve-tui"));
-        let url = format!("http://{}", world.provider_side.listeners.unwrap().0);
-        command.args(["console", "--url", &url]);
-        command.args(more);
+        command.args(args);
         command.env("TERM", "xterm-256color");
+        if let Some(home) = home {
+            for variable in ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
+                command.env_remove(variable);
+            }
+            command.env("HOME", home);
+            command.env("TMPDIR", home);
+            command.cwd(home);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(cols), 0)));
@@ -47,7 +61,7 @@ impl Terminal {
         Terminal { screen, written, keys, child, master: pair.master }
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.screen.lock().screen().contents()
     }
 
@@ -56,12 +70,16 @@ impl Terminal {
         self.screen.lock().screen_mut().set_size(cells(rows), cells(cols));
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn process(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    async fn shows(&self, text: &str) {
+    pub async fn shows(&self, text: &str) {
         for _ in 0..1_000 {
             if self.text().contains(text) {
                 return;
@@ -72,7 +90,7 @@ impl Terminal {
     }
 
     /// Waits for the end; gives the exit code.
-    async fn ended(&mut self) -> u32 {
+    pub async fn ended(&mut self) -> u32 {
         let mut code = None;
         for _ in 0..1_000 {
             code = self.child.try_wait().unwrap();
@@ -85,7 +103,7 @@ impl Terminal {
     }
 
     /// The terminal as its owner left it: no alternate screen, a cursor, no mouse reports, no bracketed paste.
-    async fn is_given_back(&self) {
+    pub async fn is_given_back(&self) {
         until("the terminal is given back", async || {
             let parser = self.screen.lock();
             let screen = parser.screen();

@@ -8,7 +8,7 @@ use super::Role;
 
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
-    /// Serve the APIs and leave the terminal alone.
+    /// Serve the APIs and leave the terminal alone; without it, the user's screens open over them.
     #[arg(long)]
     pub headless: bool,
     /// An OpenAI-compatible server as the chatbot, instead of the built-in rule program.

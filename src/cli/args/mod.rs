@@ -46,12 +46,22 @@ impl Cli {
         matches!(self.command, Some(Command::Console(_)))
     }
 
+    /// Whether it shows the user's screens, which keep the log themselves.
+    pub fn is_user_screen(&self) -> bool {
+        match &self.command {
+            None => !self.run.headless,
+            Some(Command::Demo(args)) => !args.headless,
+            Some(_) => false,
+        }
+    }
+
     /// Whether it runs until it is told to stop.
     pub fn is_daemon(&self) -> bool {
         match &self.command {
             None => self.run.headless,
             Some(Command::Provider { command }) => command.is_none(),
-            Some(Command::Demo(_) | Command::Devnet(_)) => true,
+            Some(Command::Demo(args)) => args.headless,
+            Some(Command::Devnet(_)) => true,
             Some(_) => false,
         }
     }
@@ -110,8 +120,14 @@ pub enum LogFormat {
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {
     /// Run the user broker as a daemon: its HTTP API on 127.0.0.1:1034.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["serve", "read_only"])]
     pub headless: bool,
+    /// Open the HTTP API on 127.0.0.1:1034 while the screens are open.
+    #[arg(long)]
+    pub serve: bool,
+    /// Look only: nothing is sent to the chain, and nothing is paid.
+    #[arg(long)]
+    pub read_only: bool,
 }
 
 #[derive(Debug, Subcommand)]

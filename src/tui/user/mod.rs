@@ -78,9 +78,10 @@ pub async fn run(
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
     let mut runner = runner::Runner::new(&start, library.clone(), own.clone(), sender);
-    let mut model = Model::new(start, terminal::theme(), Timestamp::now())?;
+    let (mouse, theme) = (start.settings.mouse, start.settings.theme(terminal::theme()));
+    let mut model = Model::new(start, theme, Timestamp::now())?;
     runner.listen(standing);
-    let mut screen = Terminal::enter(true)?;
+    let mut screen = Terminal::enter(mouse)?;
     let ended = shell::run(&mut model, &mut screen, answers, |effect| runner.perform(effect)).await;
     drop(screen);
     if model.recalled {

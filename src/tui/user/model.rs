@@ -70,7 +70,7 @@ impl Model {
     /// # Errors
     /// The settings' keys are no key map.
     pub fn new(start: Start, theme: Theme, now: Timestamp) -> Result<Model, KeymapError> {
-        let keymap = Keymap::new(TABLES, &start.keys)?;
+        let keymap = Keymap::new(TABLES, &start.settings.keys)?;
         let console = start.console.as_ref().map(|client| {
             let start = console::Start {
                 url: client.base(),
@@ -81,6 +81,7 @@ impl Model {
             };
             Box::new(console::Model::new(start, theme, now))
         });
+        let mouse = start.settings.mouse;
         let screen = if start.demo { Screen::Services } else { Screen::Home };
         Ok(Model {
             shared: Shared {
@@ -97,7 +98,7 @@ impl Model {
                 block_at: None,
                 pressed: now,
                 frozen: false,
-                mouse: true,
+                mouse,
                 focused: true,
             },
             screen,

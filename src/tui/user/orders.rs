@@ -120,7 +120,7 @@ pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
             Order::Note(tone, text) => note(model, tone, &text),
             Order::Notify(tone, text) => {
                 toast(model, tone, &text);
-                if !model.shared.focused {
+                if !model.shared.focused && model.shared.start.settings.notify {
                     step.screen.push(ScreenOrder::Notify(text));
                 }
             }

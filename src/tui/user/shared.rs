@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::broker::user::{Snapshot, UserBroker};
 use crate::client::Client;
 use crate::domain::{Address, Neuron, Service, ServiceName, Timestamp};
+use crate::log_lines::LogLines;
+use crate::tui::Settings;
 use crate::tui::keymap::Keymap;
 use crate::tui::kit::look::Look;
 
@@ -41,10 +43,11 @@ pub struct Start {
     pub serving: Option<String>,
     /// A provider broker in this process, or one that was named.
     pub console: Option<Client>,
-    /// Keys that shall be others than delivered, by the names of actions.
-    pub keys: BTreeMap<String, Vec<String>>,
+    pub settings: Settings,
     /// Where exports go.
     pub directory: PathBuf,
+    /// The process's own lines, for the log screen.
+    pub log: LogLines,
 }
 
 /// How the broker stands, as screens show it.

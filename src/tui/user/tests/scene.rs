@@ -31,8 +31,9 @@ pub fn start() -> Start {
         network: "testnet".to_owned(),
         serving: None,
         console: None,
-        keys: Default::default(),
+        settings: Default::default(),
         directory: "/nowhere".into(),
+        log: Default::default(),
     }
 }
 
