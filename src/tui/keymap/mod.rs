@@ -96,6 +96,11 @@ pub enum Action {
     // requests
     Verify,
     Reconcile,
+    OtherList,
+    // spend
+    Longer,
+    Shorter,
+    Group,
     // storage
     Upload,
     Download,

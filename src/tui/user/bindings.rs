@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::tui::keymap::Place::{
-    Accounts, Chat, Everywhere, Lists, Prompt, Refunds, Requests, Services, Storage,
+    Accounts, Chat, Everywhere, Lists, Prompt, Refunds, Requests, Services, Spend, Storage,
 };
 use crate::tui::keymap::{Action, Binding, SHARED, bind, control, key, letter, order, with_alt};
 
@@ -163,8 +163,20 @@ const PROMPT: &[Binding] = &[
 ];
 
 const REST: &[Binding] = &[
+    bind(Requests, "other-list", &[letter('o')], Action::OtherList, "requests, or operations on the chain"),
     bind(Requests, "verify", &[letter('v')], Action::Verify, "verify the receipt again"),
+    bind(
+        Requests,
+        "reconcile",
+        &[letter('r')],
+        Action::Reconcile,
+        "hold the books against what was taken on chain",
+    ),
+    bind(Requests, "copy-link", &[letter('b')], Action::CopyUrl, "copy the explorer's link of a transaction"),
     bind(Requests, "export-requests", &[letter('X')], Action::Export, "export as CSV or JSON"),
+    bind(Spend, "longer", &[letter(']'), letter('+')], Action::Longer, "more days"),
+    bind(Spend, "shorter", &[letter('['), letter('-')], Action::Shorter, "fewer days"),
+    bind(Spend, "group", &[letter('b')], Action::Group, "by provider, service or nothing"),
     order(Storage, "upload", &[letter('n')], Action::Upload, "upload a file"),
     order(Storage, "download", &[letter('d')], Action::Download, "download a file"),
 ];

@@ -47,6 +47,8 @@ pub enum Intent {
     },
     Account(Address),
     Request(RequestId),
+    /// The requests that a filter lets through, as it is typed there.
+    Requests(String),
     Refund(Address),
     /// Money that the screen had asked for has arrived (or not: then why).
     Funded {
