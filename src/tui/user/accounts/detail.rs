@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::row::{AccountRow, at_risk, day};
 use super::{Accounts, Books};
-use crate::broker::user::{CapUse, Reconciliation, ReconciliationVerdict, Runway};
+use crate::broker::user::{AccountView, CapUse, Reconciliation, ReconciliationVerdict, Runway};
 use crate::domain::{Address, Neuron};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::chart::{self, Day};
@@ -32,6 +32,10 @@ impl Accounts {
         let mut facts = vec![is("Provider", look.address(account.provider))];
         if let Some(alias) = alias {
             facts.push(is("Name", format!("@{alias}, given by you")));
+        }
+        if !account.can_sign {
+            // What is wrong comes first.
+            facts.push(key(account, look));
         }
         facts.extend(amount("Spendable", account.available, "what new requests may use"));
         facts.extend(amount(
@@ -64,24 +68,22 @@ impl Accounts {
             }
             None => facts.push(Fact::Is("Refund", "none is under way".to_owned(), Tone::Dim)),
         }
-        facts.push(match (account.can_sign, account.delegate) {
-            (true, Some(delegate)) => {
-                is("Key", format!("{}: a delegate key; it signs here", look.address(delegate)))
-            }
-            (true, None) => is("Key", "the wallet itself signs"),
-            (false, delegate) => {
-                let who = delegate.map_or("nobody".to_owned(), |delegate| look.address(delegate));
-                let text = format!(
-                    "{who} may sign, and that key is not here: requests cannot be paid; K takes over"
-                );
-                Fact::Is("Key", text, Tone::Bad)
-            }
-        });
+        if account.can_sign {
+            facts.push(key(account, look));
+        }
         let last = match used {
             Some(used) => day(*used, shared.now()),
             None => "not in the last 30 days".to_owned(),
         };
         facts.push(is("Used", last));
+        let days = self.spent_by_day(account.provider, shared);
+        let spent: Vec<Option<u128>> = days
+            .iter()
+            .map(|day| day.amounts.as_ref().and_then(|amounts| amounts.first().copied()))
+            .collect();
+        let sum = spent.iter().flatten().fold(0, |sum, fee| u128::saturating_add(sum, *fee));
+        let line = if look.masked { MASK.to_owned() } else { chart::sparkline(&spent, 14) };
+        facts.push(is("Spent", format!("{line}  {} in {DAYS} days", look.amount(Neuron::new(sum)))));
         let runway = self.runway.as_ref().filter(|(provider, _)| *provider == account.provider);
         facts.push(is("Lasts", runway.map_or("…".to_owned(), |(_, runway)| lasts(runway, look))));
         let own = |one: &&CapUse| one.provider == Some(account.provider);
@@ -171,6 +173,23 @@ impl Accounts {
                 Day { label, amounts: known.then(|| vec![fee.get()]) }
             })
             .collect()
+    }
+}
+
+/// Who may sign for the account.
+fn key(account: &AccountView, look: &Look) -> Fact {
+    match (account.can_sign, account.delegate) {
+        (true, Some(delegate)) => {
+            is("Key", format!("{}: a delegate key; it signs here", look.address(delegate)))
+        }
+        (true, None) => is("Key", "the wallet itself signs"),
+        (false, delegate) => {
+            let who = delegate.map_or("nobody".to_owned(), |delegate| look.address(delegate));
+            let text = format!(
+                "only {who} may sign, and that key is not here: no request can be paid. K takes over"
+            );
+            Fact::Is("Key", text, Tone::Bad)
+        }
     }
 }
 

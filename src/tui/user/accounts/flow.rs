@@ -96,32 +96,35 @@ impl Flow {
             look,
         );
         self.bar(buffer, area, 1, look);
-        let mut x = 0;
-        let mut y = 2;
-        for (label, sign, amount, tone, _) in self.rows() {
-            let text = look.amount(amount);
-            let width = draw::width(label) + draw::width(&text) + 3;
+        // One unit for all, so that there is room for each.
+        let scale = look.unit.scale(self.accounts);
+        let write = |amount: Neuron| {
+            if look.masked { MASK.to_owned() } else { scale.write(amount).trim_end().to_owned() }
+        };
+        let (mut x, mut y) = (0, 2);
+        let risk = ("at risk", ' ', self.at_risk, Tone::Warn, "");
+        for (index, (label, sign, amount, tone, _)) in self.rows().into_iter().chain([risk]).enumerate() {
+            let text = write(amount);
+            let width = draw::width(label) + draw::width(&text) + if sign == ' ' { 1 } else { 3 };
             if x > 0 && x + width > area.width {
                 (x, y) = (0, y + 1);
             }
-            let sign = format!("{sign} ");
-            let tone_of = if amount.is_zero() { Tone::Dim } else { Tone::Plain };
-            x = draw::line(
-                buffer,
-                area,
-                x,
-                y,
-                &[(&sign, tone), (label, Tone::Dim), (" ", Tone::Dim), (&text, tone_of)],
-                look,
-            ) + 2;
+            // What is at risk is part of the others; it is left out first.
+            if y > 3 && index == 4 {
+                return;
+            }
+            let shown = match (amount.is_zero(), index) {
+                (true, _) => Tone::Dim,
+                (false, 4) => Tone::Warn,
+                (false, _) => Tone::Plain,
+            };
+            let sign = if sign == ' ' { String::new() } else { format!("{sign} ") };
+            let pieces = [(sign.as_str(), tone), (label, Tone::Dim), (" ", Tone::Dim), (&text, shown)];
+            x = draw::line(buffer, area, x, y, &pieces, look) + 2;
         }
-        let risk = format!("at risk {}", look.amount(self.at_risk));
-        if y < 3 && x + draw::width(&risk) > area.width {
-            (x, y) = (0, 3);
-        }
-        if y <= 3 && x + draw::width(&risk) <= area.width {
-            let tone = if self.at_risk.is_zero() { Tone::Dim } else { Tone::Warn };
-            draw::put(buffer, area, x, y, &risk, look.style(tone));
+        let unit = format!("in {}", scale.name());
+        if x + draw::width(&unit) <= area.width && !look.masked {
+            draw::put_right(buffer, area, y, &unit, look.style(Tone::Dim));
         }
     }
 

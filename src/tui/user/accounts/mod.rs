@@ -294,10 +294,8 @@ impl Part for Accounts {
                     cx.copy(all.join("\n"), format!("{marks} addresses"));
                 }
             },
-            Action::CopyAll => {
-                if self.table.selected().is_some() {
-                    cx.copy(facts::text(&self.facts(cx.shared)), "all about the account");
-                }
+            Action::CopyAll if self.table.selected().is_some() => {
+                cx.copy(facts::text(&self.facts(cx.shared)), "all about the account");
             }
             _ => {}
         }

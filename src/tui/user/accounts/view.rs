@@ -25,12 +25,17 @@ pub fn beside(size: (u16, u16)) -> bool {
     size.0 >= WIDE
 }
 
+/// Details need the room more than the picture does.
+fn tall(accounts: &Accounts, area: Rect) -> bool {
+    area.height >= flow::TALL && !accounts.open
+}
+
 pub fn places(accounts: &Accounts, area: Rect, size: (u16, u16)) -> Places {
     let nothing = Rect { height: 0, ..area };
     if accounts.open && (accounts.zoomed || !beside(size)) {
         return Places { flow: None, caps: None, table: nothing, detail: Some(area) };
     }
-    let rows = if area.height >= flow::TALL { flow::TALL_ROWS } else { flow::SHORT_ROWS };
+    let rows = if tall(accounts, area) { flow::TALL_ROWS } else { flow::SHORT_ROWS };
     let flow = Rect { height: rows.min(area.height), ..area };
     let above = flow.height.saturating_add(2);
     let rest = Rect { y: area.y.saturating_add(above), height: area.height.saturating_sub(above), ..area };
@@ -52,7 +57,7 @@ pub fn draw(accounts: &Accounts, buffer: &mut Buffer, area: Rect, shared: &Share
     }
     let places = places(accounts, area, shared.size);
     if let Some(place) = places.flow {
-        accounts.flow.draw(buffer, place, area.height >= flow::TALL, look);
+        accounts.flow.draw(buffer, place, tall(accounts, area), look);
     }
     if let Some(y) = places.caps {
         caps(accounts, buffer, Rect { y, height: 1, ..area }, shared);
