@@ -1,9 +1,10 @@
-"""Makes the pictures of the README from the real program: assets/console.svg.
+"""Makes the pictures of the README from the real program: assets/{services,chat,accounts,refunds,console}.svg.
 
     python3 tests/by_hand/picture.py target/release/zgserve-tui
 
-Runs `demo --traffic` and, in tmux, `console` beside it, waits until one of the users tries to leave, and writes down what the terminal
-shows, cell by cell. Needs Python 3, curl and tmux; uses nothing but loopback.
+Runs `demo` in tmux and does what a newcomer does: looks at the services, opens an account, chats, asks money back. Then `demo --traffic` with
+`console` beside it, until one of the users tries to leave. Writes down what the terminal shows, cell by cell. Needs Python 3, curl and
+tmux; uses nothing but loopback.
 """
 
 import html
@@ -11,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 from demo import PROVIDER, curl, demo, wait_for
 
@@ -96,20 +98,91 @@ def tmux(*words):
     return run.stdout
 
 
+class Screen:
+    """A program in tmux."""
+
+    def __init__(self, command):
+        tmux("-f", "/dev/null", "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), f"COLORTERM=truecolor {command}")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        tmux("kill-server")
+
+    def shows(self, text, seconds=30):
+        wait_for(lambda: text in tmux("capture-pane", "-p"), f"the screen to show {text!r}", seconds)
+
+    def press(self, *keys):
+        for key in keys:
+            tmux("send-keys", key)
+            # A person's pace: dialogs take no key in their first moment.
+            time.sleep(0.5)
+
+    def type(self, text):
+        tmux("send-keys", "-l", text)
+        time.sleep(0.5)
+
+    def keep(self, name):
+        time.sleep(0.5)
+        target = os.path.join(os.path.dirname(__file__), "..", "..", "assets", f"{name}.svg")
+        with open(target, "w") as file:
+            file.write(svg(tmux("capture-pane", "-ep")))
+        print(f"picture: {os.path.normpath(target)}")
+
+
+def newcomer(binary):
+    ports = "--user-port 31834 --provider-port 31880 --chain-port 31845"
+    with Screen(f"{binary} demo {ports} --lock-time 60") as screen:
+        screen.shows("eliza")
+        screen.press("Enter")
+        screen.shows("reachable")
+        screen.keep("services")
+        screen.press("Escape", "O")
+        screen.shows("Amount")
+        screen.type("0.01 A0GI")
+        screen.shows("Fee")
+        screen.press("Enter")
+        screen.shows("Cancel")
+        screen.press("y")
+        screen.shows("is on the chain")
+        screen.press("Escape", "c")
+        screen.shows("eliza")
+        screen.type("Show me a small Rust function that adds two numbers, please.")
+        screen.press("Enter")
+        screen.shows("receipt", 60)
+        screen.type("And what does it cost to ask you that?")
+        screen.press("Enter")
+        time.sleep(4)
+        screen.keep("chat")
+        screen.press("M-4")
+        screen.shows("spendable")
+        screen.press("W")
+        screen.shows("Amount")
+        screen.type("0.004 A0GI")
+        screen.shows("Fee")
+        screen.press("Enter")
+        screen.shows("Cancel")
+        screen.press("y")
+        screen.shows("is on the chain")
+        screen.press("Escape")
+        screen.keep("accounts")
+        screen.press("6")
+        screen.shows("locked")
+        screen.keep("refunds")
+
+
+def provider(binary):
+    with demo(binary, "--traffic"), Screen(f"{binary} console --url {PROVIDER}") as screen:
+        wait_for(lambda: curl(f"{PROVIDER}/v1/overview")[1]["InDanger"] == 1, "somebody to leave", 120)
+        screen.shows("refund 0")
+        screen.keep("console")
+
+
 def main():
     binary = os.path.abspath(sys.argv[1])
-    target = os.path.join(os.path.dirname(__file__), "..", "..", "assets", "console.svg")
-    with demo(binary, "--traffic"):
-        tmux("-f", "/dev/null", "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS),
-             f"COLORTERM=truecolor {binary} console --url {PROVIDER}")
-        try:
-            wait_for(lambda: curl(f"{PROVIDER}/v1/overview")[1]["InDanger"] == 1, "somebody to leave", 120)
-            wait_for(lambda: "refund 0" in tmux("capture-pane", "-p"), "the screen to show it")
-            with open(target, "w") as file:
-                file.write(svg(tmux("capture-pane", "-ep")))
-        finally:
-            tmux("kill-server")
-    print(f"picture: {os.path.normpath(target)}")
+    newcomer(binary)
+    provider(binary)
 
 
 if __name__ == "__main__":

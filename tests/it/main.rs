@@ -25,6 +25,7 @@ mod refuse;
 mod restart;
 mod settling;
 mod storage;
+mod story;
 mod terminal;
 mod turns;
 mod upstream;
