@@ -20,6 +20,7 @@ mod forged;
 mod layers;
 mod leaving;
 mod limits;
+mod money;
 mod procedure;
 mod refuse;
 mod restart;

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::row::{AccountRow, at_risk, day};
+use super::row::{AccountRow, at_risk, day, doing};
 use super::{Accounts, Books};
 use crate::broker::user::{AccountView, CapUse, Reconciliation, ReconciliationVerdict, Runway};
 use crate::domain::{Address, Neuron};
@@ -24,7 +24,7 @@ impl Accounts {
     /// What there is to say of the selected account.
     pub fn facts(&self, shared: &Shared) -> Vec<Fact> {
         let Some(row) = self.table.selected() else { return Vec::new() };
-        let AccountRow { account, alias, used } = row;
+        let AccountRow { account, alias, used, .. } = row;
         let look = &shared.look;
         let amount = |label, amount, says: &str| -> [Fact; 1] {
             [Fact::Is(label, format!("{}: {says}", look.in_full(amount)), Tone::Plain)]
@@ -70,6 +70,19 @@ impl Accounts {
         }
         if account.can_sign {
             facts.push(key(account, look));
+        }
+        let own = shared.snapshot.operations.iter().filter(|one| one.provider == Some(account.provider));
+        for operation in own {
+            let amount =
+                operation.amount.map(|amount| format!(" {}", look.in_full(amount))).unwrap_or_default();
+            let (again, tone) = match operation.attempts {
+                0 | 1 => (String::new(), Tone::Pending),
+                times => (format!("; stuck, sent {times} times at rising fees"), Tone::Warn),
+            };
+            let state = operation.state.as_str();
+            let since = look.time(operation.created_at);
+            let text = format!("{}{amount}: {state}, {since}{again}", doing(operation.kind));
+            facts.push(Fact::Is("Under way", text, tone));
         }
         let last = match used {
             Some(used) => day(*used, shared.now()),

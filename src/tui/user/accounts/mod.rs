@@ -132,6 +132,12 @@ impl Accounts {
         let of = |account: &crate::broker::user::AccountView| AccountRow {
             account: account.clone(),
             alias: shared.aliases.get(&account.provider).cloned(),
+            doing: shared
+                .snapshot
+                .operations
+                .iter()
+                .find(|operation| operation.provider == Some(account.provider))
+                .map(|operation| operation.kind),
             used: self.figures.days.get(&account.provider).and_then(|days| days.last()).map(|last| last.day),
         };
         let rows = shared.snapshot.accounts.iter().map(of).collect();

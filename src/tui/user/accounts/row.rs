@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::broker::user::AccountView;
-use crate::domain::{Address, Neuron, Timestamp};
+use crate::domain::{Address, Neuron, OperationKind, Timestamp};
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
@@ -28,6 +28,8 @@ pub struct AccountRow {
     pub alias: Option<String>,
     /// The last day with a request, of those that were looked at.
     pub used: Option<u64>,
+    /// What is on its way to the chain about it.
+    pub doing: Option<OperationKind>,
 }
 
 impl AccountRow {
@@ -57,6 +59,9 @@ pub fn day(used: u64, now: Timestamp) -> String {
 /// What somebody should know of it first, worst first.
 pub fn state(row: &AccountRow, now: Timestamp) -> (u8, Tone, &'static str) {
     let account = &row.account;
+    if let Some(kind) = row.doing {
+        return (5, Tone::Pending, doing(kind));
+    }
     if !account.can_sign {
         return (4, Tone::Bad, "no key here");
     }
@@ -65,6 +70,19 @@ pub fn state(row: &AccountRow, now: Timestamp) -> (u8, Tone, &'static str) {
         Some(_) => (2, Tone::Pending, "refund"),
         None if account.available.is_zero() => (1, Tone::Warn, "empty"),
         None => (0, Tone::Dim, "ok"),
+    }
+}
+
+/// Something under way in a word or two.
+pub const fn doing(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::CreateAccount => "… opening",
+        OperationKind::Deposit => "… deposit",
+        OperationKind::SetDelegate => "… new key",
+        OperationKind::RequestRefund => "… asking back",
+        OperationKind::CancelRefund => "… cancelling",
+        OperationKind::ProcessRefund => "… taking back",
+        _ => "… pending",
     }
 }
 

@@ -10,6 +10,8 @@ use crate::tui::kit::gauge::percent;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
+/// Days from which on nobody counts them.
+const LONG: u64 = 1_000;
 /// From this width on details stand beside the list.
 const WIDE: u16 = 118;
 
@@ -105,7 +107,11 @@ fn above_table(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Sh
     let look = &shared.look;
     let table = &accounts.table;
     let (shown, all) = (table.shown(), table.rows().len());
-    let count = if shown == all { format!("{all} accounts") } else { format!("{shown} of {all} accounts") };
+    let count = match (shown == all, all) {
+        (true, 1) => "1 account".to_owned(),
+        (true, _) => format!("{all} accounts"),
+        (false, _) => format!("{shown} of {all} accounts"),
+    };
     let mut x = draw::put(buffer, line, 0, 0, &count, look.style(Tone::Title)) + 2;
     if let Some(marked) = table.marked_in_words() {
         x = draw::put(buffer, line, x, 0, &format!("◆ {marked}"), look.style(Tone::Accent)) + 2;
@@ -152,7 +158,11 @@ fn caps(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Shared) {
         x = draw::put(buffer, line, x, 0, &text, look.style(tone)) + 2;
     }
     if let Some(days) = accounts.figures.runway.days {
-        let text = format!("lasts about {days} days");
+        let text = match days {
+            LONG.. => "lasts for years".to_owned(),
+            1 => "lasts about a day".to_owned(),
+            _ => format!("lasts about {days} days"),
+        };
         if x + draw::width(&text) <= line.width {
             x = draw::put(buffer, line, x, 0, &text, look.style(Tone::Dim)) + 2;
         }

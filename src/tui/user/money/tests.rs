@@ -407,6 +407,34 @@ fn several_accounts_are_asked_about_in_one_question() {
 }
 
 #[test]
+fn what_strangers_say_steers_nothing() {
+    let bad = "\u{1b}]52;c;x\u{7}\u{9b}2J\u{202e}gone\r\n";
+    let mut model = full(Shade::Dark);
+    model.shared.aliases.insert(provider(1), bad.to_owned());
+    model.shared.start.network = bad.to_owned();
+    let clean = |model: &Model| {
+        let buffer = crate::tui::user::tests::scene::painted(model);
+        let steers = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
+        assert!(buffer.content().iter().all(|cell| !cell.symbol().chars().any(steers)));
+    };
+    let step = wish(&mut model, Kind::Deposit, 1, Some(5));
+    try_out(&mut model, step, |_| Err(bad.to_owned()));
+    clean(&model);
+    press(&mut model, KeyCode::Esc);
+    asked(&mut model, Kind::Deposit, 1, "5");
+    clean(&model);
+    let errand = ordered(&letter(&mut model, 'y'))[0].errand;
+    let view = OperationView { reason: Some(bad.to_owned()), ..operation(OperationState::Unknown) };
+    model.update(Message::Money(Answer::Began { errand, operation: Ok(view) }));
+    clean(&model);
+    model.update(Message::Money(Answer::Looked(Ok(OperationView {
+        reason: Some(bad.to_owned()),
+        ..operation(OperationState::Reverted)
+    }))));
+    clean(&model);
+}
+
+#[test]
 fn pictures() {
     snap("money_amount_empty", full, |model| {
         let step = wish(model, Kind::Deposit, 1, None);
