@@ -24,7 +24,7 @@ pub struct Errand {
 pub enum Progress {
     /// Nothing was heard of it yet.
     Sending,
-    Known(OperationView),
+    Known(Box<OperationView>),
     /// It was refused before it could reach the chain.
     Failed(String),
 }
@@ -59,7 +59,7 @@ impl Errand {
 
     pub fn began(&mut self, operation: Result<OperationView, String>) {
         self.progress = match operation {
-            Ok(view) => Progress::Known(view),
+            Ok(view) => Progress::Known(Box::new(view)),
             Err(reason) => Progress::Failed(reason),
         };
     }
@@ -72,7 +72,7 @@ impl Errand {
         {
             return;
         }
-        self.progress = Progress::Known(view);
+        self.progress = Progress::Known(Box::new(view));
     }
 
     /// The operation whose end is not known.

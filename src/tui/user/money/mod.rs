@@ -70,18 +70,6 @@ impl Kind {
             Kind::TakeOver => "Take over an account",
         }
     }
-
-    /// In a sentence: `the deposit`.
-    const fn word(self) -> &'static str {
-        match self {
-            Kind::OpenAccount => "the opening of the account",
-            Kind::Deposit => "the deposit",
-            Kind::Refund => "the request for a refund",
-            Kind::TakeRefund => "taking the refund",
-            Kind::CancelRefund => "cancelling the refund",
-            Kind::TakeOver => "taking over the account",
-        }
-    }
 }
 
 /// What somebody wants done; the dialog shows what it means and asks once.

@@ -261,7 +261,7 @@ fn read(step: &AmountStep) -> Labelled {
         (None, Err(error), _) => wrong(&error.to_string()),
         (None, Ok(_), Some(Err(why))) => wrong(why),
         (None, Ok(typed), _) if typed.bare => {
-            (String::new(), format!("= {} (no unit was typed)", in_full(typed.amount)), Tone::Warn)
+            (String::new(), format!("= {}  (no unit was typed)", in_full(typed.amount)), Tone::Warn)
         }
         (None, Ok(typed), _) => (String::new(), format!("= {}", in_full(typed.amount)), Tone::Dim),
     }
