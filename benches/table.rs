@@ -125,6 +125,7 @@ fn rows(bench: &mut Criterion) {
     let look = Look {
         theme: Theme::new(Shade::Dark, true),
         unit: Unit::Auto,
+        million: false,
         clock: false,
         masked: false,
         now: zgserve_tui::domain::Timestamp::from_seconds(1_795_000_000),

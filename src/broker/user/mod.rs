@@ -85,7 +85,7 @@ pub use library::{Library, LibraryError, Preferences};
 pub use preview::{Action, Depositable, GasPreview, Locked, Preview, WalletPreview};
 pub use preview_warning::PreviewWarning;
 pub use price_history::{PriceEntry, PriceHistory};
-pub use probe::{Measured, Probe, ProbeOutcome};
+pub use probe::{Measured, Probe, ProbeLimits, ProbeOutcome};
 pub use quote::{Quote, QuoteOverflow};
 pub use refunds::Replace;
 pub use requests::{RequestFilter, RequestList, RequestSort};

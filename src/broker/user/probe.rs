@@ -27,6 +27,17 @@ pub struct Probe {
     pub outcome: ProbeOutcome,
 }
 
+/// How much may be asked of a service; absent: not limited, or not told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbeLimits {
+    /// Requests of all users at the same time, and in a minute.
+    pub in_flight: Option<u64>,
+    pub per_minute: Option<u64>,
+    /// The same of one user with all of the provider's services.
+    pub own_in_flight: Option<u64>,
+    pub own_per_minute: Option<u64>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeOutcome {
     /// The provider answers, and its terms say what the chain says.
@@ -36,6 +47,7 @@ pub enum ProbeOutcome {
         meter: MeterName,
         /// What it lends.
         credit_limit: Neuron,
+        limits: ProbeLimits,
     },
     /// No usable answer, and why: one sentence.
     Unreachable(String),
@@ -86,11 +98,22 @@ impl UserBroker {
             Err(_) => Err(UpstreamError::Timeout { host: provider.to_string() }.into()),
         };
         let outcome = match terms.and_then(|terms| Ok((fit(&terms, &service)?, terms))) {
-            Ok((conditions, terms)) => ProbeOutcome::Reachable {
-                paused: terms.services.iter().any(|own| own.name == service.name && own.paused),
-                meter: conditions.meter,
-                credit_limit: conditions.credit_limit,
-            },
+            Ok((conditions, terms)) => {
+                let own = terms.services.iter().find(|own| own.name == service.name);
+                ProbeOutcome::Reachable {
+                    paused: own.is_some_and(|own| own.paused),
+                    meter: conditions.meter,
+                    credit_limit: conditions.credit_limit,
+                    limits: ProbeLimits {
+                        in_flight: own.and_then(|own| own.max_in_flight).map(|limit| limit.get().into()),
+                        per_minute: own
+                            .and_then(|own| own.requests_per_minute)
+                            .map(|limit| limit.get().into()),
+                        own_in_flight: terms.max_in_flight_per_user,
+                        own_per_minute: terms.requests_per_minute_per_user,
+                    },
+                }
+            }
             Err(TermsError::Fetch(error)) => ProbeOutcome::Unreachable(error.to_string()),
             Err(error) => ProbeOutcome::Disagrees(error.to_string()),
         };

@@ -196,7 +196,7 @@ impl Model {
         Model {
             start,
             keymap: Keymap::delivered(super::bindings::TABLES),
-            look: Look { theme, unit: Unit::Auto, clock: false, masked: false, now },
+            look: Look { theme, unit: Unit::Auto, million: false, clock: false, masked: false, now },
             size: (80, 24),
             screen: Screen::Overview,
             link: Link::Connecting,

@@ -71,6 +71,7 @@ pub enum Action {
     Talk,
     Compare,
     Probe,
+    Million,
     Alias,
     CopyCurl,
     CopyUrl,

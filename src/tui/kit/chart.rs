@@ -277,6 +277,7 @@ mod tests {
         Look {
             theme: Theme::new(Shade::Dark, false),
             unit: Unit::Auto,
+            million: false,
             clock: false,
             masked: false,
             now: Timestamp::from_seconds(0),

@@ -86,6 +86,7 @@ mod tests {
         let look = Look {
             theme: Theme::new(Shade::Dark, false),
             unit: Unit::Auto,
+            million: false,
             clock: false,
             masked: false,
             now: Timestamp::from_seconds(0),

@@ -14,6 +14,8 @@ pub const MASK: &str = "•••••";
 pub struct Look {
     pub theme: Theme,
     pub unit: Unit,
+    /// Prices of a million units instead of one.
+    pub million: bool,
     /// Clock times instead of ages.
     pub clock: bool,
     /// Amounts and addresses are hidden.

@@ -178,7 +178,7 @@ pub const WELCOME: [(&str, &str); 3] = [
 
 impl Model {
     pub fn new(setup: Setup, theme: Theme, now: Timestamp) -> Model {
-        let look = Look { theme, unit: Unit::default(), clock: false, masked: false, now };
+        let look = Look { theme, unit: Unit::default(), million: false, clock: false, masked: false, now };
         let first = match setup.opening {
             Opening::First => Place::Welcome,
             Opening::Key => Place::Wallet,

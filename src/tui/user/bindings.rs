@@ -118,6 +118,7 @@ const SERVICES: &[Binding] = &[
     ),
     bind(Services, "compare", &[letter('v')], Action::Compare, "compare the marked services side by side"),
     bind(Services, "probe", &[letter('p')], Action::Probe, "ask whether it works, free of charge"),
+    bind(Services, "million", &[letter('M')], Action::Million, "prices of a million units, or of one"),
     bind(Services, "copy-curl", &[letter('L')], Action::CopyCurl, "copy a curl line that calls it"),
     bind(Services, "copy-url", &[letter('b')], Action::CopyUrl, "copy the base URL for OpenAI clients"),
 ];

@@ -86,7 +86,7 @@ impl Model {
         Ok(Model {
             shared: Shared {
                 start,
-                look: Look { theme, unit: Unit::Auto, clock: false, masked: false, now },
+                look: Look { theme, unit: Unit::Auto, million: false, clock: false, masked: false, now },
                 keymap,
                 size: (80, 24),
                 link: Link::Starting { what: "starting".to_owned() },

@@ -151,6 +151,7 @@ pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
                         .wish_many(kind, providers, &mut cx));
                 }
             },
+            Order::Million => model.shared.look.million = !model.shared.look.million,
             Order::Alias(provider) => {
                 let known = model.shared.aliases.get(&provider).cloned().unwrap_or_default();
                 let hint = "A name of your own for this provider, marked with @; empty forgets it.";

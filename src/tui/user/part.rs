@@ -80,6 +80,8 @@ pub enum Order {
     Money(Wish),
     /// The same about several accounts at once: refunds of all that is free, or taking what is due.
     MoneyOfMany(money::Kind, Vec<Address>),
+    /// Prices of a million units, or of one again, on every screen.
+    Million,
     /// Opens the dialog for the name of a provider.
     Alias(Address),
 }

@@ -250,6 +250,7 @@ pub fn memory(model: &Model) -> serde_json::Value {
         "screen": open.title(),
         "unit": model.shared.look.unit.name(),
         "clock": model.shared.look.clock,
+        "million": model.shared.look.million,
         "masked": model.shared.look.masked,
         "screens": screens,
     })
@@ -271,6 +272,7 @@ fn recall(model: &mut Model, kept: &serde_json::Value, step: &mut Step<Effect>) 
     if let Some(unit) = [Unit::Auto, Unit::Neuron, Unit::A0gi].into_iter().find(|one| one.name() == unit) {
         look.unit = unit;
     }
+    look.million = kept["million"].as_bool().unwrap_or(look.million);
     look.clock = kept["clock"].as_bool().unwrap_or(look.clock);
     look.masked = kept["masked"].as_bool().unwrap_or(look.masked);
     for screen in Screen::ALL {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::bed::{Bed, HELLO, name, read};
 use super::scripted::{Lie, Says, Script, chat};
 use crate::broker::user::{
-    Check, Finding, Measured, ProbeOutcome, ReconciliationVerdict, RequestFilter, RequestSort, Settings,
-    UserBroker, Verification,
+    Check, Finding, Measured, ProbeLimits, ProbeOutcome, ReconciliationVerdict, RequestFilter, RequestSort,
+    Settings, UserBroker, Verification,
 };
 use crate::chain::{Call, SettleRow};
 use crate::domain::{Neuron, OperationId, Prices, ServiceKind};
@@ -32,7 +32,12 @@ async fn a_probe_tells_reachable_contradicting_and_silent_providers_apart() {
     let broker = bed.broker(Settings::default()).await;
     let probe = async |service: &str| broker.probe(bed.provider(), &name(service)).await.unwrap().outcome;
     let credit_limit = Neuron::new(1_000_000_000);
-    let there = ProbeOutcome::Reachable { paused: false, meter: MeterName::O200k, credit_limit };
+    let there = ProbeOutcome::Reachable {
+        paused: false,
+        meter: MeterName::O200k,
+        credit_limit,
+        limits: ProbeLimits::default(),
+    };
     assert_eq!(probe("llama7b").await, there);
     bed.script.books.lock().terms_version = Some(1);
     let ProbeOutcome::Disagrees(what) = probe("llama7b").await else { panic!() };

@@ -296,8 +296,14 @@ mod tests {
     #[test]
     fn nothing_is_shortened() {
         let now = at(0);
-        let look =
-            Look { theme: Theme::new(Shade::Dark, true), unit: Unit::Auto, clock: false, masked: true, now };
+        let look = Look {
+            theme: Theme::new(Shade::Dark, true),
+            unit: Unit::Auto,
+            million: false,
+            clock: false,
+            masked: true,
+            now,
+        };
         for width in [60, 80, 120] {
             let area = Rect::new(0, 0, width, 16);
             let mut buffer = Buffer::empty(area);

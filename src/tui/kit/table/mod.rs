@@ -131,6 +131,24 @@ impl<R: Row> Table<R> {
         self.terms.complaint()
     }
 
+    /// The rows in sight, as they are sorted.
+    pub fn visible(&self) -> impl Iterator<Item = &R> {
+        self.order.iter().skip(self.top).take(self.height).filter_map(|index| self.rows.get(*index))
+    }
+
+    /// The column that it is sorted by, and whether the largest comes first.
+    pub fn sorting(&self) -> (usize, bool) {
+        (self.sort, self.largest_first)
+    }
+
+    /// Sorts as somebody chose before.
+    pub fn restore_sorting(&mut self, column: usize, largest_first: bool) {
+        if column < R::COLUMNS.len() && (column, largest_first) != self.sorting() {
+            (self.sort, self.largest_first, self.sort_is_chosen) = (column, largest_first, true);
+            self.sort_anew();
+        }
+    }
+
     /// Sorts by the next column.
     pub fn next_sort(&mut self) {
         self.sort_by((self.sort + 1) % R::COLUMNS.len().max(1));

@@ -81,7 +81,14 @@ fn scrolling_keeps_the_selection_in_sight() {
 
 fn look() -> Look {
     let now = "2026-11-24T12:00:00Z".parse().unwrap();
-    Look { theme: Theme::new(Shade::Dark, true), unit: Unit::Auto, clock: false, masked: false, now }
+    Look {
+        theme: Theme::new(Shade::Dark, true),
+        unit: Unit::Auto,
+        million: false,
+        clock: false,
+        masked: false,
+        now,
+    }
 }
 
 fn shown<R: Row<Key = u64>>(table: &Table<R>) -> Vec<u64> {

@@ -1,0 +1,165 @@
+//! What the screen's keys do.
+
+use super::row::{Offer, prices_in_words};
+use super::rows::{AT_ONCE, named};
+use super::runner::Ask;
+use super::{Services, facts};
+use crate::broker::user::model_id;
+use crate::domain::{Address, ServiceKind, ServiceName};
+use crate::tui::kit::facts::text;
+use crate::tui::theme::Tone;
+use crate::tui::user::money::{Kind, Wish};
+use crate::tui::user::part::{Cx, Intent, Order};
+use crate::tui::user::screen::Screen;
+use crate::tui::user::shared::Shared;
+
+/// Told where the API would be needed and is not open.
+const CLOSED: &str =
+    "the API is not open: start with `zgserve-tui --serve`, and other programs can call services through it";
+
+impl Services {
+    pub(super) fn selected(&self) -> Option<&Offer> {
+        self.table.selected()
+    }
+
+    fn subject(&self) -> Option<(Address, ServiceName)> {
+        self.selected().map(named)
+    }
+
+    /// Starts a chat, or opens the files of a storage service.
+    pub(super) fn talk(&self, cx: &mut Cx<'_, Ask>) {
+        let Some(offer) = self.selected() else { return };
+        let (provider, service) = named(offer);
+        cx.order(match offer.service.kind {
+            ServiceKind::Chatbot => Order::Tell(Screen::Chat, Intent::Talk { provider, service }),
+            ServiceKind::ZgStorage => Order::Tell(Screen::Storage, Intent::Files { provider, service }),
+        });
+    }
+
+    /// Opens an account, or adds to the one that there is.
+    pub(super) fn fund(&self, cx: &mut Cx<'_, Ask>) {
+        let Some((provider, _)) = self.subject() else { return };
+        let there = cx.shared.snapshot.accounts.iter().any(|account| account.provider == provider);
+        let kind = if there { Kind::Deposit } else { Kind::OpenAccount };
+        cx.order(Order::Money(Wish { kind, provider, amount: None, then: None }));
+    }
+
+    pub(super) fn refund(&self, cx: &mut Cx<'_, Ask>) {
+        let Some((provider, _)) = self.subject() else { return };
+        if cx.shared.snapshot.accounts.iter().any(|account| account.provider == provider) {
+            cx.order(Order::Money(Wish { kind: Kind::Refund, provider, amount: None, then: None }));
+        } else {
+            cx.toast(Tone::Plain, "there is no account with this provider, so nothing to ask back");
+        }
+    }
+
+    /// Asks the marked services, or the selected one, now.
+    pub(super) fn probe(&mut self, cx: &mut Cx<'_, Ask>) {
+        let mut asked: Vec<_> = self.table.marked().map(named).collect();
+        if asked.is_empty() {
+            asked.extend(self.subject());
+        }
+        if asked.len() > AT_ONCE {
+            let text = format!("the first {AT_ONCE} of the {} marked services are asked", asked.len());
+            cx.toast(Tone::Plain, text);
+            asked.truncate(AT_ONCE);
+        }
+        self.look_at(asked, cx);
+    }
+
+    pub(super) fn mark(&mut self) {
+        self.table.mark();
+    }
+
+    /// Puts the marked services side by side.
+    pub(super) fn side_by_side(&mut self, cx: &mut Cx<'_, Ask>) {
+        if self.compare.is_some() {
+            self.compare = None;
+        } else if self.table.marks() < 2 {
+            cx.toast(Tone::Plain, "mark at least two services with space, then compare them");
+        } else {
+            self.compare = Some(0);
+            cx.ask(Ask::Usage);
+        }
+    }
+
+    pub(super) fn show(&mut self, open: bool) {
+        self.detail = open;
+        self.zoomed &= open;
+        self.focus = false;
+        self.top = 0;
+    }
+
+    /// Asks for the price history of what the details are about.
+    pub(super) fn follow(&mut self, cx: &mut Cx<'_, Ask>) {
+        let Some((provider, name)) = self.subject().filter(|_| self.detail) else { return };
+        let there = |(one, other, _): &(Address, ServiceName, _)| *one == provider && *other == name;
+        if !self.history.as_ref().is_some_and(there)
+            && cx.shared.link == crate::tui::user::shared::Link::Ready
+        {
+            self.history = Some((provider, name.clone(), Err(facts::READING.to_owned())));
+            self.top = 0;
+            cx.ask(Ask::History(provider, name));
+        }
+    }
+
+    pub(super) fn million(&mut self, shared: &Shared, cx: &mut Vec<Order>) {
+        cx.push(Order::Million);
+        let look = crate::tui::kit::look::Look { million: !shared.look.million, ..shared.look };
+        cx.push(Order::Toast(Tone::Plain, prices_in_words(&look).to_owned()));
+    }
+
+    pub(super) fn copy(&self, all: bool, cx: &mut Cx<'_, Ask>) {
+        let Some(offer) = self.selected() else { return };
+        if all {
+            let facts = facts::facts(self, offer, cx.shared);
+            cx.copy(text(&facts), "all details of the service");
+        } else {
+            cx.copy(offer.service.provider.to_string(), "the provider's address");
+        }
+    }
+
+    /// The address for programs that speak as OpenAI's clients do.
+    pub(super) fn copy_url(&self, cx: &mut Cx<'_, Ask>) {
+        let Some(offer) = self.selected() else { return };
+        match (&cx.shared.start.serving, offer.service.kind) {
+            (None, _) => cx.toast(Tone::Plain, CLOSED),
+            (Some(base), ServiceKind::Chatbot) => {
+                let text = format!("{}/v1", base.trim_end_matches('/'));
+                cx.copy(text, format!("the base URL (model {})", model_id(&offer.service)));
+            }
+            (Some(base), ServiceKind::ZgStorage) => cx.copy(route(base, offer), "the base URL"),
+        }
+    }
+
+    pub(super) fn copy_curl(&self, cx: &mut Cx<'_, Ask>) {
+        let Some(offer) = self.selected() else { return };
+        match &cx.shared.start.serving {
+            None => cx.toast(Tone::Plain, CLOSED),
+            Some(base) => cx.copy(curl(base, offer), "the curl line"),
+        }
+    }
+}
+
+fn route(base: &str, offer: &Offer) -> String {
+    let service = &offer.service;
+    format!("{}/v1/provider/{}/service/{}", base.trim_end_matches('/'), service.provider, service.name)
+}
+
+/// A line for a shell. Names of services have no letter that a shell could take for its own.
+fn curl(base: &str, offer: &Offer) -> String {
+    match offer.service.kind {
+        ServiceKind::Chatbot => {
+            let body = serde_json::json!({
+                "model": model_id(&offer.service),
+                "messages": [{"role": "user", "content": "Say hello."}],
+                "stream": true,
+            });
+            let base = base.trim_end_matches('/');
+            format!("curl -N {base}/v1/chat/completions -H 'Content-Type: application/json' -d '{body}'")
+        }
+        ServiceKind::ZgStorage => {
+            format!("curl -T FILE {}/FILE", route(base, offer))
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! One service in full.
+
+use super::Services;
+use super::row::{MILLION, Offer, name};
+use crate::broker::user::{AccountView, Measured, PriceEntry, ProbeLimits, ProbeOutcome};
+use crate::domain::{Neuron, Prices, Service, Units};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::facts::{Fact, is};
+use crate::tui::kit::look::Look;
+use crate::tui::theme::Tone;
+use crate::tui::user::shared::Shared;
+
+/// What the history says until it has come.
+pub const READING: &str = "…";
+/// Changes of a service that are shown.
+const CHANGES: usize = 12;
+
+pub fn facts(part: &Services, offer: &Offer, shared: &Shared) -> Vec<Fact> {
+    let (look, service) = (&shared.look, &offer.service);
+    let mut facts = vec![Fact::Head(name(offer, look))];
+    facts.push(is("Type", format!("{}, paid by the {}", service.kind, service.kind.unit())));
+    facts.push(is("Model", if service.model.is_empty() { "-" } else { service.model.as_str() }));
+    facts.push(is("Provider", look.address(service.provider)));
+    if let Some(alias) = &offer.alias {
+        facts.push(is("Your name", format!("@{alias}")));
+    }
+    facts.push(is("URL", service.url.clone()));
+    facts.push(is(
+        "Listed",
+        format!("{}, version {}", look.time_in_full(service.updated_at()), service.version),
+    ));
+    facts.push(Fact::Gap);
+    facts.push(Fact::Head("Prices".to_owned()));
+    prices(&mut facts, offer, look);
+    facts.push(Fact::Gap);
+    facts.push(Fact::Head("As asked from here".to_owned()));
+    asked(&mut facts, offer, look);
+    facts.push(Fact::Gap);
+    facts.push(Fact::Head("Your account with the provider".to_owned()));
+    match shared.snapshot.accounts.iter().find(|account| account.provider == service.provider) {
+        Some(account) => owned(&mut facts, account, look),
+        None => facts.push(Fact::Note("None yet: O opens one with a first deposit.".to_owned(), Tone::Plain)),
+    }
+    facts.push(Fact::Gap);
+    facts.push(Fact::Head("Your requests".to_owned()));
+    measured(&mut facts, part, offer, look);
+    facts.push(Fact::Gap);
+    facts.push(Fact::Head("History on the chain".to_owned()));
+    history(&mut facts, part, service, look);
+    facts
+}
+
+fn prices(facts: &mut Vec<Fact>, offer: &Offer, look: &Look) {
+    let service = &offer.service;
+    let unit = service.kind.unit();
+    for (label, million, price) in
+        [("Input", "  a million", service.prices.input), ("Output", "  a million", service.prices.output)]
+    {
+        facts.push(is(label, format!("{} a {unit}", look.in_full(price))));
+        facts.push(match price.checked_mul(MILLION) {
+            Some(price) => is(million, look.in_full(price)),
+            None => is(million, "more than there is"),
+        });
+    }
+    let Some(change) = offer.known.change else { return };
+    let Some(seen) = change.seen else { return };
+    let was = format!("{} in, {} out", look.amount(seen.input), look.amount(seen.output));
+    if change.rose() {
+        let text =
+            format!("▲ A price rose since you paid last (then {was}). The next call tells you once more.");
+        facts.push(Fact::Note(text, Tone::Warn));
+    } else if change.differs() {
+        facts.push(Fact::Note(format!("▼ Cheaper than when you paid last (then {was})."), Tone::Good));
+    } else {
+        facts.push(is("Last paid", "the same"));
+    }
+}
+
+fn asked(facts: &mut Vec<Fact>, offer: &Offer, look: &Look) {
+    let (text, tone) = offer.here();
+    let Some(probe) = &offer.known.probe else {
+        let text = if offer.known.asking { "… asking" } else { "Not asked yet: p asks, free of charge." };
+        return facts.push(Fact::Note(text.to_owned(), Tone::Plain));
+    };
+    facts.push(Fact::Is("State", text, tone));
+    let probe = match probe {
+        Ok(probe) => probe,
+        Err(reason) => return facts.push(Fact::Is("Why", reason.clone(), Tone::Bad)),
+    };
+    facts.push(is("Asked", look.time_in_full(probe.at)));
+    match &probe.outcome {
+        ProbeOutcome::Reachable { paused, meter, credit_limit, limits } => {
+            facts.push(Fact::Is("Terms", "✓ say what the chain says".to_owned(), Tone::Good));
+            if *paused {
+                facts.push(Fact::Is("Paused", "it takes no requests for now".to_owned(), Tone::Warn));
+            }
+            facts.push(is("Meter", meter_in_words(meter.as_str())));
+            facts.push(is("Lends", format!("{} before a voucher is due", look.amount(*credit_limit))));
+            facts.push(is("Limits", limits_in_words(limits)));
+        }
+        ProbeOutcome::Disagrees(what) => {
+            facts.push(Fact::Is("Terms", format!("≠ {what}"), Tone::Warn));
+        }
+        ProbeOutcome::Unreachable(why) => facts.push(Fact::Is("Why", why.clone(), Tone::Bad)),
+    }
+}
+
+fn meter_in_words(meter: &str) -> String {
+    match meter {
+        "o200k" => "o200k: tokens of a public vocabulary, counted on both sides".to_owned(),
+        "usage" => "usage: the model server's figures, bounded by our own count".to_owned(),
+        "bytes" => "bytes, counted on both sides".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn limits_in_words(limits: &ProbeLimits) -> String {
+    let one = |limit: Option<u64>, what: &str| limit.map(|limit| format!("{} {what}", grouped(limit.into())));
+    let all = [
+        one(limits.in_flight, "at a time"),
+        one(limits.per_minute, "a minute"),
+        one(limits.own_in_flight, "of yours at a time"),
+        one(limits.own_per_minute, "of yours a minute"),
+    ];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    if all.is_empty() { "none told".to_owned() } else { format!("requests: {}", all.join(", ")) }
+}
+
+fn owned(facts: &mut Vec<Fact>, account: &AccountView, look: &Look) {
+    facts.push(is("Available", look.in_full(account.available)));
+    facts.push(is("Deposit", look.in_full(account.balance)));
+    facts.push(is("Owed", look.in_full(account.owed)));
+    facts.push(is("Promised", look.in_full(account.promised)));
+    if let Some(refund) = &account.refund {
+        let when = look.until(refund.unlock_at);
+        facts.push(Fact::Is("Refund", format!("{}, {when}", look.in_full(refund.amount)), Tone::Pending));
+    }
+    if !account.can_sign {
+        let text = "✗ No key here may sign for it; Accounts (4) tell more.".to_owned();
+        facts.push(Fact::Note(text, Tone::Bad));
+    }
+}
+
+fn measured(facts: &mut Vec<Fact>, part: &Services, offer: &Offer, look: &Look) {
+    match offer.known.measured.as_ref().filter(|measured| measured.requests > 0) {
+        None => facts.push(Fact::Note("None that ended yet.".to_owned(), Tone::Dim)),
+        Some(measured) => own_requests(facts, measured),
+    }
+    let habit = part.habit(offer);
+    let cost = cost_of_thousand(&offer.service.prices, habit);
+    let cost = cost.map_or_else(|| "more than there is".to_owned(), |cost| look.amount(cost));
+    facts.push(is("1,000 answers", format!("about {cost} ({})", habit.in_words(offer.service.kind.unit()))));
+}
+
+fn own_requests(facts: &mut Vec<Fact>, measured: &Measured) {
+    let share = measured.success_basis_points().unwrap_or(0);
+    let tone = if share < 9_000 { Tone::Warn } else { Tone::Plain };
+    let text = format!("{}.{:02} % of the last {}", share / 100, share % 100, measured.requests);
+    facts.push(Fact::Is("Answered", text, tone));
+    if measured.disputed > 0 {
+        facts.push(Fact::Is("Disputed", grouped(measured.disputed.into()), Tone::Warn));
+    }
+    if let (Some(typical), Some(slow)) = (measured.typical, measured.slow) {
+        let text = format!("{} ms, nine of ten within {} ms", typical.as_millis(), slow.as_millis());
+        facts.push(is("Whole answer", text));
+    }
+    let pace = u128::from(measured.output.0).saturating_mul(1000).checked_div(measured.time.as_millis());
+    if let Some(pace) = pace.filter(|pace| *pace > 0) {
+        facts.push(is("Pace", format!("{} units a second", grouped(pace))));
+    }
+}
+
+/// What an answer is like: units of one, in the mean, or an assumption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Habit {
+    pub input: Units,
+    pub output: Units,
+    /// How many answers say so; none: it is assumed.
+    pub answers: u64,
+}
+
+impl Habit {
+    pub fn in_words(self, unit: &str) -> String {
+        let (input, output) = (grouped(self.input.0.into()), grouped(self.output.0.into()));
+        let why = if self.answers == 0 { "assumed" } else { "as yours were" };
+        format!("{input} {unit}s in, {output} out, {why}")
+    }
+}
+
+/// What is assumed of an answer before there was one.
+const ASSUMED: u64 = 500;
+
+impl Services {
+    /// What answers of this kind of service were like here.
+    pub(super) fn habit(&self, offer: &Offer) -> Habit {
+        let kind = offer.service.kind;
+        let alike = self.usage.services.iter().filter(|((provider, name), _)| {
+            let own = self.by_provider.get(provider);
+            own.is_some_and(|own| own.iter().any(|one| one.name == *name && one.kind == kind))
+        });
+        let (mut answers, mut input, mut output) = (0u64, 0u64, 0u64);
+        for (_, used) in alike {
+            answers = answers.saturating_add(used.answers);
+            input = input.saturating_add(used.input.0);
+            output = output.saturating_add(used.output.0);
+        }
+        match (input.checked_div(answers), output.checked_div(answers)) {
+            (Some(input), Some(output)) => Habit { input: Units(input), output: Units(output), answers },
+            _ => Habit { input: Units(ASSUMED), output: Units(ASSUMED), answers: 0 },
+        }
+    }
+}
+
+/// The fee of a thousand answers; `None` beyond what can exist.
+pub fn cost_of_thousand(prices: &Prices, habit: Habit) -> Option<Neuron> {
+    prices.fee(habit.input, habit.output)?.total().checked_mul(1000)
+}
+
+fn history(facts: &mut Vec<Fact>, part: &Services, service: &Service, look: &Look) {
+    let own = part
+        .history
+        .as_ref()
+        .filter(|(provider, name, _)| *provider == service.provider && *name == service.name);
+    let history = match own {
+        None => return facts.push(Fact::Note("Not read yet.".to_owned(), Tone::Dim)),
+        Some((.., Err(reason))) => {
+            let tone = if reason == READING { Tone::Pending } else { Tone::Bad };
+            return facts.push(Fact::Note(reason.clone(), tone));
+        }
+        Some((.., Ok(history))) => history,
+    };
+    for entry in history.entries.iter().take(CHANGES) {
+        facts.push(Fact::Note(entry_in_words(entry, look), Tone::Plain));
+    }
+    let more = history.entries.len().saturating_sub(CHANGES);
+    if more > 0 {
+        facts.push(Fact::Note(format!("and {more} changes before"), Tone::Dim));
+    }
+    if !history.is_complete() {
+        let text = format!("Nothing is known of blocks before {}.", grouped(history.from_block.into()));
+        facts.push(Fact::Note(text, Tone::Dim));
+    } else if history.entries.is_empty() {
+        facts.push(Fact::Note("No event tells of it.".to_owned(), Tone::Dim));
+    }
+}
+
+fn entry_in_words(entry: &PriceEntry, look: &Look) -> String {
+    let when = entry.time.map_or_else(|| "-".to_owned(), |time| look.time(time));
+    let block = grouped(entry.block.into());
+    let Some(service) = &entry.service else { return format!("{when} · #{block} · removed") };
+    let (input, output) = (look.amount(service.prices.input), look.amount(service.prices.output));
+    let mut what = format!("{input} in, {output} out");
+    for (changed, text) in [(entry.url_changed, "URL changed"), (entry.model_changed, "model changed")] {
+        if changed {
+            what.push_str(", ");
+            what.push_str(text);
+        }
+    }
+    format!("{when} · #{block} · {what}")
+}

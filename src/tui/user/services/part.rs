@@ -1,0 +1,349 @@
+//! The screen's keys, answers and news.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use serde_json::{Value, json};
+
+use super::rows::named;
+use super::runner::{Answer, Ask};
+use super::{Services, compare, facts, view};
+use crate::broker::user::Event;
+use crate::tui::keymap::{Action, Place};
+use crate::tui::kit::facts::furthest;
+use crate::tui::kit::table::Click;
+use crate::tui::user::part::{Cx, Intent, News, Order, Part};
+use crate::tui::user::shared::Shared;
+
+/// Nobody types a longer filter.
+const LONGEST: usize = 300;
+
+impl Part for Services {
+    type Ask = Ask;
+    type Answer = Answer;
+
+    fn places(&self) -> &'static [Place] {
+        &[Place::Services, Place::Lists]
+    }
+
+    fn typing(&self) -> bool {
+        self.typing
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
+        match action {
+            Action::Up => self.step(-1, cx.shared),
+            Action::Down => self.step(1, cx.shared),
+            Action::PageUp => self.step(-self.table.page(), cx.shared),
+            Action::PageDown => self.step(self.table.page(), cx.shared),
+            Action::First => self.step(isize::MIN, cx.shared),
+            Action::Last => self.step(isize::MAX, cx.shared),
+            Action::Open if self.compare.is_some() => {}
+            Action::Open => self.show(!self.detail),
+            Action::Zoom => {
+                self.zoomed = !self.zoomed || !self.detail;
+                self.detail = self.selected().is_some();
+            }
+            Action::Focus | Action::FocusBack => self.turn(cx.shared),
+            Action::Filter if self.compare.is_none() => {
+                if self.covers(cx.shared) {
+                    self.show(false);
+                }
+                self.typing = true;
+            }
+            Action::Sort => self.table.next_sort(),
+            Action::TurnSort => self.table.turn_sort(),
+            Action::Mark if self.compare.is_none() => self.mark(),
+            Action::Refresh => {
+                self.look_due = true;
+                self.history = None;
+                cx.ask(Ask::Usage);
+            }
+            Action::Million => self.million(cx.shared, cx.orders),
+            Action::Talk => self.talk(cx),
+            Action::OpenAccount | Action::Deposit => self.fund(cx),
+            Action::Refund => self.refund(cx),
+            Action::Alias => {
+                if let Some(offer) = self.selected() {
+                    cx.order(Order::Alias(offer.service.provider));
+                }
+            }
+            Action::Probe => self.probe(cx),
+            Action::Compare => self.side_by_side(cx),
+            Action::Copy => self.copy(false, cx),
+            Action::CopyAll => self.copy(true, cx),
+            Action::CopyCurl => self.copy_curl(cx),
+            Action::CopyUrl => self.copy_url(cx),
+            _ => {}
+        }
+        self.look_around(cx);
+        self.follow(cx);
+    }
+
+    fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let mut text = self.table.filter.clone();
+        match key.code {
+            KeyCode::Enter => return self.typing = false,
+            KeyCode::Down => self.table.step(1),
+            KeyCode::Up => self.table.step(-1),
+            KeyCode::Tab => drop(self.table.complete()),
+            KeyCode::Backspace => {
+                text.pop();
+                self.table.set_filter(text);
+            }
+            KeyCode::Char('u') if control => self.table.set_filter(String::new()),
+            KeyCode::Char('w') if control => {
+                text.truncate(text.trim_end().rfind(' ').map_or(0, |at| at + 1));
+                self.table.set_filter(text);
+            }
+            KeyCode::Char(letter) if !control && text.len() < LONGEST => {
+                text.push(letter);
+                self.table.set_filter(text);
+            }
+            _ => return,
+        }
+        self.follow(cx);
+    }
+
+    fn back(&mut self, _cx: &mut Cx<'_, Ask>) -> bool {
+        if std::mem::take(&mut self.typing) || self.compare.take().is_some() {
+            return true;
+        }
+        if self.detail && self.zoomed {
+            self.zoomed = false;
+            return true;
+        }
+        if self.detail {
+            self.show(false);
+            return true;
+        }
+        if self.table.unmark() {
+            return true;
+        }
+        let filtered = !self.table.filter.is_empty();
+        self.table.set_filter(String::new());
+        filtered
+    }
+
+    fn paste(&mut self, text: &str, cx: &mut Cx<'_, Ask>) {
+        if self.compare.is_some() || self.covers(cx.shared) {
+            return;
+        }
+        let room = LONGEST.saturating_sub(self.table.filter.len());
+        let line: String = text.chars().filter(|letter| !letter.is_control()).take(room).collect();
+        self.typing = true;
+        let text = format!("{}{line}", self.table.filter);
+        self.table.set_filter(text);
+        self.follow(cx);
+    }
+
+    fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
+        if self.compare.is_some() {
+            return;
+        }
+        let areas = view::areas(self, area);
+        if areas.detail.is_some_and(|detail| detail.contains(at)) {
+            self.focus = !self.covers(cx.shared);
+            return;
+        }
+        self.focus = false;
+        let clicked = self.table.click(at.x, at.y, areas.table, &cx.shared.look, cx.shared.pressed);
+        if clicked == Click::Opened {
+            self.show(true);
+        }
+        self.follow(cx);
+    }
+
+    fn wheel(&mut self, rows: i16, cx: &mut Cx<'_, Ask>) {
+        self.step(rows.into(), cx.shared);
+        self.follow(cx);
+    }
+
+    fn open(&mut self, cx: &mut Cx<'_, Ask>) {
+        self.look_due = true;
+        if cx.shared.link == crate::tui::user::shared::Link::Ready {
+            cx.ask(Ask::Usage);
+        }
+        self.look_around(cx);
+        self.follow(cx);
+    }
+
+    fn news(&mut self, news: &News, cx: &mut Cx<'_, Ask>) -> bool {
+        match news {
+            News::Services => {
+                self.follow_list(cx);
+                true
+            }
+            News::Snapshot => self.follow_providers(cx.shared),
+            News::Event(Event::RequestEnded { provider, service, .. }) => {
+                self.used = true;
+                self.measure(*provider, service, cx);
+                false
+            }
+            News::Beat => {
+                // Names come without news of their own.
+                let changed = self.follow_providers(cx.shared);
+                if std::mem::take(&mut self.in_sight) {
+                    self.look_around(cx);
+                    if std::mem::take(&mut self.used) {
+                        cx.ask(Ask::Usage);
+                    }
+                }
+                changed
+            }
+            News::Ready | News::Event(_) => false,
+        }
+    }
+
+    fn answer(&mut self, answer: Answer, cx: &mut Cx<'_, Ask>) {
+        match answer {
+            Answer::Changes { version, changes, done } => {
+                self.follow_providers(cx.shared);
+                self.take(version, changes, done, cx);
+                if done && self.in_sight {
+                    self.look_around(cx);
+                }
+            }
+            Answer::Looked(provider, name, looked) => self.looked(provider, &name, *looked),
+            Answer::History(provider, name, history) => {
+                let wanted = |(one, other, _): &(_, _, _)| *one == provider && *other == name;
+                if self.history.as_ref().is_some_and(wanted) {
+                    self.history = Some((provider, name, history));
+                }
+            }
+            Answer::Usage(usage) => self.usage = usage,
+        }
+        self.follow(cx);
+    }
+
+    fn intent(&mut self, intent: Intent, cx: &mut Cx<'_, Ask>) {
+        if let Intent::Service { provider, service } = intent {
+            self.wanted = Some((provider, service));
+            self.compare = None;
+            self.table.set_filter(String::new());
+            self.show(true);
+            self.find_wanted();
+            self.follow(cx);
+        }
+    }
+
+    fn settle(&mut self, area: Rect, shared: &Shared) {
+        self.in_sight = true;
+        let areas = view::areas(self, area);
+        self.table.set_height(areas.table.height);
+        if let (Some(detail), Some(offer)) = (areas.detail, self.table.selected()) {
+            self.top = self.top.min(furthest(&facts::facts(self, offer, shared), detail));
+        }
+        if let Some(from) = &mut self.compare {
+            *from = (*from).min(self.table.marks().saturating_sub(compare::fit(area.width)));
+        }
+    }
+
+    fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
+        view::draw(self, buffer, area, shared)
+    }
+
+    fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
+        if self.compare.is_some() {
+            return vec![
+                (Action::Back, "back"),
+                (Action::Probe, "ask all"),
+                (Action::Million, "per million"),
+            ];
+        }
+        let Some(offer) = self.selected() else { return vec![(Action::Filter, "filter")] };
+        let talk = match offer.service.kind {
+            crate::domain::ServiceKind::Chatbot => "chat",
+            crate::domain::ServiceKind::ZgStorage => "files",
+        };
+        let fund = match offer.available {
+            Some(_) => (Action::Deposit, "deposit"),
+            None => (Action::OpenAccount, "open account"),
+        };
+        let mut hints = vec![(Action::Talk, talk), fund];
+        if self.covers(shared) {
+            hints.extend([
+                (Action::Probe, "ask it"),
+                (Action::CopyCurl, "copy curl"),
+                (Action::Back, "back"),
+            ]);
+        } else if self.table.marks() > 1 {
+            hints.extend([(Action::Compare, "compare"), (Action::Probe, "ask them")]);
+        } else {
+            hints.extend([
+                (Action::Open, "details"),
+                (Action::Filter, "filter"),
+                (Action::Sort, "sort"),
+                (Action::Mark, "mark"),
+                (Action::Probe, "ask it"),
+            ]);
+        }
+        hints
+    }
+
+    fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
+        self.typing
+            .then(|| vec![("enter", "keep it"), ("tab", "complete"), ("esc", "leave"), ("ctrl+u", "clear")])
+    }
+
+    fn remember(&self) -> Value {
+        let (sort, largest_first) = self.table.sorting();
+        let (provider, service) = match (&self.wanted, self.selected().map(named)) {
+            (Some((provider, name)), _) => (Some(*provider), Some(name.to_string())),
+            (None, Some((provider, name))) => (Some(provider), Some(name.to_string())),
+            (None, None) => (None, None),
+        };
+        json!({
+            "sort": sort,
+            "largestFirst": largest_first,
+            "filter": self.table.filter,
+            "detail": self.detail,
+            "provider": provider.map(|provider| provider.to_string()),
+            "service": service,
+        })
+    }
+
+    fn recall(&mut self, kept: &Value) {
+        if let Some(sort) = kept["sort"].as_u64().and_then(|sort| usize::try_from(sort).ok()) {
+            self.table.restore_sorting(sort, kept["largestFirst"].as_bool().unwrap_or(false));
+        }
+        let filter = kept["filter"].as_str().unwrap_or_default();
+        let filter = filter.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
+        self.table.set_filter(filter);
+        self.detail = kept["detail"].as_bool().unwrap_or(false);
+        let text = |name: &str| kept[name].as_str().unwrap_or_default();
+        if let (Ok(provider), Ok(service)) = (text("provider").parse(), text("service").parse()) {
+            self.wanted = Some((provider, service));
+            self.find_wanted();
+        }
+    }
+}
+
+impl Services {
+    /// Moves the selection, or the details where they have the keys.
+    fn step(&mut self, by: isize, shared: &Shared) {
+        if self.compare.is_some() {
+            return;
+        }
+        if self.focus || self.covers(shared) {
+            let rows = i16::try_from(by).unwrap_or(if by < 0 { i16::MIN } else { i16::MAX });
+            self.top = self.top.saturating_add_signed(rows);
+        } else {
+            // Whoever moves has chosen.
+            self.wanted = None;
+            self.table.step(by);
+            self.top = 0;
+        }
+    }
+
+    /// Between table and details; the next ones side by side.
+    fn turn(&mut self, shared: &Shared) {
+        let fit = compare::fit(shared.size.0.saturating_sub(2));
+        match &mut self.compare {
+            Some(from) if *from + fit >= self.table.marks() => *from = 0,
+            Some(from) => *from += 1,
+            None => self.focus = self.detail && !self.focus && !self.covers(shared),
+        }
+    }
+}

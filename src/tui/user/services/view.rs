@@ -1,0 +1,151 @@
+//! The picture: caption, table, details beside it or over it, services side by side.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::row::prices_in_words;
+use super::{Services, compare, facts};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::{draw, facts as kit_facts, moment};
+use crate::tui::theme::Tone;
+use crate::tui::user::shared::{Link, Shared};
+
+/// From this width on details stand beside the table.
+const BESIDE: u16 = 108;
+
+#[derive(Clone, Copy, Debug)]
+pub struct Areas {
+    pub caption: Rect,
+    pub filter: Rect,
+    pub table: Rect,
+    pub detail: Option<Rect>,
+}
+
+pub fn areas(part: &Services, body: Rect) -> Areas {
+    let (mut left, mut detail) = (body, None);
+    if part.detail {
+        if body.width >= BESIDE && !part.zoomed {
+            let width = (body.width * 2 / 5).max(54);
+            left.width = body.width - width - 3;
+            detail = Some(Rect { x: left.right() + 3, width, ..body });
+        } else {
+            detail = Some(body);
+        }
+    }
+    let row = |y: u16| Rect {
+        y: left.y + y.min(left.height),
+        height: 1.min(left.height.saturating_sub(y)),
+        ..left
+    };
+    let table = Rect { y: left.y + 2.min(left.height), height: left.height.saturating_sub(2), ..left };
+    Areas { caption: row(0), filter: row(1), table, detail }
+}
+
+impl Services {
+    /// Whether details stand over the table, so that keys are theirs.
+    pub(super) fn covers(&self, shared: &Shared) -> bool {
+        self.detail && (self.zoomed || shared.size.0.saturating_sub(2) < BESIDE)
+    }
+}
+
+pub fn draw(part: &Services, buffer: &mut Buffer, body: Rect, shared: &Shared) -> Option<Position> {
+    let look = &shared.look;
+    if let Some(from) = part.compare {
+        compare::draw(part, from, buffer, body, shared);
+        return None;
+    }
+    let areas = areas(part, body);
+    let mut cursor = None;
+    if areas.detail != Some(body) {
+        cursor = list(part, buffer, &areas, shared);
+    }
+    if let Some(area) = areas.detail {
+        if area != body {
+            let tone = if part.focus { Tone::Accent } else { Tone::Dim };
+            for y in 0..area.height {
+                let rule = Rect { x: area.x.saturating_sub(2), width: 1, ..area };
+                draw::put(buffer, rule, 0, y, "│", look.style(tone));
+            }
+        }
+        if let Some(offer) = part.table.selected() {
+            kit_facts::draw(buffer, area, &facts::facts(part, offer, shared), part.top, look);
+        }
+    }
+    cursor
+}
+
+fn list(part: &Services, buffer: &mut Buffer, areas: &Areas, shared: &Shared) -> Option<Position> {
+    let look = &shared.look;
+    let (shown, all) = (part.table.shown(), part.table.rows().len());
+    let count = if shown == all {
+        format!("{} service{}", grouped(all as u128), if all == 1 { "" } else { "s" })
+    } else {
+        format!("{} of {} services", grouped(shown as u128), grouped(all as u128))
+    };
+    let mut pieces = vec![(count, Tone::Title)];
+    if part.comparing {
+        pieces.push(("… reading the list".to_owned(), Tone::Pending));
+    }
+    pieces.extend(part.table.marked_in_words().map(|text| (text, Tone::Accent)));
+    pieces.push((prices_in_words(look).to_owned(), Tone::Dim));
+    // What has no room is left out whole.
+    let mut x = 0;
+    for (text, tone) in pieces {
+        if x + draw::width(&text) > areas.caption.width {
+            break;
+        }
+        x = draw::put(buffer, areas.caption, x, 0, &text, look.style(tone)) + 2;
+    }
+    let cursor = filter(part, buffer, areas.filter, shared);
+    if shown == 0 {
+        let room = Rect { y: areas.table.y + 1.min(areas.table.height), ..areas.table };
+        let room = Rect { height: areas.table.height.saturating_sub(1), ..room };
+        draw::wrapped(buffer, room, 0, &empty(part, shared), look.style(Tone::Plain));
+    } else {
+        part.table.draw(buffer, areas.table, look);
+    }
+    cursor
+}
+
+fn filter(part: &Services, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
+    let look = &shared.look;
+    let typed = &part.table.filter;
+    let mut x = 0;
+    if part.typing || !typed.is_empty() {
+        x = draw::put(buffer, area, 0, 0, "/", look.style(Tone::Accent));
+        x = draw::put(buffer, area, x, 0, typed, look.style(Tone::Plain));
+    }
+    let rest = Rect { x: area.x + x, width: area.width.saturating_sub(x), ..area };
+    if let Some(complaint) = part.table.complaint() {
+        draw::put_right(buffer, rest, 0, &format!("  ! {complaint}"), look.style(Tone::Warn));
+    } else if part.typing {
+        let help = "  type:chatbot price<100000 latency<200ms !word";
+        if draw::width(help) <= rest.width {
+            draw::put_right(buffer, rest, 0, help, look.style(Tone::Dim));
+        }
+    }
+    part.typing.then(|| Position::new((area.x + x).min(area.right().saturating_sub(1)), area.y))
+}
+
+/// What to do where there is nothing to see.
+fn empty(part: &Services, shared: &Shared) -> String {
+    if !part.table.rows().is_empty() {
+        return "No service fits the filter; esc takes it away.".to_owned();
+    }
+    match &shared.link {
+        Link::Starting { what } => format!("… {what}"),
+        Link::Waiting { why, again } => {
+            format!(
+                "The chain cannot be read: {why}. Tried again in {}.",
+                moment::until(shared.now(), *again)
+            )
+        }
+        Link::Failed { why } => format!("✗ {why}"),
+        Link::Ready if part.comparing || !part.listed => "… reading the list of services".to_owned(),
+        Link::Ready => {
+            "The chain lists no services yet. Providers register them; `zgserve-tui provider` makes \
+                        one of this machine, and R looks again."
+                .to_owned()
+        }
+    }
+}
