@@ -77,6 +77,7 @@ pub enum Action {
     // chat
     Write,
     Send,
+    GoOn,
     NewLine,
     Editor,
     History,
