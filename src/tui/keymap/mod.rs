@@ -78,6 +78,7 @@ pub enum Action {
     // chat
     Write,
     Send,
+    GoOn,
     NewLine,
     Editor,
     History,

@@ -153,6 +153,13 @@ const PROMPT: &[Binding] = &[
         Action::NewLine,
         "new line",
     ),
+    order(
+        Prompt,
+        "go-on",
+        &[control('f')],
+        Action::GoOn,
+        "add what is missing, accept a price, or send again",
+    ),
     bind(Prompt, "editor", &[control('o')], Action::Editor, "write in your own editor"),
     bind(Prompt, "history", &[control('r')], Action::History, "search in what was written before"),
     bind(Prompt, "attach", &[control('t')], Action::Attach, "attach a text file"),

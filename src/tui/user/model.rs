@@ -98,6 +98,7 @@ impl Model {
                 block_at: None,
                 pressed: now,
                 frozen: false,
+                open: screen,
                 mouse,
                 focused: true,
             },

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::screen::Screen;
 use crate::broker::user::{Snapshot, UserBroker};
 use crate::client::Client;
 use crate::domain::{Address, Neuron, Service, ServiceName, Timestamp};
@@ -90,6 +91,8 @@ pub struct Shared {
     /// When the last key or click came: what dialogs measure haste by.
     pub pressed: Timestamp,
     pub frozen: bool,
+    /// The screen in sight.
+    pub open: Screen,
     pub mouse: bool,
     /// Whether somebody looks at this window, as far as the terminal tells.
     pub focused: bool,

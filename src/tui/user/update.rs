@@ -318,6 +318,7 @@ pub fn to_console(model: &mut Model, message: console::Message, step: &mut Step<
 
 /// Tells what is in sight how much room it has.
 fn settle(model: &mut Model) {
+    model.shared.open = model.screen;
     let body = areas(model.shared.size).body;
     let (screen, shared) = (model.screen, &model.shared);
     match screen {

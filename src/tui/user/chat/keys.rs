@@ -1,0 +1,514 @@
+//! What keys, clicks and pastes do in the chat.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::{Position, Rect};
+
+use super::ask::{Ask, Change, Form};
+use super::finder::{Among, Finder};
+use super::over::{Over, inside};
+use super::picker::Picker;
+use super::{Chat, Focus, Opened, view};
+use crate::tui::keymap::Action;
+use crate::tui::kit::dialog::{Buttons, Said};
+use crate::tui::kit::form::Did;
+use crate::tui::theme::Tone;
+use crate::tui::user::money::{Kind, Wish};
+use crate::tui::user::part::{Cx, Intent, Order};
+use crate::tui::user::screen::Screen;
+
+pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
+    match action {
+        Action::Send => chat.send(None, cx),
+        Action::NewLine => {
+            chat.prompt.new_line();
+            chat.estimate(cx);
+        }
+        Action::GoOn => chat.go_on(cx),
+        Action::Editor => {
+            chat.editing_system = false;
+            cx.order(Order::Edit(chat.prompt.text()));
+        }
+        Action::History => {
+            chat.over = Over::Finder(Box::new(Finder::prompts()));
+            cx.ask(Ask::Prompts);
+        }
+        Action::Attach => chat.over = Over::attach(),
+        Action::Switch => chat.pick(Some(false), cx),
+        Action::Parameters => chat.over = Over::Parameters(Box::new(chat.parameters_form())),
+        Action::NewChat => chat.begin(cx),
+        Action::Search => chat.over = Over::Finder(Box::new(Finder::conversations())),
+        Action::Write => {
+            chat.zoomed = false;
+            chat.focus = Focus::Prompt;
+        }
+        Action::Delete if chat.focus == Focus::Prompt => key(chat, KeyEvent::from(KeyCode::Delete), cx),
+        Action::Focus | Action::FocusBack => turn(chat, action == Action::FocusBack),
+        Action::PageUp => scroll(chat, -1, cx),
+        Action::PageDown => scroll(chat, 1, cx),
+        Action::Zoom => chat.zoomed = !chat.zoomed,
+        Action::Rename => {
+            if let Some((id, title, _)) = named(chat, cx) {
+                chat.over = Over::rename(id, &title);
+            }
+        }
+        Action::Delete => {
+            if let Some((id, title, cost)) = named(chat, cx) {
+                if chat.lives.iter().any(|live| live.conversation() == Some(id)) {
+                    return cx.toast(Tone::Plain, "an answer is still coming into it; stop that first");
+                }
+                let buttons = Buttons::new(cx.shared.pressed);
+                chat.over = Over::Delete { id, title, cost, buttons };
+            }
+        }
+        Action::Export => {
+            if let Some((id, title, _)) = named(chat, cx) {
+                chat.over = Over::Export { id, title };
+            }
+        }
+        Action::Filter => chat.over = Over::Finder(Box::new(Finder::conversations())),
+        Action::Refresh => {
+            cx.ask(Ask::CatchUp);
+            chat.ask_fates(cx);
+            chat.estimate(cx);
+        }
+        Action::Deposit | Action::OpenAccount => fund(chat, action, cx),
+        _ if chat.focus == Focus::List => in_list(chat, action, cx),
+        _ => in_transcript(chat, action, cx),
+    }
+}
+
+/// The conversation that is meant: the selected one of the list, or the open one, with title and cost.
+fn named(chat: &Chat, cx: &mut Cx<'_, Ask>) -> Option<(crate::domain::ConversationId, String, String)> {
+    let one = match (chat.focus, chat.opened) {
+        (Focus::List, _) => chat.list.selected(),
+        (_, Opened::Kept(id)) => chat.list.find(id),
+        _ => None,
+    };
+    if one.is_none() {
+        cx.toast(Tone::Plain, "this conversation begins with its first message");
+    }
+    one.map(|one| (one.id, one.title.clone(), cx.shared.look.amount(one.fee)))
+}
+
+fn fund(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
+    if chat.blocked.is_some() {
+        return chat.go_on(cx);
+    }
+    let Some((provider, _)) = chat.head.service.clone() else {
+        return cx.toast(Tone::Plain, "choose whom to ask first; ctrl+l");
+    };
+    let kind = if action == Action::Deposit { Kind::Deposit } else { Kind::OpenAccount };
+    let token = chat.number();
+    cx.order(Order::Money(Wish { kind, provider, amount: None, then: Some((Screen::Chat, token)) }));
+}
+
+fn turn(chat: &mut Chat, back: bool) {
+    let all = [Focus::Prompt, Focus::Transcript, Focus::List];
+    let at = all.iter().position(|one| *one == chat.focus).unwrap_or(0);
+    let next = if back { at + all.len() - 1 } else { at + 1 } % all.len();
+    chat.focus = all.get(next).copied().unwrap_or_default();
+    if chat.focus == Focus::Prompt {
+        chat.zoomed = false;
+    }
+}
+
+fn scroll(chat: &mut Chat, by: isize, cx: &mut Cx<'_, Ask>) {
+    if chat.focus == Focus::List {
+        chat.list.step(by * chat.list.page());
+    } else {
+        chat.transcript.scroll(by * chat.transcript.page(), cx.shared);
+    }
+}
+
+fn in_list(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
+    match action {
+        Action::Down => chat.list.step(1),
+        Action::Up => chat.list.step(-1),
+        Action::First => chat.list.step(isize::MIN),
+        Action::Last => chat.list.last(),
+        Action::Open => {
+            if let Some(id) = chat.list.selected().map(|one| one.id) {
+                chat.focus = Focus::Prompt;
+                open(chat, id, cx);
+            }
+        }
+        Action::Copy => {
+            if let Some(one) = chat.list.selected() {
+                cx.copy(one.title.clone(), "the title");
+            }
+        }
+        _ => in_transcript(chat, action, cx),
+    }
+}
+
+fn open(chat: &mut Chat, id: crate::domain::ConversationId, cx: &mut Cx<'_, Ask>) {
+    if chat.opened != Opened::Kept(id) {
+        chat.opening = Some(id);
+        cx.ask(Ask::Open { id, at: None });
+    }
+}
+
+fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
+    let current = chat.transcript.current();
+    match action {
+        Action::Down => chat.transcript.step(1),
+        Action::Up => chat.transcript.step(-1),
+        Action::First if !chat.transcript.is_empty() => chat.transcript.select(Some(0)),
+        Action::Last => chat.transcript.to_end(),
+        Action::Open if chat.blocked.is_some() => chat.go_on(cx),
+        Action::Open => {
+            let request = current
+                .filter(|at| chat.transcript.selected == Some(*at))
+                .and_then(|at| chat.transcript.entries.get(at)?.message.request);
+            match request {
+                Some(request) => cx.order(Order::Tell(Screen::Requests, Intent::Request(request))),
+                None => chat.focus = Focus::Prompt,
+            }
+        }
+        Action::Edit if !chat.rewrite(cx) => {
+            cx.toast(Tone::Plain, "there is no message of yours here that could be edited");
+        }
+        Action::Again => chat.again(None, cx),
+        Action::Elsewhere => chat.pick(Some(true), cx),
+        Action::Fork => {
+            let through =
+                current.and_then(|at| chat.transcript.entries.get(at)).map(|entry| entry.message.id);
+            if let (Opened::Kept(id), None) = (chat.opened, chat.live()) {
+                cx.ask(Ask::Fork { id, through });
+            }
+        }
+        Action::Fold => {
+            if let Some(entry) = current.and_then(|at| chat.transcript.entries.get_mut(at)) {
+                entry.unfolded = !entry.unfolded;
+            }
+        }
+        Action::Copy => {
+            if let Some(entry) = current.and_then(|at| chat.transcript.entries.get(at)) {
+                let what = if entry.is_prompt() { "the prompt" } else { "the answer" };
+                cx.copy(entry.message.text.clone(), what);
+            }
+        }
+        Action::CopyAll => {
+            let mut text = String::new();
+            for entry in &chat.transcript.entries {
+                let (who, ..) = super::footer::head(entry, cx.shared);
+                text.push_str(&format!("{who}:\n{}\n\n", entry.message.text.trim_end()));
+            }
+            if !text.is_empty() {
+                cx.copy(text, "the conversation");
+            }
+        }
+        Action::CopyCode => {
+            let Some(at) = current else { return };
+            let blocks = chat.transcript.entries.get_mut(at).map_or(0, |entry| entry.code_blocks().len());
+            match blocks {
+                0 => cx.toast(Tone::Plain, "there is no block of code in this message"),
+                1 => copy_code(chat, at, 1, cx),
+                blocks => chat.over = Over::Code { entry: at, blocks, digits: String::new() },
+            }
+        }
+        _ => {}
+    }
+}
+
+fn copy_code(chat: &mut Chat, entry: usize, number: usize, cx: &mut Cx<'_, Ask>) {
+    let Some(entry) = chat.transcript.entries.get_mut(entry) else { return };
+    let code = number.checked_sub(1).and_then(|at| entry.code_blocks().get(at));
+    match code {
+        Some(code) => cx.copy(code.text.clone(), format!("code block {number}")),
+        None => cx.toast(Tone::Plain, format!("there is no block {number} in this message")),
+    }
+}
+
+impl Chat {
+    /// Opens the list of services: to switch, or to ask again elsewhere.
+    pub(super) fn pick(&mut self, again: Option<bool>, cx: &mut Cx<'_, Ask>) {
+        let again = again.unwrap_or(false);
+        if again && !matches!(self.opened, Opened::Kept(_)) {
+            return cx.toast(Tone::Plain, "there is nothing yet that could be asked again");
+        }
+        let picker = Picker::new(again, cx.shared);
+        picker.measure(cx);
+        self.over = Over::Picker(Box::new(picker));
+    }
+}
+
+/// A key while something is typed.
+pub fn key(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
+    if !matches!(chat.over, Over::Nothing) {
+        return in_dialog(chat, key, cx);
+    }
+    if key.code == KeyCode::Up && key.modifiers.is_empty() && chat.prompt.is_empty() {
+        // The last prompt again, as the beginning of a branch.
+        chat.transcript.selected = None;
+        chat.rewrite(cx);
+        return;
+    }
+    chat.prompt.key(key);
+    chat.estimate(cx);
+}
+
+fn in_dialog(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
+    let control = |letter| key.code == KeyCode::Char(letter) && key.modifiers.contains(KeyModifiers::CONTROL);
+    match &mut chat.over {
+        Over::Nothing => {}
+        Over::Picker(picker) => match key.code {
+            KeyCode::Enter => {
+                let (again, chosen) = (picker.again, picker.chosen());
+                if let Some(service) = chosen {
+                    chat.over.close();
+                    if again {
+                        chat.again(Some(service), cx)
+                    } else {
+                        chat.use_service(service, cx)
+                    }
+                    chat.focus = Focus::Prompt;
+                }
+            }
+            KeyCode::Up => picker.table.step(-1),
+            KeyCode::Down => picker.table.step(1),
+            KeyCode::PageUp => picker.table.step(-picker.table.page()),
+            KeyCode::PageDown => picker.table.step(picker.table.page()),
+            KeyCode::Tab => {
+                picker.table.complete();
+            }
+            KeyCode::Backspace => {
+                let mut text = picker.table.filter.clone();
+                text.pop();
+                picker.table.set_filter(text);
+            }
+            KeyCode::Char(letter) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+                let text = format!("{}{letter}", picker.table.filter);
+                picker.table.set_filter(text);
+            }
+            _ => {}
+        },
+        Over::Parameters(all) => {
+            if control('o') {
+                chat.editing_system = true;
+                return cx.order(Order::Edit(all.system()));
+            }
+            match all.form.key(key) {
+                Did::Edited => {}
+                Did::Leave => chat.over.close(),
+                Did::Submit => {
+                    if let Some(filled) = all.filled() {
+                        chat.over.close();
+                        fill(chat, filled, cx);
+                    }
+                }
+            }
+        }
+        Over::Finder(finder) => match key.code {
+            KeyCode::Up => finder.step(-1),
+            KeyCode::Down => finder.step(1),
+            KeyCode::Enter => {
+                let (prompt, hit) = (finder.prompt(), finder.hit());
+                if let Some(hit) = hit {
+                    let (id, at) = (hit.conversation.id, hit.message);
+                    chat.opening = Some(id);
+                    cx.ask(Ask::Open { id, at });
+                } else if let Some(prompt) = prompt {
+                    chat.prompt.set(&prompt);
+                    chat.focus = Focus::Prompt;
+                    chat.estimate(cx);
+                } else {
+                    return;
+                }
+                chat.over.close();
+            }
+            _ => {
+                finder.field.key(key);
+                search(chat, cx);
+            }
+        },
+        Over::Rename { id, form } => match form.key(key) {
+            Did::Edited => {}
+            Did::Leave => chat.over.close(),
+            Did::Submit => {
+                let (id, title) = (*id, form.value("title").to_owned());
+                chat.over.close();
+                cx.ask(Ask::Keep { id, change: Change::Title(title) });
+                cx.ask(Ask::List);
+            }
+        },
+        Over::Attach(form) => match form.key(key) {
+            Did::Edited => {}
+            Did::Leave => chat.over.close(),
+            Did::Submit => {
+                let path = form.value("path").to_owned();
+                if !path.is_empty() {
+                    cx.ask(Ask::Attach(path));
+                }
+            }
+        },
+        Over::Delete { id, buttons, .. } => match buttons.key(key, cx.shared.pressed) {
+            Said::Yes => {
+                let id = *id;
+                chat.over.close();
+                cx.ask(Ask::Delete(id));
+            }
+            Said::No => chat.over.close(),
+            Said::Nothing => {}
+        },
+        Over::Export { id, title } => {
+            let form = match key.code {
+                KeyCode::Char('m') => Form::Markdown,
+                KeyCode::Char('j') => Form::Json,
+                _ => return,
+            };
+            cx.ask(Ask::Export { id: *id, form, name: title.clone() });
+            chat.over.close();
+        }
+        Over::Code { entry, blocks, digits } => match key.code {
+            KeyCode::Char(digit @ '0'..='9') if digits.len() < 4 => {
+                digits.push(digit);
+                // Enter is for numbers of several digits only.
+                let number: usize = digits.parse().unwrap_or(0);
+                if number > 0 && number.saturating_mul(10) > *blocks {
+                    let entry = *entry;
+                    chat.over.close();
+                    copy_code(chat, entry, number, cx);
+                }
+            }
+            KeyCode::Enter => {
+                let (entry, number) = (*entry, digits.parse().unwrap_or(0));
+                chat.over.close();
+                copy_code(chat, entry, number, cx);
+            }
+            KeyCode::Backspace => {
+                digits.pop();
+            }
+            _ => {}
+        },
+    }
+}
+
+fn search(chat: &mut Chat, cx: &mut Cx<'_, Ask>) {
+    let next = chat.number();
+    let Over::Finder(finder) = &mut chat.over else { return };
+    finder.first();
+    let text = finder.words().to_owned();
+    if let Among::Conversations { hits, total, number } = &mut finder.among {
+        *number = next;
+        if text.is_empty() {
+            hits.clear();
+            *total = 0;
+        } else {
+            cx.ask(Ask::Search { number: next, text });
+        }
+    }
+}
+
+fn fill(chat: &mut Chat, filled: super::parameters::Filled, cx: &mut Cx<'_, Ask>) {
+    chat.caps = filled.caps;
+    if let Opened::Kept(id) = chat.opened {
+        if chat.head.system != filled.system {
+            cx.ask(Ask::Keep { id, change: Change::System(filled.system.clone()) });
+        }
+        if chat.head.parameters != filled.parameters {
+            cx.ask(Ask::Keep { id, change: Change::Parameters(filled.parameters.clone()) });
+        }
+    }
+    chat.head.system = filled.system;
+    chat.head.parameters = filled.parameters;
+    chat.estimate(cx);
+}
+
+pub fn back(chat: &mut Chat, cx: &mut Cx<'_, Ask>) -> bool {
+    if !matches!(chat.over, Over::Nothing) {
+        chat.over.close();
+    } else if chat.stop_answer(cx) {
+    } else if chat.blocked.take().is_some() {
+    } else if chat.rewriting.take().is_some() {
+        chat.prompt.set(&chat.draft.clone());
+        chat.estimate(cx);
+    } else if chat.zoomed {
+        chat.zoomed = false;
+    } else if chat.focus != Focus::Transcript {
+        chat.focus = Focus::Transcript;
+    } else if chat.transcript.selected.is_some() || !chat.transcript.at_end() {
+        chat.transcript.to_end();
+    } else {
+        return false;
+    }
+    true
+}
+
+pub fn paste(chat: &mut Chat, text: &str, cx: &mut Cx<'_, Ask>) {
+    match &mut chat.over {
+        Over::Nothing => {
+            chat.zoomed = false;
+            chat.focus = Focus::Prompt;
+            if !chat.prompt.insert(text) {
+                cx.toast(Tone::Warn, "that is more than one prompt takes (8 MB); attach a part of it");
+            }
+            chat.estimate(cx);
+        }
+        Over::Parameters(all) if text.trim().contains('\n') => all.set_system(text),
+        Over::Parameters(all) => all.form.paste(text),
+        Over::Finder(finder) => {
+            finder.field.paste(text);
+            search(chat, cx);
+        }
+        Over::Rename { form, .. } | Over::Attach(form) => form.paste(text.trim()),
+        Over::Picker(picker) => {
+            let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+            let text = format!("{}{text}", picker.table.filter);
+            picker.table.set_filter(text);
+        }
+        Over::Delete { .. } | Over::Export { .. } | Over::Code { .. } => {}
+    }
+}
+
+pub fn edited(chat: &mut Chat, text: Result<String, String>, cx: &mut Cx<'_, Ask>) {
+    match (text, &mut chat.over) {
+        (Ok(text), Over::Parameters(all)) if chat.editing_system => all.set_system(&text),
+        (Ok(text), _) => {
+            chat.prompt.set(&text);
+            chat.estimate(cx);
+        }
+        (Err(reason), _) => cx.toast(Tone::Warn, reason),
+    }
+    chat.editing_system = false;
+}
+
+pub fn click(chat: &mut Chat, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
+    if !matches!(chat.over, Over::Nothing) {
+        let room = inside(chat.over.place(area));
+        if let Over::Picker(picker) = &mut chat.over
+            && room.contains(at)
+        {
+            let (look, now) = (&cx.shared.look, cx.shared.now());
+            let table = Rect { height: room.height.saturating_sub(1), ..room };
+            if picker.click(at.x - room.x, at.y - room.y, table, look, now) {
+                key(chat, KeyEvent::from(KeyCode::Enter), cx);
+            }
+        }
+        return;
+    }
+    let places = view::places(chat, area, cx.shared);
+    if let Some(list) = places.list.filter(|list| list.contains(at)) {
+        chat.focus = Focus::List;
+        if let Some(id) = chat.list.click(at.y - list.y) {
+            open(chat, id, cx);
+        }
+    } else if places.prompt.contains(at) {
+        chat.focus = Focus::Prompt;
+        chat.prompt.click(at.x - places.prompt.x, at.y - places.prompt.y);
+    } else if places.transcript.contains(at) {
+        chat.focus = Focus::Transcript;
+        chat.transcript.selected = chat.transcript.at(at.y - places.transcript.y);
+    }
+}
+
+pub fn wheel(chat: &mut Chat, rows: i16, cx: &mut Cx<'_, Ask>) {
+    let rows = isize::from(rows);
+    match &mut chat.over {
+        Over::Nothing if chat.focus == Focus::List => chat.list.step(rows.signum()),
+        Over::Nothing => chat.transcript.scroll(rows, cx.shared),
+        Over::Picker(picker) => picker.table.step(rows),
+        Over::Finder(finder) => finder.step(rows.signum()),
+        _ => {}
+    }
+}

@@ -1,0 +1,276 @@
+//! What is being written: several lines, with large pastes and files folded into a word each and restored on sending.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+use ratatui_textarea::{CursorMove, TextArea, WrapMode};
+
+use super::ask::Attachment;
+use crate::domain::clean::clean_lines;
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::draw;
+use crate::tui::kit::look::Look;
+use crate::tui::theme::Tone;
+
+/// Pastes with more lines, or more bytes, are folded.
+const LINES: usize = 20;
+const BYTES: usize = 4000;
+/// The most that one prompt takes.
+pub const LONGEST: usize = 8 << 20;
+/// Rows of it in sight.
+const HIGHEST: u16 = 8;
+
+/// Something long that a word stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fold {
+    /// As it stands in the text: `[pasted 2,000 lines]`.
+    word: String,
+    text: String,
+}
+
+#[derive(Debug)]
+pub struct Prompt {
+    area: TextArea<'static>,
+    folds: Vec<Fold>,
+}
+
+impl Default for Prompt {
+    fn default() -> Prompt {
+        Prompt { area: empty(Vec::new()), folds: Vec::new() }
+    }
+}
+
+fn empty(lines: Vec<String>) -> TextArea<'static> {
+    let mut area = TextArea::new(lines);
+    // The terminal's own cursor stands there: it is what input methods follow.
+    area.set_cursor_style(Style::new());
+    area.set_cursor_line_style(Style::new());
+    area.set_wrap_mode(WrapMode::WordOrGlyph);
+    area
+}
+
+impl Prompt {
+    pub fn is_empty(&self) -> bool {
+        self.area.lines().iter().all(|line| line.trim().is_empty())
+    }
+
+    /// With everything that is folded.
+    pub fn text(&self) -> String {
+        let shown = self.area.lines().join("\n");
+        let mut text = String::with_capacity(shown.len());
+        let mut rest = shown.as_str();
+        // From left to right once, so that a word inside of a paste is no fold.
+        while let Some((at, fold)) = self.next_fold(rest) {
+            let (before, after) = rest.split_at(at);
+            text.push_str(before);
+            text.push_str(&fold.text);
+            rest = after.strip_prefix(fold.word.as_str()).unwrap_or_default();
+        }
+        text.push_str(rest);
+        text
+    }
+
+    fn next_fold(&self, text: &str) -> Option<(usize, &Fold)> {
+        let found = self.folds.iter().filter_map(|fold| Some((text.find(&fold.word)?, fold)));
+        found.min_by_key(|(at, fold)| (*at, std::cmp::Reverse(fold.word.len())))
+    }
+
+    /// Makes this the text; a long one is folded.
+    pub fn set(&mut self, text: &str) {
+        *self = Prompt::default();
+        self.insert(text);
+    }
+
+    pub fn clear(&mut self) {
+        *self = Prompt::default();
+    }
+
+    /// Puts in what was pasted. `false` if it is too much.
+    pub fn insert(&mut self, text: &str) -> bool {
+        if text.len() + self.length() > LONGEST {
+            return false;
+        }
+        let text = clean_lines(&text.replace("\r\n", "\n").replace('\r', "\n"), LONGEST);
+        let lines = text.lines().count();
+        if lines > LINES || text.len() > BYTES {
+            let size = if lines > 1 {
+                format!("{} lines", grouped(lines as u128))
+            } else {
+                format!("{} characters", grouped(text.chars().count() as u128))
+            };
+            self.fold(&format!("pasted {size}"), text);
+        } else {
+            self.area.insert_str(text);
+        }
+        true
+    }
+
+    /// Puts a file in, as a block under its name.
+    pub fn attach(&mut self, attachment: &Attachment) -> bool {
+        if attachment.text.len() + self.length() > LONGEST {
+            return false;
+        }
+        let text = clean_lines(&attachment.text, LONGEST);
+        // No run of backticks in the file may end the block.
+        let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        let lines = grouped(text.lines().count() as u128);
+        let block = format!("{}:\n{fence}\n{}\n{fence}\n", attachment.name, text.trim_end_matches('\n'));
+        self.fold(&format!("file {}, {lines} lines", attachment.name), block);
+        true
+    }
+
+    fn length(&self) -> usize {
+        let shown: usize = self.area.lines().iter().map(|line| line.len() + 1).sum();
+        shown + self.folds.iter().map(|fold| fold.text.len()).sum::<usize>()
+    }
+
+    fn fold(&mut self, what: &str, text: String) {
+        let mut word = format!("[{what}]");
+        let mut number = 2;
+        while self.folds.iter().any(|fold| fold.word == word) {
+            word = format!("[{what}, #{number}]");
+            number += 1;
+        }
+        self.area.insert_str(&word);
+        self.folds.push(Fold { word, text });
+    }
+
+    pub fn new_line(&mut self) {
+        self.area.insert_newline();
+    }
+
+    pub fn key(&mut self, key: KeyEvent) {
+        if key.code == KeyCode::Backspace && key.modifiers.is_empty() && self.remove_fold() {
+            return;
+        }
+        // A tabulator is for what is around; the others are the text's own.
+        if !matches!(key.code, KeyCode::Tab | KeyCode::BackTab | KeyCode::Enter)
+            && (self.length() < LONGEST || !matches!(key.code, KeyCode::Char(_)))
+        {
+            self.area.input(key);
+        }
+    }
+
+    /// Whether the cursor is in the first line.
+    pub fn at_top(&self) -> bool {
+        self.area.cursor().0 == 0
+    }
+
+    /// Takes the fold away that ends at the cursor.
+    fn remove_fold(&mut self) -> bool {
+        let (row, column) = (self.area.cursor().0, self.area.cursor().1);
+        let before: String =
+            self.area.lines().get(row).map(|line| line.chars().take(column).collect()).unwrap_or_default();
+        let Some(at) = self.folds.iter().position(|fold| before.ends_with(&fold.word)) else { return false };
+        let fold = self.folds.remove(at);
+        for _ in fold.word.chars() {
+            self.area.delete_char();
+        }
+        true
+    }
+
+    /// Rows that it takes at this width.
+    pub fn height(&self, width: u16) -> u16 {
+        let room = width.max(1);
+        let mut rows = 0u16;
+        for line in self.area.lines() {
+            rows = rows.saturating_add(draw::width(line) / room + 1);
+            if rows >= HIGHEST {
+                return HIGHEST;
+            }
+        }
+        rows
+    }
+
+    /// Draws it. Gives where the cursor is.
+    pub fn draw(&self, buffer: &mut Buffer, area: Rect, empty: &str, look: &Look) -> Option<Position> {
+        if area.is_empty() {
+            return None;
+        }
+        if self.area.is_empty() {
+            draw::put(buffer, area, 0, 0, empty, look.style(Tone::Dim));
+            return Some(area.as_position());
+        }
+        // Everything in it was cleaned on its way in.
+        (&self.area).render(area, buffer);
+        let cursor = self.area.screen_cursor();
+        let (top, left) = self.area.scroll_offset();
+        let row = u16::try_from(cursor.row).unwrap_or(u16::MAX).saturating_sub(top);
+        let column = u16::try_from(cursor.col).unwrap_or(u16::MAX).saturating_sub(left);
+        Some(Position::new(
+            area.x + column.min(area.width.saturating_sub(1)),
+            area.y + row.min(area.height.saturating_sub(1)),
+        ))
+    }
+
+    /// A click at a cell of its area.
+    pub fn click(&mut self, x: u16, y: u16) {
+        let (top, left) = self.area.scroll_offset();
+        let to = self.area.screen_to_data(usize::from(y + top), usize::from(x + left));
+        let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+        self.area.move_cursor(CursorMove::Jump(at(to.0), at(to.1)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_pastes_are_folded_and_come_back_whole() {
+        let mut prompt = Prompt::default();
+        let long = "line\n".repeat(2000);
+        prompt.insert("see ");
+        assert!(prompt.insert(&long));
+        prompt.insert(" and");
+        assert_eq!(prompt.area.lines().join("\n"), "see [pasted 2,000 lines] and");
+        assert_eq!(prompt.text(), format!("see {long} and"));
+        prompt.insert(&long);
+        assert!(prompt.area.lines().join("").ends_with("[pasted 2,000 lines, #2]"));
+        assert!(prompt.text().ends_with(&long));
+    }
+
+    #[test]
+    fn a_fold_goes_as_one() {
+        let mut prompt = Prompt::default();
+        prompt.insert(&"line\n".repeat(30));
+        prompt.key(KeyEvent::from(KeyCode::Backspace));
+        assert!(prompt.is_empty());
+        assert_eq!(prompt.text(), "");
+    }
+
+    #[test]
+    fn a_word_inside_a_paste_is_no_fold() {
+        let mut prompt = Prompt::default();
+        let first = format!("{}[pasted 31 lines]", "x\n".repeat(30));
+        let second = "y\n".repeat(31);
+        prompt.insert(&first);
+        prompt.insert(&second);
+        assert_eq!(prompt.text(), format!("{first}{second}"));
+    }
+
+    #[test]
+    fn a_file_cannot_end_its_block() {
+        let mut prompt = Prompt::default();
+        let text = "a\n```\nb\n````\n".to_owned();
+        assert!(prompt.attach(&Attachment { name: "notes.md".to_owned(), text }));
+        assert_eq!(prompt.text(), "notes.md:\n`````\na\n```\nb\n````\n`````\n");
+    }
+
+    #[test]
+    fn nothing_that_steers_comes_in() {
+        let mut prompt = Prompt::default();
+        prompt.insert("a\u{1b}]52;c;x\u{7}\r\nb");
+        assert!(!prompt.text().contains(['\u{1b}', '\u{7}', '\r']));
+    }
+
+    #[test]
+    fn too_much_is_refused() {
+        let mut prompt = Prompt::default();
+        assert!(!prompt.insert(&"x".repeat(LONGEST + 1)));
+        assert!(prompt.is_empty());
+    }
+}

@@ -1,0 +1,417 @@
+//! The asks performed: on the broker, on the library, on files.
+
+use std::path::{Path, PathBuf};
+
+use tokio::time::Instant;
+
+use super::ask::{Answer, Ask, Attachment, Begun, Change, Form, Piece, Place, Remedy, Sending};
+use super::relay::{Hearer, relay, stopped};
+use crate::broker::user::library::{self, Conversation, MessageCost, NewMessage};
+use crate::broker::user::{CallRefusal, Cost, Library, LibraryError, Talk, Turn, UserBroker};
+use crate::domain::clean::{clean, clean_reason};
+use crate::domain::{ConversationId, MessageId, RequestId, UserRequestState};
+use crate::tui::user::places;
+use crate::tui::user::runner::{At, Reply};
+
+/// Conversations in the list.
+const LISTED: u32 = 1000;
+/// Prompts of the search in what was written before.
+const PROMPTS: usize = 1000;
+/// Conversations that a search shows.
+const FOUND: u32 = 100;
+/// Bytes of a file that goes along with a prompt.
+const ATTACHED: u64 = 1 << 20;
+/// Names that are tried for a file until one is free.
+const NAMES: usize = 100;
+/// Between two estimates, so that fast typing does not count each letter.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(80);
+
+/// Does what was asked for, in tasks of its own.
+pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
+    let (own, library) = (at.clone(), at.library.clone());
+    match ask {
+        // The words of an answer and what it cost are kept whatever closes meanwhile.
+        Ask::Send(sending) => {
+            at.tasks.spawn("chat: an answer", async move { Box::pin(send(*sending, own, reply)).await });
+        }
+        Ask::Keep { id, change } => {
+            at.tasks.spawn("chat: a change", async move {
+                if let Err(error) = keep(&library, id, change).await {
+                    reply.send(Answer::Failed(error.to_string())).await;
+                }
+            });
+        }
+        Ask::Delete(id) => {
+            at.tasks.spawn("chat: deleting", async move {
+                reply
+                    .send(match library.delete(id).await {
+                        Ok(()) => Answer::Deleted(id),
+                        Err(error) => Answer::Failed(error.to_string()),
+                    })
+                    .await;
+            });
+        }
+        Ask::Export { id, form, name } => {
+            let directory = at.directory.clone();
+            at.tasks.spawn("chat: an export", async move {
+                let exported = export(&library, id, form, &name, directory).await;
+                reply.send(Answer::Exported(exported)).await;
+            });
+        }
+        ask => {
+            at.tasks
+                .spawn_until_stopped("chat: reading", async move { Box::pin(read(ask, own, reply)).await });
+        }
+    }
+}
+
+async fn keep(library: &Library, id: ConversationId, change: Change) -> Result<(), LibraryError> {
+    match change {
+        Change::Service(service) => library.set_service(id, service).await,
+        Change::System(system) => library.set_system(id, system).await,
+        Change::Parameters(parameters) => library.set_parameters(id, parameters).await,
+        Change::Draft(draft) => library.set_draft(id, draft).await,
+        Change::Title(title) => library.rename(id, &title).await,
+    }
+}
+
+/// What changes nothing.
+async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
+    let library = &at.library;
+    let failed = |error: LibraryError| Answer::Failed(error.to_string());
+    let answer = match ask {
+        Ask::CatchUp => {
+            if let Err(error) = library.take_costs_from_books().await {
+                tracing::warn!(%error, "what answers cost could not be taken from the books");
+            }
+            library.list(LISTED).await.map_or_else(failed, Answer::Listed)
+        }
+        Ask::List => library.list(LISTED).await.map_or_else(failed, Answer::Listed),
+        Ask::Open { id, at } => opened(library, id, at).await.unwrap_or_else(failed),
+        Ask::Fork { id, through } => match library.fork(id, through).await {
+            Ok(branch) => {
+                let list = library.list(LISTED).await.map_or_else(failed, Answer::Listed);
+                reply.send(list).await;
+                reply.send(Answer::Forked(branch.id)).await;
+                opened(library, branch.id, None).await.unwrap_or_else(failed)
+            }
+            Err(error) => failed(error),
+        },
+        Ask::Estimate { number, turn } => {
+            tokio::time::sleep(PAUSE).await;
+            let Some(broker) = at.broker() else { return };
+            let estimate = broker.estimate(&turn).await.map(Box::new);
+            Answer::Estimated { number, estimate: estimate.map_err(|refusal| refusal.for_screen()) }
+        }
+        Ask::Fates(requests) => {
+            let Some(broker) = at.broker() else { return };
+            let mut costs = Vec::new();
+            for request in requests {
+                // One that is still under way is waited for; the others are there at once.
+                if let Ok(cost) = broker.cost(request).await {
+                    costs.push(cost);
+                }
+            }
+            Answer::Fates(costs)
+        }
+        Ask::Measure(services) => {
+            let Some(broker) = at.broker() else { return };
+            let mut waits = Vec::new();
+            for (provider, name) in services {
+                let typical =
+                    broker.measured(provider, &name).await.ok().and_then(|measured| measured.typical);
+                let wait = typical.and_then(|wait| u64::try_from(wait.as_millis()).ok());
+                waits.extend(wait.map(|wait| ((provider, name), wait)));
+            }
+            Answer::Measured(waits)
+        }
+        Ask::Prompts => library.history(PROMPTS).await.map_or_else(failed, Answer::Prompts),
+        Ask::Search { number, text } => match library.search(&text, FOUND).await {
+            Ok(found) => Answer::Found { number, found },
+            Err(error) => failed(error),
+        },
+        Ask::Attach(typed) => {
+            let directory = at.directory.clone();
+            let read = tokio::task::spawn_blocking(move || attach(&directory, &typed)).await;
+            Answer::Attached(read.unwrap_or_else(|_| Err("the program is stopping".to_owned())))
+        }
+        Ask::Spent(day) => library.spent_on(day).await.map_or_else(failed, Answer::Spent),
+        Ask::Send(_) | Ask::Keep { .. } | Ask::Delete(_) | Ask::Export { .. } => return,
+    };
+    reply.send(answer).await;
+}
+
+async fn opened(
+    library: &Library,
+    id: ConversationId,
+    at: Option<MessageId>,
+) -> Result<Answer, LibraryError> {
+    let conversation = Box::new(library.conversation(id).await?);
+    let messages = library.messages(id).await?;
+    Ok(Answer::Opened { conversation, messages, at })
+}
+
+/// Where an answer's words go as they come.
+struct Keeper<'a> {
+    library: &'a Library,
+    reply: &'a Reply<Answer>,
+    token: u64,
+    message: MessageId,
+}
+
+impl Hearer for Keeper<'_> {
+    async fn grew(&mut self, piece: Piece) {
+        self.reply.send(Answer::Grew { token: self.token, piece }).await;
+    }
+
+    async fn save(&mut self, answer: &library::Answer) {
+        if let Err(error) = self.library.update(self.message, answer.clone()).await {
+            tracing::warn!(%error, "an answer could not be kept as it came");
+        }
+    }
+}
+
+/// A whole turn: asked, kept as it comes, booked.
+async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
+    let token = sending.token;
+    let Some(broker) = at.broker() else {
+        let why = "the broker is not ready; a moment".to_owned();
+        return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
+    };
+    let sent = Instant::now();
+    let Sending { mut turn, place, prompt, answer, shown, mut stop, .. } = sending;
+    hold_to_shown(&broker, &mut turn, shown).await;
+    let closing = at.tasks.token();
+    let talk = tokio::select! {
+        biased;
+        () = stopped(&mut stop) => Err(("stopped before anything came".to_owned(), Remedy::Again)),
+        () = closing.cancelled() => return,
+        talk = Box::pin(broker.converse(turn)) => talk.map_err(|refusal| (refusal.for_screen(), remedy(&refusal))),
+    };
+    let talk = match talk {
+        Ok(talk) => talk,
+        Err((why, remedy)) => return reply.send(Answer::Refused { token, why, remedy }).await,
+    };
+    // From here on it is paid for: it is kept before its words are shown.
+    let request = talk.request;
+    let conversation = match begin(&at.library, place, prompt, answer.clone(), request).await {
+        Ok(conversation) => conversation,
+        Err(error) => {
+            drop(talk);
+            let why = format!("it could not be kept, so the answer was stopped: {error}");
+            return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
+        }
+    };
+    let begun =
+        Begun { conversation, request, prices: talk.prices, input: talk.input, max_fee: talk.max_fee };
+    reply.send(Answer::Begun { token, begun: Box::new(begun) }).await;
+    let growing = library::Answer { request, ..answer.answer };
+    let mut keeper = Keeper { library: &at.library, reply: &reply, token, message: answer.id };
+    let relayed = {
+        // Closing the screens stops the answer as a person does.
+        let (close, either) = tokio::sync::watch::channel(false);
+        let watching = async {
+            tokio::select! {
+                () = stopped(&mut stop) => {}
+                () = closing.cancelled() => {}
+            }
+            close.send_replace(true);
+            std::future::pending::<()>().await;
+        };
+        let events = std::pin::pin!(events(talk));
+        tokio::select! {
+            relayed = relay(events, either, growing, sent, &mut keeper) => relayed,
+            () = watching => return,
+        }
+    };
+    let (state, duration_ms) = (relayed.state.clone(), relayed.duration_ms.unwrap_or(0));
+    keeper.save(&relayed).await;
+    reply.send(Answer::Ended { token, state, duration_ms }).await;
+    let cost = book(&broker, &at.library, request).await;
+    reply.send(Answer::Booked { token, cost }).await;
+}
+
+/// A service that was never paid is held to the prices that stood on the screen; for the others the broker knows
+/// what was paid last, and refuses more.
+async fn hold_to_shown(broker: &UserBroker, turn: &mut Turn, shown: Option<crate::domain::Prices>) {
+    if turn.prices_seen.is_none() {
+        let change = broker.price_change(turn.provider, &turn.service).await;
+        if change.is_ok_and(|change| change.seen.is_none()) {
+            turn.prices_seen = shown;
+        }
+    }
+}
+
+fn remedy(refusal: &CallRefusal) -> Remedy {
+    match (refusal.missing(), refusal) {
+        (Some(missing), _) => Remedy::Fund(missing),
+        (None, CallRefusal::PriceChanged { seen, now, .. }) => Remedy::Accept { seen: *seen, now: *now },
+        (None, _) => Remedy::Again,
+    }
+}
+
+fn events(talk: Talk) -> impl futures_util::Stream<Item = crate::broker::user::TalkEvent> {
+    futures_util::stream::unfold(talk, |mut talk| async move { talk.next().await.map(|event| (event, talk)) })
+}
+
+/// Keeps the prompt and the beginning of its answer.
+async fn begin(
+    library: &Library,
+    place: Place,
+    prompt: NewMessage,
+    mut answer: NewMessage,
+    request: Option<RequestId>,
+) -> Result<Conversation, LibraryError> {
+    let service = answer.answer.service.clone();
+    let id = match place {
+        Place::New(new) => library.create(new).await?.id,
+        Place::In(id) => id,
+        Place::Branch { of, through } => {
+            let branch = library.fork(of, through).await?;
+            library.set_service(branch.id, service).await?;
+            branch.id
+        }
+    };
+    answer.answer.request = request;
+    library.append(id, prompt).await?;
+    library.append(id, answer).await?;
+    library.conversation(id).await
+}
+
+/// What it cost, into the books of the conversation too.
+async fn book(
+    broker: &UserBroker,
+    library: &Library,
+    request: Option<RequestId>,
+) -> Result<Box<Cost>, String> {
+    let request = request.ok_or_else(|| "the answer names no request".to_owned())?;
+    let cost = broker.cost(request).await.map_err(|error| error.for_screen())?;
+    let kept = MessageCost {
+        input: cost.input,
+        output: cost.output,
+        fee: cost.fee.total(),
+        disputed: cost.disputed,
+    };
+    if !matches!(cost.state, UserRequestState::Sent | UserRequestState::Reserved)
+        && let Err(error) = library.set_cost(request, kept).await
+    {
+        tracing::warn!(%error, "what an answer cost could not be kept");
+    }
+    Ok(Box::new(cost))
+}
+
+/// Reads a text file.
+fn attach(directory: &Path, typed: &str) -> Result<Attachment, String> {
+    use std::io::Read;
+    let path = places::resolve(directory, typed);
+    let told = |error: std::io::Error| clean_reason(&error.to_string(), 200);
+    let meta = std::fs::metadata(&path).map_err(told)?;
+    if !meta.is_file() {
+        return Err("that is no file".to_owned());
+    }
+    if meta.len() > ATTACHED {
+        return Err(format!("it has {} bytes; at most {ATTACHED} can go with a prompt", meta.len()));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(&path).map_err(told)?;
+    file.take(ATTACHED + 1).read_to_end(&mut bytes).map_err(told)?;
+    let text = String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())?;
+    if text.contains('\0') {
+        return Err("it is no text: there are zero bytes in it".to_owned());
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // The word that stands for it is one line, and ends with the bracket that it begins with.
+    let name: String = clean(&name, 80).chars().filter(|c| !matches!(c, '[' | ']')).collect();
+    Ok(Attachment { name, text })
+}
+
+/// Writes a conversation into a new file. Gives where it is.
+async fn export(
+    library: &Library,
+    id: ConversationId,
+    form: Form,
+    name: &str,
+    directory: PathBuf,
+) -> Result<PathBuf, String> {
+    let (text, ending) = match form {
+        Form::Markdown => (library.export_markdown(id).await, "md"),
+        Form::Json => (library.export_json(id).await, "json"),
+    };
+    let text = text.map_err(|error| error.to_string())?;
+    let stem = stem(name);
+    let written = tokio::task::spawn_blocking(move || write_new(&directory, &stem, ending, text.as_bytes()));
+    written.await.map_err(|_| "the program is stopping".to_owned())?
+}
+
+/// Writes a file that only its owner can read, under the first of its names that is free.
+fn write_new(directory: &Path, stem: &str, ending: &str, content: &[u8]) -> Result<PathBuf, String> {
+    use std::io::Write;
+    let told = |error: std::io::Error| clean_reason(&error.to_string(), 200);
+    for number in 1..=NAMES {
+        let name = if number == 1 { format!("{stem}.{ending}") } else { format!("{stem}-{number}.{ending}") };
+        let target = directory.join(name);
+        let (mut file, unfinished) = match places::unfinished(&target) {
+            Ok(made) => made,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+            Err(error) => return Err(told(error)),
+        };
+        file.write_all(content).map_err(told)?;
+        match places::keep(unfinished, &target) {
+            Ok(()) => return Ok(target),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(told(error)),
+        }
+    }
+    Err(format!("there are {NAMES} files of that name already in {}", directory.display()))
+}
+
+/// A file's name out of a title.
+fn stem(title: &str) -> String {
+    let mut stem = "chat".to_owned();
+    for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        if stem.len() + word.len() > 60 {
+            break;
+        }
+        stem.push('-');
+        stem.push_str(&word.to_ascii_lowercase());
+    }
+    stem
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn exports_are_private_and_never_replace() {
+        let directory = tempfile::tempdir().unwrap();
+        let first = write_new(directory.path(), &stem("What is 0G? ../x"), "md", b"one").unwrap();
+        let second = write_new(directory.path(), "chat-what-is-0g-x", "md", b"two").unwrap();
+        assert!(first.ends_with("chat-what-is-0g-x.md") && second.ends_with("chat-what-is-0g-x-2.md"));
+        assert_eq!(std::fs::read(&first).unwrap(), b"one");
+        assert_eq!(std::fs::metadata(&second).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn only_texts_are_attached() {
+        let directory = tempfile::tempdir().unwrap();
+        let write =
+            |name: &str, content: &[u8]| std::fs::write(directory.path().join(name), content).unwrap();
+        write("a [x].txt", b"hello");
+        write("b", &[0xff, 0xfe]);
+        write("c", b"a\0b");
+        write("d", &vec![b'x'; 1 << 21]);
+        let read = |name: &str| attach(directory.path(), name);
+        assert_eq!(
+            read("a [x].txt").unwrap(),
+            Attachment { name: "a x.txt".to_owned(), text: "hello".to_owned() }
+        );
+        for bad in ["b", "c", "d", ".", "nowhere"] {
+            let reason = read(bad).unwrap_err();
+            assert!(!reason.contains("os error"), "{reason}");
+        }
+    }
+}

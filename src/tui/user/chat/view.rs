@@ -1,0 +1,268 @@
+//! How the chat looks.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::cost::{self, Pieces};
+use super::over::Over;
+use super::{Chat, Focus, Opened};
+use crate::tui::keymap::{Action, Place};
+use crate::tui::kit::draw;
+use crate::tui::theme::Tone;
+use crate::tui::user::shared::Shared;
+
+/// Wide enough for the list of conversations beside the transcript.
+pub const PANE_FROM: u16 = 98;
+const PANE: u16 = 30;
+/// Rows that the cost above the prompt may take.
+const COST: usize = 4;
+
+/// Where things are.
+#[derive(Clone, Copy, Debug)]
+pub struct Places {
+    pub list: Option<Rect>,
+    title: Rect,
+    pub transcript: Rect,
+    cost: Rect,
+    pub prompt: Rect,
+    totals: Rect,
+}
+
+pub fn places(chat: &Chat, area: Rect, shared: &Shared) -> Places {
+    let pane = chat.has_pane().then(|| Rect { width: PANE.min(area.width), ..area });
+    let main = match pane {
+        Some(pane) => {
+            Rect { x: area.x + pane.width + 2, width: area.width.saturating_sub(pane.width + 2), ..area }
+        }
+        None => area,
+    };
+    // Over a narrow screen the list is a dialog.
+    let dialog = || {
+        let place = draw::middle(area, area.width.min(70), area.height);
+        Rect::new(place.x + 2, place.y + 1, place.width.saturating_sub(4), place.height.saturating_sub(2))
+    };
+    let list = pane.or_else(|| (chat.focus == Focus::List).then(dialog));
+    let below = if chat.zoomed { 0 } else { 1 };
+    let cost = if chat.zoomed { 0 } else { wrapped(&cost::rows(chat, shared), main.width).len() };
+    let cost = u16::try_from(cost).unwrap_or(1);
+    let room = main.height.saturating_sub(cost + 2 + below).max(4) / 2;
+    let prompt =
+        if chat.zoomed { 0 } else { chat.prompt.height(main.width.saturating_sub(2)).min(room).max(1) };
+    let rule = if chat.zoomed { 0 } else { 1 };
+    let lower = (cost + prompt + below + rule).min(main.height.saturating_sub(2));
+    let transcript = Rect { y: main.y + 1, height: main.height.saturating_sub(1 + lower), ..main };
+    let row = |y: u16, height: u16| Rect { y, height: height.min(main.bottom().saturating_sub(y)), ..main };
+    let cost_row = row(transcript.bottom() + rule, cost);
+    let prompt_row = row(cost_row.bottom(), prompt);
+    Places {
+        list,
+        title: row(main.y, 1),
+        transcript,
+        cost: cost_row,
+        prompt: Rect { x: prompt_row.x + 2, width: prompt_row.width.saturating_sub(2), ..prompt_row },
+        totals: row(prompt_row.bottom(), below),
+    }
+}
+
+/// Pieces in rows of at most `room` cells, broken between words.
+fn wrapped(rows: &[Pieces], room: u16) -> Vec<Pieces> {
+    let mut all = Vec::new();
+    for pieces in rows {
+        let (mut row, mut used) = (Pieces::new(), 0u16);
+        for (text, tone) in pieces {
+            for word in text.split_inclusive(' ') {
+                let wide = draw::width(word.trim_end());
+                if used > 0 && used + wide > room {
+                    all.push(std::mem::take(&mut row));
+                    used = 0;
+                }
+                let word = if used == 0 { word.trim_start() } else { word };
+                used = used.saturating_add(draw::width(word));
+                match row.last_mut() {
+                    Some((last, same)) if same == tone => last.push_str(word),
+                    _ => row.push((word.to_owned(), *tone)),
+                }
+            }
+        }
+        all.push(row);
+    }
+    all.truncate(COST);
+    all
+}
+
+pub fn draw(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
+    let look = &shared.look;
+    let places = places(chat, area, shared);
+    title(chat, buffer, places.title, shared);
+    if chat.transcript.is_empty() {
+        empty(chat, buffer, places.transcript, shared);
+    } else {
+        let focused = chat.focus == Focus::Transcript;
+        chat.transcript.draw(buffer, places.transcript, focused, shared);
+    }
+    let mut cursor = None;
+    if !chat.zoomed {
+        let rule = Rect { y: places.transcript.bottom(), height: 1, ..places.title };
+        let tone = if chat.focus == Focus::Prompt { Tone::Accent } else { Tone::Dim };
+        draw::put(buffer, rule, 0, 0, &"─".repeat(usize::from(rule.width)), look.style(tone));
+        if !chat.transcript.at_end() {
+            let text = " ↓ more below · G to the end ";
+            draw::put_right(buffer, rule, 0, text, look.style(Tone::Warn));
+        }
+        for (y, pieces) in (0..places.cost.height).zip(wrapped(&cost::rows(chat, shared), places.cost.width))
+        {
+            let pieces: Vec<(&str, Tone)> =
+                pieces.iter().map(|(text, tone)| (text.as_str(), *tone)).collect();
+            draw::line(buffer, places.cost, 0, y, &pieces, look);
+        }
+        let focused = chat.focus == Focus::Prompt;
+        let sign = Rect { x: places.prompt.x.saturating_sub(2), width: 2, ..places.prompt };
+        draw::put(buffer, sign, 0, 0, "❯", look.style(if focused { Tone::Accent } else { Tone::Dim }));
+        let place = if focused { Place::Prompt } else { Place::Chat };
+        let text = if focused {
+            let line = shared.keymap.first_key(Action::NewLine, &[place]);
+            format!("write; enter sends, {line} is a new line, ↑ edits your last message")
+        } else {
+            format!("{} to write", shared.keymap.first_key(Action::Write, &[place]))
+        };
+        cursor = chat.prompt.draw(buffer, places.prompt, &text, look).filter(|_| focused);
+        fitting(buffer, places.totals, &cost::totals(chat, shared), shared);
+    }
+    if let Some(list) = places.list {
+        if chat.has_pane() {
+            for y in list.top()..list.bottom() {
+                let cell = Rect::new(list.right(), y, 1, 1);
+                draw::put(buffer, cell, 0, 0, "│", look.style(Tone::Dim));
+            }
+        } else {
+            let place = draw::middle(area, area.width.min(70), area.height);
+            draw::boxed(buffer, place, "", Tone::Accent, look);
+        }
+        chat.list.draw(buffer, list, chat.focus == Focus::List, chat.opened, shared);
+    }
+    if !matches!(chat.over, Over::Nothing) {
+        return chat.over.draw(buffer, area, shared);
+    }
+    cursor
+}
+
+/// Whole pieces as far as there is room; half a figure is worse than none.
+fn fitting(buffer: &mut Buffer, area: Rect, pieces: &Pieces, shared: &Shared) {
+    let mut x = 0;
+    for (text, tone) in pieces {
+        if x + draw::width(text) > area.width {
+            return;
+        }
+        x = draw::put(buffer, area, x, 0, text, shared.look.style(*tone));
+    }
+}
+
+fn title(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
+    let look = &shared.look;
+    let service = match &chat.head.service {
+        Some((provider, name)) => shared.service_of(*provider, name),
+        None => "nobody chosen".to_owned(),
+    };
+    let start = draw::put_right(buffer, area, 0, &service, look.style(Tone::Accent));
+    let room = Rect { width: start.saturating_sub(2), ..area };
+    let title = match (chat.opened, chat.head.title.as_str()) {
+        (Opened::New, _) => "New conversation",
+        (_, "") => "…",
+        (_, title) => title,
+    };
+    let mut x = draw::put(buffer, room, 0, 0, title, look.style(Tone::Title));
+    let own = &chat.head.parameters;
+    let mut notes = Vec::new();
+    if chat.head.branch {
+        notes.push("branch".to_owned());
+    }
+    if chat.head.system.is_some() {
+        notes.push("system prompt".to_owned());
+    }
+    notes.extend(own.max_tokens.map(|most| format!("≤ {most} tokens")));
+    notes.extend(own.temperature.as_ref().map(|number| format!("temperature {number}")));
+    notes.extend(chat.caps.per_request.map(|cap| format!("cap {}", look.amount(cap))));
+    for note in notes {
+        let text = format!(" · {note}");
+        if x + draw::width(&text) > room.width {
+            return;
+        }
+        x = draw::put(buffer, room, x, 0, &text, look.style(Tone::Dim));
+    }
+}
+
+fn empty(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
+    let look = &shared.look;
+    if chat.opening.is_some() {
+        draw::put(buffer, area, 0, 0, "… reading the conversation", look.style(Tone::Pending));
+        return;
+    }
+    let key = |action| shared.keymap.first_key(action, &[Place::Prompt, Place::Chat]);
+    let mut rows = vec![(String::new(), Tone::Plain)];
+    match &chat.head.service {
+        Some((provider, name)) => {
+            let who = shared.service_of(*provider, name);
+            rows.push((
+                format!("Ask {who}. What it costs stands above the prompt as you type."),
+                Tone::Plain,
+            ));
+        }
+        None => rows.push((format!("Whom to ask? {} shows all chatbots.", key(Action::Switch)), Tone::Plain)),
+    }
+    rows.push((String::new(), Tone::Plain));
+    for (action, what) in [
+        (Action::Write, "write"),
+        (Action::Switch, "choose the service"),
+        (Action::Parameters, "system prompt, parameters, cap of an answer"),
+        (Action::Attach, "attach a text file"),
+        (Action::Editor, "write in your own editor"),
+        (Action::Search, "search in all conversations"),
+    ] {
+        rows.push((format!("{:>8}  {what}", key(action)), Tone::Dim));
+    }
+    for (y, (text, tone)) in (0..area.height).zip(rows) {
+        draw::put(buffer, area, 0, y, &text, look.style(tone));
+    }
+}
+
+pub fn hints(chat: &Chat, _shared: &Shared) -> Vec<(Action, &'static str)> {
+    match chat.focus {
+        Focus::Prompt => {
+            let mut hints = vec![(Action::Send, "send")];
+            if chat.live().is_some() {
+                hints = vec![(Action::Back, "stop")];
+            } else if chat.blocked.is_some() {
+                hints.insert(0, (Action::GoOn, "go on"));
+            }
+            hints.extend([
+                (Action::Switch, "service"),
+                (Action::Attach, "file"),
+                (Action::Parameters, "parameters"),
+                (Action::History, "history"),
+                (Action::Focus, "answers"),
+            ]);
+            hints
+        }
+        Focus::Transcript => vec![
+            (Action::Write, "write"),
+            (Action::Copy, "copy"),
+            (Action::CopyCode, "code"),
+            (Action::Edit, "edit"),
+            (Action::Again, "again"),
+            (Action::Elsewhere, "elsewhere"),
+            (Action::Fork, "fork"),
+            (Action::Fold, "reasoning"),
+            (Action::NewChat, "new"),
+            (Action::Focus, "conversations"),
+        ],
+        Focus::List => vec![
+            (Action::Open, "open"),
+            (Action::NewChat, "new"),
+            (Action::Rename, "rename"),
+            (Action::Delete, "delete"),
+            (Action::Export, "export"),
+            (Action::Search, "search"),
+            (Action::Focus, "write"),
+        ],
+    }
+}
