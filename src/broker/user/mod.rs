@@ -68,6 +68,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::store::user::RefundState;
 pub use activity::{OperationList, OperationQuery};
 pub use activity_export::ExportError;
 pub use answer::{FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, REQUEST_ID_HEADER};

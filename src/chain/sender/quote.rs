@@ -8,7 +8,7 @@ use super::{Command, SendError, Sender, Worker};
 use crate::chain::call::Intent;
 use crate::chain::fees::{Fees, GasPrice};
 use crate::chain::rpc::At;
-use crate::chain::{Call, Chain, ChainError};
+use crate::chain::{Call, Chain, ChainError, Revert};
 
 /// What the sender's transactions under way mean for the next one.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +111,15 @@ impl Chain {
         if cost(intent, 21_000, fees) > available {
             return Err(short(21_000));
         }
-        let gas = self.estimate(address, intent, at).await.map_err(|error| match error {
+        let gas = match self.estimate(address, intent, at).await {
+            // The newest block may be older than the end of the wait, and on a quiet chain stays so until this is
+            // mined; the block that it is mined in is not.
+            Err(ChainError::Revert(Revert::RefundLocked { .. })) => {
+                self.estimate(address, intent, At::Pending).await
+            }
+            gas => gas,
+        };
+        let gas = gas.map_err(|error| match error {
             ChainError::Revert(revert) => SendError::Reverted(revert),
             ChainError::Refused { ref message, .. }
                 if message.to_ascii_lowercase().contains("insufficient") =>

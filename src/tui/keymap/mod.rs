@@ -64,6 +64,7 @@ pub enum Action {
     Refund,
     TakeRefund,
     CancelRefund,
+    TakeOver,
     Sync,
     Caps,
     // services

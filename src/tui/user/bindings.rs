@@ -90,6 +90,20 @@ const MONEY: &[Binding] = &[
     order(Lists, "refund", &[letter('W')], Action::Refund, "withdraw: ask for a refund of a deposit"),
     bind(Lists, "alias", &[letter('a')], Action::Alias, "give a provider a name of your own"),
     order(Accounts, "sync", &[letter('r')], Action::Sync, "read the account again from the chain"),
+    bind(
+        Accounts,
+        "reconcile-account",
+        &[letter('v')],
+        Action::Reconcile,
+        "hold the books of the account against what was taken on chain",
+    ),
+    order(
+        Accounts,
+        "take-over",
+        &[letter('K')],
+        Action::TakeOver,
+        "take over: name a key of this program for an account that cannot sign here",
+    ),
     order(Refunds, "take-refund", &[letter('P')], Action::TakeRefund, "take the refunds that are due"),
     order(Refunds, "cancel-refund", &[letter('C')], Action::CancelRefund, "cancel a pending refund"),
 ];
@@ -189,8 +203,8 @@ mod tests {
 
     #[test]
     fn money_keys_are_capitals() {
-        use Action::{CancelRefund, Deposit, OpenAccount, Refund, TakeRefund};
-        let money = [OpenAccount, Deposit, Refund, TakeRefund, CancelRefund];
+        use Action::{CancelRefund, Deposit, OpenAccount, Refund, TakeOver, TakeRefund};
+        let money = [OpenAccount, Deposit, Refund, TakeRefund, CancelRefund, TakeOver];
         for binding in TABLES.iter().copied().flatten().filter(|b| money.contains(&b.action)) {
             assert!(matches!(binding.keys, [Key { code: KeyCode::Char('A'..='Z'), control: false, .. }]));
             assert!(binding.writes);

@@ -1,0 +1,518 @@
+//! Refunds: when do I get it back?
+//!
+//! ```text
+//! snapshot ─▶ locks, the next to open first, one gauge each         history ─ asked when opened and when one ends
+//! beat ─▶ a lock opens: a notice, once
+//! ```
+
+mod history;
+mod runner;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::runner::perform;
+
+use std::collections::BTreeSet;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use serde_json::{Value, json};
+
+use super::money::{Kind, Wish};
+use super::part::{Cx, Intent, News, Order, Part};
+use super::shared::{Link, Shared};
+use crate::broker::user::{Event, RefundState, RefundView};
+use crate::domain::{Address, Neuron, OperationKind, PendingRefund, Timestamp};
+use crate::tui::keymap::{Action, Place};
+use crate::tui::kit::facts::{self, Fact, is};
+use crate::tui::kit::moment;
+use crate::tui::kit::table::Table;
+use crate::tui::theme::Tone;
+
+#[derive(Debug)]
+pub enum Ask {
+    /// Refunds that are over, and whether due ones are taken by themselves.
+    History,
+}
+
+#[derive(Debug)]
+pub enum Answer {
+    History(Result<(Vec<RefundView>, bool), String>),
+}
+
+/// A refund that is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lock {
+    pub provider: Address,
+    pub refund: PendingRefund,
+    /// What comes of it; settlements may have eaten into what was asked for.
+    pub amount: Neuron,
+    /// What is being done about it on the chain.
+    pub doing: Option<&'static str>,
+}
+
+impl Lock {
+    fn due(&self, now: Timestamp) -> bool {
+        self.refund.unlock_at <= now
+    }
+}
+
+#[derive(Debug)]
+pub struct Refunds {
+    /// The next to open first.
+    locks: Vec<Lock>,
+    chosen: Option<Address>,
+    /// The first lock in sight, and how many are.
+    top: usize,
+    height: usize,
+    history: Table<RefundView>,
+    /// Whether the history has the keys.
+    focused: bool,
+    typing: bool,
+    open: bool,
+    /// The details are scrolled so far.
+    detail_top: u16,
+    /// Whether due ones are taken by themselves, once that is known.
+    by_itself: Option<bool>,
+    asking: bool,
+    outdated: bool,
+    /// Locks of which it was said that they are open; none before the first snapshot.
+    told: Option<BTreeSet<(Address, u32)>>,
+}
+
+impl Default for Refunds {
+    fn default() -> Self {
+        Refunds {
+            locks: Vec::new(),
+            chosen: None,
+            top: 0,
+            height: 1,
+            history: Table::new(history::ASKED),
+            focused: false,
+            typing: false,
+            open: false,
+            detail_top: 0,
+            by_itself: None,
+            asking: false,
+            outdated: true,
+            told: None,
+        }
+    }
+}
+
+impl Refunds {
+    /// Takes the locks of the snapshot.
+    fn take(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
+        let snapshot = &cx.shared.snapshot;
+        let doing = |provider: Address| {
+            snapshot.operations.iter().find_map(|operation| match operation.kind {
+                _ if operation.provider != Some(provider) => None,
+                OperationKind::ProcessRefund => Some("being taken"),
+                OperationKind::CancelRefund => Some("being cancelled"),
+                OperationKind::RequestRefund => Some("being changed"),
+                _ => None,
+            })
+        };
+        let lock = |account: &crate::broker::user::AccountView| {
+            let (provider, amount) = (account.provider, account.pending_refund);
+            account.refund.map(|refund| Lock { provider, refund, amount, doing: doing(provider) })
+        };
+        let mut locks: Vec<Lock> = snapshot.accounts.iter().filter_map(lock).collect();
+        locks.sort_by_key(|lock| (lock.refund.unlock_at, lock.provider));
+        let changed = locks != self.locks;
+        self.locks = locks;
+        if changed {
+            self.outdated = true;
+            self.scroll();
+        }
+        changed
+    }
+
+    /// Says once of each lock that it is open.
+    fn notice(&mut self, cx: &mut Cx<'_, Ask>) {
+        let now = cx.shared.now();
+        let open = |lock: &&Lock| lock.due(now);
+        let keys = |lock: &Lock| (lock.provider, lock.refund.index);
+        let Some(told) = &mut self.told else {
+            // Those that were open before anybody looked are no news.
+            if cx.shared.link == Link::Ready && cx.shared.snapshot.version > 0 {
+                self.told = Some(self.locks.iter().filter(open).map(keys).collect());
+            }
+            return;
+        };
+        for lock in self.locks.iter().filter(open) {
+            if !told.insert(keys(lock)) {
+                continue;
+            }
+            let whom = cx.shared.provider(lock.provider);
+            let amount = cx.shared.look.amount(lock.amount);
+            let next = match self.by_itself {
+                Some(true) => "it is taken by itself",
+                _ => "P on screen 6 takes it",
+            };
+            let text = format!("the refund of {amount} with {whom} is unlocked; {next}");
+            cx.orders.push(Order::Notify(Tone::Good, text));
+        }
+        // What is gone may come again under the same number only on another chain.
+        told.retain(|told| self.locks.iter().any(|lock| keys(lock) == *told));
+    }
+
+    fn at(&self) -> usize {
+        let chosen =
+            self.chosen.and_then(|chosen| self.locks.iter().position(|lock| lock.provider == chosen));
+        chosen.unwrap_or(0)
+    }
+
+    fn selected(&self) -> Option<&Lock> {
+        self.locks.get(self.at())
+    }
+
+    fn select(&mut self, at: usize) {
+        let at = at.min(self.locks.len().saturating_sub(1));
+        self.chosen = self.locks.get(at).map(|lock| lock.provider);
+        self.detail_top = 0;
+        self.scroll();
+    }
+
+    fn scroll(&mut self) {
+        let (at, height) = (self.at(), self.height.max(1));
+        let most = self.locks.len().saturating_sub(height);
+        self.top = self.top.min(at).max((at + 1).saturating_sub(height)).min(most);
+    }
+
+    fn move_by(&mut self, rows: isize) {
+        if self.open {
+            let rows = i16::try_from(rows).unwrap_or(if rows < 0 { i16::MIN } else { i16::MAX });
+            self.detail_top = self.detail_top.saturating_add_signed(rows);
+        } else if self.in_history() {
+            self.history.step(rows);
+        } else {
+            self.select(self.at().saturating_add_signed(rows));
+        }
+    }
+
+    fn in_history(&self) -> bool {
+        self.focused || self.locks.is_empty()
+    }
+
+    fn refresh(&mut self, cx: &mut Cx<'_, Ask>) {
+        if self.outdated && !self.asking && cx.shared.link == Link::Ready {
+            (self.outdated, self.asking) = (false, true);
+            cx.ask(Ask::History);
+        }
+    }
+
+    fn wish(&self, kind: Kind, cx: &mut Cx<'_, Ask>) {
+        match self.provider() {
+            Some(provider) => cx.order(Order::Money(Wish { kind, provider, amount: None, then: None })),
+            None => cx.toast(Tone::Plain, "no refund is under way; W on an account (4) asks for one"),
+        }
+    }
+
+    /// Whom the selected row is about.
+    fn provider(&self) -> Option<Address> {
+        if self.in_history() {
+            self.history.selected().map(|refund| refund.provider)
+        } else {
+            self.selected().map(|lock| lock.provider)
+        }
+    }
+
+    fn take_due(&self, cx: &mut Cx<'_, Ask>) {
+        let now = cx.shared.now();
+        let due: Vec<Address> =
+            self.locks.iter().filter(|lock| lock.due(now)).map(|lock| lock.provider).collect();
+        match (&due[..], self.locks.first()) {
+            ([], None) => cx.toast(Tone::Plain, "no refund is under way"),
+            ([], Some(next)) => {
+                let left = moment::until(now, next.refund.unlock_at);
+                cx.toast(Tone::Plain, format!("nothing is due yet; the next one is unlocked in {left}"));
+            }
+            _ => cx.order(Order::MoneyOfMany(Kind::TakeRefund, due)),
+        }
+    }
+
+    /// All about the selected lock, or about what is over.
+    fn facts(&self, shared: &Shared) -> Vec<Fact> {
+        let look = &shared.look;
+        if self.in_history() {
+            let Some(refund) = self.history.selected() else { return Vec::new() };
+            let (word, tone) = history::state(refund.state);
+            return vec![
+                is("Provider", look.address(refund.provider)),
+                is("Name", shared.provider(refund.provider)),
+                is("Amount", look.in_full(refund.amount)),
+                is("Asked for", look.time_in_full(refund.created_at)),
+                is("Unlocked", moment::in_full(refund.unlock_at)),
+                Fact::Is("State", word.to_owned(), tone),
+                is("Number", refund.index.to_string()),
+            ];
+        }
+        let Some(lock) = self.selected() else { return Vec::new() };
+        let mut facts = vec![
+            is("Provider", look.address(lock.provider)),
+            is("Name", shared.provider(lock.provider)),
+            is("Asked for", look.in_full(lock.refund.amount)),
+        ];
+        if lock.amount != lock.refund.amount {
+            let text = format!("{}: the provider has settled a part meanwhile", look.in_full(lock.amount));
+            facts.push(Fact::Is("Left of it", text, Tone::Warn));
+        }
+        facts.push(is("Since", look.time_in_full(lock.refund.created_at)));
+        facts.push(is("Unlocked", moment::in_full(lock.refund.unlock_at)));
+        facts.push(match lock.due(shared.now()) {
+            true => Fact::Is("State", "due; it can be taken (P)".to_owned(), Tone::Good),
+            false => {
+                let left = moment::until(shared.now(), lock.refund.unlock_at);
+                Fact::Is("State", format!("locked, {left} left; C cancels it"), Tone::Pending)
+            }
+        });
+        if let Some(doing) = lock.doing {
+            facts.push(Fact::Is("Under way", doing.to_owned(), Tone::Pending));
+        }
+        facts.push(Fact::Gap);
+        facts.push(Fact::Note(
+            "The wait lets the provider settle first what is owed; it begins with asking, and anew if more is asked for."
+                .to_owned(),
+            Tone::Dim,
+        ));
+        facts
+    }
+}
+
+impl Part for Refunds {
+    type Ask = Ask;
+    type Answer = Answer;
+
+    fn places(&self) -> &'static [Place] {
+        &[Place::Refunds, Place::Lists]
+    }
+
+    fn typing(&self) -> bool {
+        self.typing
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
+        let page = if self.in_history() {
+            self.history.page()
+        } else {
+            isize::try_from(self.height.saturating_sub(1).max(1)).unwrap_or(1)
+        };
+        match action {
+            Action::Up => self.move_by(-1),
+            Action::Down => self.move_by(1),
+            Action::PageUp => self.move_by(-page),
+            Action::PageDown => self.move_by(page),
+            Action::First => self.move_by(isize::MIN),
+            Action::Last => self.move_by(isize::MAX),
+            Action::Open | Action::Zoom => {
+                self.open = !self.open && self.provider().is_some();
+                self.detail_top = 0;
+            }
+            Action::Focus | Action::FocusBack => {
+                self.focused = !self.focused && !self.locks.is_empty();
+                self.detail_top = 0;
+            }
+            Action::Filter => (self.typing, self.focused, self.open) = (true, true, false),
+            Action::Sort => self.history.next_sort(),
+            Action::TurnSort => self.history.turn_sort(),
+            Action::TakeRefund => self.take_due(cx),
+            Action::CancelRefund if !self.locks.is_empty() => {
+                // The history has nothing to cancel; what is meant is among the locks.
+                if let Some(provider) = self.selected().map(|lock| lock.provider) {
+                    let kind = Kind::CancelRefund;
+                    cx.order(Order::Money(Wish { kind, provider, amount: None, then: None }));
+                }
+            }
+            Action::CancelRefund => cx.toast(Tone::Plain, "no refund is under way"),
+            Action::Refund => self.wish(Kind::Refund, cx),
+            Action::Deposit | Action::OpenAccount => self.wish(Kind::Deposit, cx),
+            Action::Refresh => {
+                self.outdated = true;
+                self.refresh(cx);
+            }
+            Action::Alias => {
+                if let Some(provider) = self.provider() {
+                    cx.order(Order::Alias(provider));
+                }
+            }
+            Action::Copy => {
+                if let Some(provider) = self.provider() {
+                    cx.copy(provider.to_string(), "the provider's address");
+                }
+            }
+            Action::CopyAll if self.provider().is_some() => {
+                cx.copy(facts::text(&self.facts(cx.shared)), "all about the refund");
+            }
+            _ => {}
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent, _cx: &mut Cx<'_, Ask>) {
+        let mut text = self.history.filter.clone();
+        match key.code {
+            KeyCode::Enter => self.typing = false,
+            KeyCode::Tab => drop(self.history.complete()),
+            KeyCode::Backspace => {
+                text.pop();
+                self.history.set_filter(text);
+            }
+            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
+                text.push(letter);
+                self.history.set_filter(text);
+            }
+            _ => {}
+        }
+    }
+
+    fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
+        if self.typing {
+            let mut filter = self.history.filter.clone();
+            filter.extend(text.chars().filter(|c| !c.is_control()).take(200));
+            self.history.set_filter(filter);
+        }
+    }
+
+    fn back(&mut self, _cx: &mut Cx<'_, Ask>) -> bool {
+        if self.open {
+            (self.open, self.detail_top) = (false, 0);
+        } else if self.typing || !self.history.filter.is_empty() {
+            self.typing = false;
+            self.history.set_filter(String::new());
+        } else {
+            return std::mem::take(&mut self.focused);
+        }
+        true
+    }
+
+    fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
+        let places = view::places(self, area);
+        if places.locks.contains(at) {
+            self.focused = false;
+            self.select(self.top + usize::from(at.y - places.locks.y));
+        } else if places.history.contains(at) {
+            self.focused = true;
+            self.history.click(at.x, at.y, places.history, &cx.shared.look, cx.shared.pressed);
+        }
+    }
+
+    fn wheel(&mut self, rows: i16, _cx: &mut Cx<'_, Ask>) {
+        self.move_by(rows.into());
+    }
+
+    fn open(&mut self, cx: &mut Cx<'_, Ask>) {
+        self.take(cx);
+        self.outdated = true;
+        self.refresh(cx);
+    }
+
+    fn news(&mut self, news: &News, cx: &mut Cx<'_, Ask>) -> bool {
+        match news {
+            News::Snapshot => {
+                let changed = self.take(cx);
+                self.notice(cx);
+                self.refresh(cx);
+                return changed;
+            }
+            News::Ready => {
+                self.outdated = true;
+                self.refresh(cx);
+            }
+            News::Event(Event::OperationChanged { kind, state, .. }) if state.is_settled() => {
+                use OperationKind::{CancelRefund, ProcessRefund, RequestRefund};
+                self.outdated |= matches!(kind, CancelRefund | ProcessRefund | RequestRefund);
+            }
+            News::Beat => {
+                self.notice(cx);
+                self.refresh(cx);
+            }
+            News::Services | News::Event(_) => {}
+        }
+        false
+    }
+
+    fn answer(&mut self, answer: Answer, _cx: &mut Cx<'_, Ask>) {
+        let Answer::History(answer) = answer;
+        self.asking = false;
+        if let Ok((refunds, by_itself)) = answer {
+            self.by_itself = Some(by_itself);
+            self.history.set(refunds.into_iter().filter(|one| one.state != RefundState::Pending).collect());
+        }
+    }
+
+    fn intent(&mut self, intent: Intent, _cx: &mut Cx<'_, Ask>) {
+        if let Intent::Refund(provider) = intent {
+            (self.focused, self.typing, self.chosen) = (false, false, Some(provider));
+            self.scroll();
+        }
+    }
+
+    fn settle(&mut self, area: Rect, shared: &Shared) {
+        let places = view::places(self, area);
+        self.height = usize::from(places.locks.height);
+        self.history.set_height(places.history.height);
+        self.scroll();
+        if self.open && self.detail_top > 0 {
+            let furthest = facts::furthest(&self.facts(shared), view::detail(area));
+            self.detail_top = self.detail_top.min(furthest);
+        }
+    }
+
+    fn counting(&self, shared: &Shared) -> bool {
+        self.locks.iter().any(|lock| lock.refund.unlock_at.plus_seconds(1) > shared.now())
+    }
+
+    fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
+        view::draw(self, buffer, area, shared)
+    }
+
+    fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
+        let mut hints = Vec::new();
+        if self.locks.iter().any(|lock| lock.due(shared.now())) {
+            hints.push((Action::TakeRefund, "take what is due"));
+        }
+        if self.locks.is_empty() {
+            hints.push((Action::Screen('4'), "accounts"));
+        } else {
+            hints.extend([
+                (Action::CancelRefund, "cancel"),
+                (Action::Refund, "change"),
+                (Action::Focus, "history"),
+            ]);
+        }
+        if self.provider().is_some() {
+            hints.push((Action::Open, if self.open { "close" } else { "details" }));
+        }
+        hints
+    }
+
+    fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
+        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all")])
+    }
+
+    fn alarm(&self, shared: &Shared) -> bool {
+        self.locks.iter().any(|lock| lock.due(shared.now()))
+    }
+
+    fn remember(&self) -> Value {
+        let (column, largest_first) = self.history.sorted();
+        json!({
+            "sort": column,
+            "largest_first": largest_first,
+            "filter": self.history.filter,
+            "selected": self.chosen,
+        })
+    }
+
+    fn recall(&mut self, kept: &Value) {
+        let column = kept["sort"].as_u64().and_then(|column| usize::try_from(column).ok());
+        if let (Some(column), Some(largest)) = (column, kept["largest_first"].as_bool()) {
+            self.history.sort_as(column, largest);
+        }
+        self.history.set_filter(kept["filter"].as_str().unwrap_or_default().chars().take(200).collect());
+        self.chosen = kept["selected"].as_str().and_then(|text| text.parse().ok());
+    }
+}

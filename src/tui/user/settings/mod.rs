@@ -1,0 +1,237 @@
+//! Settings: what is in force, and where it came from.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+use super::part::{Cx, Part};
+use super::runner::{At, Reply};
+use super::shared::{Link, Shared};
+use crate::domain::Neuron;
+use crate::tui::keymap::{Action, Place, named};
+use crate::tui::kit::facts::{self, Fact, is};
+use crate::tui::kit::moment;
+use crate::tui::kit::qr::Qr;
+use crate::tui::theme::Tone;
+
+/// Cells that facts need beside a QR code.
+const TEXT: u16 = 60;
+
+#[derive(Debug)]
+pub enum Ask {}
+
+#[derive(Debug)]
+pub enum Answer {}
+
+#[derive(Debug, Default)]
+pub struct Settings {
+    top: u16,
+}
+
+impl Settings {
+    fn scroll(&mut self, rows: i16) {
+        self.top = self.top.saturating_add_signed(rows);
+    }
+}
+
+impl Part for Settings {
+    type Ask = Ask;
+    type Answer = Answer;
+
+    fn places(&self) -> &'static [Place] {
+        &[Place::Lists]
+    }
+
+    fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
+        let page = i16::try_from(cx.shared.size.1 / 2).unwrap_or(10);
+        match action {
+            Action::Up => self.scroll(-1),
+            Action::Down => self.scroll(1),
+            Action::PageUp => self.scroll(-page),
+            Action::PageDown => self.scroll(page),
+            Action::First => self.top = 0,
+            Action::Last => self.scroll(i16::MAX),
+            Action::Copy if cx.shared.link == Link::Ready => {
+                cx.copy(cx.shared.snapshot.user.to_string(), "your address");
+            }
+            Action::CopyAll => {
+                let all = all(cx.shared);
+                cx.copy(facts::text(&all), "all settings");
+            }
+            _ => {}
+        }
+    }
+
+    fn wheel(&mut self, rows: i16, _cx: &mut Cx<'_, Ask>) {
+        self.scroll(rows);
+    }
+
+    fn answer(&mut self, answer: Answer, _cx: &mut Cx<'_, Ask>) {
+        match answer {}
+    }
+
+    fn settle(&mut self, area: Rect, shared: &Shared) {
+        self.top = self.top.min(facts::furthest(&all(shared), text_area(area, shared)));
+    }
+
+    fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
+        let room = text_area(area, shared);
+        facts::draw(buffer, room, &all(shared), self.top, &shared.look);
+        if let Some(code) = code(shared)
+            && room.width < area.width
+        {
+            let right = Rect { x: room.right() + 2, width: area.width - room.width - 2, ..area };
+            // It was measured before the room was parted.
+            let _ = code.draw(buffer, right, shared.look.theme);
+        }
+        None
+    }
+
+    fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
+        vec![
+            (Action::Copy, "copy address"),
+            (Action::CopyAll, "copy all"),
+            (Action::Unit, "unit"),
+            (Action::Mask, "privacy"),
+        ]
+    }
+}
+
+/// The wallet's address for a phone; none while addresses are hidden or not known.
+fn code(shared: &Shared) -> Option<Qr> {
+    let known = shared.link == Link::Ready && shared.snapshot.can_send && !shared.look.masked;
+    known.then(|| Qr::new(&shared.snapshot.user.to_string()).ok()).flatten()
+}
+
+/// The room of the facts: all of it, or what a QR code leaves.
+fn text_area(area: Rect, shared: &Shared) -> Rect {
+    let fits = code(shared).is_some_and(|code| {
+        let (width, height) = code.size();
+        area.width >= TEXT + 2 + width && area.height >= height
+    });
+    if fits {
+        let (width, _) = code(shared).map(|code| code.size()).unwrap_or_default();
+        Rect { width: area.width - width - 2, ..area }
+    } else {
+        area
+    }
+}
+
+fn all(shared: &Shared) -> Vec<Fact> {
+    let (look, snapshot, start) = (&shared.look, &shared.snapshot, &shared.start);
+    let mut facts = vec![Fact::Head("Chain".to_owned()), is("Network", start.network.clone())];
+    facts.push(match &shared.link {
+        Link::Ready => match &snapshot.stale {
+            None => Fact::Is("State", "✓ read up to the block below".to_owned(), Tone::Good),
+            Some(why) => Fact::Is("State", format!("✗ cannot be read at the moment: {why}"), Tone::Bad),
+        },
+        Link::Starting { what } => Fact::Is("State", format!("… {what}"), Tone::Pending),
+        Link::Waiting { why, .. } => Fact::Is("State", format!("✗ {why}; it is tried again"), Tone::Bad),
+        Link::Failed { why } => Fact::Is("State", format!("✗ {why}"), Tone::Bad),
+    });
+    if let Some(chain) = shared.chain {
+        facts.extend([
+            is("Chain id", chain.id.to_string()),
+            is("Contract", look.address(chain.contract)),
+            is("Refunds", format!("are locked for {}", moment::length(chain.lock_time))),
+        ]);
+    }
+    if let Some(head) = snapshot.head {
+        facts.push(is("Block", format!("#{}", head.number)));
+    }
+    facts.extend([Fact::Gap, Fact::Head("Wallet".to_owned())]);
+    if shared.link == Link::Ready {
+        facts.push(is("Address", look.address(snapshot.user)));
+        let holds = snapshot.wallet.map_or("-".to_owned(), |wallet| look.in_full(wallet));
+        facts.push(is("Holds", holds));
+    }
+    facts.push(match shared.hindrance() {
+        None => is("Rights", "may spend, after asking"),
+        Some(why) => Fact::Is("Rights", format!("! {why}"), Tone::Warn),
+    });
+    let cap = |cap: Option<Neuron>| cap.map_or("none".to_owned(), |cap| look.in_full(cap));
+    facts.extend([
+        Fact::Gap,
+        Fact::Head("Caps".to_owned()),
+        is("A request", cap(snapshot.caps.per_request)),
+        is("A day", cap(snapshot.caps.per_day)),
+        is("A provider", cap(snapshot.caps.per_provider)),
+        is("In all", cap(snapshot.caps.total)),
+        Fact::Note("They are set in the settings file (caps), and hold for every request from here and through the API.".to_owned(), Tone::Dim),
+        Fact::Gap,
+        Fact::Head("API".to_owned()),
+    ]);
+    facts.push(match &start.serving {
+        Some(url) => is("Open at", format!("{url}   (OpenAI clients: base URL {url}/v1)")),
+        None => is("Open at", "nowhere; start with --serve to open it"),
+    });
+    facts.extend([
+        Fact::Gap,
+        Fact::Head("Screens".to_owned()),
+        is("Unit (u)", look.unit.name()),
+        is("Times (t)", if look.clock { "by the clock, UTC" } else { "as ages; clock times are UTC" }),
+        is("Privacy (x)", if look.masked { "amounts and addresses are hidden" } else { "off" }),
+        is(
+            "Mouse (m)",
+            if shared.mouse { "taken; m leaves it to the terminal" } else { "left to the terminal" },
+        ),
+        is("Colours", look.theme.name()),
+        is("Exports", start.directory.display().to_string()),
+        is("Version", start.version),
+    ]);
+    let changed = shared.keymap.all().iter().filter(|bound| bound.keys != bound.binding.keys);
+    let mut changed = changed.peekable();
+    if changed.peek().is_some() {
+        facts.extend([Fact::Gap, Fact::Head("Keys of your own".to_owned())]);
+        facts.extend(changed.map(|bound| {
+            let keys = if bound.keys.is_empty() { "no key".to_owned() } else { named(&bound.keys) };
+            is(bound.binding.name, format!("{keys}, delivered as {}", named(bound.binding.keys)))
+        }));
+    }
+    if !shared.aliases.is_empty() {
+        facts.extend([Fact::Gap, Fact::Head("Names that you gave".to_owned())]);
+        facts.extend(shared.aliases.iter().map(|(provider, alias)| {
+            Fact::Note(format!("@{alias}  {}", look.address(*provider)), Tone::Plain)
+        }));
+    }
+    facts
+}
+
+/// Does what was asked for, in tasks of its own.
+pub fn perform(ask: Ask, _at: &At, _reply: Reply<Answer>) {
+    match ask {}
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::tui::pictures::letter;
+    use crate::tui::shell::ScreenOrder;
+    use crate::tui::theme::Shade;
+    use crate::tui::user::tests::scene::{fresh, full, provider, snap};
+
+    #[test]
+    fn the_address_is_copied() {
+        let mut model = full(Shade::Dark);
+        letter(&mut model, '0');
+        let screen = letter(&mut model, 'y').screen;
+        let own = provider(9).to_string();
+        assert!(matches!(&screen[..], [ScreenOrder::Copy { text, .. }] if *text == own));
+    }
+
+    #[test]
+    fn pictures() {
+        snap("settings", full, |model| {
+            letter(model, '0');
+        });
+        snap("settings_end", full, |model| {
+            letter(model, '0');
+            letter(model, 'G');
+        });
+        snap("settings_fresh", fresh, |model| {
+            letter(model, '0');
+        });
+        snap("settings_private", full, |model| {
+            letter(model, '0');
+            letter(model, 'x');
+        });
+    }
+}
