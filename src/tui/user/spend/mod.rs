@@ -207,7 +207,7 @@ impl Part for Spend {
         vec![
             (Action::Longer, "longer"),
             (Action::Shorter, "shorter"),
-            (Action::Group, "by service"),
+            (Action::Group, "by what"),
             (Action::Open, "its requests"),
             (Action::Zoom, "list only"),
         ]

@@ -16,8 +16,10 @@ use crate::tui::theme::Tone;
 use crate::tui::user::requests::day_in_words;
 use crate::tui::user::shared::{Link, Shared};
 
-/// From this width on sums by name stand beside the chart, and from the second on both of them.
-const BESIDE: u16 = 76;
+/// From this width on sums by name stand beside the chart, and from the second on both of them. A chart that stacks
+/// nothing needs less.
+const BESIDE: u16 = 100;
+const BESIDE_PLAIN: u16 = 76;
 const BOTH: u16 = 150;
 /// Gauges of caps, at most.
 const CAPS: u16 = 5;
@@ -56,7 +58,8 @@ pub fn areas(part: &Spend, body: Rect, _shared: &Shared) -> Areas {
     };
     let table = left;
     let (mut names, mut plot) = ([None, None], chart);
-    let count = if body.width >= BOTH { 2 } else { u16::from(body.width >= BESIDE) };
+    let least = if part.group == Group::Nothing { BESIDE_PLAIN } else { BESIDE };
+    let count = if body.width >= BOTH { 2 } else { u16::from(body.width >= least) };
     if count > 0 {
         let width = if count == 2 { body.width * 3 / 10 } else { body.width * 2 / 5 };
         plot.width = body.width.saturating_sub(count * (width + 3));
@@ -106,8 +109,8 @@ pub fn draw(part: &Spend, buffer: &mut Buffer, body: Rect, shared: &Shared) {
     chart_of(buffer, areas.chart, figures, shared);
     let shown = match (areas.names, figures.group) {
         ([Some(_), Some(_)], _) => [Some(&figures.providers), Some(&figures.services)],
-        (_, Group::Provider) => [Some(&figures.services), None],
-        (_, Group::Service | Group::Nothing) => [Some(&figures.providers), None],
+        (_, Group::Provider | Group::Nothing) => [Some(&figures.services), None],
+        (_, Group::Service) => [Some(&figures.providers), None],
     };
     for (place, names) in areas.names.into_iter().zip(shown) {
         if let (Some(place), Some(names)) = (place, names) {
@@ -279,7 +282,10 @@ fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
     });
     // Names are cut before figures are.
     let first = first.min(area.width.saturating_sub(second + 12)).max(8);
-    for (y, (cap, (name, of))) in (0..area.height).zip(caps.iter().zip(&labels)) {
+    // Where not all have room, the last row says how many are missing.
+    let high = usize::from(area.height);
+    let shown = if caps.len() > high { high.saturating_sub(1) } else { caps.len() };
+    for (y, (cap, (name, of))) in (0..area.height).zip(caps.iter().zip(&labels).take(shown)) {
         let row = Rect { y: area.y + y, height: 1, ..area };
         draw::put(buffer, Rect { width: first.min(row.width), ..row }, 0, 0, name, look.style(Tone::Plain));
         let rest = Rect { x: row.x + first + 2, width: row.width.saturating_sub(first + 2), ..row };
@@ -301,10 +307,11 @@ fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
         let gauge = Gauge::progress(&padded, used, limit, tone);
         gauge.draw(buffer, Rect { width: start, ..rest }, 0, look);
     }
-    if figures.caps.len() > usize::from(area.height) && area.height > 0 {
-        let more = figures.caps.len() - usize::from(area.height);
-        let row = Rect { y: area.bottom(), height: 1, ..area };
-        draw::put_right(buffer, row, 0, &format!("{more} more caps"), look.style(Tone::Dim));
+    if shown < figures.caps.len() && area.height > 0 {
+        let row = Rect { y: area.bottom() - 1, height: 1, ..area };
+        let more = figures.caps.len() - shown;
+        let text = format!("… {more} more, used less");
+        draw::put(buffer, row, 0, 0, &text, look.style(Tone::Dim));
     }
 }
 
