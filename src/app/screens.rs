@@ -62,6 +62,7 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
         let error = LockError::Held { path: paths.data, pid: holder.pid, address: holder.address };
         return Err(in_use(&error));
     }
+    let settings = config.shell.terminal.clone();
     // A taken port is told before anything is asked, too.
     let bound = match args.serve {
         true => Some(Bound::bind(config.shell.listen, "user broker").await?),
@@ -72,7 +73,7 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
         Way::Leave(Ended::Signal) => return Ok(Exit::Interrupted),
         Way::Demo => {
             drop(bound);
-            return Box::pin(demo::unasked(log)).await;
+            return Box::pin(demo::unasked(settings, log)).await;
         }
         Way::Screens(config, key) => (*config, key),
     };
@@ -141,6 +142,7 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
         contract: shell.chain.contract,
         keys: known,
         settings_file: settings_file.clone(),
+        settings: shell.terminal.clone(),
     };
     let deeds = Guide { keys: files, settings_file, data_dir: global.data_dir.clone() };
     let tasks = Tasks::new();
@@ -208,7 +210,7 @@ async fn screens(
         network: host_of(&config.shell.chain.rpc_url),
         serving,
         console,
-        settings: tui::Settings::default(),
+        settings: config.shell.terminal.clone(),
         directory: std::env::current_dir().unwrap_or_else(|_| paths.data.clone()),
         log: log.lines.clone(),
     };

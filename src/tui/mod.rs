@@ -44,6 +44,6 @@ mod terminal;
 pub mod theme;
 pub mod user;
 
-pub use self::settings::Settings;
+pub use self::settings::{Colours, Settings};
 pub use self::shell::{Ended, ScreenOrder, Step, TuiError};
 pub use self::terminal::present;

@@ -167,6 +167,14 @@ pub enum Command {
     /// Settings: show them, or check them.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Every action of the screens and of the console: its name in the settings, its keys, where it works, what it does.
+    Keys {
+        /// Whose settings say which keys are others than delivered.
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Completions for your shell, to stdout.
     Completions { shell: clap_complete::Shell },
     /// The OpenAPI document of a broker's API.

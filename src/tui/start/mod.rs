@@ -50,7 +50,8 @@ pub async fn run(setup: Setup, deeds: Arc<dyn Deeds>, tasks: &Tasks) -> Result<(
     if !terminal::present() {
         return Err(TuiError::NoTerminal);
     }
-    let mut model = Model::new(setup, terminal::theme(), Timestamp::now());
+    let theme = setup.settings.theme(terminal::theme());
+    let mut model = Model::new(setup, theme, Timestamp::now());
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
     // The mouse stays with the terminal, so that an address can be selected with it.

@@ -70,7 +70,7 @@ impl Model {
     /// # Errors
     /// The settings' keys are no key map.
     pub fn new(start: Start, theme: Theme, now: Timestamp) -> Result<Model, KeymapError> {
-        let keymap = Keymap::new(TABLES, &start.settings.keys)?;
+        let keymap = start.settings.keymap(TABLES)?;
         let console = start.console.as_ref().map(|client| {
             let start = console::Start {
                 url: client.base(),
@@ -78,6 +78,7 @@ impl Model {
                 token: client.has_token(),
                 read_only: start.read_only,
                 version: start.version,
+                settings: start.settings.clone(),
             };
             Box::new(console::Model::new(start, theme, now))
         });

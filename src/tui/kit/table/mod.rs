@@ -131,6 +131,21 @@ impl<R: Row> Table<R> {
         self.terms.complaint()
     }
 
+    /// Where the selection is on the list.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The rows that the filter lets through, as they are sorted.
+    pub fn listed(&self) -> impl Iterator<Item = &R> {
+        self.order.iter().filter_map(|index| self.rows.get(*index))
+    }
+
+    /// The column that it is sorted by, and whether the largest comes first.
+    pub fn order(&self) -> (usize, bool) {
+        (self.sort, self.largest_first)
+    }
+
     /// Sorts by the next column.
     pub fn next_sort(&mut self) {
         self.sort_by((self.sort + 1) % R::COLUMNS.len().max(1));
