@@ -157,6 +157,8 @@ async fn a_provider_looks_around_settles_and_leaves() {
     terminal.shows(&user).await;
     let before = world.chain.account(world.id(), None).await.unwrap().unwrap();
     assert!(before.settled.is_zero(), "looking pays nothing");
+    // A question takes no answer in its first moment.
+    tokio::time::sleep(Duration::from_millis(400)).await;
     terminal.press("y");
     terminal.shows("Paid").await;
     let after = world.chain.account(world.id(), None).await.unwrap().unwrap();

@@ -100,4 +100,4 @@ pub use turn::{
 pub use upstream::UpstreamError;
 pub use verdict::Difference;
 pub use verification::{Check, Finding, Reconciliation, ReconciliationVerdict, Verification};
-pub use view::{AccountView, OperationView, RefundView, RequestView};
+pub use view::{AccountView, OperationView, RefundView, RequestRecord, RequestView};

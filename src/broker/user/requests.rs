@@ -2,7 +2,7 @@
 
 use super::UserError;
 use super::handle::UserBroker;
-use super::view::{RefundView, RequestView};
+use super::view::{RefundView, RequestRecord, RequestView};
 use crate::domain::{Address, Fee, RequestId, ServiceName, SignedReceipt, Timestamp, UserRequestState};
 use crate::store::user::{RefundState, UserRequest, UserRequestFilter, UserRequestSort};
 use crate::store::{Direction, PageOf, StoreError};
@@ -86,6 +86,19 @@ impl UserBroker {
 
     pub async fn request(&self, id: RequestId) -> Result<RequestView, UserError> {
         self.inner.store.request(id).await?.map(view).ok_or(UserError::UnknownRequest(id))
+    }
+
+    /// A request with its evidence, for whoever looks at it closely.
+    pub async fn request_record(&self, id: RequestId) -> Result<RequestRecord, UserError> {
+        let row = self.inner.store.request(id).await?.ok_or(UserError::UnknownRequest(id))?;
+        Ok(RequestRecord {
+            prices: row.prices,
+            price_version: row.price_version,
+            body_hash: row.body_hash,
+            response_hash: row.response_hash,
+            receipt: row.receipt,
+            view: view(row),
+        })
     }
 
     /// The provider's signed statement of what a request cost.

@@ -2,8 +2,8 @@
 
 use super::book::Position;
 use crate::domain::{
-    Address, ChainAccount, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund, RequestId,
-    ServiceName, Timestamp, Units, UserRequestState,
+    Address, B256, ChainAccount, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund,
+    Prices, RequestId, ServiceName, SignedReceipt, Timestamp, Units, UserRequestState,
 };
 use crate::store::user::RefundState;
 
@@ -95,6 +95,20 @@ pub struct RequestView {
     pub note: Option<String>,
 }
 
+/// A request with everything that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRecord {
+    pub view: RequestView,
+    /// What a unit cost when it was made.
+    pub prices: Prices,
+    pub price_version: u64,
+    /// SHA-256 of what was sent.
+    pub body_hash: B256,
+    /// SHA-256 of what came, by our own count.
+    pub response_hash: Option<B256>,
+    pub receipt: Option<SignedReceipt>,
+}
+
 /// An on-chain action, from intent to outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationView {
@@ -105,7 +119,7 @@ pub struct OperationView {
     pub state: OperationState,
     pub created_at: Timestamp,
     /// Latest transaction hash, once broadcast.
-    pub hash: Option<crate::domain::B256>,
+    pub hash: Option<B256>,
     /// Block of the outcome.
     pub block: Option<u64>,
     /// Why it was refused or reverted.

@@ -64,6 +64,7 @@ pub enum Action {
     Refund,
     TakeRefund,
     CancelRefund,
+    TakeOver,
     Sync,
     Caps,
     // services
@@ -94,6 +95,12 @@ pub enum Action {
     Search,
     // requests
     Verify,
+    Reconcile,
+    OtherList,
+    // spend
+    Longer,
+    Shorter,
+    Group,
     // storage
     Upload,
     Download,

@@ -118,9 +118,14 @@ impl Keymap {
         self.of(action).map(|bound| named(&bound.keys)).unwrap_or_default()
     }
 
-    /// The first key of an action, for hints.
-    pub fn first_key(&self, action: Action) -> String {
-        self.of(action).and_then(|bound| bound.keys.first()).map(Key::to_string).unwrap_or_default()
+    /// The first key of an action, for hints; in the first of these places that has one, else anywhere.
+    pub fn first_key(&self, action: Action, places: &[Place]) -> String {
+        let here = places.iter().find_map(|place| {
+            let bound = |bound: &&Bound| bound.binding.action == action && bound.binding.place == *place;
+            self.bound.iter().find(bound)
+        });
+        let bound = here.or_else(|| self.of(action));
+        bound.and_then(|bound| bound.keys.first()).map(Key::to_string).unwrap_or_default()
     }
 
     fn of(&self, action: Action) -> Option<&Bound> {

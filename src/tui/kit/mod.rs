@@ -14,6 +14,7 @@
 //! | `filter` | which rows a typed text lets through |
 //! | `markdown` | answers of models as they arrive: lines of styled pieces, code in colour |
 //! | `dialog` | a question with Cancel first |
+//! | `facts` | one thing in full: labels and values |
 //! | `form` | fields to type into, each with its own complaint |
 //! | `strip` | the rows around a screen: tabs, status, hints |
 //! | `toast` | what just happened, for a few seconds |
@@ -22,6 +23,7 @@ pub mod amount;
 pub mod chart;
 pub mod dialog;
 pub mod draw;
+pub mod facts;
 pub mod filter;
 pub mod form;
 pub mod gauge;

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::tui::keymap::Place::{
-    Accounts, Chat, Everywhere, Lists, Prompt, Refunds, Requests, Services, Storage,
+    Accounts, Chat, Everywhere, Lists, Prompt, Refunds, Requests, Services, Spend, Storage,
 };
 use crate::tui::keymap::{Action, Binding, SHARED, bind, control, key, letter, order, with_alt};
 
@@ -90,6 +90,20 @@ const MONEY: &[Binding] = &[
     order(Lists, "refund", &[letter('W')], Action::Refund, "withdraw: ask for a refund of a deposit"),
     bind(Lists, "alias", &[letter('a')], Action::Alias, "give a provider a name of your own"),
     order(Accounts, "sync", &[letter('r')], Action::Sync, "read the account again from the chain"),
+    bind(
+        Accounts,
+        "reconcile-account",
+        &[letter('v')],
+        Action::Reconcile,
+        "hold the books of the account against what was taken on chain",
+    ),
+    order(
+        Accounts,
+        "take-over",
+        &[letter('K')],
+        Action::TakeOver,
+        "take over: name a key of this program for an account that cannot sign here",
+    ),
     order(Refunds, "take-refund", &[letter('P')], Action::TakeRefund, "take the refunds that are due"),
     order(Refunds, "cancel-refund", &[letter('C')], Action::CancelRefund, "cancel a pending refund"),
 ];
@@ -149,8 +163,20 @@ const PROMPT: &[Binding] = &[
 ];
 
 const REST: &[Binding] = &[
+    bind(Requests, "other-list", &[letter('o')], Action::OtherList, "requests, or operations on the chain"),
     bind(Requests, "verify", &[letter('v')], Action::Verify, "verify the receipt again"),
+    bind(
+        Requests,
+        "reconcile",
+        &[letter('r')],
+        Action::Reconcile,
+        "hold the books against what was taken on chain",
+    ),
+    bind(Requests, "copy-link", &[letter('b')], Action::CopyUrl, "copy the explorer's link of a transaction"),
     bind(Requests, "export-requests", &[letter('X')], Action::Export, "export as CSV or JSON"),
+    bind(Spend, "longer", &[letter(']'), letter('+')], Action::Longer, "more days"),
+    bind(Spend, "shorter", &[letter('['), letter('-')], Action::Shorter, "fewer days"),
+    bind(Spend, "group", &[letter('b')], Action::Group, "by provider, service or nothing"),
     order(Storage, "upload", &[letter('n')], Action::Upload, "upload a file"),
     order(Storage, "download", &[letter('d')], Action::Download, "download a file"),
 ];
@@ -177,8 +203,8 @@ mod tests {
 
     #[test]
     fn money_keys_are_capitals() {
-        use Action::{CancelRefund, Deposit, OpenAccount, Refund, TakeRefund};
-        let money = [OpenAccount, Deposit, Refund, TakeRefund, CancelRefund];
+        use Action::{CancelRefund, Deposit, OpenAccount, Refund, TakeOver, TakeRefund};
+        let money = [OpenAccount, Deposit, Refund, TakeRefund, CancelRefund, TakeOver];
         for binding in TABLES.iter().copied().flatten().filter(|b| money.contains(&b.action)) {
             assert!(matches!(binding.keys, [Key { code: KeyCode::Char('A'..='Z'), control: false, .. }]));
             assert!(binding.writes);

@@ -30,6 +30,7 @@ mod model;
 mod money;
 mod orders;
 mod part;
+mod places;
 mod refunds;
 mod requests;
 mod runner;

@@ -140,7 +140,17 @@ pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
                 on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
                 go(model, screen, step);
             }
+            Order::Inform(screen, intent) => {
+                on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
+            }
             Order::Money(wish) => wished(model, wish, step),
+            Order::MoneyOfMany(kind, providers) => match model.shared.hindrance() {
+                Some(reason) => toast(model, Tone::Warn, &reason),
+                None => {
+                    run!(model, step, money, Effect::Money, |desk, cx| desk
+                        .wish_many(kind, providers, &mut cx));
+                }
+            },
             Order::Alias(provider) => {
                 let known = model.shared.aliases.get(&provider).cloned().unwrap_or_default();
                 let hint = "A name of your own for this provider, marked with @; empty forgets it.";

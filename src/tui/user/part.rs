@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::Value;
 
-use super::money::Wish;
+use super::money::{self, Wish};
 use super::screen::Screen;
 use super::shared::Shared;
 use crate::broker::user::Event;
@@ -47,6 +47,8 @@ pub enum Intent {
     },
     Account(Address),
     Request(RequestId),
+    /// The requests that a filter lets through, as it is typed there.
+    Requests(String),
     Refund(Address),
     /// Money that the screen had asked for has arrived (or not: then why).
     Funded {
@@ -72,8 +74,12 @@ pub enum Order {
     Edit(String),
     Go(Screen),
     Tell(Screen, Intent),
+    /// The same, and the screen is left where it is.
+    Inform(Screen, Intent),
     /// Opens the dialog of something that moves money.
     Money(Wish),
+    /// The same about several accounts at once: refunds of all that is free, or taking what is due.
+    MoneyOfMany(money::Kind, Vec<Address>),
     /// Opens the dialog for the name of a provider.
     Alias(Address),
 }

@@ -195,6 +195,10 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     }
     let keymap = &model.shared.keymap;
     let own = part_of!(model, model.screen, |part| part.hints(&model.shared)).unwrap_or_default();
+    let places = part_of!(model, model.screen, |part| part.places()).unwrap_or_default();
     let general = [(Action::Help, "help"), (Action::Palette, "actions"), (Action::Quit, "quit")];
-    own.into_iter().chain(general).map(|(action, what)| (keymap.first_key(action), what.to_owned())).collect()
+    own.into_iter()
+        .chain(general)
+        .map(|(action, what)| (keymap.first_key(action, places), what.to_owned()))
+        .collect()
 }

@@ -73,10 +73,15 @@ impl Buttons {
     }
 
     pub fn key(&mut self, key: KeyEvent, at: Timestamp) -> Said {
-        let Some(may) = self.guard.takes(key, at) else { return Said::Nothing };
+        let taken = self.guard.takes(key, at);
+        if key.code == KeyCode::Esc {
+            // Leaving is never too soon.
+            return Said::No;
+        }
+        let Some(may) = taken else { return Said::Nothing };
         match key.code {
             KeyCode::Char('y') => self.yes(may),
-            KeyCode::Esc | KeyCode::Char('n' | 'q') => Said::No,
+            KeyCode::Char('n' | 'q') => Said::No,
             KeyCode::Enter if self.on_yes => self.yes(may),
             KeyCode::Enter => Said::No,
             KeyCode::Tab | KeyCode::BackTab | KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l') => {

@@ -168,6 +168,21 @@ impl<R: Row> Table<R> {
         self.sort_by(self.sort);
     }
 
+    /// The column that it is sorted by, and whether the largest comes first.
+    pub fn sorted(&self) -> (usize, bool) {
+        (self.sort, self.largest_first)
+    }
+
+    /// Sorts as somebody had it sorted before.
+    pub fn sort_as(&mut self, column: usize, largest_first: bool) {
+        if column != self.sort {
+            self.sort_by(column);
+        }
+        if largest_first != self.largest_first {
+            self.turn_sort();
+        }
+    }
+
     /// How it is sorted, in words.
     pub fn sorted_by(&self) -> String {
         let title = R::COLUMNS.get(self.sort).map_or("", |column| column.title);
@@ -180,6 +195,13 @@ impl<R: Row> Table<R> {
         self.chosen = self.selected().map(Row::key);
         self.chosen_row = self.order.get(self.at).copied();
         self.scroll();
+    }
+
+    /// Selects a row by its key, if the filter lets it through; gives whether it does.
+    pub fn choose(&mut self, key: &R::Key) -> bool {
+        let is = |index: &usize| self.rows.get(*index).is_some_and(|row| row.key() == *key);
+        let at = self.order.iter().position(is);
+        at.map(|at| self.select(at)).is_some()
     }
 
     pub fn step(&mut self, by: isize) {

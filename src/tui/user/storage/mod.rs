@@ -1,12 +1,12 @@
-//! Requests: what did I pay for?
+//! Storage: files put to a storage service and taken from it.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::part::{Cx, Part};
-use super::runner::{At, Reply};
-use super::shared::Shared;
 use crate::tui::keymap::Place;
+use crate::tui::user::part::{Cx, Part};
+use crate::tui::user::runner::{At, Reply};
+use crate::tui::user::shared::Shared;
 
 #[derive(Debug)]
 pub enum Ask {}
@@ -15,14 +15,14 @@ pub enum Ask {}
 pub enum Answer {}
 
 #[derive(Debug, Default)]
-pub struct Requests {}
+pub struct Storage {}
 
-impl Part for Requests {
+impl Part for Storage {
     type Ask = Ask;
     type Answer = Answer;
 
     fn places(&self) -> &'static [Place] {
-        &[Place::Requests, Place::Lists]
+        &[Place::Storage, Place::Lists]
     }
 
     fn answer(&mut self, answer: Answer, _cx: &mut Cx<'_, Ask>) {

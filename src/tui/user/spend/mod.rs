@@ -3,10 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::part::{Cx, Part};
-use super::runner::{At, Reply};
-use super::shared::Shared;
 use crate::tui::keymap::Place;
+use crate::tui::user::part::{Cx, Part};
+use crate::tui::user::runner::{At, Reply};
+use crate::tui::user::shared::Shared;
 
 #[derive(Debug)]
 pub enum Ask {}
