@@ -37,7 +37,7 @@ pub async fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit> {
     match Box::pin(console::run(client, start, &Tasks::new())).await {
         Ok(Ended::Quit) => Ok(Exit::Ok),
         Ok(Ended::Signal) => Ok(Exit::Interrupted),
-        Err(error @ TuiError::NoTerminal) => {
+        Err(error @ (TuiError::NoTerminal | TuiError::Dumb)) => {
             let hint = "without one, `provider users`, `provider settlements` and `settle` do the same, with --json for programs";
             Err(Failure::new(Exit::BadInput, format!("{error}; {hint}")).into())
         }

@@ -82,10 +82,9 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
 
 /// One sentence where there is no terminal, with what does the same without one.
 pub(super) fn need_terminal(instead: &str) -> Result<()> {
-    if tui::present() {
-        return Ok(());
-    }
-    let message = format!("{}; without one, {instead}", tui::TuiError::NoTerminal);
+    let Err(error) = tui::usable() else { return Ok(()) };
+    let message =
+        format!("{error}; --plain asks and answers in lines of text; without a terminal, {instead}");
     Err(Failure::new(Exit::BadInput, message).into())
 }
 

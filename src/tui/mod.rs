@@ -46,4 +46,4 @@ pub mod user;
 
 pub use self::settings::{Colours, Settings};
 pub use self::shell::{Ended, ScreenOrder, Step, TuiError};
-pub use self::terminal::present;
+pub use self::terminal::{present, usable};

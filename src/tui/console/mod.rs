@@ -63,9 +63,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// Shows the console until somebody quits it.
 pub async fn run(client: Client, start: Start, tasks: &Tasks) -> Result<Ended, TuiError> {
-    if !terminal::present() {
-        return Err(TuiError::NoTerminal);
-    }
+    terminal::usable()?;
     start.settings.check()?;
     let (mouse, theme) = (start.settings.mouse, start.settings.theme(terminal::theme()));
     let mut model = Model::new(start, theme, Timestamp::now());

@@ -72,9 +72,7 @@ pub async fn run(
     start: Start,
     tasks: &Tasks,
 ) -> Result<Ended, TuiError> {
-    if !terminal::present() {
-        return Err(TuiError::NoTerminal);
-    }
+    terminal::usable()?;
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
     let mut runner = runner::Runner::new(&start, library.clone(), own.clone(), sender);
