@@ -145,6 +145,7 @@ pub(super) async fn unasked(settings: tui::Settings, log: &ScreenLog) -> Result<
     };
     let args = DemoArgs {
         headless: false,
+        plain: false,
         upstream: None,
         user_port: free(1034).await,
         provider_port: free(3080).await,
@@ -162,7 +163,10 @@ async fn on_screen(
     settings: tui::Settings,
     log: &ScreenLog,
 ) -> Result<Exit> {
-    screens::need_terminal("`zgserve-tui demo --headless` serves its APIs")?;
+    let plain = args.plain || settings.plain;
+    if !plain {
+        screens::need_terminal("`zgserve-tui demo --headless` serves its APIs")?;
+    }
     let prepared = Prepared::new(args, data_dir).await?;
     log.write_to(prepared.place.path())?;
     let Addresses { user, provider, .. } = prepared.addresses;
@@ -200,7 +204,7 @@ async fn on_screen(
             }
         }
     });
-    let ended = Box::pin(tui::user::run(watch, library, start, &tasks)).await;
+    let ended = Box::pin(screens::open(plain, watch, library, start, &tasks)).await;
     let mut signals = Signals::new()?;
     let stopping = async {
         // What is half started is started to its end first, so that all of it can be stopped.

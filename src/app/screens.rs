@@ -55,8 +55,12 @@ enum Way {
 }
 
 pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exit> {
-    need_terminal("`zgserve-tui --headless` serves the API, and `zgserve-tui --help` lists the commands")?;
     let config: UserConfig = settings::settings(global)?;
+    if !(args.plain || config.shell.terminal.plain) {
+        need_terminal(
+            "`zgserve-tui --headless` serves the API, and `zgserve-tui --help` lists the commands",
+        )?;
+    }
     let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
     if let Some(holder) = DataLock::holder(&paths.data)? {
         let error = LockError::Held { path: paths.data, pid: holder.pid, address: holder.address };
@@ -133,6 +137,9 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
             None => Opening::Key,
         }
     };
+    if args.plain || shell.terminal.plain {
+        return plainly(opening, config);
+    }
     let settings_file = Paths::home_settings(UserConfig::NAME)?;
     let setup = Setup {
         version: env!("CARGO_PKG_VERSION"),
@@ -164,6 +171,30 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
         None => Who::Looker(Address::ZERO),
     };
     Ok(Way::Screens(Box::new(config), Key::Who(who)))
+}
+
+/// The guide is made of screens; without them a key is asked for by its passphrase, and the rest is said.
+fn plainly(opening: Opening, config: UserConfig) -> Result<Way> {
+    if opening == Opening::First {
+        let message = "nothing is set up yet: `zgserve-tui wallet new` makes a key, and `zgserve-tui config example` shows \
+                       the settings that name a chain; or try `zgserve-tui demo --plain`";
+        return Err(Failure::new(Exit::BadInput, message.to_owned()).into());
+    }
+    Ok(Way::Screens(Box::new(config), Key::Settings))
+}
+
+/// Opens the screens, or lines of text in their place.
+pub(super) async fn open(
+    plain: bool,
+    standing: watch::Receiver<Standing>,
+    library: Library,
+    start: Start,
+    tasks: &Tasks,
+) -> Result<Ended, tui::TuiError> {
+    match plain {
+        true => Box::pin(tui::plain::run(standing, library, start, tui::plain::Paper::terminal())).await,
+        false => Box::pin(tui::user::run(standing, library, start, tasks)).await,
+    }
 }
 
 /// Whose accounts somebody looks at who signs nothing: no passphrase is needed for that.
@@ -201,7 +232,7 @@ async fn screens(
         tracing::warn!(error = %failure_of(&error).message, "no provider broker is shown");
         None
     });
-    let read_only = args.read_only;
+    let (read_only, plain) = (args.read_only, args.plain || config.shell.terminal.plain);
     let start = Start {
         version: env!("CARGO_PKG_VERSION"),
         read_only,
@@ -227,7 +258,7 @@ async fn screens(
         let running = Box::pin(behind.start(&token)).await;
         *place.lock() = running;
     });
-    let ended = Box::pin(tui::user::run(watch, library, start, &tasks)).await;
+    let ended = Box::pin(open(plain, watch, library, start, &tasks)).await;
     let mut signals = Signals::new()?;
     let stopping = async {
         tasks.token().cancel();

@@ -125,6 +125,9 @@ pub struct RunArgs {
     /// Open the HTTP API on 127.0.0.1:1034 while the screens are open.
     #[arg(long)]
     pub serve: bool,
+    /// Lines of text and typed answers instead of screens, for screen readers.
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
     /// Look only: nothing is sent to the chain, and nothing is paid.
     #[arg(long)]
     pub read_only: bool,

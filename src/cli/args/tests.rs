@@ -65,6 +65,8 @@ fn every_command_of_the_design_is_understood() {
         "config show",
         "config show provider --json",
         "config check",
+        "--plain --read-only",
+        "demo --plain",
         "keys",
         "keys provider --json",
         "completions bash",

@@ -47,6 +47,12 @@ mod view;
 mod tests;
 
 pub use self::bindings::TABLES;
+// What the plain mode says and does as the screens do.
+pub(super) use self::model::Model as PlainModel;
+pub(super) use self::money::{
+    Kind as MoneyKind, Trial as MoneyTrial, act as money_act, ask as money_question,
+    sentence as money_sentence,
+};
 pub use self::shared::{Standing, Start};
 
 use std::time::Duration;
