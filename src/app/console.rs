@@ -6,7 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::api::Api;
+use super::settings;
 use crate::cli::{ConsoleArgs, Exit, Failure, Global};
+use crate::config::ProviderConfig;
 use crate::keys::Secret;
 use crate::tasks::Tasks;
 use crate::tui::console::{self, Start};
@@ -22,6 +24,7 @@ pub async fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit> {
         Some(file) => Some(token_of(file)?),
         None => std::env::var(VARIABLE).ok().filter(|token| !token.is_empty()).map(Secret::new),
     };
+    let config: ProviderConfig = settings::settings(global)?;
     let (client, found) = Api::standing(global, token)?;
     let start = Start {
         url: client.base(),
@@ -29,11 +32,12 @@ pub async fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit> {
         token: client.has_token(),
         read_only: args.read_only,
         version: env!("CARGO_PKG_VERSION"),
+        settings: config.shell.terminal,
     };
     match Box::pin(console::run(client, start, &Tasks::new())).await {
         Ok(Ended::Quit) => Ok(Exit::Ok),
         Ok(Ended::Signal) => Ok(Exit::Interrupted),
-        Err(error @ TuiError::NoTerminal) => {
+        Err(error @ (TuiError::NoTerminal | TuiError::Dumb)) => {
             let hint = "without one, `provider users`, `provider settlements` and `settle` do the same, with --json for programs";
             Err(Failure::new(Exit::BadInput, format!("{error}; {hint}")).into())
         }

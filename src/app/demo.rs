@@ -15,17 +15,17 @@ use tokio::sync::watch;
 use super::devnet::{account, contract_on, wallet_of};
 use super::failure::failure_of;
 use super::provider::{ProviderStart, RunningProvider};
-use super::screens;
 use super::signals::Signals;
 use super::traffic::{self, Traffic};
 use super::user::{RunningUser, UserStart, Who};
+use super::{screens, settings};
 use crate::broker::provider::{ProviderBroker, ProviderSettings, ServiceInput, SettlementSettings, Wait};
 use crate::broker::user::{Library, Settings};
 use crate::chain::devnet::{Devnet, DevnetConfig};
 use crate::chain::{Chain, SenderSettings};
 use crate::cli::{DemoArgs, Exit, Failure, Global, Output};
 use crate::client::Client;
-use crate::config::Listen;
+use crate::config::{Listen, UserConfig};
 use crate::domain::{Neuron, Prices, ServiceKind};
 use crate::http::demo::{MODEL, Store, StoreLimits, chatbot};
 use crate::http::{Bound, Limits, Server};
@@ -118,7 +118,9 @@ pub(super) struct Addresses {
 
 pub async fn run(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<Exit> {
     if !args.headless {
-        return Box::pin(on_screen(args, global, log)).await;
+        let config: UserConfig = settings::settings(global)?;
+        let settings = config.shell.terminal;
+        return Box::pin(on_screen(args, global.data_dir.as_deref(), settings, log)).await;
     }
     let mut signals = Signals::new()?;
     let starting = Box::pin(start(args, global.data_dir.as_deref()));
@@ -136,13 +138,14 @@ pub async fn run(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<Ex
 }
 
 /// The demo that the guided start offers: as `demo` without a word, on other ports where those are taken.
-pub(super) async fn unasked(log: &ScreenLog) -> Result<Exit> {
+pub(super) async fn unasked(settings: tui::Settings, log: &ScreenLog) -> Result<Exit> {
     let free = async |port: u16| match Bound::bind(local(port), "demo").await {
         Ok(_) => port,
         Err(_) => 0,
     };
     let args = DemoArgs {
         headless: false,
+        plain: false,
         upstream: None,
         user_port: free(1034).await,
         provider_port: free(3080).await,
@@ -150,13 +153,21 @@ pub(super) async fn unasked(log: &ScreenLog) -> Result<Exit> {
         traffic: false,
         lock_time: 120,
     };
-    Box::pin(on_screen(&args, &Global::default(), log)).await
+    Box::pin(on_screen(&args, None, settings, log)).await
 }
 
 /// The user's screens over the demo. They open at once; the demo starts behind them.
-async fn on_screen(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<Exit> {
-    screens::need_terminal("`zgserve-tui demo --headless` serves its APIs")?;
-    let prepared = Prepared::new(args, global.data_dir.as_deref()).await?;
+async fn on_screen(
+    args: &DemoArgs,
+    data_dir: Option<&Path>,
+    settings: tui::Settings,
+    log: &ScreenLog,
+) -> Result<Exit> {
+    let plain = args.plain || settings.plain;
+    if !plain {
+        screens::need_terminal("`zgserve-tui demo --headless` serves its APIs")?;
+    }
+    let prepared = Prepared::new(args, data_dir).await?;
     log.write_to(prepared.place.path())?;
     let Addresses { user, provider, .. } = prepared.addresses;
     let library = Library::open(prepared.user.db.clone());
@@ -168,7 +179,7 @@ async fn on_screen(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<
         network: "demo".to_owned(),
         serving: Some(format!("http://{user}")),
         console: Some(console),
-        settings: tui::Settings::default(),
+        settings,
         directory: std::env::current_dir()?,
         log: log.lines.clone(),
     };
@@ -193,7 +204,7 @@ async fn on_screen(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<
             }
         }
     });
-    let ended = Box::pin(tui::user::run(watch, library, start, &tasks)).await;
+    let ended = Box::pin(screens::open(plain, watch, library, start, &tasks)).await;
     let mut signals = Signals::new()?;
     let stopping = async {
         // What is half started is started to its end first, so that all of it can be stopped.

@@ -13,11 +13,12 @@
 //! | `demo`, `traffic`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
 //! | `console` | the provider's screens |
-//! | `ask`, `act`, `settle`, `offered`, `chat`, `keys`, `doctor` | the one-shot commands |
+//! | `ask`, `act`, `settle`, `offered`, `chat`, `keys`, `bindings`, `doctor` | the one-shot commands |
 
 mod act;
 mod api;
 mod ask;
+mod bindings;
 mod chain;
 mod chat;
 mod console;

@@ -3,7 +3,8 @@
 use anyhow::Result;
 
 use super::{
-    act, ask, chat, console, demo, deploy, devnet, doctor, keys, offered, screens, serve, settings, settle,
+    act, ask, bindings, chat, console, demo, deploy, devnet, doctor, keys, offered, screens, serve, settings,
+    settle,
 };
 use crate::cli::{Cli, Command, ConfigCommand, Exit, Global, Output, ProviderCommand, Role};
 use crate::config::{ProviderConfig, UserConfig, example};
@@ -37,6 +38,7 @@ async fn perform(command: Command, global: &Global, log: &ScreenLog) -> Result<E
         Command::Settle(args) => settle::settle(&args, global).await,
         Command::Chat(args) => chat::run(args, global).await,
         Command::Config(command) => config(command, global),
+        Command::Keys { role, json } => bindings::run(role, json, global),
         Command::Completions { shell } => {
             Output.write(&cli::completions(shell));
             Ok(Exit::Ok)

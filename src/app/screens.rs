@@ -55,13 +55,18 @@ enum Way {
 }
 
 pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exit> {
-    need_terminal("`zgserve-tui --headless` serves the API, and `zgserve-tui --help` lists the commands")?;
     let config: UserConfig = settings::settings(global)?;
+    if !(args.plain || config.shell.terminal.plain) {
+        need_terminal(
+            "`zgserve-tui --headless` serves the API, and `zgserve-tui --help` lists the commands",
+        )?;
+    }
     let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
     if let Some(holder) = DataLock::holder(&paths.data)? {
         let error = LockError::Held { path: paths.data, pid: holder.pid, address: holder.address };
         return Err(in_use(&error));
     }
+    let settings = config.shell.terminal.clone();
     // A taken port is told before anything is asked, too.
     let bound = match args.serve {
         true => Some(Bound::bind(config.shell.listen, "user broker").await?),
@@ -72,7 +77,7 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
         Way::Leave(Ended::Signal) => return Ok(Exit::Interrupted),
         Way::Demo => {
             drop(bound);
-            return Box::pin(demo::unasked(log)).await;
+            return Box::pin(demo::unasked(settings, log)).await;
         }
         Way::Screens(config, key) => (*config, key),
     };
@@ -81,10 +86,9 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
 
 /// One sentence where there is no terminal, with what does the same without one.
 pub(super) fn need_terminal(instead: &str) -> Result<()> {
-    if tui::present() {
-        return Ok(());
-    }
-    let message = format!("{}; without one, {instead}", tui::TuiError::NoTerminal);
+    let Err(error) = tui::usable() else { return Ok(()) };
+    let message =
+        format!("{error}; --plain asks and answers in lines of text; without a terminal, {instead}");
     Err(Failure::new(Exit::BadInput, message).into())
 }
 
@@ -133,6 +137,9 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
             None => Opening::Key,
         }
     };
+    if args.plain || shell.terminal.plain {
+        return plainly(opening, config);
+    }
     let settings_file = Paths::home_settings(UserConfig::NAME)?;
     let setup = Setup {
         version: env!("CARGO_PKG_VERSION"),
@@ -141,6 +148,7 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
         contract: shell.chain.contract,
         keys: known,
         settings_file: settings_file.clone(),
+        settings: shell.terminal.clone(),
     };
     let deeds = Guide { keys: files, settings_file, data_dir: global.data_dir.clone() };
     let tasks = Tasks::new();
@@ -163,6 +171,30 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
         None => Who::Looker(Address::ZERO),
     };
     Ok(Way::Screens(Box::new(config), Key::Who(who)))
+}
+
+/// The guide is made of screens; without them a key is asked for by its passphrase, and the rest is said.
+fn plainly(opening: Opening, config: UserConfig) -> Result<Way> {
+    if opening == Opening::First {
+        let message = "nothing is set up yet: `zgserve-tui wallet new` makes a key, and `zgserve-tui config example` shows \
+                       the settings that name a chain; or try `zgserve-tui demo --plain`";
+        return Err(Failure::new(Exit::BadInput, message.to_owned()).into());
+    }
+    Ok(Way::Screens(Box::new(config), Key::Settings))
+}
+
+/// Opens the screens, or lines of text in their place.
+pub(super) async fn open(
+    plain: bool,
+    standing: watch::Receiver<Standing>,
+    library: Library,
+    start: Start,
+    tasks: &Tasks,
+) -> Result<Ended, tui::TuiError> {
+    match plain {
+        true => Box::pin(tui::plain::run(standing, library, start, tui::plain::Paper::terminal())).await,
+        false => Box::pin(tui::user::run(standing, library, start, tasks)).await,
+    }
 }
 
 /// Whose accounts somebody looks at who signs nothing: no passphrase is needed for that.
@@ -200,7 +232,7 @@ async fn screens(
         tracing::warn!(error = %failure_of(&error).message, "no provider broker is shown");
         None
     });
-    let read_only = args.read_only;
+    let (read_only, plain) = (args.read_only, args.plain || config.shell.terminal.plain);
     let start = Start {
         version: env!("CARGO_PKG_VERSION"),
         read_only,
@@ -208,7 +240,7 @@ async fn screens(
         network: host_of(&config.shell.chain.rpc_url),
         serving,
         console,
-        settings: tui::Settings::default(),
+        settings: config.shell.terminal.clone(),
         directory: std::env::current_dir().unwrap_or_else(|_| paths.data.clone()),
         log: log.lines.clone(),
     };
@@ -226,7 +258,7 @@ async fn screens(
         let running = Box::pin(behind.start(&token)).await;
         *place.lock() = running;
     });
-    let ended = Box::pin(tui::user::run(watch, library, start, &tasks)).await;
+    let ended = Box::pin(open(plain, watch, library, start, &tasks)).await;
     let mut signals = Signals::new()?;
     let stopping = async {
         tasks.token().cancel();

@@ -15,7 +15,9 @@ pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
 pub fn are_untouched<C: RoleConfig>(global: &Global) -> Result<bool> {
     let sources = sources::<C>(global);
     let (_, layers) = load::<C>(&sources)?;
-    let about_places = |layer: &Layer| matches!(layer.key.as_str(), "dataDir" | "passphraseFile");
+    let about_places = |layer: &Layer| {
+        matches!(layer.key.as_str(), "dataDir" | "passphraseFile") || layer.key.starts_with("terminal.")
+    };
     Ok(sources.file.is_none() && global.private_key_file.is_none() && layers.iter().all(about_places))
 }
 

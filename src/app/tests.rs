@@ -17,6 +17,7 @@ const STRANGER: &str = "0x90F79bf6EB2c4f870365E785982E1f101E93b906";
 async fn demo() -> (Demo, Client) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let args = DemoArgs {
+        plain: false,
         headless: true,
         upstream: None,
         user_port: 0,

@@ -59,6 +59,28 @@ pub(super) const SHELL: Lines = &[
         "chain.explorerUrl",
         "Address of a page about the chain, for links to transactions: <address>/tx/<hash>.",
     ),
+    ("terminal", "How you want the screens."),
+    (
+        "terminal.theme",
+        "auto asks the terminal which ground it has; or dark, light, none. NO_COLOR in the environment means none.",
+    ),
+    (
+        "terminal.mouse",
+        "Whether the mouse works in the screens (true), or is left to the terminal's own selection (false).",
+    ),
+    (
+        "terminal.notify",
+        "Whether a bell and a notice tell you of answers, unlocks and caps while you look at another window.",
+    ),
+    (
+        "terminal.plain",
+        "true: lines of text and typed answers instead of screens, as screen readers want it (also --plain).",
+    ),
+    (
+        "terminal.keys",
+        "Keys that shall be others than delivered, by the names of actions, as in `deposit: [F5]` or `unit: [U, F6]`; an \
+         empty list takes an action's keys away. `zgserve-tui keys` lists the actions with their names and keys.",
+    ),
 ];
 
 /// Settings of the user broker.

@@ -37,7 +37,7 @@ fn write_tree(text: &mut String, tree: &Tree, about: &[About], prefix: &str, dep
             }
         }
         match value {
-            Value::Object(branch) => {
+            Value::Object(branch) if !branch.is_empty() => {
                 let _ = writeln!(text, "{indent}{key}:");
                 write_tree(text, branch, about, &path, depth + 1);
             }

@@ -1,5 +1,6 @@
 //! The two roles' settings, each a shell around its broker's own.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use serde::de::DeserializeOwned;
@@ -28,7 +29,7 @@ pub trait RoleConfig: Sized {
     #[doc(hidden)]
     fn about() -> Vec<About>;
     /// Checks what single values cannot show; gives the key to blame and the reason.
-    fn check(&self) -> Result<(), (&'static str, String)>;
+    fn check(&self) -> Result<(), (Cow<'static, str>, String)>;
     /// The settings as they are, secrets hidden.
     fn shown(&self) -> Value;
     fn shell(&self) -> &Shell;
@@ -73,7 +74,7 @@ impl RoleConfig for UserConfig {
         about::of(&[about::SHELL, about::USER])
     }
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Result<(), (Cow<'static, str>, String)> {
         check_shell(&self.shell)
     }
 
@@ -109,12 +110,12 @@ impl RoleConfig for ProviderConfig {
         about::of(&[about::SHELL, about::PROVIDER])
     }
 
-    fn check(&self) -> Result<(), (&'static str, String)> {
+    fn check(&self) -> Result<(), (Cow<'static, str>, String)> {
         check_shell(&self.shell)?;
         if self.proxy_listen == Some(self.shell.listen) && self.shell.listen.port() != 0 {
-            return Err(("proxyListen", "it is the same address as listen".to_owned()));
+            return Err(("proxyListen".into(), "it is the same address as listen".to_owned()));
         }
-        self.broker.check().map_err(|error| (error.key, error.reason))
+        self.broker.check().map_err(|error| (error.key.into(), error.reason))
     }
 
     fn shown(&self) -> Value {
@@ -127,30 +128,36 @@ impl RoleConfig for ProviderConfig {
     }
 }
 
-fn check_shell(shell: &Shell) -> Result<(), (&'static str, String)> {
+fn check_shell(shell: &Shell) -> Result<(), (Cow<'static, str>, String)> {
     let url = url::Url::parse(&shell.chain.rpc_url);
     if !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-        return Err(("chain.rpcUrl", "it is not a URL that begins with http:// or https://".to_owned()));
+        return Err((
+            "chain.rpcUrl".into(),
+            "it is not a URL that begins with http:// or https://".to_owned(),
+        ));
     }
     if let Some(explorer) = &shell.chain.explorer_url {
         let url = url::Url::parse(explorer);
         if !url.is_ok_and(|url| {
             matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none()
         }) {
-            return Err(("chain.explorerUrl", "it is not a plain http or https URL".to_owned()));
+            return Err(("chain.explorerUrl".into(), "it is not a plain http or https URL".to_owned()));
         }
     }
     if shell.chain.confirmations == 0 {
-        return Err(("chain.confirmations", "it must be at least 1: in a block at all".to_owned()));
+        return Err(("chain.confirmations".into(), "it must be at least 1: in a block at all".to_owned()));
     }
     if shell.chain.timeout == 0 {
-        return Err(("chain.timeout", "it must be at least 1 second".to_owned()));
+        return Err(("chain.timeout".into(), "it must be at least 1 second".to_owned()));
     }
     if shell.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
-        return Err(("token", "it is too short to be a secret; use 16 characters or more".to_owned()));
+        return Err(("token".into(), "it is too short to be a secret; use 16 characters or more".to_owned()));
+    }
+    if let Err(error) = shell.terminal.check() {
+        return Err((format!("terminal.keys.{}", error.name).into(), error.fault.to_string()));
     }
     Guard::may_listen(shell.listen, shell.token.is_some(), shell.listen_without_token)
-        .map_err(|error| ("listen", error.to_string()))
+        .map_err(|error| ("listen".into(), error.to_string()))
 }
 
 /// A part as a tree. Settings are structs of plain values, so this cannot fail; an empty part would be caught by the

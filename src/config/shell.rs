@@ -1,4 +1,4 @@
-//! The settings that belong to no broker: listeners, keys, the chain, the data directory.
+//! The settings that belong to no broker: listeners, keys, the chain, the data directory, the screens.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use crate::domain::Address;
 use crate::domain::address::parse_address;
 use crate::keys::Secret;
+use crate::tui;
 
 /// What both brokers have around them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -25,6 +26,7 @@ pub struct Shell {
     pub token: Option<Secret<String>>,
     pub allow_hosts: Vec<String>,
     pub chain: ChainKeys,
+    pub terminal: tui::Settings,
 }
 
 /// The chain, the contract on it, and how transactions are sent.
@@ -73,6 +75,7 @@ impl Shell {
             token: None,
             allow_hosts: Vec::new(),
             chain: ChainKeys::default(),
+            terminal: tui::Settings::default(),
         }
     }
 

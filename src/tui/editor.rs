@@ -29,6 +29,12 @@ pub async fn edit(text: &str) -> io::Result<String> {
         .stdin(Stdio::inherit())
         .status()
         .await?;
+    // What the shell says of a command that there is not.
+    if status.code() == Some(127) {
+        let text =
+            format!("there is no editor {command}; name yours in VISUAL or EDITOR. The text is as it was");
+        return Err(io::Error::other(text));
+    }
     if !status.success() {
         return Err(io::Error::other(format!("{command} ended with {status}; the text is as it was")));
     }

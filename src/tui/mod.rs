@@ -25,6 +25,7 @@
 //! | `console` | the provider's console |
 //! | `start` | the guided start, and unlocking a key |
 //! | `user` | the user's screens |
+//! | `plain` | the same as lines of text |
 
 pub mod clipboard;
 pub mod console;
@@ -37,6 +38,7 @@ pub mod kit;
 mod palette;
 #[cfg(test)]
 mod pictures;
+pub mod plain;
 mod settings;
 mod shell;
 pub mod start;
@@ -44,6 +46,6 @@ mod terminal;
 pub mod theme;
 pub mod user;
 
-pub use self::settings::Settings;
+pub use self::settings::{Colours, Settings};
 pub use self::shell::{Ended, ScreenOrder, Step, TuiError};
-pub use self::terminal::present;
+pub use self::terminal::{present, usable};

@@ -89,6 +89,8 @@ pub enum Ended {
 pub enum TuiError {
     #[error("the screen needs a terminal to draw on and to type at")]
     NoTerminal,
+    #[error("the screen cannot be drawn on a terminal that only prints lines (TERM=dumb)")]
+    Dumb,
     #[error(transparent)]
     Keys(#[from] KeymapError),
     #[error("the terminal does not work: {0}")]
@@ -137,6 +139,8 @@ pub async fn run<P: Program>(
                     drop(std::mem::take(&mut events));
                     let edited = screen.edit(&text).await.map_err(|error| error.to_string());
                     events = EventStream::new();
+                    // ctrl+c in the editor was meant for the editor.
+                    interrupt = signal(SignalKind::interrupt())?;
                     waiting.push(P::followed(Followed::Edited(edited)));
                     frames.want();
                 }

@@ -19,6 +19,7 @@ use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::editor;
+use super::shell::TuiError;
 use super::theme::{Shade, Theme};
 use crate::domain::clean::clean;
 
@@ -151,6 +152,20 @@ fn give_back_on_panic() {
 /// Whether there is a terminal to draw on and to type at.
 pub fn present() -> bool {
     io::stdout().is_terminal() && io::stdin().is_terminal()
+}
+
+/// Whether screens can be drawn here.
+///
+/// # Errors
+/// There is no terminal, or one that only prints lines.
+pub fn usable() -> Result<(), TuiError> {
+    if !present() {
+        return Err(TuiError::NoTerminal);
+    }
+    match std::env::var_os("TERM") {
+        Some(kind) if kind == "dumb" => Err(TuiError::Dumb),
+        _ => Ok(()),
+    }
 }
 
 /// Asks the terminal for its colours; `NO_COLOR` decides before it does. Call before the screen is entered.

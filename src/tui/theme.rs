@@ -1,6 +1,7 @@
 //! What colours mean. Views ask for a meaning ([`Tone`]) and get a style; no view names a colour.
 //!
-//! The palette can be told apart with every kind of colour blindness (blue, orange, bluish green, vermilion), and no
+//! The palette can be told apart with every kind of colour blindness (blue, orange, bluish green, vermilion; on light
+//! ground brown and crimson), and no
 //! meaning is carried by colour alone: a word, a sign or weight always goes with it. With `NO_COLOR` only weight,
 //! underline and reversal are left.
 
@@ -99,7 +100,7 @@ impl Theme {
             (CodeTone::Keyword, true) => (75, 25),
             (CodeTone::String, true) => (79, 23),
             (CodeTone::Comment, true) => (244, 243),
-            (CodeTone::Number, true) => (214, 130),
+            (CodeTone::Number, true) => (214, 94),
             (CodeTone::Function, true) => (222, 94),
         };
         plain.fg(self.pick(dark, light))
@@ -139,8 +140,8 @@ impl Theme {
             Tone::Dim => (244, 243),
             Tone::Accent => (75, 25),
             Tone::Good => (79, 23),
-            Tone::Warn => (214, 130),
-            Tone::Bad => (203, 160),
+            Tone::Warn => (214, 94),
+            Tone::Bad => (203, 125),
             Tone::Pending => (117, 24),
         };
         Some(self.pick(dark, light))
@@ -151,5 +152,108 @@ impl Theme {
             Shade::Dark => dark,
             Shade::Light => light,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a channel's value sends out as light, of 10,000: by the levels of the cube, and of the greys.
+    const CUBE: [i64; 6] = [0, 1144, 2423, 4287, 6795, 10_000];
+    const GREYS: [i64; 24] = [
+        24, 60, 116, 194, 296, 423, 578, 762, 976, 1221, 1500, 1812, 2159, 2542, 2961, 3419, 3916, 4452,
+        5029, 5647, 6308, 7011, 7758, 8550,
+    ];
+    type Light = [i64; 3];
+
+    /// Grounds that terminals have: black and a dark grey (30, 30, 30); white and a cream (253, 246, 227).
+    const DARK: [Light; 2] = [[0, 0, 0], [130, 130, 130]];
+    const LIGHT: [Light; 2] = [[10_000, 10_000, 10_000], [9823, 9216, 7682]];
+
+    fn light(index: u8) -> Light {
+        match index {
+            232.. => [GREYS[usize::from(index - 232)]; 3],
+            _ => {
+                let at = usize::from(index - 16);
+                [CUBE[at / 36], CUBE[at / 6 % 6], CUBE[at % 6]]
+            }
+        }
+    }
+
+    /// The contrast of WCAG 2, times 100.
+    fn contrast(one: Light, two: Light) -> i64 {
+        let bright = |[r, g, b]: Light| (2126 * r + 7152 * g + 722 * b) / 10_000 + 500;
+        let (one, two) = (bright(one), bright(two));
+        100 * one.max(two) / one.min(two)
+    }
+
+    /// What somebody sees whose eyes lack one kind of cone (Machado, Oliveira, Fernandes 2009), in thousandths.
+    const PROTAN: [[i64; 3]; 3] = [[152, 1053, -205], [115, 786, 99], [-4, -48, 1052]];
+    const DEUTAN: [[i64; 3]; 3] = [[367, 861, -228], [280, 673, 47], [-12, 43, 969]];
+
+    fn seen(by: [[i64; 3]; 3], light: Light) -> Light {
+        by.map(|row| {
+            let sum: i64 = row.iter().zip(light).map(|(share, part)| share * part).sum();
+            (sum / 1000).clamp(0, 10_000)
+        })
+    }
+
+    /// How far apart two colours are, in steps near to those that eyes take: 0 to 30,000.
+    fn apart(one: Light, two: Light) -> i64 {
+        one.into_iter().zip(two).map(|(a, b)| ((a * 10_000).isqrt() - (b * 10_000).isqrt()).abs()).sum()
+    }
+
+    fn index(theme: Theme, tone: Tone) -> u8 {
+        match theme.style(tone).fg {
+            Some(Color::Indexed(index)) => index,
+            other => panic!("{tone:?} is {other:?}"),
+        }
+    }
+
+    const WORDS: [Tone; 5] = [Tone::Accent, Tone::Good, Tone::Warn, Tone::Bad, Tone::Pending];
+
+    #[test]
+    fn every_tone_can_be_read_on_its_ground() {
+        for (shade, grounds) in [(Shade::Dark, DARK), (Shade::Light, LIGHT)] {
+            let theme = Theme::new(shade, true);
+            for ground in grounds {
+                for tone in WORDS {
+                    let found = contrast(light(index(theme, tone)), ground);
+                    assert!(found >= 450, "{shade:?} {tone:?}: {found}");
+                }
+                let found = contrast(light(index(theme, Tone::Dim)), ground);
+                assert!(found >= 400, "{shade:?} dim: {found}");
+            }
+            let Some(Color::Indexed(row)) = theme.selected().bg else { panic!("no ground") };
+            for tone in WORDS {
+                let found = contrast(light(index(theme, tone)), light(row));
+                assert!(found >= 380, "{shade:?} {tone:?} on the selected row: {found}");
+            }
+            let style = theme.focused();
+            let (Some(Color::Indexed(text)), Some(Color::Indexed(ground))) = (style.fg, style.bg) else {
+                panic!("no colours")
+            };
+            assert!(contrast(light(text), light(ground)) >= 450, "{shade:?} focus");
+        }
+    }
+
+    #[test]
+    fn tones_that_say_different_things_stay_apart_for_every_eye() {
+        let same = |light: Light| light;
+        let (protan, deutan) = (|light| seen(PROTAN, light), |light| seen(DEUTAN, light));
+        let eyes: [(&str, &dyn Fn(Light) -> Light); 3] =
+            [("all", &same), ("protan", &protan), ("deutan", &deutan)];
+        for shade in [Shade::Dark, Shade::Light] {
+            let theme = Theme::new(shade, true);
+            for (at, one) in [Tone::Good, Tone::Warn, Tone::Bad].into_iter().enumerate() {
+                for two in [Tone::Good, Tone::Warn, Tone::Bad].into_iter().skip(at + 1) {
+                    for (name, eye) in eyes {
+                        let found = apart(eye(light(index(theme, one))), eye(light(index(theme, two))));
+                        assert!(found >= 1500, "{shade:?} {one:?} and {two:?} for {name}: {found}");
+                    }
+                }
+            }
+        }
     }
 }

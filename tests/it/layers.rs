@@ -61,7 +61,7 @@ const UNITS: &[Unit] = &[
     Unit { path: "telemetry", imports: &["log_lines", "private_files"], homes: &["tracing_subscriber"] },
     Unit {
         path: "config",
-        imports: &["domain", "keys", "chain", "broker::user", "broker::provider", "http"],
+        imports: &["domain", "keys", "chain", "broker::user", "broker::provider", "http", "tui"],
         homes: &["serde_saphyr", "directories"],
     },
     Unit {

@@ -11,6 +11,9 @@ pub struct DemoArgs {
     /// Serve the APIs and leave the terminal alone; without it, the user's screens open over them.
     #[arg(long)]
     pub headless: bool,
+    /// Lines of text and typed answers instead of screens, for screen readers.
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
     /// An OpenAI-compatible server as the chatbot, instead of the built-in rule program.
     #[arg(long, value_name = "URL")]
     pub upstream: Option<String>,

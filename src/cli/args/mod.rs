@@ -125,6 +125,9 @@ pub struct RunArgs {
     /// Open the HTTP API on 127.0.0.1:1034 while the screens are open.
     #[arg(long)]
     pub serve: bool,
+    /// Lines of text and typed answers instead of screens, for screen readers.
+    #[arg(long, conflicts_with = "headless")]
+    pub plain: bool,
     /// Look only: nothing is sent to the chain, and nothing is paid.
     #[arg(long)]
     pub read_only: bool,
@@ -167,6 +170,14 @@ pub enum Command {
     /// Settings: show them, or check them.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Every action of the screens and of the console: its name in the settings, its keys, where it works, what it does.
+    Keys {
+        /// Whose settings say which keys are others than delivered.
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+        #[command(flatten)]
+        json: Json,
+    },
     /// Completions for your shell, to stdout.
     Completions { shell: clap_complete::Shell },
     /// The OpenAPI document of a broker's API.

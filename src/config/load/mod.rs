@@ -87,6 +87,7 @@ impl<C: RoleConfig> Loader<C> {
 
     fn lay(&mut self, leaf: Leaf, source: Source) -> Result<(), ConfigError> {
         match get(&self.known, &leaf.path) {
+            None if is_in_open_map(&self.known, &leaf.path) => {}
             None => {
                 let near = nearest(&leaf.path, &self.known);
                 return Err(ConfigError::Unknown { origin: source, key: leaf.path, near });
@@ -159,20 +160,32 @@ impl<C: RoleConfig> Loader<C> {
     }
 
     fn wrong(&self, path: &str, origin: Source, reason: &str) -> ConfigError {
-        let about = C::about().into_iter().find(|about| about.key == path).map_or("", |about| about.text);
+        // What stands in an open map is told of with the map.
+        let map = path.rsplit_once('.').map_or(path, |(map, _)| map);
+        let about = |path: &str| C::about().into_iter().find(|about| about.key == path);
+        let about = about(path).or_else(|| about(map)).map_or("", |about| about.text);
         ConfigError::Wrong { origin, key: path.to_owned(), reason: reason.to_owned(), about }
     }
 
     fn finish(self) -> Result<(C, Vec<Layer>), ConfigError> {
         let config = C::read(&self.tree).map_err(|reason| self.wrong("", Source::Default, &reason))?;
         if let Err((key, reason)) = config.check() {
-            let origin =
-                self.origins.iter().find(|(path, _)| path == key).map_or(Source::Default, |(_, s)| s.clone());
-            return Err(self.wrong(key, origin, &reason));
+            let origin = self
+                .origins
+                .iter()
+                .find(|(path, _)| *path == key)
+                .map_or(Source::Default, |(_, s)| s.clone());
+            return Err(self.wrong(&key, origin, &reason));
         }
         let layers = self.origins.into_iter().map(|(key, source)| Layer { key, source: source.to_string() });
         Ok((config, layers.collect()))
     }
+}
+
+/// Whether the path is an entry of a map whose keys are free: one that is empty at its default.
+fn is_in_open_map(known: &Tree, path: &str) -> bool {
+    let map = path.rsplit_once('.').and_then(|(map, _)| get(known, map));
+    map.and_then(Value::as_object).is_some_and(Tree::is_empty)
 }
 
 fn is_of_any_role(variable: &str) -> bool {

@@ -170,6 +170,49 @@ fn example_is_the_defaults<C: RoleConfig>() {
 }
 
 #[test]
+fn keys_of_the_screens_are_an_open_map_and_checked() {
+    let text = "terminal:\n  theme: light\n  keys:\n    unit: [U, F6]\n    deposit: F5\n    screen-1: [1]\n    mouse: []\n";
+    for terminal in [
+        with_file::<UserConfig>(text).unwrap().shell.terminal,
+        with_file::<ProviderConfig>(&format!("servingUrl: https://x.example\n{text}"))
+            .unwrap()
+            .shell
+            .terminal,
+    ] {
+        assert_eq!(terminal.theme, crate::tui::Colours::Light);
+        assert_eq!(terminal.keys["unit"], ["U", "F6"]);
+        assert_eq!(terminal.keys["deposit"], ["F5"]);
+    }
+    let told = |keys: &str| with_file::<UserConfig>(&format!("terminal:\n  keys: {keys}\n")).unwrap_err();
+    let wrong = told("{unit: q}");
+    assert!(
+        wrong.contains("terminal.keys.unit: q already means quit there; give one of the two another key. "),
+        "{wrong}"
+    );
+    assert!(
+        wrong.contains(".yaml: ") && wrong.ends_with("lists the actions with their names and keys."),
+        "{wrong}"
+    );
+    assert!(told("{unti: U}").contains("terminal.keys.unti: there is no such action; did you mean unit?"));
+    assert!(told("{unit: [ctrl+nothing]}").contains("terminal.keys.unit: \"ctrl+nothing\" names no key"));
+    assert!(told("{unit: {a: b}}").contains("terminal.keys.unit: it must be a key like D, ctrl+u or F2"));
+    assert!(told("[a]").contains("terminal.keys: "));
+    let sources = Sources {
+        variables: vec![("ZGSERVE_TERMINAL__MOUSE".to_owned(), "false".to_owned())],
+        flags: vec![Flag {
+            flag: "--set".to_owned(),
+            key: "terminal.keys.unit".to_owned(),
+            value: "U,F6".to_owned(),
+        }],
+        ..Sources::default()
+    };
+    let (config, layers) = load::<UserConfig>(&sources).unwrap();
+    assert!(!config.shell.terminal.mouse);
+    assert_eq!(config.shell.terminal.keys["unit"], ["U", "F6"]);
+    assert!(layers.iter().any(|layer| layer.key == "terminal.keys.unit"));
+}
+
+#[test]
 fn the_example_files_are_the_defaults() {
     example_is_the_defaults::<UserConfig>();
     example_is_the_defaults::<ProviderConfig>();

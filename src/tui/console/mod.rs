@@ -41,6 +41,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use self::bindings::TABLES;
 pub use self::message::{Effect, Message};
 pub use self::model::{Model, Start};
 pub use self::runner::{listen, perform};
@@ -62,14 +63,14 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// Shows the console until somebody quits it.
 pub async fn run(client: Client, start: Start, tasks: &Tasks) -> Result<Ended, TuiError> {
-    if !terminal::present() {
-        return Err(TuiError::NoTerminal);
-    }
-    let mut model = Model::new(start, terminal::theme(), Timestamp::now());
+    terminal::usable()?;
+    start.settings.check()?;
+    let (mouse, theme) = (start.settings.mouse, start.settings.theme(terminal::theme()));
+    let mut model = Model::new(start, theme, Timestamp::now());
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
     runner::listen(client.clone(), &own, sender.clone());
-    let mut screen = Screen::enter(true)?;
+    let mut screen = Screen::enter(mouse)?;
     let admin = Admin::new(client);
     let ended =
         shell::run(&mut model, &mut screen, answers, |effect| runner::perform(effect, &admin, &own, &sender))

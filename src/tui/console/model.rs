@@ -8,6 +8,7 @@ use super::message::Source;
 use super::service_form::ServiceForm;
 use super::settle::Settle;
 use crate::domain::{Neuron, Timestamp};
+use crate::tui::Settings;
 use crate::tui::help::Help;
 use crate::tui::keymap::Keymap;
 use crate::tui::kit::amount::Unit;
@@ -37,6 +38,8 @@ pub struct Start {
     pub token: bool,
     pub read_only: bool,
     pub version: &'static str,
+    /// How the screens shall be; checked.
+    pub settings: Settings,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,9 +196,12 @@ pub struct Model {
 
 impl Model {
     pub fn new(start: Start, theme: Theme, now: Timestamp) -> Model {
+        let tables = super::bindings::TABLES;
+        let keymap = start.settings.keymap(tables).unwrap_or_else(|_| Keymap::delivered(tables));
+        let mouse = start.settings.mouse;
         Model {
             start,
-            keymap: Keymap::delivered(super::bindings::TABLES),
+            keymap,
             look: Look { theme, unit: Unit::Auto, million: false, clock: false, masked: false, now },
             size: (80, 24),
             screen: Screen::Overview,
@@ -226,7 +232,7 @@ impl Model {
             detail_top: 0,
             zoomed: false,
             frozen: false,
-            mouse: true,
+            mouse,
             running: Vec::new(),
         }
     }

@@ -31,6 +31,18 @@ pub const fn with_alt(code: KeyCode) -> Key {
 }
 
 impl Key {
+    /// As settings write it: `ctrl+p`, `pagedown`. Reading it gives the same key.
+    pub fn name(self) -> String {
+        match NAMES.iter().find(|(_, code)| *code == self.code) {
+            Some((name, _)) => {
+                let held = [(self.control, "ctrl+"), (self.alt, "alt+"), (self.shift, "shift+")];
+                let held: String = held.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
+                held + name
+            }
+            None => self.to_string(),
+        }
+    }
+
     pub const fn shifted(self) -> Key {
         Key { shift: true, ..self }
     }
@@ -193,6 +205,16 @@ mod tests {
         for text in ["", "ctrl+", "pq", "f0", "f25", "shift+", "\u{1b}"] {
             assert!(text.parse::<Key>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn names_are_read_again() {
+        use crate::tui::{console, user};
+        let tables = user::TABLES.iter().chain(console::TABLES).copied().flatten();
+        for key in tables.flat_map(|binding| binding.keys).copied() {
+            assert_eq!(key.name().parse(), Ok(key), "{}", key.name());
+        }
+        assert_eq!(key(KeyCode::PageDown).name(), "pagedown");
     }
 
     #[test]

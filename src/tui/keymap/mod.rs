@@ -14,7 +14,7 @@ mod resolved;
 mod shared;
 
 pub use self::key::{Key, control, key, letter, named, with_alt};
-pub use self::resolved::{Bound, Keymap, KeymapError};
+pub use self::resolved::{Bound, Keymap, KeymapError, KeymapFault};
 pub use self::shared::SHARED;
 
 /// What can be asked for by a key.

@@ -15,13 +15,34 @@ pub struct Bound {
 
 /// Why settings are no key map.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeymapError {
-    #[error("keys.{name}: there is no such action{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
-    NoAction { name: String, near: Option<String> },
-    #[error("keys.{name}: {source}")]
-    NoKey { name: String, source: NoKey },
-    #[error("keys.{name}: {key} already means {other} there; give one of the two another key")]
-    Conflict { name: String, other: String, key: String },
+#[error("keys.{name}: {fault}")]
+pub struct KeymapError {
+    /// The action whose keys are to blame, as the settings call it.
+    pub name: String,
+    pub fault: KeymapFault,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeymapFault {
+    #[error("there is no such action{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+    NoAction { near: Option<String> },
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
+    #[error("{key} already means {other} there; give one of the two another key")]
+    Conflict { other: String, key: String },
+}
+
+impl KeymapError {
+    fn of(name: &str, fault: KeymapFault) -> KeymapError {
+        KeymapError { name: name.to_owned(), fault }
+    }
+
+    /// There is no action of that name among those.
+    pub fn no_action<'a>(name: &str, all: impl Iterator<Item = &'a Binding>) -> KeymapError {
+        let near =
+            all.map(|one| one.name).max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
+        KeymapError::of(name, KeymapFault::NoAction { near: near.map(str::to_owned) })
+    }
 }
 
 /// Which key does what.
@@ -47,8 +68,7 @@ impl Keymap {
                 None => binding.keys.to_vec(),
                 Some(texts) => {
                     let key = |text: &String| {
-                        text.parse()
-                            .map_err(|source| KeymapError::NoKey { name: binding.name.to_owned(), source })
+                        text.parse().map_err(|wrong: NoKey| KeymapError::of(binding.name, wrong.into()))
                     };
                     texts.iter().map(key).collect::<Result<_, _>>()?
                 }
@@ -56,10 +76,7 @@ impl Keymap {
             bound.push(Bound { binding, keys });
         }
         if let Some(name) = settings.keys().find(|name| !bindings().any(|one| one.name == name.as_str())) {
-            let near = bindings()
-                .map(|one| one.name)
-                .max_by(|a, b| strsim::jaro(a, name).total_cmp(&strsim::jaro(b, name)));
-            return Err(KeymapError::NoAction { name: name.clone(), near: near.map(str::to_owned) });
+            return Err(KeymapError::no_action(name, bindings()));
         }
         for (index, one) in bound.iter().enumerate() {
             for other in &bound[..index] {
@@ -68,11 +85,8 @@ impl Keymap {
                     // The one that was changed is to blame.
                     let changed = settings.contains_key(one.binding.name);
                     let (blamed, kept) = if changed { (one, other) } else { (other, one) };
-                    return Err(KeymapError::Conflict {
-                        name: blamed.binding.name.to_owned(),
-                        other: kept.binding.name.to_owned(),
-                        key: key.to_string(),
-                    });
+                    let (other, key) = (kept.binding.name.to_owned(), key.to_string());
+                    return Err(KeymapError::of(blamed.binding.name, KeymapFault::Conflict { other, key }));
                 }
             }
         }

@@ -47,10 +47,9 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Guides somebody until all is known, or until they leave.
 pub async fn run(setup: Setup, deeds: Arc<dyn Deeds>, tasks: &Tasks) -> Result<(Ended, Outcome), TuiError> {
-    if !terminal::present() {
-        return Err(TuiError::NoTerminal);
-    }
-    let mut model = Model::new(setup, terminal::theme(), Timestamp::now());
+    terminal::usable()?;
+    let theme = setup.settings.theme(terminal::theme());
+    let mut model = Model::new(setup, theme, Timestamp::now());
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
     // The mouse stays with the terminal, so that an address can be selected with it.

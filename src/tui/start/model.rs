@@ -8,6 +8,7 @@ use super::deeds::{ChainSeen, Choice, KeyOrder, OwnKey};
 use crate::domain::address::parse_address;
 use crate::domain::{Address, Neuron, Timestamp};
 use crate::keys::Secret;
+use crate::tui::Settings;
 use crate::tui::clipboard::Way;
 use crate::tui::kit::amount::Unit;
 use crate::tui::kit::dialog::Buttons;
@@ -49,6 +50,7 @@ pub struct Setup {
     pub keys: Vec<Address>,
     /// Where settings would be written, for people.
     pub settings_file: PathBuf,
+    pub settings: Settings,
 }
 
 impl std::fmt::Debug for Setup {

@@ -47,6 +47,12 @@ mod view;
 mod tests;
 
 pub use self::bindings::TABLES;
+// What the plain mode says and does as the screens do.
+pub(super) use self::model::Model as PlainModel;
+pub(super) use self::money::{
+    Kind as MoneyKind, Trial as MoneyTrial, act as money_act, ask as money_question,
+    sentence as money_sentence,
+};
 pub use self::shared::{Standing, Start};
 
 use std::time::Duration;
@@ -72,9 +78,7 @@ pub async fn run(
     start: Start,
     tasks: &Tasks,
 ) -> Result<Ended, TuiError> {
-    if !terminal::present() {
-        return Err(TuiError::NoTerminal);
-    }
+    terminal::usable()?;
     let own = tasks.child();
     let (sender, answers) = mpsc::channel(QUEUE);
     let mut runner = runner::Runner::new(&start, library.clone(), own.clone(), sender);

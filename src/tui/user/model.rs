@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::bindings::TABLES;
 use super::screen::Screen;
-use super::shared::{Link, Shared, Start};
+use super::shared::{ChainFacts, Link, Shared, Start};
 use super::{
     accounts::Accounts, chat::Chat, home::Home, log::Log, money::Desk, refunds::Refunds, requests::Requests,
     services::Services, settings::Settings, spend::Spend, storage::Storage,
 };
+use crate::broker::user::Snapshot;
 use crate::domain::{Address, Timestamp};
 use crate::tui::console;
 use crate::tui::help::Help;
@@ -70,7 +71,7 @@ impl Model {
     /// # Errors
     /// The settings' keys are no key map.
     pub fn new(start: Start, theme: Theme, now: Timestamp) -> Result<Model, KeymapError> {
-        let keymap = Keymap::new(TABLES, &start.settings.keys)?;
+        let keymap = start.settings.keymap(TABLES)?;
         let console = start.console.as_ref().map(|client| {
             let start = console::Start {
                 url: client.base(),
@@ -78,6 +79,7 @@ impl Model {
                 token: client.has_token(),
                 read_only: start.read_only,
                 version: start.version,
+                settings: start.settings.clone(),
             };
             Box::new(console::Model::new(start, theme, now))
         });
@@ -121,6 +123,19 @@ impl Model {
             recalled: false,
             kept: serde_json::Value::Null,
         })
+    }
+
+    /// Takes what the broker says now, where no messages bring it.
+    pub fn plain(
+        &mut self,
+        now: Timestamp,
+        snapshot: Arc<Snapshot>,
+        (id, contract, lock_time): (u64, Address, u64),
+    ) {
+        self.shared.look.now = now;
+        self.shared.link = Link::Ready;
+        self.shared.chain = Some(ChainFacts { id, contract, lock_time });
+        self.shared.snapshot = snapshot;
     }
 
     /// The screens that there are here.

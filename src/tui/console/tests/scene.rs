@@ -24,6 +24,7 @@ pub fn now() -> Timestamp {
 
 pub fn start() -> Start {
     Start {
+        settings: Default::default(),
         url: "http://127.0.0.1:3080".to_owned(),
         found: "--url".to_owned(),
         token: false,

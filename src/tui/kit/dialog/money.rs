@@ -81,6 +81,15 @@ impl Money {
         self
     }
 
+    /// What has to be typed before it can be confirmed.
+    pub fn wanted(&self) -> Option<Neuron> {
+        self.wanted
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
     /// It failed and may be confirmed again.
     pub fn again(&mut self, opened: Timestamp) {
         self.under_way = false;

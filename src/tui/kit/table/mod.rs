@@ -149,6 +149,16 @@ impl<R: Row> Table<R> {
         }
     }
 
+    /// Where the selection is on the list.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    /// The rows that the filter lets through, as they are sorted.
+    pub fn listed(&self) -> impl Iterator<Item = &R> {
+        self.order.iter().filter_map(|index| self.rows.get(*index))
+    }
+
     /// Sorts by the next column.
     pub fn next_sort(&mut self) {
         self.sort_by((self.sort + 1) % R::COLUMNS.len().max(1));

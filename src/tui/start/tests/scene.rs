@@ -19,6 +19,7 @@ use crate::tui::theme::{Shade, Theme};
 
 pub fn setup(opening: Opening, keys: Vec<Address>) -> Setup {
     Setup {
+        settings: Default::default(),
         version: "0.1.0",
         opening,
         rpc_url: "http://127.0.0.1:8545".to_owned(),

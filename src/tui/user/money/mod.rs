@@ -30,7 +30,8 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::runner::perform;
+pub use self::question::ask;
+pub use self::runner::{act, perform, sentence};
 
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;

@@ -63,7 +63,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
 }
 
 /// A refusal for people, with amounts as they read them.
-fn sentence(error: &UserError) -> String {
+pub fn sentence(error: &UserError) -> String {
     match error {
         UserError::InsufficientFunds { needed, available } => format!(
             "{} are missing: with the fee {} are needed, and the wallet has {}",
@@ -83,7 +83,8 @@ fn sentence(error: &UserError) -> String {
     }
 }
 
-async fn act(broker: &UserBroker, action: Action, key: String) -> Result<OperationView, UserError> {
+/// Does it, once for each key.
+pub async fn act(broker: &UserBroker, action: Action, key: String) -> Result<OperationView, UserError> {
     let key = Some(key);
     match action {
         Action::Open { provider, amount } => broker.create_account(provider, amount, key).await,
