@@ -355,7 +355,7 @@ fn pictures() {
         letter(model, '2');
         model.update(Message::Services(Arc::from([])));
         model.shared.link = Link::Ready;
-        model.services.listed = true;
+        (model.services.listed, model.services.comparing) = (true, false);
     });
     snap("services_waiting", fresh, |model| {
         letter(model, '2');
