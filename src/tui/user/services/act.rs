@@ -7,11 +7,12 @@ use super::{Services, facts};
 use crate::broker::user::model_id;
 use crate::domain::{Address, ServiceKind, ServiceName};
 use crate::tui::kit::facts::text;
+use crate::tui::kit::look::Look;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Cx, Intent, Order};
 use crate::tui::user::screen::Screen;
-use crate::tui::user::shared::Shared;
+use crate::tui::user::shared::Link;
 
 /// Told where the API would be needed and is not open.
 const CLOSED: &str =
@@ -94,19 +95,17 @@ impl Services {
     pub(super) fn follow(&mut self, cx: &mut Cx<'_, Ask>) {
         let Some((provider, name)) = self.subject().filter(|_| self.detail) else { return };
         let there = |(one, other, _): &(Address, ServiceName, _)| *one == provider && *other == name;
-        if !self.history.as_ref().is_some_and(there)
-            && cx.shared.link == crate::tui::user::shared::Link::Ready
-        {
+        if !self.history.as_ref().is_some_and(there) && cx.shared.link == Link::Ready {
             self.history = Some((provider, name.clone(), Err(facts::READING.to_owned())));
             self.top = 0;
             cx.ask(Ask::History(provider, name));
         }
     }
 
-    pub(super) fn million(&mut self, shared: &Shared, cx: &mut Vec<Order>) {
-        cx.push(Order::Million);
-        let look = crate::tui::kit::look::Look { million: !shared.look.million, ..shared.look };
-        cx.push(Order::Toast(Tone::Plain, prices_in_words(&look).to_owned()));
+    pub(super) fn million(cx: &mut Cx<'_, Ask>) {
+        cx.order(Order::Million);
+        let look = Look { million: !cx.shared.look.million, ..cx.shared.look };
+        cx.toast(Tone::Plain, prices_in_words(&look));
     }
 
     pub(super) fn copy(&self, all: bool, cx: &mut Cx<'_, Ask>) {

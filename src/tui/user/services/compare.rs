@@ -7,6 +7,7 @@ use super::Services;
 use super::facts::cost_of_thousand;
 use super::row::{Offer, price_text, prices_in_words};
 use crate::broker::user::ProbeOutcome;
+use crate::domain::Neuron;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
 use crate::tui::theme::Tone;
@@ -32,6 +33,11 @@ fn low(value: u128) -> Option<u128> {
     Some(u128::MAX - value)
 }
 
+/// An amount where columns are narrow: neuron go without saying.
+fn amount(amount: Neuron, look: &Look) -> String {
+    look.amount(amount).trim_end_matches(" neuron").to_owned()
+}
+
 fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
     let line = |label, cell: &dyn Fn(&Offer) -> (String, Option<u128>)| Line {
         label,
@@ -51,7 +57,7 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             (price_text(price, look), low(price.get()))
         }),
         line("1,000 answers", &|offer| match cost_of_thousand(&offer.service.prices, part.habit(offer)) {
-            Some(cost) => (look.amount(cost), low(cost.get())),
+            Some(cost) => (amount(cost, look), low(cost.get())),
             None => ("-".to_owned(), None),
         }),
         line("Here", &|offer| (offer.here().0, offer.latency().and_then(|wait| low(wait.into())))),
@@ -69,14 +75,14 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
         line("Lends", &|offer| match offer.known.probe.as_ref().and_then(|probe| probe.as_ref().ok()) {
             Some(probe) => match &probe.outcome {
                 ProbeOutcome::Reachable { credit_limit, .. } => {
-                    (look.amount(*credit_limit), Some(credit_limit.get()))
+                    (amount(*credit_limit, look), Some(credit_limit.get()))
                 }
                 _ => ("-".to_owned(), None),
             },
             None => ("-".to_owned(), None),
         }),
         line("Available", &|offer| match offer.available {
-            Some(amount) => (look.amount(amount), None),
+            Some(available) => (amount(available, look), None),
             None => ("no account".to_owned(), None),
         }),
     ]

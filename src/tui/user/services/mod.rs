@@ -28,6 +28,9 @@ mod rows;
 mod runner;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::runner::{Answer, Ask, perform};
 
 use std::collections::{BTreeMap, HashMap};

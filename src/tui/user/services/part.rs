@@ -9,11 +9,12 @@ use super::rows::named;
 use super::runner::{Answer, Ask};
 use super::{Services, compare, facts, view};
 use crate::broker::user::Event;
+use crate::domain::ServiceKind;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::furthest;
 use crate::tui::kit::table::Click;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
-use crate::tui::user::shared::Shared;
+use crate::tui::user::shared::{Link, Shared};
 
 /// Nobody types a longer filter.
 const LONGEST: usize = 300;
@@ -59,7 +60,7 @@ impl Part for Services {
                 self.history = None;
                 cx.ask(Ask::Usage);
             }
-            Action::Million => self.million(cx.shared, cx.orders),
+            Action::Million => Services::million(cx),
             Action::Talk => self.talk(cx),
             Action::OpenAccount | Action::Deposit => self.fund(cx),
             Action::Refund => self.refund(cx),
@@ -161,11 +162,11 @@ impl Part for Services {
     }
 
     fn open(&mut self, cx: &mut Cx<'_, Ask>) {
+        // With the next beat: only then it is known what is in sight.
         self.look_due = true;
-        if cx.shared.link == crate::tui::user::shared::Link::Ready {
+        if cx.shared.link == Link::Ready {
             cx.ask(Ask::Usage);
         }
-        self.look_around(cx);
         self.follow(cx);
     }
 
@@ -254,8 +255,8 @@ impl Part for Services {
         }
         let Some(offer) = self.selected() else { return vec![(Action::Filter, "filter")] };
         let talk = match offer.service.kind {
-            crate::domain::ServiceKind::Chatbot => "chat",
-            crate::domain::ServiceKind::ZgStorage => "files",
+            ServiceKind::Chatbot => "chat",
+            ServiceKind::ZgStorage => "files",
         };
         let fund = match offer.available {
             Some(_) => (Action::Deposit, "deposit"),

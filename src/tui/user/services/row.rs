@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use crate::broker::user::{AccountView, Measured, PriceChange, Probe, ProbeOutcome};
+use crate::broker::user::{Measured, PriceChange, Probe, ProbeOutcome};
 use crate::domain::{Neuron, Service, Timestamp};
 use crate::tui::kit::amount::{Scale, Unit};
 use crate::tui::kit::filter::{Field, FieldValue};
@@ -81,11 +81,6 @@ enum Reach {
 impl Offer {
     pub fn new(service: Arc<Service>) -> Offer {
         Offer { service, alias: None, available: None, known: Known::default() }
-    }
-
-    /// The account's part of it.
-    pub fn fund(&mut self, account: Option<&AccountView>) {
-        self.available = account.map(|account| account.available);
     }
 
     fn reach(&self) -> Reach {

@@ -1,14 +1,15 @@
 //! Rows kept in step with the chain, accounts, names and looks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Services;
 use super::row::{Key, Known, Offer};
 use super::runner::{Ask, Difference, Looked};
-use crate::domain::{Address, Neuron, ServiceName};
+use crate::domain::{Address, Neuron, Service, ServiceName};
 use crate::tui::kit::table::{Change, Row};
 use crate::tui::user::part::Cx;
-use crate::tui::user::shared::Shared;
+use crate::tui::user::shared::{Link, Shared};
 
 /// Rows that are asked at once by themselves.
 pub const AT_ONCE: usize = 10;
@@ -67,7 +68,7 @@ impl Services {
         }
     }
 
-    fn offer(&self, service: Arc<crate::domain::Service>) -> Offer {
+    fn offer(&self, service: Arc<Service>) -> Offer {
         let mut offer = Offer::new(service);
         offer.available = self.funds.get(&offer.service.provider).copied();
         offer.alias = self.aliases.get(&offer.service.provider).cloned();
@@ -84,7 +85,7 @@ impl Services {
     /// Rows of providers whose account or name changed.
     pub(super) fn follow_providers(&mut self, shared: &Shared) -> bool {
         let accounts = &shared.snapshot.accounts;
-        let funds: std::collections::BTreeMap<Address, Neuron> =
+        let funds: BTreeMap<Address, Neuron> =
             accounts.iter().map(|account| (account.provider, account.available)).collect();
         let mut changed: Vec<Address> = Vec::new();
         for provider in funds.keys().chain(self.funds.keys()) {
@@ -110,12 +111,13 @@ impl Services {
         self.table.apply(rows)
     }
 
+    fn service(&self, provider: Address, name: &ServiceName) -> Option<Arc<Service>> {
+        self.by_provider.get(&provider)?.iter().find(|one| one.name == *name).cloned()
+    }
+
     /// Notes something about one service, and puts it on its row.
     fn note(&mut self, provider: Address, name: &ServiceName, work: impl FnOnce(&mut Known)) {
-        let own = self.by_provider.get(&provider);
-        let Some(service) = own.and_then(|own| own.iter().find(|one| one.name == *name)).cloned() else {
-            return;
-        };
+        let Some(service) = self.service(provider, name) else { return };
         work(self.known.entry(Key(Arc::clone(&service))).or_default());
         let row = self.offer(service);
         self.table.apply([Change::Put(row)]);
@@ -134,18 +136,18 @@ impl Services {
 
     /// Asks services whether they work. Those that are being asked are not asked again.
     pub(super) fn look_at(&mut self, services: Vec<(Address, ServiceName)>, cx: &mut Cx<'_, Ask>) {
-        let mut asked = Vec::new();
+        let now = cx.shared.now();
+        let (mut asked, mut rows) = (Vec::new(), Vec::new());
         for (provider, name) in services {
-            let mut free = false;
-            self.note(provider, &name, |known| {
-                free = !known.asking;
-                known.asking = true;
-                known.asked_at = Some(cx.shared.now());
-            });
-            if free {
+            let Some(service) = self.service(provider, &name) else { continue };
+            let known = self.known.entry(Key(Arc::clone(&service))).or_default();
+            if !std::mem::replace(&mut known.asking, true) {
+                known.asked_at = Some(now);
+                rows.push(Change::Put(self.offer(service)));
                 asked.push((provider, name));
             }
         }
+        self.table.apply(rows);
         if !asked.is_empty() {
             cx.ask(Ask::Look(asked));
         }
@@ -153,7 +155,7 @@ impl Services {
 
     /// Asks the rows in sight that were not asked lately, if that is due.
     pub(super) fn look_around(&mut self, cx: &mut Cx<'_, Ask>) {
-        let ready = cx.shared.link == crate::tui::user::shared::Link::Ready && !cx.shared.frozen;
+        let ready = cx.shared.link == Link::Ready && !cx.shared.frozen;
         if !self.look_due || !ready || self.table.shown() == 0 {
             return;
         }
@@ -165,11 +167,9 @@ impl Services {
         self.look_at(due, cx);
     }
 
-    /// Reads the own books about the rows in sight of one provider.
+    /// Reads the own books about one service.
     pub(super) fn measure(&mut self, provider: Address, service: &ServiceName, cx: &mut Cx<'_, Ask>) {
-        let known =
-            self.by_provider.get(&provider).is_some_and(|own| own.iter().any(|one| one.name == *service));
-        if known {
+        if self.service(provider, service).is_some() {
             cx.ask(Ask::Measure(vec![(provider, service.clone())]));
         }
     }
@@ -177,9 +177,8 @@ impl Services {
     /// Selects what was asked for, once it is there.
     pub(super) fn find_wanted(&mut self) {
         let Some((provider, name)) = &self.wanted else { return };
-        let own = self.by_provider.get(provider);
-        if let Some(service) = own.and_then(|own| own.iter().find(|one| one.name == *name)) {
-            let key = Key(Arc::clone(service));
+        if let Some(service) = self.service(*provider, name) {
+            let key = Key(service);
             // A filter may hide it; it is found once it does not.
             if self.table.choose(&key) {
                 self.wanted = None;
