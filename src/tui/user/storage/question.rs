@@ -61,7 +61,7 @@ pub fn missing(order: &Order, shared: &Shared) -> Option<Missing> {
 }
 
 pub fn upload() -> Form {
-    let hint = "A path, tab completes it; relative to where this program was started for exports.";
+    let hint = "A path; tab completes it, ~/ is your home.";
     Form::new("Upload a file", vec![Field::new("file", "File", Kind::Text, hint)])
 }
 
