@@ -1,4 +1,4 @@
-//! What keys and answers do, files moved over the demo's store, and pictures.
+//! What keys and answers do, and pictures.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
