@@ -3,12 +3,15 @@
 //! Everything here but [`resolve`] blocks; it is called on threads for that.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// The mode of what only its owner shall read.
+pub const PRIVATE: u32 = 0o600;
 /// How names of unfinished files start.
 const UNFINISHED: &str = ".unfinished-";
 
@@ -23,11 +26,11 @@ pub fn resolve(directory: &Path, typed: &str) -> PathBuf {
     }
 }
 
-/// Opens a file that only its owner can read, beside where it shall stand in the end. It goes away when it is not kept.
+/// Opens a file with this mode, beside where it shall stand in the end. It goes away when it is not kept.
 ///
 /// # Errors
 /// Something stands there already, or the directory does not exist or cannot be written to.
-pub fn unfinished(target: &Path) -> io::Result<(File, NamedTempFile)> {
+pub fn unfinished(target: &Path, mode: u32) -> io::Result<(File, NamedTempFile)> {
     if std::fs::symlink_metadata(target).is_ok() {
         return Err(exists(target));
     }
@@ -36,9 +39,13 @@ pub fn unfinished(target: &Path) -> io::Result<(File, NamedTempFile)> {
     }
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
-    let unfinished = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(directory).map_err(|error| {
-        io::Error::new(error.kind(), format!("a file cannot be made in {}: {error}", directory.display()))
-    })?;
+    let unfinished = tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory)
+        .map_err(|error| {
+            io::Error::new(error.kind(), format!("a file cannot be made in {}: {error}", directory.display()))
+        })?;
     Ok((unfinished.reopen()?, unfinished))
 }
 
@@ -100,28 +107,27 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use std::io::Write;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn files_are_whole_private_and_in_nobodys_place() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("a.csv");
-        let (mut file, unfinished_file) = unfinished(&target).unwrap();
+        let (mut file, unfinished_file) = unfinished(&target, PRIVATE).unwrap();
         file.write_all(b"x").unwrap();
         assert!(!target.exists(), "not before it is whole");
         keep(unfinished_file, &target).unwrap();
         assert_eq!(std::fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(unfinished(&target).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(unfinished(&target, PRIVATE).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         let other = place.path().join("b.csv");
-        let (_, late) = unfinished(&other).unwrap();
+        let (_, late) = unfinished(&other, PRIVATE).unwrap();
         std::fs::write(&other, b"theirs").unwrap();
         assert!(keep(late, &other).unwrap_err().to_string().contains("exists already"));
         assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
-        drop(unfinished(&place.path().join("c.csv")).unwrap());
+        drop(unfinished(&place.path().join("c.csv"), PRIVATE).unwrap());
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 2, "what is not kept goes away");
         std::os::unix::fs::symlink("/nowhere/at/all", place.path().join("link")).unwrap();
-        assert!(unfinished(&place.path().join("link")).is_err());
-        assert!(unfinished(&place.path().join("no/such/place")).is_err());
+        assert!(unfinished(&place.path().join("link"), PRIVATE).is_err());
+        assert!(unfinished(&place.path().join("no/such/place"), PRIVATE).is_err());
     }
 
     #[test]

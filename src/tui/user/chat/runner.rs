@@ -350,7 +350,7 @@ fn write_new(directory: &Path, stem: &str, ending: &str, content: &[u8]) -> Resu
     for number in 1..=NAMES {
         let name = if number == 1 { format!("{stem}.{ending}") } else { format!("{stem}-{number}.{ending}") };
         let target = directory.join(name);
-        let (mut file, unfinished) = match places::unfinished(&target) {
+        let (mut file, unfinished) = match places::unfinished(&target, 0o600) {
             Ok(made) => made,
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
             Err(error) => return Err(told(error)),

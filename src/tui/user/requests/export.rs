@@ -125,7 +125,7 @@ async fn write(export: Export, broker: UserBroker, path: &Path) -> Result<u64, S
     let Export { covered, format, progress, .. } = export;
     let told = |error: &io::Error| clean_reason(&error.to_string(), 200);
     let target = path.to_owned();
-    let opened = blocking(move || places::unfinished(&target)).await;
+    let opened = blocking(move || places::unfinished(&target, places::PRIVATE)).await;
     let (file, unfinished) = opened.map_err(|error| told(&error))?;
     let writer = Counted { writer: BufWriter::with_capacity(1 << 16, file), progress };
     let written = match covered {

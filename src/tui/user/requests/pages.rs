@@ -220,11 +220,6 @@ impl<R: Placed> Pages<R> {
         !self.live.is_empty()
     }
 
-    /// Whether there are rows below those that are held.
-    pub fn more(&self) -> bool {
-        self.starts.len() > self.first + self.held.len()
-    }
-
     /// Rows that are held, and the place of the first.
     #[cfg(test)]
     pub fn holds(&self) -> (usize, usize) {

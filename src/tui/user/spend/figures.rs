@@ -75,14 +75,6 @@ pub enum Step {
 }
 
 impl Step {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Step::Day => "Day",
-            Step::Week => "Week from",
-            Step::Month => "Month",
-        }
-    }
-
     /// The first day of the step that a day is in. Days count from 1970, a Thursday.
     fn first(self, day: u64) -> u64 {
         match self {

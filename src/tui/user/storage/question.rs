@@ -1,0 +1,129 @@
+//! What is asked before a file moves: which one, and whether at this price.
+
+use super::transfer::{Order, Way};
+use crate::domain::{Neuron, Service, Timestamp};
+use crate::tui::kit::amount::grouped;
+use crate::tui::kit::dialog::Buttons;
+use crate::tui::kit::form::{Field, Form, Kind};
+use crate::tui::user::shared::Shared;
+
+/// Most of a download that is paid for unless somebody says otherwise.
+const MEGABYTES: &str = "64";
+
+/// What is open over the list.
+#[derive(Debug)]
+pub enum Question {
+    File {
+        way: Way,
+        form: Form,
+        /// Names that the path could go on with.
+        names: Vec<String>,
+        /// The broker is asked about what was typed.
+        looking: bool,
+    },
+    Sure(Sure),
+}
+
+/// The cost, before anything is paid.
+#[derive(Debug)]
+pub struct Sure {
+    pub order: Order,
+    pub buttons: Buttons,
+}
+
+/// What is missing for it to go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    pub amount: Neuron,
+    /// There is no account yet.
+    pub opens: bool,
+}
+
+impl Sure {
+    pub fn new(order: Order, opened: Timestamp) -> Sure {
+        Sure { order, buttons: Buttons::new(opened) }
+    }
+}
+
+/// What an order lacks, as far as the last snapshot tells; the broker decides in the end. A download goes on with what
+/// there is, as long as there is something.
+pub fn missing(order: &Order, shared: &Shared) -> Option<Missing> {
+    let account = shared.snapshot.accounts.iter().find(|account| account.provider == order.provider);
+    let needed = order.at_most();
+    match account {
+        None => Some(Missing { amount: needed.max(Neuron::new(1)), opens: true }),
+        Some(account) => {
+            let short = needed.above(account.available);
+            let enough = short.is_zero() || (order.way == Way::Down && !account.available.is_zero());
+            (!enough).then_some(Missing { amount: short, opens: false })
+        }
+    }
+}
+
+pub fn upload() -> Form {
+    let hint = "A path; tab completes it, ~/ is your home.";
+    Form::new("Upload a file", vec![Field::new("file", "File", Kind::Text, hint)])
+}
+
+pub fn download(id: &str, file: &str) -> Form {
+    Form::new(
+        "Download a file",
+        vec![
+            Field::new(
+                "id",
+                "Id",
+                Kind::Text,
+                "The root, hash or id that the service gave; or a path that it knows.",
+            )
+            .with(id),
+            Field::new("file", "Save as", Kind::Text, "A new file; no other one is ever overwritten.")
+                .with(file),
+            Field::new(
+                "most",
+                "At most MB",
+                Kind::Text,
+                "More than so many megabytes are neither taken nor paid.",
+            )
+            .with(MEGABYTES),
+        ],
+    )
+}
+
+/// Reads the form. `Err` names the field and what is wrong with it.
+pub fn read(way: Way, form: &Form, service: &Service, size: u64) -> Result<Order, (&'static str, String)> {
+    let bytes = match way {
+        Way::Up => size,
+        Way::Down => {
+            let typed = form.value("most").replace([',', '_'], "");
+            let megabytes: u64 =
+                typed.parse().map_err(|_| ("most", "write a whole number, as 64".to_owned()))?;
+            let bytes = megabytes.checked_mul(1_000_000).filter(|bytes| *bytes > 0);
+            bytes.ok_or(("most", "at least 1 megabyte".to_owned()))?
+        }
+    };
+    if form.value("file").is_empty() {
+        return Err(("file", "name a file".to_owned()));
+    }
+    let id = if way == Way::Down { form.value("id") } else { "" };
+    if way == Way::Down && id.trim_matches('/').is_empty() {
+        return Err(("id", "which content? Uploads of this session show theirs".to_owned()));
+    }
+    Ok(Order {
+        way,
+        provider: service.provider,
+        service: service.name.clone(),
+        prices: service.prices,
+        file: form.value("file").to_owned(),
+        id: id.to_owned(),
+        bytes,
+    })
+}
+
+/// `1,234,567 bytes`, with the size in larger units where it is large.
+pub fn size(bytes: u64) -> String {
+    match bytes {
+        0..=9_999 => format!("{} bytes", grouped(bytes.into())),
+        10_000..=9_999_999 => format!("{} kB", grouped((bytes / 1_000).into())),
+        _ => format!("{} MB", grouped((bytes / 1_000_000).into())),
+    }
+}
