@@ -418,7 +418,7 @@ fn fill(chat: &mut Chat, filled: super::parameters::Filled, cx: &mut Cx<'_, Ask>
 pub fn back(chat: &mut Chat, cx: &mut Cx<'_, Ask>) -> bool {
     if !matches!(chat.over, Over::Nothing) {
         chat.over.close();
-    } else if chat.stop_answer(cx) {
+    } else if chat.stop_answer() {
     } else if chat.blocked.take().is_some() {
     } else if chat.rewriting.take().is_some() {
         chat.prompt.set(&chat.draft.clone());
