@@ -10,6 +10,7 @@ use crate::broker::user::library::{self, Conversation, MessageCost, NewMessage};
 use crate::broker::user::{CallRefusal, Cost, Library, LibraryError, Talk, Turn, UserBroker};
 use crate::domain::clean::{clean, clean_reason};
 use crate::domain::{ConversationId, MessageId, RequestId, UserRequestState};
+use crate::tui::kit::markdown;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
 
@@ -29,6 +30,12 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(80);
 /// Does what was asked for, in tasks of its own.
 pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
     let (own, library) = (at.clone(), at.library.clone());
+    if matches!(ask, Ask::List) {
+        // The first block of code shall not wait for the grammars; reading them takes longer than a frame.
+        at.tasks.spawn_until_stopped("chat: grammars", async {
+            let _ = tokio::task::spawn_blocking(markdown::warm).await;
+        });
+    }
     match ask {
         // The words of an answer and what it cost are kept whatever closes meanwhile.
         Ask::Send(sending) => {

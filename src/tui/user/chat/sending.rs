@@ -201,7 +201,7 @@ impl Chat {
         }
         self.transcript.entries.push(Entry::new(shown(conversation, &sending.prompt)));
         self.transcript.entries.push(answer);
-        self.transcript.to_end();
+        self.transcript.show_end();
         self.prompt.clear();
         self.blocked = None;
         self.estimating.last = None;

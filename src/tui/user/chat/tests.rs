@@ -513,7 +513,7 @@ fn nothing_hostile_reaches_the_terminal() {
 
 #[test]
 fn pictures() {
-    snap("chat_fresh", |shade| ready(shade), |model| model.chat.focus = Focus::Transcript);
+    snap("chat_fresh", ready, |model| model.chat.focus = Focus::Transcript);
     snap("chat_nobody", full, |model| {
         letter(model, '3');
     });
