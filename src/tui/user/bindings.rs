@@ -142,6 +142,11 @@ const CHAT: &[Binding] = &[
     bind(Chat, "export", &[letter('X')], Action::Export, "export the conversation: Markdown or JSON"),
     bind(Chat, "search", &[control('g')], Action::Search, "search in all conversations"),
     bind(Chat, "write", &[letter('i')], Action::Write, "write"),
+    bind(Chat, "editor", &[control('o')], Action::Editor, "write in your own editor"),
+    bind(Chat, "history", &[control('r')], Action::History, "search in what was written before"),
+    bind(Chat, "attach", &[control('t')], Action::Attach, "attach a text file"),
+    bind(Chat, "switch", &[control('l')], Action::Switch, "switch the service"),
+    bind(Chat, "parameters", &[control('y')], Action::Parameters, "system prompt, parameters and caps"),
 ];
 
 const PROMPT: &[Binding] = &[
@@ -160,11 +165,6 @@ const PROMPT: &[Binding] = &[
         Action::GoOn,
         "add what is missing, accept a price, or send again",
     ),
-    bind(Prompt, "editor", &[control('o')], Action::Editor, "write in your own editor"),
-    bind(Prompt, "history", &[control('r')], Action::History, "search in what was written before"),
-    bind(Prompt, "attach", &[control('t')], Action::Attach, "attach a text file"),
-    bind(Prompt, "switch", &[control('l')], Action::Switch, "switch the service"),
-    bind(Prompt, "parameters", &[control('y')], Action::Parameters, "system prompt, parameters and caps"),
     bind(Prompt, "leave-prompt", &[key(KeyCode::Tab)], Action::Focus, "to the answers and the conversations"),
     bind(Prompt, "prompt-page-up", &[key(KeyCode::PageUp)], Action::PageUp, "scroll the answers up"),
     bind(Prompt, "prompt-page-down", &[key(KeyCode::PageDown)], Action::PageDown, "scroll the answers down"),

@@ -118,7 +118,8 @@ fn estimate(estimate: &Estimate, go_on: &str, shared: &Shared) -> Pieces {
                 }
             };
             pieces.push((format!(" · ✗ {why}"), Tone::Bad));
-            pieces.extend(add(estimate.missing).map(|text| (text, Tone::Accent)));
+            pieces
+                .extend(add(estimate.missing_for_all.or(estimate.missing)).map(|text| (text, Tone::Accent)));
         }
     }
     pieces

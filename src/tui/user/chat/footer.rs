@@ -144,8 +144,11 @@ fn speed(output: Units, first: Option<u64>, duration: Option<u64>) -> String {
     parts.join(", ")
 }
 
-/// `1.9 s`
+/// `1.9 s`, `120 ms`
 pub fn seconds(milliseconds: u64) -> String {
+    if milliseconds < 1000 {
+        return format!("{milliseconds} ms");
+    }
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }
 
@@ -157,6 +160,6 @@ mod tests {
     fn speeds_are_whole_numbers() {
         assert_eq!(speed(Units(380), Some(1_900), Some(11_168)), "1.9 s to first, 41 tok/s");
         assert_eq!(speed(Units(380), None, None), "");
-        assert_eq!(speed(Units(1), Some(50), Some(50)), "0.0 s to first");
+        assert_eq!(speed(Units(1), Some(50), Some(50)), "50 ms to first");
     }
 }

@@ -154,7 +154,7 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::Down => chat.transcript.step(1),
         Action::Up => chat.transcript.step(-1),
         Action::First if !chat.transcript.is_empty() => chat.transcript.select(Some(0)),
-        Action::Last => chat.transcript.to_end(),
+        Action::Last => chat.transcript.show_end(),
         Action::Open if chat.blocked.is_some() => chat.go_on(cx),
         Action::Open => {
             let request = current
@@ -418,8 +418,8 @@ fn fill(chat: &mut Chat, filled: super::parameters::Filled, cx: &mut Cx<'_, Ask>
 pub fn back(chat: &mut Chat, cx: &mut Cx<'_, Ask>) -> bool {
     if !matches!(chat.over, Over::Nothing) {
         chat.over.close();
-    } else if chat.stop_answer(cx) {
-    } else if chat.blocked.take().is_some() {
+    } else if chat.stop_answer() || chat.blocked.take().is_some() {
+        // That was the step.
     } else if chat.rewriting.take().is_some() {
         chat.prompt.set(&chat.draft.clone());
         chat.estimate(cx);
@@ -428,7 +428,7 @@ pub fn back(chat: &mut Chat, cx: &mut Cx<'_, Ask>) -> bool {
     } else if chat.focus != Focus::Transcript {
         chat.focus = Focus::Transcript;
     } else if chat.transcript.selected.is_some() || !chat.transcript.at_end() {
-        chat.transcript.to_end();
+        chat.transcript.show_end();
     } else {
         return false;
     }

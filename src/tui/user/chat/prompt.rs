@@ -154,11 +154,6 @@ impl Prompt {
         }
     }
 
-    /// Whether the cursor is in the first line.
-    pub fn at_top(&self) -> bool {
-        self.area.cursor().0 == 0
-    }
-
     /// Takes the fold away that ends at the cursor.
     fn remove_fold(&mut self) -> bool {
         let (row, column) = (self.area.cursor().0, self.area.cursor().1);

@@ -13,8 +13,8 @@ use crate::broker::user::{FinishReason, TalkEvent};
 
 /// The screen is told at most this often.
 const PACE: Duration = Duration::from_millis(50);
-/// What a crash may cost of an answer.
-const SAVED: Duration = Duration::from_secs(1);
+/// It is saved after so many tellings: what a crash may cost of an answer is a second of it.
+const SAVED: u32 = 20;
 
 /// What becomes of the words.
 pub trait Hearer {
@@ -23,26 +23,28 @@ pub trait Hearer {
 }
 
 /// Relays events until the answer ends or is stopped. Gives the whole answer, with its end.
-pub async fn relay<S: Stream<Item = TalkEvent>>(
+///
+/// `ticks` are the moments at which the screen may be told; see [`ticks`].
+pub async fn relay<S: Stream<Item = TalkEvent>, T: Stream<Item = ()>>(
     mut events: Pin<&mut S>,
+    mut ticks: Pin<&mut T>,
     mut stop: watch::Receiver<bool>,
     mut answer: Answer,
     sent: Instant,
     hearer: &mut impl Hearer,
 ) -> Answer {
     let mut piece = Piece::default();
-    let mut ticks = tokio::time::interval(PACE);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut saved, mut unsaved) = (Instant::now(), false);
+    let mut unsaved = 0;
     answer.state = loop {
         tokio::select! {
             biased;
             () = stopped(&mut stop) => break MessageState::Stopped,
-            _ = ticks.tick(), if !piece.is_empty() => {
+            Some(()) = ticks.next(), if !piece.is_empty() => {
                 hearer.grew(std::mem::take(&mut piece)).await;
-                if unsaved && saved.elapsed() >= SAVED {
+                unsaved += 1;
+                if unsaved >= SAVED {
                     hearer.save(&answer).await;
-                    (saved, unsaved) = (Instant::now(), false);
+                    unsaved = 0;
                 }
             }
             event = events.next() => match event {
@@ -50,13 +52,11 @@ pub async fn relay<S: Stream<Item = TalkEvent>>(
                     first_word(&mut answer, &mut piece, sent);
                     answer.text.push_str(&text);
                     piece.content.push_str(&text);
-                    unsaved = true;
                 }
                 Some(TalkEvent::Reasoning(text)) => {
                     first_word(&mut answer, &mut piece, sent);
                     answer.reasoning.push_str(&text);
                     piece.reasoning.push_str(&text);
-                    unsaved = true;
                 }
                 Some(TalkEvent::Metered { output, fee }) => piece.metered = Some((output, fee)),
                 Some(TalkEvent::Finished { reason }) => break match reason {
@@ -77,6 +77,16 @@ pub async fn relay<S: Stream<Item = TalkEvent>>(
     }
     answer.duration_ms = Some(milliseconds(sent));
     answer
+}
+
+/// Moments at the pace of the screen; after a rest the first one is at once.
+pub fn ticks() -> impl Stream<Item = ()> {
+    let mut interval = tokio::time::interval(PACE);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    futures_util::stream::unfold(interval, |mut interval| async move {
+        interval.tick().await;
+        Some(((), interval))
+    })
 }
 
 fn first_word(answer: &mut Answer, piece: &mut Piece, sent: Instant) {
@@ -117,55 +127,69 @@ mod tests {
         }
     }
 
-    /// Tokens at an even pace.
-    fn tokens(count: u32, apart: Duration) -> impl Stream<Item = TalkEvent> {
-        futures_util::stream::iter(0..count).then(move |n| async move {
-            tokio::time::sleep(apart).await;
-            if n + 1 == count {
-                return TalkEvent::Finished { reason: FinishReason::Stop };
+    /// So many tokens, with a moment for the screen after each 25th: 500 a second at 20 moments a second.
+    fn tokens(count: u32) -> (impl Stream<Item = TalkEvent>, impl Stream<Item = ()>) {
+        let (moment, moments) = tokio::sync::mpsc::channel(64);
+        let events = futures_util::stream::iter(0..count).then(move |n| {
+            let moment = moment.clone();
+            async move {
+                if n % 25 == 24 {
+                    moment.send(()).await.unwrap();
+                }
+                if n + 1 == count {
+                    return TalkEvent::Finished { reason: FinishReason::Stop };
+                }
+                TalkEvent::Content(format!("w{n} "))
             }
-            TalkEvent::Content(format!("w{n} "))
-        })
+        });
+        let ticks = futures_util::stream::unfold(moments, |mut moments| async move {
+            moments.recv().await.map(|()| ((), moments))
+        });
+        (events, ticks)
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn five_hundred_tokens_a_second_are_twenty_pieces() {
         let mut heard = Heard::default();
-        let events = std::pin::pin!(tokens(5_001, Duration::from_millis(2)));
+        let (events, ticks) = tokens(5_001);
         let (_keep, stop) = watch::channel(false);
-        let answer = relay(events, stop, Answer::default(), Instant::now(), &mut heard).await;
+        let (events, ticks) = (std::pin::pin!(events), std::pin::pin!(ticks));
+        let answer = relay(events, ticks, stop, Answer::default(), Instant::now(), &mut heard).await;
         assert_eq!(answer.state, MessageState::Complete);
-        assert!(heard.pieces.len() <= 10 * 20 + 2, "{} pieces in ten seconds", heard.pieces.len());
-        assert!(heard.saves <= 11, "{} saves in ten seconds", heard.saves);
+        assert!(heard.pieces.len() <= 10 * 20 + 1, "{} pieces in ten seconds", heard.pieces.len());
+        assert!(heard.saves <= 10, "{} saves in ten seconds", heard.saves);
         let told: String = heard.pieces.iter().map(|piece| piece.content.as_str()).collect();
         assert_eq!(told, answer.text, "nothing is lost on the way");
         assert_eq!(answer.first_word_ms, heard.pieces.first().and_then(|piece| piece.first_word_ms));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_stopped_answer_keeps_what_had_come() {
         let mut heard = Heard::default();
-        let events = std::pin::pin!(tokens(5_001, Duration::from_millis(2)));
         let (keep, stop) = watch::channel(false);
-        let stopping = async {
-            tokio::time::sleep(Duration::from_millis(101)).await;
-            keep.send_replace(true);
-        };
-        let relayed = relay(events, stop, Answer::default(), Instant::now(), &mut heard);
-        let (answer, ()) = tokio::join!(relayed, stopping);
+        let (events, ticks) = tokens(5_001);
+        let events = events.enumerate().map(move |(n, event)| {
+            if n == 60 {
+                keep.send_replace(true);
+            }
+            event
+        });
+        let (events, ticks) = (std::pin::pin!(events), std::pin::pin!(ticks));
+        let answer = relay(events, ticks, stop, Answer::default(), Instant::now(), &mut heard).await;
         assert_eq!(answer.state, MessageState::Stopped);
-        assert!(answer.text.starts_with("w0 w1 ") && answer.text.len() < 400);
+        assert!(answer.text.starts_with("w0 w1 ") && answer.text.ends_with("w60 "));
         let told: String = heard.pieces.iter().map(|piece| piece.content.as_str()).collect();
         assert_eq!(told, answer.text);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_end_without_a_word_is_told() {
         let mut heard = Heard::default();
-        let events =
-            futures_util::stream::iter([TalkEvent::Metered { output: Units(3), fee: Neuron::new(9) }]);
+        let event = TalkEvent::Metered { output: Units(3), fee: Neuron::new(9) };
+        let events = std::pin::pin!(futures_util::stream::iter([event]));
+        let ticks = std::pin::pin!(futures_util::stream::pending());
         let (_keep, stop) = watch::channel(false);
-        let answer = relay(std::pin::pin!(events), stop, Answer::default(), Instant::now(), &mut heard).await;
+        let answer = relay(events, ticks, stop, Answer::default(), Instant::now(), &mut heard).await;
         assert!(matches!(answer.state, MessageState::Failed(_)));
         assert_eq!(heard.pieces[0].metered, Some((Units(3), Neuron::new(9))));
     }

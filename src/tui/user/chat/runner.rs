@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use tokio::time::Instant;
 
 use super::ask::{Answer, Ask, Attachment, Begun, Change, Form, Piece, Place, Remedy, Sending};
-use super::relay::{Hearer, relay, stopped};
+use super::relay::{Hearer, relay, stopped, ticks};
 use crate::broker::user::library::{self, Conversation, MessageCost, NewMessage};
 use crate::broker::user::{CallRefusal, Cost, Library, LibraryError, Talk, Turn, UserBroker};
 use crate::domain::clean::{clean, clean_reason};
 use crate::domain::{ConversationId, MessageId, RequestId, UserRequestState};
+use crate::tui::kit::markdown;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
 
@@ -29,6 +30,12 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(80);
 /// Does what was asked for, in tasks of its own.
 pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
     let (own, library) = (at.clone(), at.library.clone());
+    if matches!(ask, Ask::List) {
+        // The first block of code shall not wait for the grammars; reading them takes longer than a frame.
+        at.tasks.spawn_until_stopped("chat: grammars", async {
+            let _ = tokio::task::spawn_blocking(markdown::warm).await;
+        });
+    }
     match ask {
         // The words of an answer and what it cost are kept whatever closes meanwhile.
         Ask::Send(sending) => {
@@ -182,11 +189,15 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     let Sending { mut turn, place, prompt, answer, shown, mut stop, .. } = sending;
     hold_to_shown(&broker, &mut turn, shown).await;
     let closing = at.tasks.token();
+    let asked = turn.clone();
     let talk = tokio::select! {
         biased;
         () = stopped(&mut stop) => Err(("stopped before anything came".to_owned(), Remedy::Again)),
         () = closing.cancelled() => return,
-        talk = Box::pin(broker.converse(turn)) => talk.map_err(|refusal| (refusal.for_screen(), remedy(&refusal))),
+        talk = Box::pin(broker.converse(turn)) => match talk {
+            Ok(talk) => Ok(talk),
+            Err(refusal) => Err((refusal.for_screen(), remedy(&broker, &asked, &refusal).await)),
+        },
     };
     let talk = match talk {
         Ok(talk) => talk,
@@ -218,9 +229,9 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
             close.send_replace(true);
             std::future::pending::<()>().await;
         };
-        let events = std::pin::pin!(events(talk));
+        let (events, ticks) = (std::pin::pin!(events(talk)), std::pin::pin!(ticks()));
         tokio::select! {
-            relayed = relay(events, either, growing, sent, &mut keeper) => relayed,
+            relayed = relay(events, ticks, either, growing, sent, &mut keeper) => relayed,
             () = watching => return,
         }
     };
@@ -242,9 +253,13 @@ async fn hold_to_shown(broker: &UserBroker, turn: &mut Turn, shown: Option<crate
     }
 }
 
-fn remedy(refusal: &CallRefusal) -> Remedy {
+/// What would let the turn go. Money is named for the whole answer: with less it would be cut short.
+async fn remedy(broker: &UserBroker, turn: &Turn, refusal: &CallRefusal) -> Remedy {
     match (refusal.missing(), refusal) {
-        (Some(missing), _) => Remedy::Fund(missing),
+        (Some(missing), _) => {
+            let estimate = broker.estimate(turn).await.ok();
+            Remedy::Fund(estimate.and_then(|estimate| estimate.missing_for_all).unwrap_or(missing))
+        }
         (None, CallRefusal::PriceChanged { seen, now, .. }) => Remedy::Accept { seen: *seen, now: *now },
         (None, _) => Remedy::Again,
     }

@@ -201,7 +201,7 @@ impl Chat {
         }
         self.transcript.entries.push(Entry::new(shown(conversation, &sending.prompt)));
         self.transcript.entries.push(answer);
-        self.transcript.to_end();
+        self.transcript.show_end();
         self.prompt.clear();
         self.blocked = None;
         self.estimating.last = None;
@@ -218,12 +218,11 @@ impl Chat {
     }
 
     /// Stops the answer that is coming here. `false` if there is none.
-    pub fn stop_answer(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
+    pub fn stop_answer(&mut self) -> bool {
         let Some(live) = self.live().filter(|live| live.is_coming() && !live.is_stopped()) else {
             return false;
         };
         live.stop.send_replace(true);
-        let _ = cx;
         true
     }
 
@@ -238,7 +237,7 @@ impl Chat {
         }
         let missing = self.estimating.last.as_ref().and_then(|last| {
             let estimate = last.as_ref().ok()?;
-            estimate.missing.or(estimate.missing_for_all)
+            estimate.missing_for_all.or(estimate.missing)
         });
         match missing {
             Some(missing) => {

@@ -80,7 +80,7 @@ impl Transcript {
         };
     }
 
-    pub fn to_end(&mut self) {
+    pub fn show_end(&mut self) {
         self.view = View::End;
         self.selected = None;
     }

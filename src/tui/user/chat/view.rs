@@ -73,6 +73,9 @@ fn wrapped(rows: &[Pieces], room: u16) -> Vec<Pieces> {
             for word in text.split_inclusive(' ') {
                 let wide = draw::width(word.trim_end());
                 if used > 0 && used + wide > room {
+                    if let Some((last, _)) = row.last_mut() {
+                        last.truncate(last.trim_end().len());
+                    }
                     all.push(std::mem::take(&mut row));
                     used = 0;
                 }
