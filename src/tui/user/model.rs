@@ -13,7 +13,7 @@ use crate::broker::user::Snapshot;
 use crate::domain::{Address, Timestamp};
 use crate::tui::console;
 use crate::tui::help::Help;
-use crate::tui::keymap::{Keymap, KeymapError};
+use crate::tui::keymap::KeymapError;
 use crate::tui::kit::amount::Unit;
 use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::form::Form;
