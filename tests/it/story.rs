@@ -15,8 +15,7 @@ fn home() -> tempfile::TempDir {
 }
 
 fn demo(home: &tempfile::TempDir, rows: u16, cols: u16) -> Terminal {
-    let args =
-        ["demo", "--user-port", "0", "--provider-port", "0", "--chain-port", "0", "--lock-time", "5"];
+    let args = ["demo", "--user-port", "0", "--provider-port", "0", "--chain-port", "0", "--lock-time", "5"];
     Terminal::open(rows, cols, &args, Some(home.path()))
 }
 
@@ -35,8 +34,7 @@ async fn fund_chat_cost_refund() {
     terminal.shows("Cancel").await;
     a_moment().await;
     terminal.press("y");
-    terminal.shows("create account").await;
-    terminal.shows("is on the chain").await;
+    terminal.shows("✓ on the chain, in block").await;
     a_moment().await;
     terminal.press("\u{1b}");
     a_moment().await;
@@ -50,9 +48,9 @@ async fn fund_chat_cost_refund() {
     a_moment().await;
     terminal.press("\r");
     terminal.shows("This is a test!").await;
-    terminal.shows("5 in 4 out").await;
-    terminal.shows("1,300,000 neuron").await;
-    terminal.shows("✓").await;
+    terminal.shows("7 in 5 out").await;
+    terminal.shows("1,700,000 neuron").await;
+    terminal.shows("✓ verified").await;
 
     // Looking back.
     terminal.press("\u{1b}5");
@@ -71,8 +69,7 @@ async fn fund_chat_cost_refund() {
     terminal.shows("Cancel").await;
     a_moment().await;
     terminal.press("y");
-    terminal.shows("request refund").await;
-    terminal.shows("is on the chain").await;
+    terminal.shows("✓ on the chain, in block").await;
     a_moment().await;
     terminal.press("\u{1b}");
     a_moment().await;

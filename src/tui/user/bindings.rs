@@ -179,6 +179,7 @@ const REST: &[Binding] = &[
         Action::ToService,
         "the service: its prices, whether it works",
     ),
+    order(Spend, "caps", &[letter('C')], Action::Caps, "set caps: the most that may be spent"),
     bind(Requests, "verify", &[letter('v')], Action::Verify, "verify the receipt again"),
     bind(
         Requests,
