@@ -15,8 +15,7 @@ fn home() -> tempfile::TempDir {
 }
 
 fn demo(home: &tempfile::TempDir, rows: u16, cols: u16) -> Terminal {
-    let args =
-        ["demo", "--user-port", "0", "--provider-port", "0", "--chain-port", "0", "--lock-time", "5"];
+    let args = ["demo", "--user-port", "0", "--provider-port", "0", "--chain-port", "0", "--lock-time", "5"];
     Terminal::open(rows, cols, &args, Some(home.path()))
 }
 

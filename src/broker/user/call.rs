@@ -148,7 +148,7 @@ impl UserBroker {
             headers,
             body,
             conditions,
-            caps: inner.settings.caps.tightest(call.caps),
+            caps: inner.caps().tightest(call.caps),
             idempotency_key: call.idempotency_key,
         };
         let (reply, answer) = oneshot::channel();

@@ -94,7 +94,7 @@ impl UserBroker {
             quote,
             // Without the provider's terms nothing is taken to be lent.
             credit_limit: inner.terms.credit_limit(provider).unwrap_or(Neuron::ZERO),
-            caps: inner.settings.caps.tightest(turn.caps),
+            caps: inner.caps().tightest(turn.caps),
         };
         let ask = inner.ask_for(&wish, RequestId::random());
         let account = inner.account(provider);

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, Semaphore, broadcast, watch};
 
 use super::UserError;
 use super::book::Book;
+use super::caps::Caps;
 use super::catalogue::Catalogue;
 use super::consent::Consents;
 use super::event::{EVENT_QUEUE, Event};
@@ -66,6 +67,8 @@ pub(super) struct Inner {
     pub tasks: Tasks,
     pub spool: PathBuf,
     pub settings: Settings,
+    /// Set by the user beside those of the settings.
+    pub own_caps: RwLock<Caps>,
     pub upstream: Upstream,
     pub terms: TermsCache,
     pub consents: Consents,
@@ -119,6 +122,7 @@ impl Inner {
             tasks,
             spool,
             settings,
+            own_caps: RwLock::default(),
             upstream,
             book: Mutex::default(),
             room: Notify::new(),
@@ -191,7 +195,7 @@ impl Inner {
                 head: view.head,
                 stale: view.stale,
                 wallet: view.wallet,
-                caps: self.settings.caps,
+                caps: self.caps(),
                 spent_today,
                 reserved,
                 operations,

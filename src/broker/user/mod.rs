@@ -9,7 +9,7 @@
 //!                                 └─ preview, price_history ── chain: what would happen, what happened
 //! ```
 //!
-//! Pure rules, each without I/O: `book` (the one gate to spending), `caps`, `quote` (what a request can cost),
+//! Pure rules, each without I/O: `book` (the one gate to spending), `caps` (`own_caps` beside those of the settings), `quote` (what a request can cost),
 //! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
 //! for). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
 //! `receipts` (what is unconfirmed), `push` (vouchers between requests). For screens: `turn` (words
@@ -40,6 +40,7 @@ mod keyring;
 pub mod library;
 mod models;
 mod operations;
+mod own_caps;
 mod pay;
 mod preview;
 mod preview_warning;

@@ -166,7 +166,7 @@ impl UserBroker {
 
     /// The caps that are set and what is used of each today.
     pub fn cap_uses(&self) -> Vec<CapUse> {
-        let caps = self.inner.settings.caps;
+        let caps = self.inner.caps();
         let mut book = self.inner.book.lock();
         let (_, today) = book.today(Timestamp::now().day());
         let held = book.held();

@@ -29,6 +29,7 @@ impl UserBroker {
         let allow_private = parts.settings.allow_private_providers.unwrap_or(parts.local_chain);
         let upstream = Upstream::new(&parts.settings, allow_private).map_err(UserError::Client)?;
         let inner = Arc::new(Inner::new(parts, upstream));
+        inner.restore_own_caps().await?;
         restore(&inner).await?;
         resume_requests(&inner).await?;
         resume_operations(&inner).await?;

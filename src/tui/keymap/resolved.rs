@@ -128,6 +128,12 @@ impl Keymap {
         bound.and_then(|bound| bound.keys.first()).map(Key::to_string).unwrap_or_default()
     }
 
+    /// The first key of an action that works while text is written; empty if there is none.
+    pub fn key_beside_text(&self, action: Action) -> String {
+        let keys = self.of(action).map(|bound| bound.keys.as_slice()).unwrap_or_default();
+        keys.iter().find(|key| !key.prints()).map(Key::to_string).unwrap_or_default()
+    }
+
     fn of(&self, action: Action) -> Option<&Bound> {
         self.bound.iter().find(|bound| bound.binding.action == action)
     }

@@ -172,6 +172,7 @@ const PROMPT: &[Binding] = &[
 
 const REST: &[Binding] = &[
     bind(Requests, "other-list", &[letter('o')], Action::OtherList, "requests, or operations on the chain"),
+    order(Spend, "caps", &[letter('C')], Action::Caps, "set caps: the most that may be spent"),
     bind(Requests, "verify", &[letter('v')], Action::Verify, "verify the receipt again"),
     bind(
         Requests,

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::model::{Model, Over};
-use super::orders::part_of;
+use super::orders::{part_of, typing};
 use super::part::Part;
 use super::screen::Screen;
 use super::shared::{Link, Shared};
@@ -196,9 +196,13 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     let keymap = &model.shared.keymap;
     let own = part_of!(model, model.screen, |part| part.hints(&model.shared)).unwrap_or_default();
     let places = part_of!(model, model.screen, |part| part.places()).unwrap_or_default();
+    let typing = typing(model);
     let general = [(Action::Help, "help"), (Action::Palette, "actions"), (Action::Quit, "quit")];
-    own.into_iter()
-        .chain(general)
-        .map(|(action, what)| (keymap.first_key(action, places), what.to_owned()))
-        .collect()
+    let general = general.into_iter().map(|(action, what)| {
+        // Where text is written `?` is a letter.
+        let key = if typing { keymap.key_beside_text(action) } else { keymap.first_key(action, places) };
+        (key, what.to_owned())
+    });
+    let own = own.into_iter().map(|(action, what)| (keymap.first_key(action, places), what.to_owned()));
+    own.chain(general).collect()
 }

@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use super::scripted::{Script, Scripted};
 use crate::body::{Answer, AnswerBody};
 use crate::broker::outbox::{journal, signer};
-use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserParts};
+use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserError, UserParts};
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender, SenderSettings,
@@ -111,6 +111,20 @@ impl Bed {
     }
 
     pub async fn broker_of(&self, settings: Settings, chain: Chain, with_wallet: bool) -> UserBroker {
+        self.start_on(settings, chain, with_wallet).await.unwrap()
+    }
+
+    /// The same, where it may refuse to start.
+    pub async fn start(&self, settings: Settings) -> Result<UserBroker, UserError> {
+        self.start_on(settings, self.chain.clone(), true).await
+    }
+
+    async fn start_on(
+        &self,
+        settings: Settings,
+        chain: Chain,
+        with_wallet: bool,
+    ) -> Result<UserBroker, UserError> {
         let tasks = self.tasks.child();
         let (journal, signer) = (journal(self.store.operations()), signer(Arc::clone(&self.user)));
         let sender = with_wallet.then(|| Sender::start(chain.clone(), signer, journal, &tasks, fast()));
@@ -126,7 +140,7 @@ impl Bed {
             local_chain: true,
             settings,
         };
-        UserBroker::start(parts).await.unwrap()
+        UserBroker::start(parts).await
     }
 
     /// A broker with an account of `balance` neuron with the provider.

@@ -12,6 +12,7 @@ mod evidence;
 mod greedy;
 mod hostile;
 mod limits;
+mod own_caps;
 mod previews;
 mod restart;
 mod scripted;

@@ -2,10 +2,12 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `caps_form` | the caps of one's own, being changed |
 //! | `figures` | everything that is shown, added up from the broker's sums by day |
 //! | `rows` | a day, week or month as a row |
 //! | `runner`, `view` | what is asked of the broker; the picture |
 
+mod caps_form;
 mod figures;
 mod rows;
 mod runner;
@@ -18,14 +20,17 @@ pub use self::runner::{Answer, Ask, perform};
 
 use std::sync::Arc;
 
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
 
+use self::caps_form::CapsForm;
 use self::figures::{Figures, Group, Range};
 use self::rows::{StretchRow, TIME};
 use crate::broker::user::Event;
 use crate::tui::keymap::{Action, Place};
+use crate::tui::kit::form::Did;
 use crate::tui::kit::table::{Click, Table};
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
@@ -49,6 +54,8 @@ pub struct Spend {
     outdated: bool,
     waits: u8,
     in_sight: bool,
+    /// The caps that are being changed.
+    form: Option<CapsForm>,
 }
 
 impl Default for Spend {
@@ -64,6 +71,7 @@ impl Default for Spend {
             outdated: false,
             waits: 0,
             in_sight: false,
+            form: None,
         }
     }
 }
@@ -116,6 +124,7 @@ impl Part for Spend {
                 self.read(cx);
             }
             Action::Refresh => self.read(cx),
+            Action::Caps => cx.ask(Ask::OwnCaps),
             Action::Open => self.open_requests(cx),
             Action::Copy => {
                 if let Some(row) = self.table.selected() {
@@ -134,8 +143,31 @@ impl Part for Spend {
         }
     }
 
+    fn typing(&self) -> bool {
+        self.form.is_some()
+    }
+
+    fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
+        let Some(form) = &mut self.form else { return };
+        match form.key(key) {
+            Did::Edited => {}
+            Did::Leave => self.form = None,
+            Did::Submit => {
+                if let Some(caps) = form.filled() {
+                    cx.ask(Ask::SetCaps(caps));
+                }
+            }
+        }
+    }
+
+    fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
+        if let Some(form) = &mut self.form {
+            form.paste(text);
+        }
+    }
+
     fn back(&mut self, _cx: &mut Cx<'_, Ask>) -> bool {
-        std::mem::take(&mut self.zoomed)
+        self.form.take().is_some() || std::mem::take(&mut self.zoomed)
     }
 
     fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
@@ -169,8 +201,22 @@ impl Part for Spend {
     }
 
     fn answer(&mut self, answer: Answer, cx: &mut Cx<'_, Ask>) {
+        let read = match answer {
+            Answer::OwnCaps(Ok(caps)) => {
+                self.form = Some(CapsForm::new(caps));
+                return;
+            }
+            Answer::CapsSet(Ok(())) => {
+                self.form = None;
+                cx.toast(Tone::Good, "the caps hold from now on");
+                return self.read(cx);
+            }
+            Answer::OwnCaps(Err(why)) => return cx.toast(Tone::Bad, why),
+            // What was typed stays.
+            Answer::CapsSet(Err(why)) => return self.form.iter_mut().for_each(|form| form.refused(&why)),
+            Answer::Figures(read) => read,
+        };
         self.asked = false;
-        let Answer::Figures(read) = answer;
         match read {
             Ok(figures) => {
                 let other = (figures.range, figures.group) != (self.range, self.group);
@@ -200,11 +246,16 @@ impl Part for Spend {
 
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
         view::draw(self, buffer, area, shared);
-        None
+        self.form.as_ref().and_then(|form| form.draw(buffer, area, &shared.look))
+    }
+
+    fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
+        self.form.as_ref().map(|_| vec![("ctrl+s", "set them"), ("tab", "next field"), ("esc", "leave")])
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
+            (Action::Caps, "caps"),
             (Action::Longer, "longer"),
             (Action::Shorter, "shorter"),
             (Action::Group, "by what"),

@@ -170,3 +170,29 @@ fn pictures() {
         letter(model, 'x');
     });
 }
+
+#[test]
+fn caps_are_typed_checked_and_set() {
+    use crate::broker::user::Caps;
+    use crate::domain::Neuron;
+    use crate::tui::pictures::{control, letter, typed};
+    use crate::tui::user::message::Effect;
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '7');
+    let asked = letter(&mut model, 'C').effects;
+    assert!(asked.iter().any(|one| matches!(one, Effect::Spend(Ask::OwnCaps))));
+    let known = Caps { per_day: Some(Neuron::new(5)), ..Caps::default() };
+    model.update(Message::Spend(Answer::OwnCaps(Ok(known))));
+    typed(&mut model, "1e3");
+    assert!(control(&mut model, 's').effects.is_empty(), "it is no amount; what was typed stays");
+    control(&mut model, 'u');
+    typed(&mut model, "0.01 A0GI");
+    let effects = control(&mut model, 's').effects;
+    let [Effect::Spend(Ask::SetCaps(caps))] = &effects[..] else { panic!("{effects:?}") };
+    let request = Neuron::parse_with_unit("0.01 A0GI").unwrap();
+    assert_eq!(*caps, Caps { per_request: Some(request), ..known });
+    snap("spend_caps", full, |model| {
+        letter(model, '7');
+        model.update(Message::Spend(Answer::OwnCaps(Ok(known))));
+    });
+}

@@ -240,13 +240,8 @@ pub fn counts(figures: &Figures) -> bool {
 fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
     let look = &shared.look;
     if figures.caps.is_empty() {
-        let text =
-            "No caps are set; caps: in the settings file sets them: perRequest, perDay, perProvider, total.";
-        let text = if draw::width(text) <= area.width {
-            text
-        } else {
-            "No caps are set; the settings file sets them."
-        };
+        let text = "No caps are set. C sets them here; the settings file (caps) sets those that nobody here can pass.";
+        let text = if draw::width(text) <= area.width { text } else { "No caps are set; C sets them." };
         draw::put(buffer, area, 0, 0, text, look.style(Tone::Dim));
         return;
     }
