@@ -33,7 +33,7 @@ impl Row for Line {
     fn cell(&self, column: usize, look: &Look) -> Cell {
         match column {
             TIME => Cell::Text(look.time(self.at), Tone::Dim),
-            _ => Cell::Text(format!("{} {}", sign(self.tone), self.text), self.tone),
+            _ => Cell::Text(format!("{} {}", sign(self.tone), look.said(&self.text)), self.tone),
         }
     }
 

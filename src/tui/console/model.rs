@@ -149,6 +149,8 @@ pub enum Over {
 #[derive(Debug)]
 pub struct Model {
     pub start: Start,
+    /// It stands among the user's screens: to quit leads back to those.
+    pub inside: bool,
     pub look: Look,
     pub keymap: Keymap,
     pub size: (u16, u16),
@@ -201,6 +203,7 @@ impl Model {
         let mouse = start.settings.mouse;
         Model {
             start,
+            inside: false,
             keymap,
             look: Look { theme, unit: Unit::Auto, million: false, clock: false, masked: false, now },
             size: (80, 24),

@@ -218,14 +218,14 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
             if write && screen != Screen::Services {
                 keys.push(("T", "settle now"));
             }
-            keys.extend([
-                ("?", "help"),
-                ("q", "quit"),
-                ("u", "unit"),
-                ("t", "times"),
-                ("f", "freeze"),
-                (":", "actions"),
-            ]);
+            if model.inside {
+                keys.insert(0, ("q", "your screens"));
+            }
+            keys.push(("?", "help"));
+            if !model.inside {
+                keys.push(("q", "quit"));
+            }
+            keys.extend([("u", "unit"), ("t", "times"), ("f", "freeze"), (":", "actions")]);
         }
     }
     let keys: Vec<(String, String)> =

@@ -1,9 +1,11 @@
 //! How the person in front wants figures to look; every view reads it, only `update` changes it.
 
+use std::borrow::Cow;
+
 use ratatui::style::Style;
 
 use super::amount::{self, Unit};
-use super::moment;
+use super::{moment, privacy};
 use crate::domain::{Address, Neuron, Timestamp};
 use crate::tui::theme::{Theme, Tone};
 
@@ -45,6 +47,11 @@ impl Look {
 
     pub fn address(&self, address: Address) -> String {
         if self.masked { MASK.to_owned() } else { address.to_string() }
+    }
+
+    /// A sentence that was made elsewhere or earlier, without the figures in it where those are hidden.
+    pub fn said<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.masked { Cow::Owned(privacy::hidden(text)) } else { Cow::Borrowed(text) }
     }
 
     /// An age or a clock time.

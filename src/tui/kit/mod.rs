@@ -17,6 +17,7 @@
 //! | `facts` | one thing in full: labels and values |
 //! | `form` | fields to type into, each with its own complaint |
 //! | `strip` | the rows around a screen: tabs, status, hints |
+//! | `privacy` | amounts and addresses inside sentences, hidden |
 //! | `toast` | what just happened, for a few seconds |
 
 pub mod amount;
@@ -30,6 +31,7 @@ pub mod gauge;
 pub mod look;
 pub mod markdown;
 pub mod moment;
+pub mod privacy;
 pub mod qr;
 pub mod strip;
 pub mod table;

@@ -3,6 +3,7 @@
 //! Ages are told in minutes, hours and days, so that they change once a minute; only waits that somebody counts
 //! (an unlock, a retry) are told to the second.
 
+use super::amount::grouped;
 use crate::domain::Timestamp;
 
 /// How long ago: `now`, `3m`, `2h 05m`, `4d 03h`.
@@ -56,6 +57,16 @@ pub fn in_full(then: Timestamp) -> String {
     match text.split_once('T') {
         Some((day, time)) => format!("{day} {} UTC", time.get(..8).unwrap_or(time)),
         None => text,
+    }
+}
+
+/// How long something lasts, in words: `1 day`, `412 days`. Beyond ten years nobody counts them.
+pub fn days(days: u64) -> String {
+    match days {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        2..=3_650 => format!("{} days", grouped(days.into())),
+        _ => "more than 10 years".to_owned(),
     }
 }
 

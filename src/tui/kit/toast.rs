@@ -42,7 +42,7 @@ pub const fn sign(tone: Tone) -> &'static str {
 pub fn draw(buffer: &mut Buffer, area: Rect, toasts: &[Toast], look: &Look) {
     let mut bottom = area.bottom();
     for toast in toasts.iter().rev().take(MOST) {
-        let rows = draw::wrap(&toast.text, area.width.saturating_sub(8).min(60));
+        let rows = draw::wrap(&look.said(&toast.text), area.width.saturating_sub(8).min(60));
         let wide = rows.iter().map(|row| draw::width(row)).max().unwrap_or(0) + 6;
         let high = u16::try_from(rows.len()).unwrap_or(1).min(4) + 2;
         if wide > area.width || bottom < area.top() + high {

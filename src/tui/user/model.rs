@@ -81,7 +81,9 @@ impl Model {
                 version: start.version,
                 settings: start.settings.clone(),
             };
-            Box::new(console::Model::new(start, theme, now))
+            let mut console = console::Model::new(start, theme, now);
+            console.inside = true;
+            Box::new(console)
         });
         let mouse = start.settings.mouse;
         let screen = if start.demo { Screen::Services } else { Screen::Home };

@@ -105,9 +105,17 @@ impl Shared {
 
     /// What people call a provider: their own name for it, marked, or its address in short.
     pub fn provider(&self, provider: Address) -> String {
+        if self.look.masked && !self.aliases.contains_key(&provider) {
+            return self.look.short(provider);
+        }
+        self.provider_unmasked(provider)
+    }
+
+    /// The same for sentences that are kept: they are hidden where they are shown.
+    pub fn provider_unmasked(&self, provider: Address) -> String {
         match self.aliases.get(&provider) {
             Some(alias) => format!("@{alias}"),
-            None => self.look.short(provider),
+            None => Look { masked: false, ..self.look }.short(provider),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::broker::user::Event;
 use crate::domain::{OperationState, Timestamp};
 use crate::tui::console;
 use crate::tui::input::Input;
+use crate::tui::kit::look::Look;
 use crate::tui::shell::{Followed, Program, ScreenOrder, Step};
 use crate::tui::theme::Tone;
 
@@ -169,10 +170,11 @@ fn stand(model: &mut Model, standing: Standing, step: &mut Step<Effect>) {
 /// What is told whichever screen is open.
 fn happened(model: &mut Model, event: &Event) {
     let shared = &model.shared;
+    // Written whole, as it is kept; who looks at it sees what may be seen.
+    let name = |provider| shared.provider_unmasked(provider);
     let told = match event {
         Event::OperationChanged { kind, state, provider, reason, .. } => {
-            let whom =
-                provider.map(|provider| format!(" with {}", shared.provider(provider))).unwrap_or_default();
+            let whom = provider.map(|provider| format!(" with {}", name(provider))).unwrap_or_default();
             let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let what = kind.as_str().replace('_', " ");
             match state {
@@ -197,7 +199,10 @@ fn happened(model: &mut Model, event: &Event) {
             let tone = if *state == "disputed" { Tone::Warn } else { Tone::Bad };
             Some((
                 tone,
-                format!("a request to {} is {state}{why}", shared.service_of(*provider, service)),
+                format!(
+                    "a request to {service} @ {} is {state}{why}",
+                    name(*provider).trim_start_matches('@')
+                ),
                 false,
             ))
         }
@@ -299,6 +304,12 @@ pub fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
         model.before = model.screen;
         model.screen = screen;
     }
+    if let (Screen::Provider, Some(console)) = (screen, &mut model.console) {
+        // What is hidden here stays hidden there.
+        let now = console.look.now;
+        console.look = Look { now, ..model.shared.look };
+        console.mouse = model.shared.mouse;
+    }
     on_screen!(model, step, screen, |part, cx| part.open(&mut cx));
 }
 
@@ -306,6 +317,10 @@ pub fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
 pub fn to_console(model: &mut Model, message: console::Message, step: &mut Step<Effect>) {
     let Some(console) = &mut model.console else { return };
     let done = console.update(message);
+    if model.screen == Screen::Provider {
+        model.shared.look = Look { now: model.shared.look.now, ..console.look };
+        model.shared.mouse = console.mouse;
+    }
     step.changed |= done.changed && model.screen == Screen::Provider;
     step.effects.extend(done.effects.into_iter().map(Effect::Console));
     for order in done.screen {

@@ -1,6 +1,6 @@
 //! A question about money: who gets how much, every digit and every letter of it, and for large sums the amount typed.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -101,6 +101,14 @@ impl Money {
     pub fn key(&mut self, key: KeyEvent, at: Timestamp) -> Said {
         let Some(may) = self.guard.takes(key, at) else { return Said::Nothing };
         let typing = self.focus == Focus::Amount;
+        if key.modifiers.intersects(KeyModifiers::CONTROL.union(KeyModifiers::ALT)) {
+            // As in every field; other letters with these keys are no text and no answer.
+            if key.code == KeyCode::Char('u') {
+                self.typed.clear();
+                self.complaint = None;
+            }
+            return Said::Nothing;
+        }
         match key.code {
             KeyCode::Esc => return Said::No,
             KeyCode::Char('n' | 'q') if !typing => return Said::No,
@@ -149,14 +157,17 @@ impl Money {
         if !may || self.under_way {
             return Said::Nothing;
         }
-        let typed = Neuron::parse_with_unit(&self.typed.replace([',', '_'], ""));
-        if self.wanted.is_some_and(|wanted| typed != Ok(wanted)) {
+        let typed = self.typed.replace([',', '_'], "");
+        // Without a unit it is as where the amount was chosen: A0GI, or neuron.
+        let is = |wanted| {
+            [Neuron::parse_with_unit(&typed), Neuron::parse_with_unit(&format!("{typed} A0GI"))]
+                .contains(&Ok(wanted))
+        };
+        if self.wanted.is_some_and(|wanted| !is(wanted)) {
             self.focus = Focus::Amount;
-            self.complaint = Some(if self.typed.is_empty() {
-                "type the amount first, as 1.5 A0GI or in neuron"
-            } else {
-                "that is another amount; type the one above, as 1.5 A0GI or in neuron"
-            });
+            // Beside what is typed there is room for a few words.
+            self.complaint =
+                Some(if self.typed.is_empty() { "as 1.5 A0GI or in neuron" } else { "not the amount above" });
             return Said::Nothing;
         }
         self.under_way = true;
@@ -292,6 +303,28 @@ mod tests {
         money.again(at(6000));
         assert_eq!(press(&mut money, "y", 6100), [Said::Nothing]);
         assert_eq!(press(&mut money, "1500000000000000001y", 7000).last(), Some(&Said::Nothing));
+    }
+
+    #[test]
+    fn a_unit_may_be_left_out() {
+        let wanted = Neuron::new(1_500_000_000_000_000_000);
+        let mut cleared = deposit().large(wanted);
+        press(&mut cleared, "7", 400);
+        let control = KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL);
+        assert_eq!(cleared.key(control, at(600)), Said::Nothing);
+        let yes = KeyEvent::new(KeyCode::Char('y'), KeyModifiers::CONTROL);
+        assert_eq!(cleared.key(yes, at(700)), Said::Nothing);
+        assert_eq!(press(&mut cleared, "1.5y", 1000).last(), Some(&Said::Yes));
+        for (typed, said) in [
+            ("1.5y", Said::Yes),
+            ("1500000000000000000y", Said::Yes),
+            ("1.50001y", Said::Nothing),
+            ("2y", Said::Nothing),
+        ] {
+            let mut money = deposit().large(wanted);
+            press(&mut money, "y", 400);
+            assert_eq!(press(&mut money, typed, 1000).last(), Some(&said), "{typed}");
+        }
     }
 
     #[test]

@@ -169,11 +169,12 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
         let text = match (runway.days, runway.answers) {
             (Some(days), Some(answers)) => {
                 format!(
-                    "about {days} days at this week's pace, or {} answers like yours",
+                    "{} at this week's pace, or about {} answers like yours",
+                    moment::days(days),
                     grouped(answers.into())
                 )
             }
-            (Some(days), None) => format!("about {days} days at this week's pace"),
+            (Some(days), None) => format!("{} at this week's pace", moment::days(days)),
             (None, Some(answers)) => format!("about {} answers like yours", grouped(answers.into())),
             (None, None) => "not known: nothing was spent this week".to_owned(),
         };
@@ -204,10 +205,10 @@ fn first_steps(shared: &Shared) -> Vec<Fact> {
     vec![
         Fact::Gap,
         Fact::Head("First steps".to_owned()),
-        step("1  press 2 and choose a service: what it does, what a token costs, whether it works"),
-        step("2  O there opens an account with its provider: a deposit that answers are paid from"),
-        step("3  c there starts a chat; each answer shows what it cost"),
-        step("4  W in Accounts (4) asks the rest back whenever you like"),
+        step("1. Press 2 and choose a service: what it does, what a token costs, whether it works"),
+        step("2. O there opens an account with its provider: a deposit that answers are paid from"),
+        step("3. c there starts a chat; each answer shows what it cost"),
+        step("4. W in Accounts (4) asks the rest back whenever you like"),
     ]
 }
 

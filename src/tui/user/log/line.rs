@@ -93,7 +93,7 @@ impl Row for Line {
                 let tone = if self.level <= LogLevel::Warn { self.tone } else { Tone::Dim };
                 Cell::Text(self.level.name().to_owned(), tone)
             }
-            _ => Cell::Text(format!("{} {}", sign(self.tone), self.text), self.tone),
+            _ => Cell::Text(format!("{} {}", sign(self.tone), look.said(&self.text)), self.tone),
         }
     }
 

@@ -23,6 +23,7 @@ use super::shared::Shared;
 use crate::domain::Timestamp;
 use crate::log_lines::{LogLine, LogLines};
 use crate::tui::keymap::{Action, Place};
+use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::table::{Change, Click, Table};
 use crate::tui::theme::Tone;
@@ -197,7 +198,7 @@ impl Part for Log {
             }
             Action::Copy if self.table.marks() > 0 => {
                 let marked: Vec<String> = self.table.marked().map(|line| line.written()).collect();
-                cx.copy(marked.join("\n"), format!("{} lines", marked.len()));
+                cx.copy(marked.join("\n"), lines(marked.len()));
             }
             Action::Copy => {
                 if let Some(line) = self.table.selected() {
@@ -206,7 +207,7 @@ impl Part for Log {
             }
             Action::CopyAll => {
                 let lines: Vec<String> = self.table.listed().map(|line| line.written()).collect();
-                cx.copy(lines.join("\n"), format!("{} lines", lines.len()));
+                cx.copy(lines.join("\n"), self::lines(lines.len()));
             }
             _ => return,
         }
@@ -295,7 +296,7 @@ impl Part for Log {
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
         let look = &shared.look;
         let (shown, all) = (self.table.shown(), self.table.rows().len());
-        let text = if shown == all { format!("{all} lines") } else { format!("{shown} of {all} lines") };
+        let text = if shown == all { lines(all) } else { format!("{shown} of {}", lines(all)) };
         let mut x = draw::put(buffer, area, 0, 0, &text, look.style(Tone::Title)) + 2;
         let filtered = self.typing || !self.table.filter.is_empty();
         if filtered {
@@ -334,7 +335,7 @@ impl Part for Log {
         if let (true, Some(line)) = (self.open && below.height > 1, self.table.selected()) {
             let title = format!("{} from the {}, {}", line.level.name(), line.from.name(), line.at);
             draw::heading(buffer, below, 0, &title, look);
-            let rows = draw::wrap(&line.text, below.width);
+            let rows = draw::wrap(&look.said(&line.text), below.width);
             for (y, row) in (1..below.height).zip(rows.iter().skip(usize::from(self.top))) {
                 draw::put(buffer, below, 0, y, row, look.style(line.tone()));
             }
@@ -363,6 +364,11 @@ impl Part for Log {
         self.filter(kept["filter"].as_str().unwrap_or_default().to_owned());
         self.open = kept["open"].as_bool().unwrap_or(false);
     }
+}
+
+/// `1 line`, `22 lines`.
+fn lines(count: usize) -> String {
+    format!("{} line{}", grouped(count as u128), if count == 1 { "" } else { "s" })
 }
 
 /// Does what was asked for, in a task of its own.

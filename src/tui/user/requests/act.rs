@@ -219,6 +219,8 @@ impl Requests {
         self.top = 0;
         if !self.detail {
             self.named = None;
+            // The next details are about another row.
+            self.reconciled = None;
         }
     }
 

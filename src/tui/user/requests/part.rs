@@ -51,6 +51,8 @@ impl Part for Requests {
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
+        // It was read by whoever goes on.
+        self.exported = None;
         match action {
             Action::Up => self.step(-1, cx),
             Action::Down => self.step(1, cx),
@@ -272,10 +274,11 @@ impl Part for Requests {
                 let what = self.exporting.take().map_or("rows", |running| running.what);
                 match ended {
                     Ok((rows, bytes)) => {
+                        let what = if rows == 1 { what.trim_end_matches('s') } else { what };
                         let (rows, bytes) = (grouped(rows.into()), grouped(bytes.into()));
-                        let text =
-                            format!("{rows} {what} written to {path} ({bytes} bytes, only you can read it)");
-                        cx.order(Order::Notify(Tone::Good, text.clone()));
+                        let text = format!("{rows} {what} written to {path}");
+                        let more = format!("{text} ({bytes} bytes, only you can read it)");
+                        cx.order(Order::Notify(Tone::Good, more));
                         self.exported = Some(text);
                     }
                     Err(reason) => {

@@ -19,7 +19,7 @@ use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::Model;
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::Link;
-use crate::tui::user::tests::scene::{fresh, full, now, provider, service, snap};
+use crate::tui::user::tests::scene::{fresh, full, now, painted, provider, service, snap};
 use crate::wire::terms::MeterName;
 
 fn answered(model: &mut Model, answer: Answer) -> Step<Effect> {
@@ -360,4 +360,72 @@ fn pictures() {
         let why = "127.0.0.1:8545 does not answer".to_owned();
         model.shared.link = Link::Waiting { why, again: now().plus_seconds(9) };
     });
+}
+
+/// Every fourth keeps files; five to a provider.
+fn many(count: u64) -> Arc<[Service]> {
+    let one = |n: u64| {
+        let mut provider = [0; 20];
+        provider[..8].copy_from_slice(&(n / 5).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        let kind = if n.is_multiple_of(4) { ServiceKind::ZgStorage } else { ServiceKind::Chatbot };
+        let price = u128::from(n.wrapping_mul(7_919) % 1_000_000);
+        service(Address::from(provider), &format!("llama{n}"), kind, (price, price * 2))
+    };
+    (0..count).map(one).collect()
+}
+
+/// `cargo test --release --lib -- --nocapture a_hundred_thousand` tells what each step took.
+#[test]
+fn a_hundred_thousand_services_are_a_list_like_any_other() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '2');
+    let all = many(100_000);
+    model.update(Message::Services(Arc::clone(&all)));
+    let version = model.services.version;
+    let changes: Vec<_> = all.iter().map(|one| Difference::Put(Arc::new(one.clone()))).collect();
+    let mut told = Vec::new();
+    let mut step = |model: &mut Model, what: &'static str, work: &mut dyn FnMut(&mut Model)| {
+        let began = std::time::Instant::now();
+        work(model);
+        let changed = began.elapsed();
+        let began = std::time::Instant::now();
+        painted(model);
+        told.push((what, changed, began.elapsed()));
+    };
+    for slice in changes.chunks(2_000) {
+        let done = false;
+        let changes: Vec<_> = slice.to_vec();
+        step(&mut model, "a slice of 2,000", &mut |model| {
+            answered(model, Answer::Changes { version, changes: changes.clone(), done });
+        });
+    }
+    answered(&mut model, Answer::Changes { version, changes: Vec::new(), done: true });
+    for key in ['j', 'G', 'g', 's', 's', 'S', '/', 'l', 'l', 'a', 'm', 'a', '9', '9'] {
+        step(&mut model, "a key", &mut |model| drop(letter(model, key)));
+    }
+    press(&mut model, KeyCode::Enter);
+    let shown = model.services.table.shown();
+    assert!(shown > 0 && shown < 100_000);
+    for screen in ['1', '4', '5', '6', '7', '9', '0', '2'] {
+        step(&mut model, "a screen", &mut |model| drop(letter(model, screen)));
+    }
+    step(&mut model, "a beat", &mut |model| drop(model.update(Message::Beat(now().plus_seconds(1)))));
+    let mut snapshot = (*model.shared.snapshot).clone();
+    snapshot.spent_today = Neuron::new(1);
+    let snapshot = Arc::new(snapshot);
+    step(&mut model, "a snapshot", &mut |model| {
+        drop(model.update(Message::Snapshot(Arc::clone(&snapshot))));
+    });
+    let files = Intent::Files { provider: all[0].provider, service: all[0].name.clone() };
+    step(&mut model, "storage", &mut |model| {
+        let mut step = Step::default();
+        let order = Order::Tell(Screen::Storage, files.clone());
+        crate::tui::user::orders::follow(model, vec![order], &mut step);
+    });
+    step(&mut model, "a key there", &mut |model| drop(press(model, KeyCode::Tab)));
+    for what in ["a slice of 2,000", "a key", "a screen", "a beat", "a snapshot", "storage", "a key there"] {
+        let of = told.iter().filter(|one| one.0 == what);
+        let (most, frame) = (of.clone().map(|one| one.1).max().unwrap(), of.map(|one| one.2).max().unwrap());
+        println!("{what}: at most {most:?}, its frame {frame:?}");
+    }
 }

@@ -212,7 +212,7 @@ fn lasts(figures: &Figures, look: &Look) -> String {
         (Some(days), Some(answers)) => format!(
             "{} lasts {}, about {} answers, at {} a day",
             look.amount(runway.available),
-            days_in_words(days),
+            moment::days(days),
             grouped(answers.into()),
             look.amount(runway.per_day)
         ),
@@ -222,17 +222,8 @@ fn lasts(figures: &Figures, look: &Look) -> String {
 
 fn lasts_in_short(figures: &Figures) -> String {
     match figures.runway.days {
-        Some(days) => format!("the money lasts {}", days_in_words(days)),
+        Some(days) => format!("the money lasts {}", moment::days(days)),
         None => "how long the money lasts is not known yet".to_owned(),
-    }
-}
-
-fn days_in_words(days: u64) -> String {
-    match days {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        2..=3_650 => format!("{} days", grouped(days.into())),
-        _ => "more than 10 years".to_owned(),
     }
 }
 

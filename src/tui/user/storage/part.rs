@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::question::{self, Missing, Question};
 use super::runner::{Answer, Ask, Ended, Trouble};
 use super::transfer::{Outcome, Transfer, Way};
-use super::{REMEMBERED, Storage, file_name, view};
+use super::{REMEMBERED, Storage, file_name, storages, view};
+use crate::broker::user::Event;
 use crate::domain::Neuron;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::dialog::Said;
@@ -176,7 +177,16 @@ impl Part for Storage {
     }
 
     fn news(&mut self, news: &News, _cx: &mut Cx<'_, Ask>) -> bool {
-        matches!(news, News::Services | News::Snapshot)
+        match news {
+            News::Event(Event::RequestEnded { request, state, fee, .. }) if *state != "unconfirmed" => {
+                let waits = |one: &&mut Transfer| one.request == Some(*request) && !one.moves();
+                let Some(one) = self.transfers.iter_mut().find(waits) else { return false };
+                // What was cut is known in the end, when the receipt is there or given up.
+                one.fee = Some(*fee);
+                true
+            }
+            _ => matches!(news, News::Services | News::Snapshot),
+        }
     }
 
     fn answer(&mut self, answer: Answer, cx: &mut Cx<'_, Ask>) {
@@ -224,16 +234,17 @@ impl Part for Storage {
         view::draw(self, buffer, area, shared)
     }
 
-    fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
+    fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         let mut hints = vec![(Action::Upload, "upload"), (Action::Download, "download")];
-        if self.counting(_shared) {
+        if self.counting(shared) {
             hints.push((Action::Stop, "stop"));
         }
-        hints.extend([
-            (Action::Copy, "copy id"),
-            (Action::Open, "its request"),
-            (Action::Focus, "other service"),
-        ]);
+        if !self.transfers.is_empty() {
+            hints.extend([(Action::Copy, "copy id"), (Action::Open, "its request")]);
+        }
+        if storages(shared).nth(1).is_some() {
+            hints.push((Action::Focus, "other service"));
+        }
         hints
     }
 

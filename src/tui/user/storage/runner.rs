@@ -296,7 +296,12 @@ async fn download(
             let got = progress.bytes();
             Trouble::Other(format!("it broke off after {got} bytes, which are paid and not kept: {reason}"))
         })?;
-        file.write_all(&chunk).await?;
+        file.write_all(&chunk).await.map_err(|error| {
+            let reason = clean_reason(&error.to_string(), 200);
+            Trouble::Other(format!(
+                "{reason}: make room, or choose another place; what had come is paid, not kept"
+            ))
+        })?;
         progress.add(chunk.len());
     }
     file.flush().await?;

@@ -10,7 +10,7 @@ use super::Storage;
 use super::question::{Question, missing};
 use super::runner::{Answer, Ask, Ended, Trouble};
 use super::transfer::{ANSWER, Order, Outcome, Progress, Stage, Way, file_name, id_in};
-use crate::broker::user::{AccountView, Shortfall, Snapshot};
+use crate::broker::user::{AccountView, Event, Shortfall, Snapshot};
 use crate::domain::{Neuron, Prices, RequestId};
 use crate::tui::pictures::{control, letter, moment, press, typed};
 use crate::tui::shell::{Program, Step};
@@ -70,6 +70,31 @@ fn done(number: u64, result: &str) -> Answer {
         fee: Some(Neuron::new(1_234_567_800)),
     };
     Answer::Moved { number, ended }
+}
+
+#[test]
+fn the_cost_of_what_was_stopped_is_known_in_the_end() {
+    let mut model = full(Shade::Dark);
+    asked(&mut model);
+    let (number, _) = confirmed(&mut model);
+    let request = RequestId::new([7; 32]);
+    let ended = Ended { result: Err(Trouble::Stopped), request: Some(request), fee: None };
+    answered(&mut model, Answer::Moved { number, ended });
+    assert_eq!(model.storage.transfers[0].fee, None);
+    let told = |state: &'static str, fee: u128| {
+        Message::Event(Event::RequestEnded {
+            request,
+            provider: provider(1),
+            service: "storage".parse().unwrap(),
+            state,
+            fee: Neuron::new(fee),
+            note: None,
+        })
+    };
+    model.update(told("unconfirmed", 0));
+    assert_eq!(model.storage.transfers[0].fee, None, "that is not the end of it");
+    assert!(model.update(told("done", 42)).changed);
+    assert_eq!(model.storage.transfers[0].fee, Some(Neuron::new(42)));
 }
 
 fn uploads(model: &mut Model) {

@@ -2,12 +2,12 @@
 
 use crossterm::event::KeyCode;
 
-use super::scene::{fresh, full, provider, snap};
-use crate::tui::pictures::{control, letter, press, typed};
+use super::scene::{fresh, full, painted, provider, snap};
+use crate::tui::pictures::{control, letter, picture, press, typed};
 use crate::tui::shell::ScreenOrder;
-use crate::tui::theme::Shade;
+use crate::tui::theme::{Shade, Tone};
 use crate::tui::user::message::Effect;
-use crate::tui::user::model::Over;
+use crate::tui::user::model::{Model, Over};
 use crate::tui::user::screen::Screen;
 
 #[test]
@@ -61,6 +61,26 @@ fn a_name_is_kept_and_forgotten() {
     control(&mut model, 'u');
     let done = press(&mut model, KeyCode::Enter);
     assert!(matches!(&done.effects[..], [Effect::Name { alias: None, .. }]));
+}
+
+#[test]
+fn what_was_said_before_the_mask_is_hidden_by_it() {
+    use crate::tui::user::orders::toast;
+    let mut model = full(Shade::Dark);
+    let (short, whole) = (model.shared.look.short(provider(2)), provider(2).to_string());
+    toast(&mut model, Tone::Good, &format!("deposit of 1,234,567 neuron with {short} is on the chain"));
+    toast(&mut model, Tone::Plain, &format!("settled provider={whole} owed=9000015400"));
+    letter(&mut model, '9');
+    let shows = |model: &Model, text: &str| picture(&painted(model)).contains(text);
+    assert!(shows(&model, &short) && shows(&model, "9000015400"));
+    letter(&mut model, 'x');
+    for secret in [&short[..], &whole[..10], "1,234,567", "9000015400"] {
+        assert!(!shows(&model, secret), "{secret}");
+    }
+    press(&mut model, KeyCode::Enter);
+    assert!(!shows(&model, &whole[..10]), "nor in the whole line");
+    letter(&mut model, 'x');
+    assert!(shows(&model, "9000015400"), "and it comes back");
 }
 
 #[test]
