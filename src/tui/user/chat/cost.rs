@@ -190,8 +190,10 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
         }
         Remedy::Again => format!("{go_on} sends it again · esc leaves it in the prompt"),
         Remedy::Owed(request) => {
-            let name: String = request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
-            let request = if name.is_empty() || look.masked { String::new() } else { format!(" (request {name})") };
+            let name: String =
+                request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
+            let request =
+                if name.is_empty() || look.masked { String::new() } else { format!(" (request {name})") };
             format!("a part of it may be owed: 5 Requests shows it{request} · {go_on} sends and pays again")
         }
     };
