@@ -615,6 +615,7 @@ fn pictures() {
         tell(model, grew(sending.token, "Here it is, as far as it", 40));
         let why = Some("the disk is full; make room".to_owned());
         tell(model, Answer::Unkept { token: sending.token, why });
+        model.toasts.clear();
     });
     snap("chat_owed", ready, |model| {
         let sending = say(model, "Write a program");
