@@ -90,8 +90,10 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
             cx.ask(Ask::List);
         }
         Answer::Revived { conversation, messages } => {
-            if chat.opened == Opened::New && chat.fresh.0 == conversation.id {
-                chat.fresh = super::Fresh::default();
+            if chat.opened == Opened::New && std::mem::take(&mut chat.reviving) {
+                if chat.fresh.0 == conversation.id {
+                    chat.fresh = super::Fresh::default();
+                }
                 show(chat, *conversation, messages, None, cx);
             }
         }
@@ -230,7 +232,9 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
         let service = cx.shared.service_of(live.sending.turn.provider, &live.sending.turn.service);
         let told = match (&live.sending.place, &remedy) {
             (_, Remedy::Owed(_)) => {
-                format!("the answer of {service} could not be kept and was stopped; 5 Requests says what is owed")
+                format!(
+                    "the answer of {service} could not be kept and was stopped; 5 Requests says what is owed"
+                )
             }
             (Place::In(_), _) => {
                 format!("not sent to {service}: {why}; its conversation has it as a draft")
@@ -260,7 +264,7 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
         chat.prompt.insert(&format!("\n{typed}"));
     }
     chat.focus = Focus::Prompt;
-    if !stopped {
+    if !stopped || matches!(remedy, Remedy::Owed(_)) {
         let text = chat.prompt.text();
         chat.blocked = Some(Blocked { token, text, why, remedy });
         if cx.shared.open != Screen::Chat || !cx.shared.focused {

@@ -83,8 +83,11 @@ pub enum Ask {
         text: String,
         wanted: Arc<AtomicBool>,
     },
-    /// The conversation that was to begin when the program ended last, if it did begin.
-    Revive(ConversationId),
+    /// The conversation that was to begin when the program ended last, if it did begin; or the one that was open.
+    Revive {
+        new: ConversationId,
+        open: Option<ConversationId>,
+    },
     Delete(ConversationId),
     /// A branch without a prompt.
     Fork {

@@ -190,8 +190,10 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
         }
         Remedy::Again => format!("{go_on} sends it again · esc leaves it in the prompt"),
         Remedy::Owed(request) => {
-            let name: String = request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
-            let request = if name.is_empty() || look.masked { String::new() } else { format!(" (request {name})") };
+            let name: String =
+                request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
+            let request =
+                if name.is_empty() || look.masked { String::new() } else { format!(" (request {name})") };
             format!("a part of it may be owed: 5 Requests shows it{request} · {go_on} sends and pays again")
         }
     };
@@ -208,18 +210,19 @@ pub fn totals(chat: &Chat, shared: &Shared) -> Pieces {
     let look = &shared.look;
     let uses = uses(chat, shared);
     let mut pieces: Pieces = uses.iter().filter(|one| one.step() > 0).map(|one| one.piece(shared)).collect();
-    let mut add = |text: String| {
-        let before = if pieces.is_empty() { "" } else { " · " };
-        pieces.push((format!("{before}{text}"), Tone::Dim));
-    };
-    add(format!("this conversation {}", look.amount(chat.head.fee)));
+    pieces.push((format!("this conversation {}", look.amount(chat.head.fee)), Tone::Dim));
     if let Some((_, spent)) = chat.spent {
-        add(format!("chats today {}", look.amount(spent)));
+        pieces.push((format!("chats today {}", look.amount(spent)), Tone::Dim));
     }
     match uses.iter().find(|one| one.cap == Cap::Day) {
-        Some(day) if day.step() == 0 => add(day.words(shared)),
+        Some(day) if day.step() == 0 => pieces.push((day.words(shared), Tone::Dim)),
         Some(_) => {}
-        None => add(format!("all today {}", look.amount(shared.snapshot.spent_today))),
+        None => {
+            pieces.push((format!("all today {}", look.amount(shared.snapshot.spent_today)), Tone::Dim));
+        }
+    }
+    for (text, _) in pieces.iter_mut().skip(1) {
+        text.insert_str(0, " · ");
     }
     pieces
 }
@@ -262,7 +265,7 @@ impl Use {
 
     fn piece(&self, shared: &Shared) -> (String, Tone) {
         let sign = if self.step() == VERY_NEAR { "✗" } else { "!" };
-        (format!("{sign} {} ", self.words(shared)), self.tone())
+        (format!("{sign} {}", self.words(shared)), self.tone())
     }
 }
 

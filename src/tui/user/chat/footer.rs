@@ -74,12 +74,18 @@ fn cost(entry: &Entry, shared: &Shared) -> (String, Tone) {
         Some(cost) => (cost.input, cost.output, cost.fee.total()),
         None => (message.input, message.output, message.fee),
     };
-    let mut parts = vec![
-        format!("{} in {} out", grouped(input.0.into()), grouped(output.0.into())),
-        money(fee, entry.cost.as_ref(), shared),
-    ];
+    // Nothing at all was booked: that is unknown, and not zero.
+    let unknown = entry.cost.is_none() && fee.is_zero() && (input, output) == (Units(0), Units(0));
+    let mut parts = if unknown {
+        vec!["what it cost is not known yet".to_owned()]
+    } else {
+        vec![
+            format!("{} in {} out", grouped(input.0.into()), grouped(output.0.into())),
+            money(fee, entry.cost.as_ref(), shared),
+        ]
+    };
     let speed = speed(output, message.first_word_ms, message.duration_ms);
-    parts.extend((!speed.is_empty()).then_some(speed));
+    parts.extend((!unknown && !speed.is_empty()).then_some(speed));
     let (receipt, tone) = receipt(request, entry.cost.as_ref(), shared);
     parts.push(receipt);
     (parts.join(" · "), tone)

@@ -178,6 +178,8 @@ pub struct Chat {
     fresh: Fresh,
     /// The one that was to begin when the program ended.
     revive: Option<ConversationId>,
+    /// That one, or the one that was open, is being read, and nothing else was wanted since.
+    reviving: bool,
     /// Prompts that were refused while another conversation was open.
     unsent: Vec<String>,
     /// How far each cap was used when it was told last, in percent.
@@ -379,8 +381,8 @@ impl Part for Chat {
         self.reopen = kept["open"].as_str().and_then(|id| id.parse().ok());
         if let Some(new) = kept["new"].as_str().and_then(|id| id.parse().ok()) {
             self.fresh = Fresh(new);
-            self.revive = self.reopen.is_none().then_some(new);
         }
+        self.revive = Some(self.fresh.0);
         self.zoomed = kept["zoomed"].as_bool().unwrap_or(false);
         self.caps = serde_json::from_value(kept["caps"].clone()).unwrap_or_default();
         let of = &kept["service"];
@@ -402,22 +404,16 @@ impl Chat {
             self.list.asked = true;
             cx.ask(Ask::List);
         }
-        if let Some(id) = self.reopen.take()
-            && self.opened == Opened::New
-        {
-            self.opening = Some(id);
-            cx.ask(Ask::Open { id, at: None });
-        }
-        if let Some(id) = self.revive.take()
-            && self.opened == Opened::New
-        {
-            cx.ask(Ask::Revive(id));
+        let (new, open) = (self.revive.take(), self.reopen.take());
+        if let (Some(new), Opened::New) = (new, self.opened) {
+            self.reviving = true;
+            cx.ask(Ask::Revive { new, open });
         }
     }
 
     fn beat(&mut self, cx: &mut Cx<'_, Ask>) {
         let now = cx.shared.now();
-        if self.reopen.is_some() || self.revive.is_some() {
+        if self.revive.is_some() {
             self.catch_up(cx);
         }
         if now.as_seconds() >= self.draft_at + SAVED {

@@ -3,17 +3,17 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::ask::Ask;
 use super::finder::{Among, Finder};
 use super::parameters::Parameters;
-use super::ask::Ask;
 use super::picker::{Choice, Picker};
 use crate::broker::user::library::{Found, ServiceOf};
 use crate::domain::ConversationId;
 use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::draw;
 use crate::tui::kit::form::{Field, Form, Kind};
-use crate::tui::theme::Tone;
 use crate::tui::kit::table::Table;
+use crate::tui::theme::Tone;
 use crate::tui::user::part::Cx;
 use crate::tui::user::shared::Shared;
 

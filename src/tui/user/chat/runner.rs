@@ -101,11 +101,19 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
         }
         Ask::List => library.list(LISTED).await.map_or_else(failed, Answer::Listed),
         Ask::Open { id, at } => opened(library, id, at).await.unwrap_or_else(failed),
-        Ask::Revive(id) => match opened(library, id, None).await {
-            Ok(Answer::Opened { conversation, messages, .. }) => Answer::Revived { conversation, messages },
-            // It never began.
-            _ => return,
-        },
+        Ask::Revive { new, open } => {
+            let mut found = opened(library, new, None).await;
+            if let (Err(_), Some(open)) = (&found, open) {
+                found = opened(library, open, None).await;
+            }
+            match found {
+                Ok(Answer::Opened { conversation, messages, .. }) => {
+                    Answer::Revived { conversation, messages }
+                }
+                // It never began, and no other was open or is there.
+                _ => return,
+            }
+        }
         Ask::Fork { id, through } => match library.fork(id, through).await {
             Ok(branch) => {
                 let list = library.list(LISTED).await.map_or_else(failed, Answer::Listed);
@@ -457,6 +465,65 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::broker::user::library::{MessageState, NewConversation};
+    use crate::store::{Db, Role};
+
+    /// What a crash between any two steps leaves: the prompt once, as draft or as message.
+    #[tokio::test]
+    async fn a_prompt_is_on_disk_before_it_leaves_and_never_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("user.db");
+        let service: ServiceOf = (crate::domain::Address::ZERO, "llama7b".parse().unwrap());
+        let now = Timestamp::now();
+        // Each step on a database of its own opening: nothing is left in memory.
+        let library = || Library::open(Db::open(&path, Role::User).unwrap());
+        let left = async |id| {
+            let library = library();
+            let conversation = library.conversation(id).await.unwrap();
+            let messages = library.messages(id).await.unwrap();
+            let own = messages.into_iter().filter(|message| !message.inherited);
+            let states: Vec<_> = own.map(|message| (message.text, message.state, message.request)).collect();
+            (conversation.draft, states)
+        };
+        let prompt = |text: &str| NewMessage::prompt(text.to_owned(), now);
+        let answer = || NewMessage::answer(service.clone(), "m".to_owned(), now);
+        let request = |n| Some(RequestId::new([n; 32]));
+        let unfinished = MessageState::Unfinished;
+        let asked = |text: &str| (text.to_owned(), MessageState::Complete, None);
+
+        let id = ConversationId::random();
+        let new = NewConversation { service: Some(service.clone()), ..NewConversation::default() };
+        let first = prompt("hello");
+        let placed = place(&library(), Place::New(id, new), &first, Some(service.clone())).await.unwrap();
+        assert_eq!((placed.id, left(id).await), (id, ("hello".to_owned(), vec![])));
+        let begun = begin(&library(), id, first.clone(), answer(), request(1)).await.unwrap();
+        assert_eq!(begun.title, "hello");
+        let both = vec![asked("hello"), (String::new(), unfinished.clone(), request(1))];
+        assert_eq!(left(id).await, (String::new(), both.clone()));
+
+        // In the same conversation, and refused: it stays the draft.
+        place(&library(), Place::In(id), &prompt("more"), Some(service.clone())).await.unwrap();
+        assert_eq!(left(id).await, ("more".to_owned(), both.clone()));
+
+        // An edit waits in its branch, and leaves what it was made from alone.
+        let through = library().messages(id).await.unwrap().first().map(|message| message.id);
+        let place_of = Place::Branch { of: id, through };
+        let edit = prompt("anew");
+        let branch = place(&library(), place_of, &edit, Some(service.clone())).await.unwrap();
+        assert_eq!(left(branch.id).await, ("anew".to_owned(), vec![]));
+        begin(&library(), branch.id, edit, answer(), request(2)).await.unwrap();
+        assert_eq!(left(branch.id).await.0, "");
+        assert_eq!(left(id).await, ("more".to_owned(), both));
+
+        // An answer that cannot be kept takes its prompt along: the draft is there still.
+        place(&library(), Place::In(id), &first, None).await.unwrap();
+        assert!(begin(&library(), id, prompt("x"), answer(), request(1)).await.is_err(), "a request twice");
+        assert_eq!(left(id).await.0, "hello");
+        // What was typed before and comes late is left.
+        let wanted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        library().set_draft_while(id, "hel".to_owned(), wanted).await.unwrap();
+        assert_eq!(left(id).await.0, "hello");
+    }
 
     #[test]
     fn exports_are_private_and_never_replace() {

@@ -54,6 +54,7 @@ impl Chat {
         self.head = Head { service, ..Head::default() };
         self.opened = Opened::New;
         self.opening = None;
+        self.reviving = false;
         self.focus = Focus::Prompt;
         self.choose_service(cx.shared);
     }
@@ -97,6 +98,7 @@ impl Chat {
     /// Whom the next prompt goes to.
     pub fn use_service(&mut self, service: ServiceOf, cx: &mut Cx<'_, Ask>) {
         self.head.service = Some(service.clone());
+        self.reviving = false;
         self.blocked = None;
         self.estimating.last = None;
         if let Opened::Kept(id) = self.opened {
@@ -206,6 +208,7 @@ impl Chat {
         if let Some(rewriting) = self.rewriting.take() {
             cut = self.transcript.entries.split_off(rewriting.kept.min(self.transcript.entries.len()));
         }
+        self.reviving = false;
         if !matches!(sending.place, Place::In(_)) {
             self.opened = Opened::Coming(token);
         }

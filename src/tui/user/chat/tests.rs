@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod kept;
+
 use crossterm::event::KeyCode;
 
-use super::ask::{Attachment, Begun, Change, Piece, Place, Remedy, Sending};
+use super::ask::{Attachment, Begun, Piece, Place, Remedy, Sending};
 use super::over::Over;
 use super::{Answer, Ask, Chat, Focus, Opened};
 use crate::broker::user::library::{
@@ -184,6 +186,25 @@ fn grew(token: u64, content: &str, output: u64) -> Answer {
     Answer::Grew { token, piece }
 }
 
+/// The list of services, as the runner makes it.
+fn listed(model: &mut Model, step: Step<Effect>) {
+    let made = asks(step).into_iter().find_map(|ask| match ask {
+        Ask::Choices { number, from } => Some(Answer::Choices { number, table: Box::new(from.table()) }),
+        _ => None,
+    });
+    tell(model, made.unwrap());
+}
+
+fn placed(sending: &Sending, n: u8) -> Answer {
+    let draft = sending.prompt.answer.text.clone();
+    let kept = Conversation { draft, messages: 0, ..conversation(n, "") };
+    Answer::Placed { token: sending.token, conversation: Box::new(kept) }
+}
+
+fn refused(token: u64, why: &str) -> Answer {
+    Answer::Refused { token, why: why.to_owned(), remedy: Remedy::Again }
+}
+
 /// Writes and sends.
 fn say(model: &mut Model, text: &str) -> Sending {
     typed(model, text);
@@ -198,7 +219,7 @@ fn shown(model: &Model) -> String {
 fn an_answer_comes_and_is_booked() {
     let mut model = ready(Shade::Dark);
     let sending = say(&mut model, "hello");
-    assert!(matches!(&sending.place, Place::New(new) if new.service == Some(llama())));
+    assert!(matches!(&sending.place, Place::New(_, new) if new.service == Some(llama())));
     assert_eq!(model.chat.prompt.text(), "");
     assert_eq!(model.chat.opened, Opened::Coming(sending.token));
     tell(&mut model, begun(&sending));
@@ -326,7 +347,8 @@ fn up_in_an_empty_prompt_edits_the_last_message_into_a_branch() {
 fn again_elsewhere_asks_another_service_in_a_branch() {
     let mut model = opened(Shade::Dark);
     press(&mut model, KeyCode::Tab);
-    letter(&mut model, 'E');
+    let step = letter(&mut model, 'E');
+    listed(&mut model, step);
     typed(&mut model, "qwen");
     let sending = sent(press(&mut model, KeyCode::Enter));
     assert_eq!(sending.turn.provider, provider(2));
@@ -459,9 +481,7 @@ fn drafts_are_kept_and_come_back() {
     let mut model = opened(Shade::Dark);
     typed(&mut model, "half a tho");
     let asked = asks(model.update(Told::Beat(now().plus_seconds(600))));
-    let kept = asked
-        .iter()
-        .any(|ask| matches!(ask, Ask::Keep { change: Change::Draft(text), .. } if text == "half a tho"));
+    let kept = asked.iter().any(|ask| matches!(ask, Ask::Draft { text, .. } if text == "half a tho"));
     assert!(kept, "{asked:?}");
     let memory = model.chat.remember();
     let mut later = Chat::default();
@@ -585,7 +605,37 @@ fn pictures() {
         tell(model, Answer::Refused { token: sending.token, why, remedy: Remedy::Fund(missing) });
     });
     snap("chat_picker", opened, |model| {
-        control(model, 'l');
+        let step = control(model, 'l');
+        listed(model, step);
+    });
+    snap("chat_unkept", ready, |model| {
+        let sending = say(model, "Write a program");
+        tell(model, placed(&sending, 3));
+        tell(model, begun(&sending));
+        tell(model, grew(sending.token, "Here it is, as far as it", 40));
+        let why = Some("the disk is full; make room".to_owned());
+        tell(model, Answer::Unkept { token: sending.token, why });
+        model.toasts.clear();
+    });
+    snap("chat_owed", ready, |model| {
+        let sending = say(model, "Write a program");
+        tell(model, placed(&sending, 3));
+        let (why, remedy) =
+            ("the disk is full; make room".to_owned(), Remedy::Owed(Some(RequestId::new([9; 32]))));
+        tell(model, Answer::Refused { token: sending.token, why, remedy });
+    });
+    snap("chat_caps", ready, |model| {
+        kept::near_caps(model);
+        typed(model, "What is 0G?");
+        let number = model.chat.estimating.number;
+        tell(model, Answer::Estimated { number, estimate: Ok(Box::new(estimate())) });
+    });
+    snap("chat_refused_long", ready, |model| {
+        let sending = say(model, "hello");
+        let missing = Shortfall { provider: provider(1), amount: Neuron::new(819_500_000), opens: true };
+        let why = "the provider refused it for a reason that it told in very many words, 123,456 of them, "
+            .repeat(6);
+        tell(model, Answer::Refused { token: sending.token, why, remedy: Remedy::Fund(missing) });
     });
     snap("chat_parameters", opened, |model| {
         control(model, 'y');
