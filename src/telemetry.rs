@@ -55,7 +55,9 @@ pub fn start(filter: Option<&str>, usual: Usual, format: Format, screen: bool) -
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .with_ansi(
+            io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        )
         .with_target(false);
     // A second start (tests) changes nothing.
     let _ = match format {

@@ -138,7 +138,7 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
         }
     };
     if args.plain || shell.terminal.plain {
-        return plainly(opening, config);
+        return plainly(opening, config, global, &paths).await;
     }
     let settings_file = Paths::home_settings(UserConfig::NAME)?;
     let setup = Setup {
@@ -174,13 +174,15 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
 }
 
 /// The guide is made of screens; without them a key is asked for by its passphrase, and the rest is said.
-fn plainly(opening: Opening, config: UserConfig) -> Result<Way> {
+async fn plainly(opening: Opening, config: UserConfig, global: &Global, paths: &Paths) -> Result<Way> {
     if opening == Opening::First {
         let message = "nothing is set up yet: `zgserve-tui wallet new` makes a key, and `zgserve-tui config example` shows \
                        the settings that name a chain; or try `zgserve-tui demo --plain`";
         return Err(Failure::new(Exit::BadInput, message.to_owned()).into());
     }
-    Ok(Way::Screens(Box::new(config), Key::Settings))
+    // Now, while nothing else runs: a question for a passphrase cannot be called off, and would hold up the stop.
+    let wallet = wallet::need(&config.shell, global, paths).await?;
+    Ok(Way::Screens(Box::new(config), Key::Who(Who::Owner(wallet))))
 }
 
 /// Opens the screens, or lines of text in their place.

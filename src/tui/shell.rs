@@ -137,8 +137,21 @@ pub async fn run<P: Program>(
                 ScreenOrder::Notify(text) => screen.notify(&text)?,
                 ScreenOrder::Edit(text) => {
                     drop(std::mem::take(&mut events));
-                    let edited = screen.edit(&text).await.map_err(|error| error.to_string());
+                    let mut stopped = false;
+                    let stop = async {
+                        tokio::select! {
+                            _ = term.recv() => {}
+                            _ = hangup.recv() => {}
+                        }
+                        stopped = true;
+                    };
+                    let edited = screen.edit(&text, stop).await.map_err(|error| error.to_string());
+                    if stopped {
+                        return Ok(Ended::Signal);
+                    }
                     events = EventStream::new();
+                    // What came in meanwhile is of now, not of when the editor opened.
+                    waiting.push(P::beat(Timestamp::now()));
                     // ctrl+c in the editor was meant for the editor.
                     interrupt = signal(SignalKind::interrupt())?;
                     waiting.push(P::followed(Followed::Edited(edited)));
@@ -149,6 +162,7 @@ pub async fn run<P: Program>(
                     drop(std::mem::take(&mut events));
                     screen.suspend().await?;
                     events = EventStream::new();
+                    waiting.push(P::beat(Timestamp::now()));
                     frames.want();
                 }
             }

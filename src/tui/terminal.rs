@@ -74,10 +74,10 @@ impl Screen {
     }
 
     /// Gives the terminal to the person's editor (`VISUAL`, `EDITOR`, else `vi`) with a text in a private file, and takes
-    /// it back with what the text became.
-    pub async fn edit(&mut self, text: &str) -> io::Result<String> {
+    /// it back with what the text became. The editor is ended when `stop` is.
+    pub async fn edit(&mut self, text: &str, stop: impl Future<Output = ()>) -> io::Result<String> {
         give_back();
-        let edited = editor::edit(text).await;
+        let edited = editor::edit(text, stop).await;
         take(self.mouse)?;
         self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
         edited

@@ -38,13 +38,15 @@ impl Desk {
         }
         let agreed = match question.wanted() {
             Some(amount) => {
-                let typed =
-                    self.paper.ask("It is a large sum: type the amount to agree, enter to cancel:").await?;
+                let typed = self
+                    .paper
+                    .ask_anew("It is a large sum: type the amount to agree, enter to cancel:")
+                    .await?;
                 typed.and_then(|typed| Neuron::parse_with_unit(&typed).ok()) == Some(amount)
             }
             None => {
                 let ask = format!("{}? Type yes to agree, enter to cancel:", question.yes);
-                self.paper.ask(&ask).await?.is_some_and(|typed| typed.eq_ignore_ascii_case("yes"))
+                self.paper.ask_anew(&ask).await?.is_some_and(|typed| typed.eq_ignore_ascii_case("yes"))
             }
         };
         if !agreed {

@@ -2,15 +2,21 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Write};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::domain::clean::{clean, clean_lines};
 
 /// Nobody types a longer line.
-const LONGEST: u64 = 1 << 20;
+const LONGEST: usize = 1 << 20;
 /// Lines that were typed ahead.
 const AHEAD: usize = 16;
+/// A line that comes so soon after a question about money was meant for something else.
+const SETTLED: Duration = Duration::from_millis(300);
+/// Nobody types a line so soon after another one; a paste brings them together.
+const BURST: Duration = Duration::from_millis(100);
 
 /// Where is written, and from where is read.
 pub struct Paper {
@@ -54,10 +60,58 @@ impl Paper {
     /// A question and what is typed for it, without the space around it; `None` at the end of the input. May be dropped
     /// while it waits.
     pub async fn ask(&mut self, question: &str) -> io::Result<Option<String>> {
-        write!(self.out, "{} ", clean(question, 400))?;
-        self.out.flush()?;
+        self.put(question)?;
         let lines = self.lines.get_or_insert_with(read);
         Ok(lines.recv().await.map(|line| line.trim().to_owned()))
+    }
+
+    fn put(&mut self, question: &str) -> io::Result<()> {
+        write!(self.out, "{} ", clean(question, 400))?;
+        self.out.flush()
+    }
+
+    /// [`Paper::ask`], for a question that must not be answered by accident: what was typed ahead, or pasted with the
+    /// lines before, is thrown away, and the question asked anew.
+    pub async fn ask_anew(&mut self, question: &str) -> io::Result<Option<String>> {
+        self.put(question)?;
+        if self.forget_ahead().await {
+            self.end()?;
+            self.say("What was typed before the question could be read is no answer to it.")?;
+            self.put(question)?;
+        }
+        let lines = self.lines.get_or_insert_with(read);
+        Ok(lines.recv().await.map(|line| line.trim().to_owned()))
+    }
+
+    /// Throws away what was typed ahead, until nothing more comes. Gives whether there was something.
+    pub async fn forget_ahead(&mut self) -> bool {
+        let lines = self.lines.get_or_insert_with(read);
+        let mut some = false;
+        while let Ok(Some(_)) = timeout(SETTLED, lines.recv()).await {
+            some = true;
+        }
+        some
+    }
+
+    /// A text: lines that were pasted together are one, so that none of them is taken for the next answer. `None` at the
+    /// end of the input.
+    pub async fn ask_text(&mut self, question: &str) -> io::Result<Option<String>> {
+        loop {
+            let Some(mut text) = self.ask(question).await? else { return Ok(None) };
+            let lines = self.lines.get_or_insert_with(read);
+            let mut fits = true;
+            while let Ok(Some(line)) = timeout(BURST, lines.recv()).await {
+                fits = fits && text.len() + line.len() < LONGEST;
+                if fits {
+                    text.push('\n');
+                    text.push_str(line.trim_end());
+                }
+            }
+            if fits {
+                return Ok(Some(text.trim().to_owned()));
+            }
+            self.say("That text is too long; nothing of it was taken.")?;
+        }
     }
 }
 
@@ -66,7 +120,7 @@ fn read() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(AHEAD);
     std::thread::spawn(move || {
         let mut line = Vec::new();
-        while let Ok(1..) = io::stdin().lock().take(LONGEST).read_until(b'\n', &mut line) {
+        while let Ok(1..) = io::stdin().lock().take(LONGEST as u64).read_until(b'\n', &mut line) {
             if sender.blocking_send(String::from_utf8_lossy(&line).into_owned()).is_err() {
                 return;
             }
@@ -74,4 +128,44 @@ fn read() -> mpsc::Receiver<String> {
         }
     });
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    fn paper() -> (Paper, mpsc::Sender<String>) {
+        let (sender, lines) = mpsc::channel(AHEAD);
+        (Paper::new(Box::new(io::sink()), lines), sender)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_typed_ahead_answers_no_question_about_money() {
+        let (mut paper, lines) = paper();
+        for line in ["yes\n", "yes\n"] {
+            lines.send(line.to_owned()).await.unwrap();
+        }
+        let (asked, ()) = tokio::join!(paper.ask_anew("Deposit?"), async {
+            tokio::time::sleep(SETTLED * 3).await;
+            lines.send("no\n".to_owned()).await.unwrap();
+        });
+        assert_eq!(asked.unwrap().as_deref(), Some("no"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paste_is_one_text_and_answers_nothing_else() {
+        let (mut paper, lines) = paper();
+        for line in ["a list:\n", "  one\n", "\n", "5\n"] {
+            lines.send(line.to_owned()).await.unwrap();
+        }
+        let (asked, ()) = tokio::join!(paper.ask_text("You:"), async {
+            tokio::time::sleep(SETTLED).await;
+            lines.send("next\n".to_owned()).await.unwrap();
+        });
+        assert_eq!(asked.unwrap().as_deref(), Some("a list:\n  one\n\n5"));
+        assert_eq!(paper.ask("Number?").await.unwrap().as_deref(), Some("next"));
+        drop(lines);
+        assert_eq!(paper.ask_text("You:").await.unwrap(), None);
+    }
 }

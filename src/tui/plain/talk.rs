@@ -18,13 +18,15 @@ impl Desk {
         }
         let Some(service) = self.choose(true).await? else { return Ok(()) };
         self.paper.say("Type what you want to say. An empty line ends it; ctrl+c stops an answer.")?;
+        // The first message is none that was typed, or pasted, before it was clear that it is paid for.
+        self.paper.forget_ahead().await;
         let of = (service.provider, service.name.clone());
         let new =
             NewConversation { title: None, system: None, parameters: Default::default(), service: Some(of) };
         let mut kept: Option<ConversationId> = None;
         let mut messages: Vec<Message> = Vec::new();
         loop {
-            let Some(typed) = self.paper.ask("You:").await?.filter(|typed| !typed.is_empty()) else {
+            let Some(typed) = self.paper.ask_text("You:").await?.filter(|typed| !typed.is_empty()) else {
                 return Ok(());
             };
             if kept.is_none() {

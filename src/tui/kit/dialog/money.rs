@@ -49,6 +49,11 @@ pub struct Money {
     /// It runs already, or was confirmed here.
     under_way: bool,
     top: u16,
+    /// The last row that can stand at the top, and how many rows are in sight, where it is drawn.
+    most: u16,
+    page: u16,
+    /// All of it was in sight once.
+    read: bool,
 }
 
 impl Money {
@@ -64,6 +69,9 @@ impl Money {
             complaint: None,
             under_way: false,
             top: 0,
+            most: 0,
+            page: 0,
+            read: true,
         }
     }
 
@@ -99,7 +107,12 @@ impl Money {
     }
 
     pub fn key(&mut self, key: KeyEvent, at: Timestamp) -> Said {
-        let Some(may) = self.guard.takes(key, at) else { return Said::Nothing };
+        let taken = self.guard.takes(key, at);
+        if key.code == KeyCode::Esc {
+            // Leaving is never too soon.
+            return Said::No;
+        }
+        let Some(may) = taken else { return Said::Nothing };
         let typing = self.focus == Focus::Amount;
         if key.modifiers.intersects(KeyModifiers::CONTROL.union(KeyModifiers::ALT)) {
             // As in every field; other letters with these keys are no text and no answer.
@@ -110,7 +123,6 @@ impl Money {
             return Said::Nothing;
         }
         match key.code {
-            KeyCode::Esc => return Said::No,
             KeyCode::Char('n' | 'q') if !typing => return Said::No,
             KeyCode::Enter if self.focus == Focus::Cancel => return Said::No,
             KeyCode::Char('y') => return self.confirm(may),
@@ -119,6 +131,9 @@ impl Money {
             KeyCode::BackTab | KeyCode::Left => self.go(2),
             KeyCode::Down => self.top = self.top.saturating_add(1),
             KeyCode::Up => self.top = self.top.saturating_sub(1),
+            KeyCode::PageDown => self.top = self.top.saturating_add(self.page),
+            KeyCode::PageUp => self.top = self.top.saturating_sub(self.page),
+            KeyCode::End => self.top = u16::MAX,
             KeyCode::Backspace if typing => {
                 self.typed.pop();
                 self.complaint = None;
@@ -143,6 +158,25 @@ impl Money {
         Said::Nothing
     }
 
+    /// Told the room that it is drawn in. Nobody confirms what they have not seen: while something of it is below, what
+    /// would confirm shows more of it.
+    pub fn settle(&mut self, area: Rect) {
+        let rows = self.rows(area.width.min(78).saturating_sub(4));
+        let rows = u16::try_from(rows.len()).unwrap_or(u16::MAX);
+        let first = self.page == 0;
+        // The frame takes two rows, what stands under the facts as many as `draw` says.
+        let high = rows.saturating_add(self.under()).min(area.height).saturating_sub(2);
+        self.page = high.saturating_sub(self.under() - 2).max(1);
+        self.most = rows.saturating_sub(self.page);
+        self.top = self.top.min(self.most);
+        self.read = (self.read && !first) || self.top == self.most;
+    }
+
+    /// Rows of the frame, and of what stands under the facts.
+    fn under(&self) -> u16 {
+        if self.wanted.is_some() { 5 } else { 4 }
+    }
+
     fn go(&mut self, by: usize) {
         let all: &[Focus] = match self.wanted {
             Some(_) => &[Focus::Cancel, Focus::Amount, Focus::Yes],
@@ -155,6 +189,10 @@ impl Money {
 
     fn confirm(&mut self, may: bool) -> Said {
         if !may || self.under_way {
+            return Said::Nothing;
+        }
+        if !self.read {
+            self.top = self.top.saturating_add(self.page).min(self.most);
             return Said::Nothing;
         }
         let typed = self.typed.replace([',', '_'], "");
@@ -213,7 +251,7 @@ impl Money {
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
         let width = area.width.min(78);
         let rows = self.rows(width.saturating_sub(4));
-        let under = if self.wanted.is_some() { 5 } else { 4 };
+        let under = self.under();
         let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(under);
         let inside = draw::boxed(buffer, draw::middle(area, width, height), &self.title, Tone::Accent, look);
         let column = rows.iter().map(|(label, ..)| draw::width(label)).max().unwrap_or(0) + 2;
@@ -226,7 +264,8 @@ impl Money {
         }
         let last = inside.height.saturating_sub(1);
         if top < most {
-            draw::put_right(buffer, inside, room.saturating_sub(1), " ▼ more ", look.style(Tone::Dim));
+            let text = if self.read { " ▼ more " } else { " ▼ y shows more " };
+            draw::put_right(buffer, inside, room.saturating_sub(1), text, look.style(Tone::Dim));
         }
         let mut cursor = None;
         if self.wanted.is_some() && !self.under_way {
@@ -333,6 +372,29 @@ mod tests {
         assert_eq!(press(&mut money, "y\ty", 400), [Said::Nothing; 3]);
         assert_eq!(deposit().key(KeyEvent::from(KeyCode::Enter), at(400)), Said::No);
         assert_eq!(press(&mut deposit(), "y", 400), [Said::Yes]);
+    }
+
+    #[test]
+    fn what_is_not_in_sight_is_shown_before_it_is_confirmed() {
+        let small = Rect::new(0, 0, 60, 8);
+        let mut money = deposit();
+        money.settle(small);
+        assert_eq!(press(&mut money, "y", 400), [Said::Nothing], "there is more below");
+        let mut pressed = 0;
+        while money.top < money.most {
+            money.settle(small);
+            assert_eq!(press(&mut money, "y", 600 + pressed), [Said::Nothing]);
+            pressed += 100;
+            assert!(pressed < 2000);
+        }
+        money.settle(small);
+        money.key(KeyEvent::from(KeyCode::Up), at(8000));
+        money.settle(small);
+        assert_eq!(press(&mut money, "y", 9000), [Said::Yes], "all of it was seen");
+        let mut money = deposit();
+        money.settle(Rect::new(0, 0, 120, 40));
+        assert_eq!(press(&mut money, "y", 400), [Said::Yes]);
+        assert_eq!(deposit().key(KeyEvent::from(KeyCode::Esc), at(1)), Said::No, "leaving is never too soon");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::finder::{Among, Finder};
 use super::over::{Over, inside};
 use super::picker::Picker;
 use super::{Chat, Focus, Opened, view};
-use crate::tui::keymap::Action;
+use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::form::Did;
 use crate::tui::theme::Tone;
@@ -18,6 +18,11 @@ use crate::tui::user::screen::Screen;
 
 pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
     match action {
+        // `enter` pressed twice must not accept a price that rose in between.
+        Action::Send if chat.is_told_a_price() => {
+            let go_on = cx.shared.keymap.first_key(Action::GoOn, &[Place::Prompt]);
+            cx.toast(Tone::Warn, format!("the price rose: {go_on} accepts it and sends, esc forgets it"));
+        }
         Action::Send => chat.send(None, cx),
         Action::NewLine => {
             chat.prompt.new_line();

@@ -261,6 +261,11 @@ impl Chat {
         }
     }
 
+    /// Whether the message waits for a price to be accepted.
+    pub fn is_told_a_price(&self) -> bool {
+        self.blocked.as_ref().is_some_and(|blocked| matches!(blocked.remedy, Remedy::Accept { .. }))
+    }
+
     fn fund(&mut self, missing: crate::broker::user::Shortfall, token: u64, cx: &mut Cx<'_, Ask>) {
         let kind = if missing.opens { Kind::OpenAccount } else { Kind::Deposit };
         cx.order(Order::Money(Wish {

@@ -323,6 +323,9 @@ fn a_price_that_rose_is_accepted_by_one_key() {
     let remedy = Remedy::Accept { seen: prices(), now: risen };
     tell(&mut model, Answer::Refused { token: sending.token, why: String::new(), remedy });
     assert!(shown(&model).contains("100,000 in, 200,000 out before, 150,000 in, 200,000 out now"));
+    // `enter` once too often accepts nothing.
+    let step = press(&mut model, KeyCode::Enter);
+    assert!(!asks(step).iter().any(|ask| matches!(ask, Ask::Send(_))));
     let again = sent(control(&mut model, 'f'));
     assert_eq!(again.turn.prices_seen, Some(risen));
 }

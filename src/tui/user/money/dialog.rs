@@ -1,6 +1,7 @@
 //! Which step of a dialog is open, and what keys do in it.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Rect;
 
 use super::amount::{AmountStep, Next, account, action};
 use super::errand::Errand;
@@ -159,9 +160,17 @@ impl Dialog {
             return;
         }
         // A question that appears with an answer opens when it came, one that appears with a key when that was pressed.
-        let opened = at.max(shared.pressed);
+        // Neither is before the last beat: an answer may have waited while an editor or a shell had the terminal.
+        let opened = at.max(shared.pressed).max(shared.now());
         let money = question::ask(self.kind, &good, &bad, opened, shared);
         self.stage = Stage::Question { money: Box::new(money), trials: good };
+    }
+
+    /// Told the room that it is drawn in.
+    pub fn settle(&mut self, area: Rect) {
+        if let Stage::Question { money, .. } = &mut self.stage {
+            money.settle(area);
+        }
     }
 
     /// What was confirmed; from now on it is under way.

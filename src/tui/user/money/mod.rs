@@ -322,6 +322,13 @@ impl Part for Desk {
         }
     }
 
+    fn settle(&mut self, area: Rect, shared: &Shared) {
+        if let Some(dialog) = &mut self.dialog {
+            // Dialogs have the whole width.
+            dialog.settle(Rect { x: 0, width: shared.size.0, ..area });
+        }
+    }
+
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         self.dialog.as_ref().map(|dialog| dialog.hints(&self.errands))
     }

@@ -337,6 +337,13 @@ impl Storage {
                 // The least that lets it begin, and what the rest of it may cost.
                 let rest = one.order.at_most().above(one.order.input_fee());
                 let amount = shortfall.amount.saturating_add(rest);
+                if cx.shared.open != Screen::Storage {
+                    // A dialog about money never opens under the hands of somebody who writes elsewhere.
+                    let reason = "money is missing; ask for it again to add it".to_owned();
+                    let text = format!("{} was not moved: {reason}", one.order.file);
+                    one.outcome = Outcome::Failed(reason);
+                    return cx.order(Order::Notify(Tone::Warn, text));
+                }
                 let order = one.order.clone();
                 self.transfers.retain(|one| one.number != number);
                 self.step(0);
