@@ -17,6 +17,7 @@ use crate::tui::shell::{Program, ScreenOrder, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::Model;
+use crate::tui::user::part::{Intent, Order};
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::Link;
 use crate::tui::user::tests::scene::{fresh, full, now, painted, provider, service, snap};
