@@ -30,7 +30,7 @@ impl Palette {
         let offered = keymap
             .all()
             .iter()
-            .filter(|bound| !(bound.binding.writes && read_only) && !pointless(bound.binding.action));
+            .filter(|bound| !((bound.binding.writes && read_only) || pointless(bound.binding.action)));
         let field = Field::new("", "", Kind::Text, "");
         Palette { form: Form::new("Actions", vec![field]), at: 0, offered: offered.cloned().collect() }
     }

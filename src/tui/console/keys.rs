@@ -182,13 +182,11 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::PageDown => scroll(model, Scroll::Pages(1)),
         Action::First => scroll(model, Scroll::First),
         Action::Last => scroll(model, Scroll::Last),
-        Action::Open => {
-            if model.screen.is_list() {
-                model.detail = !model.detail && !detail::facts(model).is_empty();
-                model.zoomed = false;
-                model.detail_focus = false;
-                model.detail_top = 0;
-            }
+        Action::Open if model.screen.is_list() => {
+            model.detail = !model.detail && !detail::facts(model).is_empty();
+            model.zoomed = false;
+            model.detail_focus = false;
+            model.detail_top = 0;
         }
         Action::Zoom => {
             let shut = !model.detail;

@@ -99,6 +99,7 @@ pub enum Action {
     Verify,
     Reconcile,
     OtherList,
+    ToService,
     // spend
     Longer,
     Shorter,

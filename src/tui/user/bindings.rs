@@ -172,6 +172,13 @@ const PROMPT: &[Binding] = &[
 
 const REST: &[Binding] = &[
     bind(Requests, "other-list", &[letter('o')], Action::OtherList, "requests, or operations on the chain"),
+    bind(
+        Requests,
+        "to-service",
+        &[letter('p')],
+        Action::ToService,
+        "the service: its prices, whether it works",
+    ),
     order(Spend, "caps", &[letter('C')], Action::Caps, "set caps: the most that may be spent"),
     bind(Requests, "verify", &[letter('v')], Action::Verify, "verify the receipt again"),
     bind(

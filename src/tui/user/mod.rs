@@ -16,15 +16,20 @@
 //! | `part`, `screen`, `shared` | what a screen is and sees |
 //! | `runner` | effects performed on the broker, news of the broker as messages |
 //! | `view`, `bindings` | the frame around the screens, its keys |
+//! | `beside` | a list with details beside it |
 //! | `money` | the dialogs of everything that moves money |
+//! | `measure` | screens with many rows, for benches |
 //! | `home`, `services`, `chat`, `accounts`, `requests`, `refunds`, `spend`, `storage`, `log`, `settings` | the screens |
 
 mod accounts;
+mod beside;
 mod bindings;
 mod chat;
 mod home;
 mod keys;
 mod log;
+#[doc(hidden)]
+pub mod measure;
 mod message;
 mod model;
 mod money;

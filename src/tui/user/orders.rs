@@ -135,7 +135,6 @@ pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
                 step.screen.push(ScreenOrder::Copy { text, what: shown });
             }
             Order::Edit(text) => step.screen.push(ScreenOrder::Edit(text)),
-            Order::Go(screen) => go(model, screen, step),
             Order::Tell(screen, intent) => {
                 on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
                 go(model, screen, step);

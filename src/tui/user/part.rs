@@ -41,6 +41,7 @@ pub enum Intent {
         provider: Address,
         service: ServiceName,
     },
+    /// What is known of a service.
     Service {
         provider: Address,
         service: ServiceName,
@@ -49,7 +50,6 @@ pub enum Intent {
     Request(RequestId),
     /// The requests that a filter lets through, as it is typed there.
     Requests(String),
-    Refund(Address),
     /// Money that the screen had asked for has arrived (or not: then why).
     Funded {
         token: u64,
@@ -72,7 +72,6 @@ pub enum Order {
     },
     /// The text comes back through [`Part::edited`].
     Edit(String),
-    Go(Screen),
     Tell(Screen, Intent),
     /// The same, and the screen is left where it is.
     Inform(Screen, Intent),

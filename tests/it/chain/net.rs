@@ -146,11 +146,6 @@ impl Net {
         self.rpc("anvil_dropAllTransactions", json!([])).await;
     }
 
-    pub async fn advance(&self, seconds: u64) {
-        self.rpc("evm_increaseTime", json!([seconds])).await;
-        self.mine(1).await;
-    }
-
     pub async fn nonce(&self, address: Address) -> u64 {
         let count = self.rpc("eth_getTransactionCount", json!([address, "latest"])).await;
         serde_json::from_value::<U64>(count).unwrap().to()

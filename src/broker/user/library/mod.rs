@@ -13,6 +13,9 @@ mod preferences;
 mod tests;
 mod title;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 pub use error::LibraryError;
 pub use preferences::Preferences;
 
@@ -73,6 +76,19 @@ impl Library {
         Ok(self.store.create(ConversationId::random(), new, Timestamp::now()).await?)
     }
 
+    /// Begins a conversation with a prompt that is about to be sent: it is the draft until [`Library::append_turn`].
+    pub async fn create_with_draft(
+        &self,
+        id: ConversationId,
+        mut new: NewConversation,
+        draft: String,
+    ) -> Result<Conversation, LibraryError> {
+        new.title = new.title.as_deref().map(title::given).filter(|title| !title.is_empty());
+        bounds::settings(new.system.as_deref(), &new.parameters)?;
+        bounds::text(&draft)?;
+        Ok(self.store.create_with_draft(id, new, draft, Timestamp::now()).await?)
+    }
+
     pub async fn conversation(&self, id: ConversationId) -> Result<Conversation, LibraryError> {
         self.store.conversation(id).await?.ok_or(LibraryError::NoConversation(id))
     }
@@ -123,6 +139,19 @@ impl Library {
         self.change(id, ConversationChange::Draft(draft)).await
     }
 
+    /// As [`Library::set_draft`], unless `wanted` is false by the time that it is written: what is typed and saved by
+    /// and by must not come back over what was sent since.
+    pub async fn set_draft_while(
+        &self,
+        id: ConversationId,
+        draft: String,
+        wanted: Arc<AtomicBool>,
+    ) -> Result<(), LibraryError> {
+        bounds::text(&draft)?;
+        let known = self.store.set_draft_while(id, draft, wanted).await?;
+        if known { Ok(()) } else { Err(LibraryError::NoConversation(id)) }
+    }
+
     /// Deletes a conversation with its messages, for good. Its requests stay in the books, its branches stay too.
     pub async fn delete(&self, id: ConversationId) -> Result<(), LibraryError> {
         if self.store.delete(id).await? { Ok(()) } else { Err(LibraryError::NoConversation(id)) }
@@ -136,6 +165,30 @@ impl Library {
         through: Option<MessageId>,
     ) -> Result<Conversation, LibraryError> {
         let branch = self.store.fork(id, through, ConversationId::random(), Timestamp::now()).await?;
+        self.branched(id, through, branch).await
+    }
+
+    /// As [`Library::fork`], with a prompt that is about to be sent, as with [`Library::create_with_draft`], and
+    /// whom it goes to.
+    pub async fn fork_with_draft(
+        &self,
+        id: ConversationId,
+        through: Option<MessageId>,
+        service: Option<ServiceOf>,
+        draft: String,
+    ) -> Result<Conversation, LibraryError> {
+        bounds::text(&draft)?;
+        let (new, now) = (ConversationId::random(), Timestamp::now());
+        let branch = self.store.fork_with_draft(id, through, new, (service, draft), now).await?;
+        self.branched(id, through, branch).await
+    }
+
+    async fn branched(
+        &self,
+        id: ConversationId,
+        through: Option<MessageId>,
+        branch: Option<Conversation>,
+    ) -> Result<Conversation, LibraryError> {
         match (branch, through) {
             (Some(branch), _) => Ok(branch),
             (None, Some(message)) if self.store.conversation(id).await?.is_some() => {
@@ -151,6 +204,23 @@ impl Library {
         let title = (new.role == MessageRole::User).then(|| title::derived(&new.answer.text));
         match self.store.append(id, new, title).await? {
             Appended::Message(message) => Ok(*message),
+            Appended::NoConversation => Err(LibraryError::NoConversation(id)),
+            Appended::Full => Err(LibraryError::Full),
+        }
+    }
+
+    /// Adds a prompt, which is the draft no longer, and the beginning of its answer: both, or neither where it fails.
+    pub async fn append_turn(
+        &self,
+        id: ConversationId,
+        mut prompt: NewMessage,
+        mut answer: NewMessage,
+    ) -> Result<(), LibraryError> {
+        bounds::answer(&mut prompt.answer)?;
+        bounds::answer(&mut answer.answer)?;
+        let title = title::derived(&prompt.answer.text);
+        match self.store.append_turn(id, prompt, answer, Some(title)).await? {
+            Appended::Message(_) => Ok(()),
             Appended::NoConversation => Err(LibraryError::NoConversation(id)),
             Appended::Full => Err(LibraryError::Full),
         }

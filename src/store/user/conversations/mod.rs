@@ -9,6 +9,9 @@ mod search;
 mod tests;
 mod words;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rusqlite::Connection;
 
 use super::super::Db;
@@ -70,6 +73,23 @@ impl LibraryStore {
         self.db.write(move |connection| rows::create(connection, id, &new, at)).await
     }
 
+    /// Begins a conversation that has a draft already; one write.
+    pub async fn create_with_draft(
+        &self,
+        id: ConversationId,
+        new: NewConversation,
+        draft: String,
+        at: Timestamp,
+    ) -> Result<Conversation, StoreError> {
+        self.db
+            .write(move |connection| {
+                let conversation = rows::create(connection, id, &new, at)?;
+                rows::change(connection, id, &ConversationChange::Draft(draft.clone()))?;
+                Ok(Conversation { draft, ..conversation })
+            })
+            .await
+    }
+
     pub async fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, StoreError> {
         self.db.read(move |connection| rows::get(connection, id)).await
     }
@@ -101,6 +121,42 @@ impl LibraryStore {
         self.db.write(move |connection| rows::fork(connection, id, through, new, at)).await
     }
 
+    /// As [`LibraryStore::fork`], with a draft and whom it goes to; one write.
+    pub async fn fork_with_draft(
+        &self,
+        id: ConversationId,
+        through: Option<MessageId>,
+        new: ConversationId,
+        (service, draft): (Option<ServiceOf>, String),
+        at: Timestamp,
+    ) -> Result<Option<Conversation>, StoreError> {
+        self.db
+            .write(move |connection| {
+                let Some(branch) = rows::fork(connection, id, through, new, at)? else { return Ok(None) };
+                rows::change(connection, new, &ConversationChange::Service(service.clone()))?;
+                rows::change(connection, new, &ConversationChange::Draft(draft.clone()))?;
+                Ok(Some(Conversation { service, draft, ..branch }))
+            })
+            .await
+    }
+
+    /// Replaces the draft if it is still wanted when its turn comes. Returns whether there is such a conversation.
+    pub async fn set_draft_while(
+        &self,
+        id: ConversationId,
+        draft: String,
+        wanted: Arc<AtomicBool>,
+    ) -> Result<bool, StoreError> {
+        self.db
+            .write(move |connection| {
+                if !wanted.load(Ordering::SeqCst) {
+                    return Ok(true);
+                }
+                rows::change(connection, id, &ConversationChange::Draft(draft))
+            })
+            .await
+    }
+
     /// All messages, in order. `None` when there is no such conversation.
     pub async fn messages(&self, id: ConversationId) -> Result<Option<Vec<Message>>, StoreError> {
         self.db.read(move |connection| rows::messages(connection, id)).await
@@ -114,6 +170,29 @@ impl LibraryStore {
         title: Option<String>,
     ) -> Result<Appended, StoreError> {
         self.db.write(move |connection| rows::append(connection, id, &new, title.as_deref())).await
+    }
+
+    /// Adds a prompt and the beginning of its answer; one write, so that neither is there without the other.
+    /// Gives the answer.
+    pub async fn append_turn(
+        &self,
+        id: ConversationId,
+        prompt: NewMessage,
+        answer: NewMessage,
+        title: Option<String>,
+    ) -> Result<Appended, StoreError> {
+        self.db
+            .write(move |connection| {
+                // Both or neither: a conversation that is full after the prompt takes none.
+                if rows::get(connection, id)?.is_some_and(|one| one.messages + 2 > MOST_MESSAGES) {
+                    return Ok(Appended::Full);
+                }
+                match rows::append(connection, id, &prompt, title.as_deref())? {
+                    Appended::Message(_) => rows::append(connection, id, &answer, None),
+                    other => Ok(other),
+                }
+            })
+            .await
     }
 
     /// Replaces what an answer has come to. Returns whether there is such a message that is not inherited.

@@ -11,7 +11,7 @@ use pulldown_cmark::{
 };
 use ratatui::style::Modifier;
 
-use super::highlight;
+use super::highlight::Painter;
 use super::segment::Fence;
 use crate::domain::clean::{clean, clean_lines};
 use crate::tui::theme::{CodeTone, Theme, Tone};
@@ -126,8 +126,15 @@ pub(super) struct Read {
     pub(super) unresolved: bool,
 }
 
-/// Reads a piece of prose. `codes_before` is how many blocks of code there were; only what is `complete` is highlighted.
-pub(super) fn read(text: &str, known: &Definitions, codes_before: usize, complete: bool) -> Read {
+/// Reads a piece of prose. `codes_before` is how many blocks of code there were; the last line of what is
+/// not `complete` has no colours yet. `painters` are those of the blocks of code in it, which go on where they were.
+pub(super) fn read(
+    text: &str,
+    known: &Definitions,
+    codes_before: usize,
+    complete: bool,
+    painters: &mut Vec<Painter>,
+) -> Read {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let unresolved = Cell::new(false);
     let resolve = |link: BrokenLink<'_>| match known.get(&label(&link.reference)) {
@@ -141,17 +148,24 @@ pub(super) fn read(text: &str, known: &Definitions, codes_before: usize, complet
     let definitions =
         parser.reference_definitions().iter().map(|(name, found)| (label(name), tidy(&found.dest))).collect();
     let mut reader = Reader::new(codes_before, complete);
+    reader.painters = std::mem::take(painters);
     for event in parser {
         reader.event(event);
     }
+    *painters = std::mem::take(&mut reader.painters);
     let (blocks, codes) = reader.end();
     Read { blocks, codes, definitions, unresolved: unresolved.get() }
 }
 
 /// Reads what stands between two fences.
-pub(super) fn read_code(text: &str, fence: &Fence, number: usize) -> (Block, CodeBlock) {
+pub(super) fn read_code(
+    text: &str,
+    fence: &Fence,
+    number: usize,
+    painter: &mut Painter,
+) -> (Block, CodeBlock) {
     let code = CodeBlock { language: language(&fence.info), text: dedent(text, fence.indent) };
-    let lines = highlight::lines(&code.text, &code.language);
+    let lines = painter.paint(&code.text, &code.language, true);
     (Block::Code { number, language: code.language.clone(), lines }, code)
 }
 
@@ -209,6 +223,7 @@ struct Reader {
     codes: Vec<CodeBlock>,
     codes_before: usize,
     complete: bool,
+    painters: Vec<Painter>,
 }
 
 impl Reader {
@@ -228,6 +243,7 @@ impl Reader {
             codes: Vec::new(),
             codes_before,
             complete,
+            painters: Vec::new(),
         }
     }
 
@@ -318,11 +334,13 @@ impl Reader {
                 // An entity in a fence stays as written; what is left to clean came with its escapes.
                 code.text = clean_lines(&code.text, usize::MAX);
                 let number = self.codes_before + self.codes.len() + 1;
-                let lines = if self.complete {
-                    highlight::lines(&code.text, &code.language)
-                } else {
-                    highlight::plain(&code.text)
-                };
+                let at = self.codes.len();
+                if self.painters.len() <= at {
+                    self.painters.resize_with(at + 1, Painter::default);
+                }
+                let painter = self.painters.get_mut(at);
+                let lines = painter.map(|painter| painter.paint(&code.text, &code.language, self.complete));
+                let lines = lines.unwrap_or_default();
                 self.block(Block::Code { number, language: code.language.clone(), lines });
                 self.codes.push(code);
             }

@@ -2,18 +2,19 @@
 //! all that is kept.
 //!
 //! Grammars are unpacked once, at the first block of code or when [`warm`] is called, and a grammar's expressions are
-//! compiled at its first use. What is too long to be read within a frame or two stays plain.
+//! compiled at its first use. A [`Painter`] goes on where it was when more lines come; what is too long for colours is
+//! plain from there on.
 
 use std::sync::OnceLock;
 
-use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxReference, SyntaxSet};
+use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
 use super::block::{Ink, Span};
 use crate::tui::theme::CodeTone;
 
-/// A longer block stays plain: the slowest grammars (C++, TypeScript) take some 10 ms for 1 kB. Bytes.
+/// What comes after so much of a block stays plain: the slowest grammars (C++, TypeScript) take some 10 ms for 1 kB. Bytes.
 const MOST: usize = 8 << 10;
-/// A block with a longer line stays plain: it was not written by hand, and expressions take their time over it. Bytes.
+/// A block stays plain from a longer line on: it was not written by hand, and expressions take their time over it. Bytes.
 const LINE: usize = 2000;
 
 /// What scopes mean; the first that fits, from the innermost scope outwards.
@@ -62,18 +63,6 @@ pub fn warm() {
     grammars();
 }
 
-/// Lines in colour, if the language is known and there is not too much of it.
-pub(super) fn lines(text: &str, language: &str) -> Vec<Vec<Span>> {
-    if language.is_empty() || text.len() > MOST || text.lines().any(|line| line.len() > LINE) {
-        return plain(text);
-    }
-    let grammars = grammars();
-    match grammars.set.find_syntax_by_token(alias(language)) {
-        Some(syntax) if syntax.name != "Plain Text" => coloured(text, syntax, grammars),
-        _ => plain(text),
-    }
-}
-
 /// Names that models use and grammars do not.
 fn alias(language: &str) -> &str {
     match language {
@@ -87,45 +76,104 @@ fn alias(language: &str) -> &str {
     }
 }
 
-pub(super) fn plain(text: &str) -> Vec<Vec<Span>> {
-    text.lines().map(plain_line).collect()
-}
-
 pub(super) fn plain_line(line: &str) -> Vec<Span> {
     if line.is_empty() { Vec::new() } else { vec![Span::new(line, Ink::code(CodeTone::Plain))] }
 }
 
-fn coloured(text: &str, syntax: &SyntaxReference, grammars: &Grammars) -> Vec<Vec<Span>> {
-    let mut state = ParseState::new(syntax);
-    let mut stack = ScopeStack::new();
-    let mut lines = Vec::new();
-    let mut broken = false;
-    for line in text.split_inclusive('\n') {
-        let bare = line.trim_end_matches('\n');
-        // The newline is part of what grammars expect.
-        let whole = if bare.len() == line.len() { format!("{line}\n") } else { line.to_owned() };
-        let operations = if broken { Ok(Vec::new()) } else { state.parse_line(&whole, &grammars.set) };
-        let Ok(operations) = operations else {
-            broken = true;
-            lines.push(plain_line(bare));
-            continue;
+/// A block of code in colour, line by line as it comes: no line is read twice, so that the end of a block costs nothing.
+#[derive(Debug, Default)]
+pub(super) struct Painter {
+    language: String,
+    /// What was painted.
+    text: String,
+    lines: Vec<Vec<Span>>,
+    /// None if the language is unknown, or there has been too much.
+    brush: Option<Brush>,
+    /// A line came in pieces because nobody knew where it would end.
+    pieces: bool,
+}
+
+#[derive(Debug)]
+struct Brush {
+    state: ParseState,
+    stack: ScopeStack,
+}
+
+impl Painter {
+    pub(super) fn new(language: &str) -> Painter {
+        let brush = || {
+            let syntax = grammars().set.find_syntax_by_token(alias(language))?;
+            let known = syntax.name != "Plain Text";
+            known.then(|| Brush { state: ParseState::new(syntax), stack: ScopeStack::new() })
         };
-        if broken {
-            lines.push(plain_line(bare));
-            continue;
+        let brush = if language.is_empty() { None } else { brush() };
+        Painter { language: language.to_owned(), brush, ..Painter::default() }
+    }
+
+    pub(super) fn lines(&self) -> &[Vec<Span>] {
+        &self.lines
+    }
+
+    /// Adds whole lines.
+    pub(super) fn push(&mut self, text: &str) {
+        for line in text.split_inclusive('\n') {
+            self.pieces |= !line.ends_with('\n');
+            self.text.push_str(line);
+            let painted = self.line(line);
+            self.lines.push(painted);
         }
+    }
+
+    /// The lines of a block that was painted up to somewhere before. What is not `complete` may end within a line,
+    /// which stays plain.
+    pub(super) fn paint(&mut self, text: &str, language: &str, complete: bool) -> Vec<Vec<Span>> {
+        if self.pieces || self.language != language || !text.starts_with(&self.text) {
+            *self = Painter::new(language);
+        }
+        let new = text.get(self.text.len()..).unwrap_or_default();
+        let (whole, last) = new.split_at(new.rfind('\n').map_or(0, |at| at + 1));
+        self.push(whole);
+        let mut lines = self.lines.clone();
+        if !last.is_empty() {
+            lines.push(if complete { self.line(last) } else { plain_line(last) });
+        }
+        lines
+    }
+
+    fn line(&mut self, line: &str) -> Vec<Span> {
+        let bare = line.trim_end_matches('\n');
+        if line.len() > LINE || self.text.len() > MOST {
+            self.brush = None;
+        }
+        let Some(brush) = &mut self.brush else { return plain_line(bare) };
+        #[cfg(test)]
+        tests::PAINTED.with(|painted| painted.set(painted.get() + line.len()));
+        match brush.line(bare) {
+            Some(spans) => spans,
+            None => {
+                self.brush = None;
+                plain_line(bare)
+            }
+        }
+    }
+}
+
+impl Brush {
+    fn line(&mut self, bare: &str) -> Option<Vec<Span>> {
+        let grammars = grammars();
+        // The newline is part of what grammars expect.
+        let operations = self.state.parse_line(&format!("{bare}\n"), &grammars.set).ok()?;
         let mut spans = Vec::new();
         let mut from = 0;
         for (at, operation) in operations {
             let at = at.min(bare.len());
-            add(&mut spans, bare.get(from..at), &stack, grammars);
+            add(&mut spans, bare.get(from..at), &self.stack, grammars);
             from = at.max(from);
-            broken |= stack.apply(&operation).is_err();
+            self.stack.apply(&operation).ok()?;
         }
-        add(&mut spans, bare.get(from..), &stack, grammars);
-        lines.push(spans);
+        add(&mut spans, bare.get(from..), &self.stack, grammars);
+        Some(spans)
     }
-    lines
 }
 
 fn add(spans: &mut Vec<Span>, text: Option<&str>, stack: &ScopeStack, grammars: &Grammars) {
@@ -145,8 +193,19 @@ fn tone(stack: &ScopeStack, grammars: &Grammars) -> CodeTone {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        /// Bytes that grammars read.
+        pub(in super::super) static PAINTED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    fn lines(text: &str, language: &str) -> Vec<Vec<Span>> {
+        Painter::default().paint(text, language, true)
+    }
 
     fn tones(text: &str, language: &str) -> Vec<(String, CodeTone)> {
         let spans = lines(text, language).into_iter().flatten();
@@ -182,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn text_survives_and_what_is_too_long_stays_plain() {
+    fn text_survives_and_too_much_of_it_stays_plain() {
         for (text, language) in [
             ("let a = 1;\n\n\tb", "rust"),
             ("x", "no such language"),
@@ -195,6 +254,8 @@ mod tests {
                 lines.iter().map(|line| line.iter().map(|span| span.text.as_str()).collect()).collect();
             assert_eq!(back, text.lines().collect::<Vec<_>>());
         }
-        assert!(tones(&"let a = 1;\n".repeat(9000), "rust").iter().all(|(_, tone)| *tone == CodeTone::Plain));
+        let tones = tones(&"let a = 1;\n".repeat(9000), "rust");
+        assert!(tones.iter().take(300).any(|(_, tone)| *tone == CodeTone::Keyword));
+        assert!(tones.iter().rev().take(8000).all(|(_, tone)| *tone == CodeTone::Plain));
     }
 }

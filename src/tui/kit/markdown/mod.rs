@@ -28,6 +28,7 @@ mod wrap;
 
 pub use self::block::CodeBlock;
 use self::block::{Block, Definitions};
+use self::highlight::Painter;
 pub use self::highlight::warm;
 pub use self::line::{Line, Piece};
 use self::segment::{Cutter, Kind, Segment};
@@ -46,9 +47,9 @@ struct Part {
 /// What is laid out of a block of code that is still open.
 #[derive(Clone, Copy, Debug)]
 struct OpenCode {
-    /// Everything before is in lines that do not change. Bytes of the source.
+    /// So many lines of the block are laid out and do not change.
     at: usize,
-    /// How many there are.
+    /// So many lines of all were there then.
     lines: usize,
 }
 
@@ -74,6 +75,8 @@ pub struct Markdown {
     codes_complete: usize,
     /// How much of the source the code of an open block already holds.
     code_read: Option<usize>,
+    /// Of the blocks of code in what is not complete.
+    painters: Vec<Painter>,
     lines: Vec<Line>,
     /// Width and theme of `lines`.
     laid: (u16, Theme),
@@ -103,6 +106,7 @@ impl Default for Markdown {
             codes: Vec::new(),
             codes_complete: 0,
             code_read: None,
+            painters: Vec::new(),
             lines: Vec::new(),
             laid: (0, Theme::new(Shade::Dark, true)),
             parts_laid: 0,
@@ -218,7 +222,8 @@ impl Markdown {
             }
             match &part.segment.kind {
                 Kind::Prose => {
-                    let found = block::read(text, &self.definitions, self.codes_complete, true);
+                    let found =
+                        block::read(text, &self.definitions, self.codes_complete, true, &mut self.painters);
                     (part.blocks, part.unresolved) = (found.blocks, found.unresolved);
                     self.codes.extend(found.codes);
                     for (name, address) in found.definitions {
@@ -226,13 +231,17 @@ impl Markdown {
                     }
                 }
                 Kind::Code(fence) => {
-                    let (block, code) = block::read_code(text, fence, self.codes_complete + 1);
+                    let mut painter =
+                        std::mem::take(&mut self.painters).into_iter().next().unwrap_or_default();
+                    let number = self.codes_complete + 1;
+                    let (block, code) = block::read_code(text, fence, number, &mut painter);
                     part.blocks = vec![block];
                     self.codes.push(code);
                 }
             }
             part.codes = self.codes.len() - self.codes_complete;
             self.codes_complete = self.codes.len();
+            self.painters.clear();
         }
         self.parts_read = self.parts.len();
     }
@@ -248,7 +257,8 @@ impl Markdown {
         match kind {
             Kind::Prose => {
                 let text = self.source.get(start..).unwrap_or_default();
-                let found = block::read(text, &self.definitions, self.codes_complete, false);
+                let found =
+                    block::read(text, &self.definitions, self.codes_complete, false, &mut self.painters);
                 self.tail = found.blocks;
                 self.codes.truncate(self.codes_complete);
                 self.codes.extend(found.codes);
@@ -262,14 +272,17 @@ impl Markdown {
             Kind::Code(fence) => {
                 self.tail.clear();
                 let from = self.code_read.unwrap_or_else(|| {
+                    let language = block::language(&fence.info);
+                    self.painters = vec![Painter::new(&language)];
                     self.codes.truncate(self.codes_complete);
-                    self.codes
-                        .push(CodeBlock { language: block::language(&fence.info), text: String::new() });
+                    self.codes.push(CodeBlock { language, text: String::new() });
                     start
                 });
                 let text = self.source.get(from..self.cutter.scanned()).unwrap_or_default();
-                if let Some(code) = self.codes.last_mut() {
-                    code.text.push_str(&block::dedent(text, fence.indent));
+                let text = block::dedent(text, fence.indent);
+                if let (Some(code), Some(painter)) = (self.codes.last_mut(), self.painters.first_mut()) {
+                    code.text.push_str(&text);
+                    painter.push(&text);
                 }
                 self.code_read = Some(self.cutter.scanned());
             }
@@ -288,7 +301,7 @@ impl Markdown {
             self.parts_laid = self.parts.len();
             self.lines_complete = self.lines.len();
         }
-        let (start, kind, apart) = self.cutter.open();
+        let (_, kind, apart) = self.cutter.open();
         let Kind::Code(fence) = kind else {
             self.lines.truncate(self.lines_complete);
             self.open = None;
@@ -300,22 +313,23 @@ impl Markdown {
             self.lines.truncate(self.lines_complete);
             let heading = layout::code_heading(number, &block::language(&fence.info), width, theme);
             append(&mut self.lines, heading, true);
-            OpenCode { at: start, lines: self.lines.len() }
+            OpenCode { at: 0, lines: self.lines.len() }
         });
         self.lines.truncate(open.lines);
         let scanned = self.cutter.scanned();
-        let whole = block::dedent(self.source.get(open.at..scanned).unwrap_or_default(), fence.indent);
-        for line in whole.lines() {
-            self.lines.extend(layout::code_line(&highlight::plain_line(line), number, width, theme));
+        let painted = self.painters.first().map(Painter::lines).unwrap_or_default();
+        for line in painted.iter().skip(open.at) {
+            self.lines.extend(layout::code_line(line, number, width, theme));
         }
-        self.open = Some(OpenCode { at: scanned, lines: self.lines.len() });
+        self.open = Some(OpenCode { at: painted.len(), lines: self.lines.len() });
         let last = block::dedent(self.source.get(scanned..).unwrap_or_default(), fence.indent);
         if !last.is_empty() && !fence.may_be_closed_by(&last) {
             self.lines.extend(layout::code_line(&highlight::plain_line(&last), number, width, theme));
         }
         #[cfg(test)]
         {
-            self.work += whole.len() + last.len();
+            let whole = painted.iter().skip(open.at).flatten().map(|span| span.text.len()).sum::<usize>();
+            self.work += whole + last.len();
         }
     }
 
@@ -330,7 +344,7 @@ impl Markdown {
         for part in &mut self.parts {
             if part.unresolved {
                 let text = self.source.get(part.segment.text.clone()).unwrap_or_default();
-                let found = block::read(text, &self.definitions, codes, true);
+                let found = block::read(text, &self.definitions, codes, true, &mut Vec::new());
                 changed |= found.blocks != part.blocks;
                 (part.blocks, part.unresolved) = (found.blocks, false);
             }

@@ -140,6 +140,33 @@ fn work_grows_with_the_text_and_not_with_its_square() {
     }
 }
 
+/// Code is coloured while it comes, a line at a time, so that nothing is left to do when the fence is closed.
+#[test]
+fn no_push_paints_more_than_the_line_that_it_ends() {
+    let painted = || highlight::tests::PAINTED.with(std::cell::Cell::get);
+    let line = "auto price = std::max<int>(1, 2); // neuron\n";
+    for before in ["```cpp\n", "1. first\n   ```cpp\n"] {
+        let indent = if before.starts_with('1') { "   " } else { "" };
+        let code = format!("{indent}{line}").repeat(100);
+        let text = format!("{before}{code}{indent}```\nafter\n\nmore\n");
+        let began = painted();
+        let mut markdown = Markdown::default();
+        for c in text.chars() {
+            let from = painted();
+            markdown.push(c.encode_utf8(&mut [0; 4]));
+            markdown.lines(60, DARK);
+            assert!(painted() - from <= line.len(), "{} bytes at once", painted() - from);
+        }
+        markdown.finish();
+        assert_eq!(painted() - began, 100 * line.len(), "each line once");
+        assert_eq!(markdown.lines(60, DARK), whole(&text).lines(60, DARK));
+        let coloured = markdown.lines(60, DARK).iter().flat_map(Line::pieces);
+        assert!(
+            coloured.filter(|piece| piece.text == "// neuron" && piece.style.fg.is_some()).count() == 100
+        );
+    }
+}
+
 #[test]
 fn every_beginning_is_shown_and_the_end_is_the_same() {
     let expected = whole(NASTY).lines(44, DARK).to_vec();
@@ -160,7 +187,7 @@ fn every_beginning_is_shown_and_the_end_is_the_same() {
 fn pieces_look_like_the_whole() {
     // What has no links to later definitions is the same when it is read without any cuts.
     let text = tidy(&NASTY.replace("[ref one]:", "ref one:"), &mut false);
-    let read = block::read(&text, &Definitions::new(), 0, true);
+    let read = block::read(&text, &Definitions::new(), 0, true, &mut Vec::new());
     let uncut = layout::blocks(&read.blocks, 60, DARK);
     assert_eq!(whole(&text).lines(60, DARK), uncut);
 }

@@ -196,15 +196,20 @@ impl<R: Row> Table<R> {
         let (sort, largest_first) = (self.sort, self.largest_first);
         let mut ranked: Vec<(u128, usize)> =
             indices.into_iter().filter_map(|index| kept.get(index).map(|kept| (kept.rank, index))).collect();
-        ranked.sort_by(|(rank, a), (other, b)| {
-            rank.cmp(other)
-                .then_with(|| match (rows.get(*a), rows.get(*b)) {
-                    (Some(one), Some(two)) if largest_first => two.compare(one, sort),
-                    (Some(one), Some(two)) => one.compare(two, sort),
-                    _ => std::cmp::Ordering::Equal,
-                })
-                .then(a.cmp(b))
-        });
+        // Numbers first, without a look at the rows; then those of one number among themselves.
+        ranked.sort_by_key(|(rank, _)| *rank);
+        for alike in ranked.chunk_by_mut(|(rank, _), (other, _)| rank == other) {
+            if alike.len() > 1 {
+                alike.sort_by(|(_, a), (_, b)| {
+                    let order = match (rows.get(*a), rows.get(*b)) {
+                        (Some(one), Some(two)) if largest_first => two.compare(one, sort),
+                        (Some(one), Some(two)) => one.compare(two, sort),
+                        _ => std::cmp::Ordering::Equal,
+                    };
+                    order.then(a.cmp(b))
+                });
+            }
+        }
         self.sorted.clear();
         self.sorted.extend(ranked.into_iter().map(|(_, index)| index));
         self.pick();

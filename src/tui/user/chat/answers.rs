@@ -30,9 +30,11 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
                 show(chat, *conversation, messages, at, cx);
             }
         }
+        Answer::Placed { token, conversation } => placed(chat, token, *conversation, cx),
         Answer::Begun { token, begun } => started(chat, token, *begun, cx),
         Answer::Refused { token, why, remedy } => refused(chat, token, why, remedy, cx),
         Answer::Grew { token, piece } => grew(chat, token, &piece),
+        Answer::Unkept { token, why } => unkept(chat, token, why, cx),
         Answer::Ended { token, state, duration_ms } => ended(chat, token, state, duration_ms),
         Answer::Booked { token, cost } => booked(chat, token, cost.map(|cost| *cost), cx),
         Answer::Estimated { number, estimate } => {
@@ -87,7 +89,14 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
             }
             cx.ask(Ask::List);
         }
-        Answer::Spent(amount) => chat.spent = Some((cx.shared.now().day(), amount)),
+        Answer::Revived { conversation, messages } => {
+            if chat.opened == Opened::New && chat.fresh.0 == conversation.id {
+                chat.fresh = super::Fresh::default();
+                show(chat, *conversation, messages, None, cx);
+            }
+        }
+        Answer::Spent { day, amount } => chat.spent = Some((day, amount)),
+        Answer::Choices { number, table } => chat.over.choices(number, *table, cx),
         Answer::Failed(reason) => {
             chat.opening = None;
             cx.toast(Tone::Bad, reason);
@@ -104,6 +113,8 @@ fn show(
     cx: &mut Cx<'_, Ask>,
 ) {
     let same = chat.opened == Opened::Kept(conversation.id);
+    // What is being written in it is newer than what was read of it.
+    let written = same.then(|| (std::mem::take(&mut chat.prompt), std::mem::take(&mut chat.draft)));
     chat.leave(cx);
     chat.opened = Opened::Kept(conversation.id);
     chat.list.select(conversation.id);
@@ -124,8 +135,14 @@ fn show(
     } else if !same && chat.focus != Focus::List {
         chat.focus = Focus::Prompt;
     }
-    chat.draft.clone_from(&conversation.draft);
-    chat.prompt.set(&conversation.draft);
+    if let Some((prompt, draft)) = written {
+        (chat.prompt, chat.draft) = (prompt, draft);
+    } else {
+        // A prompt on its way is the draft until its answer begins; it stands in the transcript.
+        let under_way = chat.live().is_some_and(|live| live.sending.prompt.answer.text == conversation.draft);
+        chat.draft.clone_from(&conversation.draft);
+        chat.prompt.set(if under_way { "" } else { &conversation.draft });
+    }
     chat.head = head(conversation);
     chat.ask_fates(cx);
     chat.estimate(cx);
@@ -139,6 +156,44 @@ fn head(conversation: Conversation) -> Head {
         parameters: conversation.parameters,
         fee: conversation.fee,
         branch: conversation.forked_from.is_some(),
+    }
+}
+
+/// The prompt is on disk; from here on a refusal finds it there.
+fn placed(chat: &mut Chat, token: u64, conversation: Conversation, cx: &mut Cx<'_, Ask>) {
+    let open = chat.opened == Opened::Coming(token);
+    let Some(live) = chat.lives.iter_mut().find(|live| live.token() == token) else { return };
+    let id = conversation.id;
+    let branch = matches!(live.sending.place, Place::Branch { .. });
+    live.sending.place = Place::In(id);
+    live.cut.clear();
+    if open {
+        chat.opened = Opened::Kept(id);
+        let service = chat.head.service.take();
+        chat.head = head(conversation);
+        chat.head.service = service.or(chat.head.service.take());
+        if branch {
+            // Its messages are copies, with names of their own.
+            chat.opening = Some(id);
+            cx.ask(Ask::Open { id, at: None });
+        }
+    }
+    if let Some(live) = chat.live().filter(|live| live.token() == token) {
+        chat.draft = live.sending.prompt.answer.text.clone();
+    }
+    cx.ask(Ask::List);
+}
+
+fn unkept(chat: &mut Chat, token: u64, why: Option<String>, cx: &mut Cx<'_, Ask>) {
+    let Some(live) = chat.lives.iter_mut().find(|live| live.token() == token) else { return };
+    let answer = live.answer();
+    if why.is_some() {
+        let text = "an answer cannot be kept on disk; it is paid for all the same, 5 Requests says how much";
+        cx.order(Order::Notify(Tone::Bad, text.to_owned()));
+    }
+    let parked = live.parked.iter_mut().find(|entry| entry.message.id == answer);
+    if let Some(entry) = parked.or_else(|| chat.transcript.get_mut(answer)) {
+        entry.unkept = why;
     }
 }
 
@@ -159,7 +214,9 @@ fn started(chat: &mut Chat, token: u64, begun: Begun, cx: &mut Cx<'_, Ask>) {
         chat.head = head(kept);
         chat.head.service = service.or(chat.head.service.take());
     }
-    chat.draft = String::new();
+    if chat.live().is_some_and(|live| live.token() == token) {
+        chat.draft = String::new();
+    }
     cx.ask(Ask::List);
 }
 
@@ -170,10 +227,19 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
     let stopped = live.is_stopped();
     let text = live.sending.prompt.answer.text.clone();
     if !in_sight {
-        // Found again by the search in what was written before.
-        chat.unsent.push(text);
         let service = cx.shared.service_of(live.sending.turn.provider, &live.sending.turn.service);
-        let text = format!("not sent to {service}: {why}; ctrl+r has the message");
+        let told = match (&live.sending.place, &remedy) {
+            (_, Remedy::Owed(_)) => {
+                format!("the answer of {service} could not be kept and was stopped; 5 Requests says what is owed")
+            }
+            (Place::In(_), _) => {
+                format!("not sent to {service}: {why}; its conversation has it as a draft")
+            }
+            // Not even the draft was kept. It is found again by the search in what was written before.
+            _ => format!("not sent to {service}: {why}; ctrl+r has the message"),
+        };
+        chat.unsent.push(text);
+        let text = told;
         return cx.order(Order::Notify(Tone::Warn, text));
     }
     let own = [live.sending.prompt.id, live.answer()];
@@ -183,8 +249,9 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
         chat.transcript.entries.extend(live.cut);
         chat.opened = Opened::Kept(of);
         chat.rewriting = Some(super::Rewriting { of, through, kept });
-    } else if matches!(live.sending.place, Place::New(_)) {
+    } else if let Place::New(id, _) = live.sending.place {
         chat.opened = Opened::New;
+        chat.fresh = super::Fresh(id);
     }
     // What was typed meanwhile stays, below.
     let typed = chat.prompt.text();
@@ -263,8 +330,6 @@ fn booked(chat: &mut Chat, token: u64, cost: Result<Cost, String>, cx: &mut Cx<'
         cx.order(Order::Notify(Tone::Good, format!("{service} has answered, for {paid}")));
     }
     chat.warn_of_caps(cx);
-    cx.ask(Ask::List);
-    cx.ask(Ask::Spent(cx.shared.now().day()));
     chat.estimate(cx);
 }
 

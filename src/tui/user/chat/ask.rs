@@ -1,21 +1,25 @@
 //! What the chat asks the runner for, and what it is answered.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::watch;
 
+use super::picker::{Choice, Choosing};
 use crate::broker::user::library::{
     ChatParameters, Conversation, Conversations, Found, Message, MessageState, NewConversation, NewMessage,
     ServiceOf,
 };
 use crate::broker::user::{Cost, Estimate, Shortfall, Turn};
 use crate::domain::{ConversationId, MessageId, Neuron, Prices, RequestId, Units};
+use crate::tui::kit::table::Table;
 
 /// Where a prompt and its answer will be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In a conversation that begins with it.
-    New(NewConversation),
+    /// In a conversation that begins with it, under this id.
+    New(ConversationId, NewConversation),
     In(ConversationId),
     /// In a branch that has everything up to and with this message; without one, nothing but the settings.
     Branch {
@@ -45,7 +49,6 @@ pub enum Change {
     Service(Option<ServiceOf>),
     System(Option<String>),
     Parameters(ChatParameters),
-    Draft(String),
     Title(String),
 }
 
@@ -74,6 +77,14 @@ pub enum Ask {
         id: ConversationId,
         change: Change,
     },
+    /// What is typed in a conversation, as long as `wanted` says so: nothing older comes back over what was sent.
+    Draft {
+        id: ConversationId,
+        text: String,
+        wanted: Arc<AtomicBool>,
+    },
+    /// The conversation that was to begin when the program ended last, if it did begin.
+    Revive(ConversationId),
     Delete(ConversationId),
     /// A branch without a prompt.
     Fork {
@@ -97,6 +108,11 @@ pub enum Ask {
     },
     /// What the chats of a UTC day cost.
     Spent(u64),
+    /// The chatbots that one can choose from, in a table that has this filter.
+    Choices {
+        number: u64,
+        from: Box<Choosing>,
+    },
 }
 
 /// What would let a refused prompt go.
@@ -108,6 +124,8 @@ pub enum Remedy {
     Accept { seen: Prices, now: Prices },
     /// It may go the next time.
     Again,
+    /// It went, and a part of its answer may be owed, but could not be kept.
+    Owed(Option<RequestId>),
 }
 
 /// A file that is to go with a prompt.
@@ -152,11 +170,16 @@ pub enum Answer {
         messages: Vec<Message>,
         at: Option<MessageId>,
     },
+    /// The prompt is on disk, as the draft of this conversation; it goes out now.
+    Placed {
+        token: u64,
+        conversation: Box<Conversation>,
+    },
     Begun {
         token: u64,
         begun: Box<Begun>,
     },
-    /// Nothing was kept and nothing is owed.
+    /// Nothing but the draft was kept, and nothing is owed unless the remedy says so.
     Refused {
         token: u64,
         why: String,
@@ -165,6 +188,11 @@ pub enum Answer {
     Grew {
         token: u64,
         piece: Piece,
+    },
+    /// What has come could not be kept on disk, and why; nothing: it is kept now.
+    Unkept {
+        token: u64,
+        why: Option<String>,
     },
     /// No word comes any more; the books are not done yet.
     Ended {
@@ -193,7 +221,19 @@ pub enum Answer {
     Attached(Result<Attachment, String>),
     Exported(Result<PathBuf, String>),
     Deleted(ConversationId),
-    Spent(Neuron),
+    Revived {
+        conversation: Box<Conversation>,
+        messages: Vec<Message>,
+    },
+    /// What the chats of a UTC day cost.
+    Spent {
+        day: u64,
+        amount: Neuron,
+    },
+    Choices {
+        number: u64,
+        table: Box<Table<Choice>>,
+    },
     /// Something could not be kept or read.
     Failed(String),
 }

@@ -3,7 +3,7 @@
 use super::ask::{Ask, Remedy};
 use super::live::{Live, Phase};
 use super::{Blocked, Chat};
-use crate::broker::user::{Estimate, Limit, Outlook};
+use crate::broker::user::{AccountView, Cap, Estimate, Limit, Outlook};
 use crate::domain::Neuron;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
@@ -43,7 +43,13 @@ pub fn rows(chat: &Chat, shared: &Shared) -> Vec<Pieces> {
         rows.push(vec![(text.to_owned(), Tone::Accent)]);
     }
     let pieces = match &chat.estimating.last {
-        Some(Ok(estimate)) => self::estimate(estimate, &go_on, shared),
+        Some(Ok(estimate)) => {
+            let mut pieces = self::estimate(estimate, &go_on, shared);
+            if let (Outlook::Goes, Some(near)) = (estimate.outlook, of_one(chat, shared, estimate)) {
+                pieces.push((format!(" · ! {}", near.words(shared)), near.tone()));
+            }
+            pieces
+        }
         Some(Err(reason)) => vec![(format!("✗ {reason}"), Tone::Warn)],
         None if chat.estimating.asked && !chat.prompt.is_empty() => {
             vec![("… working out what it costs".to_owned(), Tone::Pending)]
@@ -103,7 +109,12 @@ fn estimate(estimate: &Estimate, go_on: &str, shared: &Shared) -> Pieces {
         }
         Outlook::Clamped { by, output } => {
             let most = format!(" · at most {}", look.amount(estimate.granted));
-            let cut = format!(" · ! cut at {} out by {}", grouped(output.0.into()), limit(by));
+            let cut = format!(
+                " · ! max_tokens {} instead of {}: {}",
+                grouped(output.0.into()),
+                grouped(estimate.output_limit.0.into()),
+                limit(by)
+            );
             pieces.extend([(most, Tone::Plain), (cut, Tone::Warn)]);
             pieces.extend(add(estimate.missing_for_all).map(|text| (text, Tone::Accent)));
         }
@@ -178,58 +189,118 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
             format!("neuron a token: {} before, {} now · {go_on} accepts and sends", price(seen), price(now))
         }
         Remedy::Again => format!("{go_on} sends it again · esc leaves it in the prompt"),
+        Remedy::Owed(request) => {
+            let name: String = request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
+            let request = if name.is_empty() || look.masked { String::new() } else { format!(" (request {name})") };
+            format!("a part of it may be owed: 5 Requests shows it{request} · {go_on} sends and pays again")
+        }
     };
     let why = match &blocked.remedy {
         Remedy::Accept { .. } => "✗ not sent: the price rose since you paid last".to_owned(),
+        Remedy::Owed(_) => format!("✗ the answer could not be kept and was stopped: {}", blocked.why),
         _ => format!("✗ not sent: {}", blocked.why),
     };
     vec![vec![(why, Tone::Bad)], vec![(todo, Tone::Accent)]]
 }
 
-/// `this conversation 1,234 neuron · chats today … · all today … of …`
+/// `this conversation 1,234 neuron · chats today … · all today … of …`; caps that come near stand first.
 pub fn totals(chat: &Chat, shared: &Shared) -> Pieces {
     let look = &shared.look;
-    let mut pieces = vec![(format!("this conversation {}", look.amount(chat.head.fee)), Tone::Dim)];
+    let uses = uses(chat, shared);
+    let mut pieces: Pieces = uses.iter().filter(|one| one.step() > 0).map(|one| one.piece(shared)).collect();
+    let mut add = |text: String| {
+        let before = if pieces.is_empty() { "" } else { " · " };
+        pieces.push((format!("{before}{text}"), Tone::Dim));
+    };
+    add(format!("this conversation {}", look.amount(chat.head.fee)));
     if let Some((_, spent)) = chat.spent {
-        pieces.push((format!(" · chats today {}", look.amount(spent)), Tone::Dim));
+        add(format!("chats today {}", look.amount(spent)));
     }
-    match used(shared) {
-        Some((percent, cap)) => {
-            let (sign, tone) = match percent {
-                VERY_NEAR.. => ("✗ ", Tone::Bad),
-                NEAR.. => ("! ", Tone::Warn),
-                _ => ("", Tone::Dim),
-            };
-            pieces.push((format!(" · {sign}{percent} % of the day's {}", look.amount(cap)), tone));
-        }
-        None => {
-            pieces.push((format!(" · all today {}", look.amount(shared.snapshot.spent_today)), Tone::Dim));
-        }
+    match uses.iter().find(|one| one.cap == Cap::Day) {
+        Some(day) if day.step() == 0 => add(day.words(shared)),
+        Some(_) => {}
+        None => add(format!("all today {}", look.amount(shared.snapshot.spent_today))),
     }
     pieces
 }
 
-/// How much of the cap of a day is used, in percent, and the cap.
-fn used(shared: &Shared) -> Option<(u128, Neuron)> {
-    let cap = shared.snapshot.caps.per_day?;
-    let spent = shared.snapshot.spent_today.get();
-    Some((spent.saturating_mul(100).checked_div(cap.get()).unwrap_or(100), cap))
+/// A cap, and how much of it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Use {
+    cap: Cap,
+    limit: Neuron,
+    used: Neuron,
+}
+
+impl Use {
+    fn percent(&self) -> u128 {
+        self.used.get().saturating_mul(100).checked_div(self.limit.get()).unwrap_or(100)
+    }
+
+    /// The last mark that it has passed.
+    fn step(&self) -> u128 {
+        match self.percent() {
+            VERY_NEAR.. => VERY_NEAR,
+            NEAR.. => NEAR,
+            _ => 0,
+        }
+    }
+
+    fn tone(&self) -> Tone {
+        if self.step() == VERY_NEAR { Tone::Bad } else { Tone::Warn }
+    }
+
+    fn words(&self, shared: &Shared) -> String {
+        let of = match self.cap {
+            Cap::Request => "an answer's",
+            Cap::Day => "the day's",
+            Cap::Provider => "this provider's",
+            Cap::Total => "the whole",
+        };
+        format!("{} % of {of} {}", self.percent(), shared.look.amount(self.limit))
+    }
+
+    fn piece(&self, shared: &Shared) -> (String, Tone) {
+        let sign = if self.step() == VERY_NEAR { "✗" } else { "!" };
+        (format!("{sign} {} ", self.words(shared)), self.tone())
+    }
+}
+
+/// What is used of the caps that hold for the next prompt, requests under way counted at their highest fee, as the
+/// gate counts them. That of one answer is in the estimate.
+fn uses(chat: &Chat, shared: &Shared) -> Vec<Use> {
+    let snapshot = &shared.snapshot;
+    let caps = snapshot.caps.tightest(chat.caps);
+    let spent = |account: &AccountView| account.promised.max(account.owed.saturating_add(account.reserved));
+    let sum = snapshot.accounts.iter().fold(Neuron::ZERO, |sum, one| sum.saturating_add(spent(one)));
+    let provider = chat.head.service.as_ref().map(|(provider, _)| *provider);
+    let own = snapshot.accounts.iter().find(|account| Some(account.provider) == provider);
+    let of = |cap, limit: Option<Neuron>, used| limit.map(|limit| Use { cap, limit, used });
+    let day = snapshot.spent_today.saturating_add(snapshot.reserved);
+    let mut uses: Vec<Use> = of(Cap::Day, caps.per_day, day).into_iter().collect();
+    uses.extend(own.and_then(|own| of(Cap::Provider, caps.per_provider, spent(own))));
+    uses.extend(of(Cap::Total, caps.total, sum));
+    uses
+}
+
+/// How near the longest answer comes to the cap on one request.
+fn of_one(chat: &Chat, shared: &Shared, estimate: &Estimate) -> Option<Use> {
+    let limit = shared.snapshot.caps.tightest(chat.caps).per_request?;
+    Some(Use { cap: Cap::Request, limit, used: estimate.highest }).filter(|one| one.step() > 0)
 }
 
 impl Chat {
     /// Tells once when a cap comes near.
     pub(super) fn warn_of_caps(&mut self, cx: &mut Cx<'_, Ask>) {
-        let Some((percent, cap)) = used(cx.shared) else { return };
-        let step = match percent {
-            VERY_NEAR.. => VERY_NEAR,
-            NEAR.. => NEAR,
-            _ => 0,
-        };
-        if step > self.warned {
-            let tone = if step == VERY_NEAR { Tone::Bad } else { Tone::Warn };
-            let cap = cx.shared.look.amount(cap);
-            cx.toast(tone, format!("{percent} % of the cap on one day ({cap}) is used"));
+        let uses = uses(self, cx.shared);
+        for one in &uses {
+            let before = self.warned.iter().find(|(cap, limit, _)| (*cap, *limit) == (one.cap, one.limit));
+            if one.step() > before.map_or(0, |(_, _, step)| *step) {
+                let cap = cx.shared.look.amount(one.limit);
+                let name = one.cap.for_screen();
+                cx.toast(one.tone(), format!("{} % of {name} ({cap}) is used", one.percent()));
+            }
         }
-        self.warned = step;
+        self.warned = uses.iter().map(|one| (one.cap, one.limit, one.step())).collect();
     }
 }

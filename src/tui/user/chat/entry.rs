@@ -47,6 +47,8 @@ pub struct Entry {
     pub message: Message,
     /// What the books say of its request.
     pub cost: Option<Cost>,
+    /// Why it is not on disk, where that failed.
+    pub unkept: Option<String>,
     /// It still grows.
     pub growing: bool,
     /// Whether reasoning, or all of a long prompt, is shown.
@@ -70,6 +72,7 @@ impl Entry {
         Entry {
             message,
             cost: None,
+            unkept: None,
             growing: false,
             unfolded: false,
             body: None,

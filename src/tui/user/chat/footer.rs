@@ -29,11 +29,17 @@ pub fn head(entry: &Entry, shared: &Shared) -> (String, Tone, String) {
 
 /// The rows under a message.
 pub fn of(entry: &Entry, room: u16, shared: &Shared) -> Vec<(String, Tone)> {
-    if entry.is_prompt() || entry.growing {
-        return Vec::new();
-    }
     let mut rows = Vec::new();
     let mut say = |text: &str, tone| rows.extend(draw::wrap(text, room).into_iter().map(|row| (row, tone)));
+    if let Some(why) = &entry.unkept {
+        let text = format!(
+            "✗ not kept on disk: {why}. It is here until you leave; 5 Requests shows what is owed for it"
+        );
+        say(&text, Tone::Bad);
+    }
+    if entry.is_prompt() || entry.growing {
+        return rows;
+    }
     let message = &entry.message;
     match &message.state {
         MessageState::Complete => {}

@@ -53,7 +53,7 @@ pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         }
         Action::Delete => {
             if let Some((id, title, cost)) = named(chat, cx) {
-                if chat.lives.iter().any(|live| live.conversation() == Some(id)) {
+                if chat.lives.iter().any(|live| live.conversation() == Some(id) || live.is_asking_in(id)) {
                     return cx.toast(Tone::Plain, "an answer is still coming into it; stop that first");
                 }
                 let buttons = Buttons::new(cx.shared.pressed);
@@ -227,9 +227,16 @@ impl Chat {
         if again && !matches!(self.opened, Opened::Kept(_)) {
             return cx.toast(Tone::Plain, "there is nothing yet that could be asked again");
         }
-        let picker = Picker::new(again, cx.shared);
-        picker.measure(cx);
-        self.over = Over::Picker(Box::new(picker));
+        self.over = Over::Picker(Box::new(Picker::new(again)));
+        self.refill(cx);
+    }
+
+    /// Has the list of services made anew, if it is open.
+    pub(super) fn refill(&mut self, cx: &mut Cx<'_, Ask>) {
+        let number = self.number();
+        if let Over::Picker(picker) = &mut self.over {
+            picker.fill(number, cx);
+        }
     }
 }
 

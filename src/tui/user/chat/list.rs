@@ -105,7 +105,13 @@ impl List {
                 _ => " ",
             };
             draw::put(buffer, place, 0, 0, sign, look.style(Tone::Accent));
-            let title = if one.title.is_empty() { "(no words yet)" } else { &one.title };
+            // One whose first prompt did not go yet is known by it.
+            let draft = one.draft.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            let title = match (one.title.as_str(), draft) {
+                ("", "") => "(no words yet)".to_owned(),
+                ("", draft) => format!("✎ {}", draft.chars().take(200).collect::<String>()),
+                (title, _) => title.to_owned(),
+            };
             let branch = if one.forked_from.is_some() { "⑂ " } else { "" };
             let tone = if open { Tone::Title } else { Tone::Plain };
             draw::put(buffer, place, 2, 0, &format!("{branch}{title}"), look.style(tone));

@@ -40,12 +40,15 @@ mod view;
 pub use self::ask::{Answer, Ask};
 pub use self::runner::perform;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
 
-use self::ask::{Change, Remedy};
+use self::ask::{Place as Kept, Remedy};
 use self::list::List;
 use self::live::Live;
 use self::over::Over;
@@ -54,7 +57,7 @@ use self::transcript::Transcript;
 use super::part::{Cx, Intent, News, Part};
 use super::shared::Shared;
 use crate::broker::user::library::{ChatParameters, ServiceOf};
-use crate::broker::user::{Caps, Estimate, Event};
+use crate::broker::user::{Cap, Caps, Estimate, Event};
 use crate::domain::{ConversationId, MessageId, Neuron};
 use crate::tui::keymap::{Action, Place};
 
@@ -123,6 +126,26 @@ pub struct Estimating {
     pub last: Option<Result<Box<Estimate>, String>>,
 }
 
+/// The id of a conversation that is not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fresh(pub ConversationId);
+
+impl Default for Fresh {
+    fn default() -> Fresh {
+        Fresh(ConversationId::random())
+    }
+}
+
+/// Whether drafts that are on their way to the disk are still what is written.
+#[derive(Clone, Debug)]
+pub struct Wanted(pub Arc<AtomicBool>);
+
+impl Default for Wanted {
+    fn default() -> Wanted {
+        Wanted(Arc::new(AtomicBool::new(true)))
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Chat {
     opened: Opened,
@@ -147,12 +170,18 @@ pub struct Chat {
     opening: Option<ConversationId>,
     /// To be opened as soon as something can be asked for.
     reopen: Option<ConversationId>,
+    /// What the conversation in sight has for a draft on disk, or will have.
     draft: String,
     draft_at: u64,
+    draft_wanted: Wanted,
+    /// The id of the conversation that begins next; remembered, so that it is found again whenever the program ends.
+    fresh: Fresh,
+    /// The one that was to begin when the program ended.
+    revive: Option<ConversationId>,
     /// Prompts that were refused while another conversation was open.
     unsent: Vec<String>,
-    /// How far the cap of the day was used when it was told last, in percent.
-    warned: u128,
+    /// How far each cap was used when it was told last, in percent.
+    warned: Vec<(Cap, Neuron, u128)>,
     /// What the external editor has.
     editing_system: bool,
     /// Where it was drawn last.
@@ -234,7 +263,6 @@ impl Part for Chat {
         match news {
             News::Ready => {
                 cx.ask(Ask::CatchUp);
-                cx.ask(Ask::Spent(cx.shared.now().day()));
                 self.ask_fates(cx);
                 self.choose_service(cx.shared);
                 self.estimate(cx);
@@ -245,7 +273,7 @@ impl Part for Chat {
             }
             News::Services => {
                 self.choose_service(cx.shared);
-                self.over.services_changed(cx.shared);
+                self.refill(cx);
                 self.estimate(cx);
             }
             News::Event(Event::RequestEnded { request, .. }) => {
@@ -333,8 +361,13 @@ impl Part for Chat {
             Opened::New | Opened::Coming(_) => None,
         };
         let draft = if self.opened == Opened::New { self.prompt.text() } else { String::new() };
+        let new = match (self.opened, self.live().map(|live| &live.sending.place)) {
+            (Opened::Coming(_), Some(Kept::New(id, _))) => *id,
+            _ => self.fresh.0,
+        };
         json!({
             "open": open,
+            "new": new.to_string(),
             "service": self.head.service.as_ref().map(|(provider, name)| (provider.to_string(), name.to_string())),
             "zoomed": self.zoomed,
             "caps": self.caps,
@@ -344,6 +377,10 @@ impl Part for Chat {
 
     fn recall(&mut self, kept: &Value) {
         self.reopen = kept["open"].as_str().and_then(|id| id.parse().ok());
+        if let Some(new) = kept["new"].as_str().and_then(|id| id.parse().ok()) {
+            self.fresh = Fresh(new);
+            self.revive = self.reopen.is_none().then_some(new);
+        }
         self.zoomed = kept["zoomed"].as_bool().unwrap_or(false);
         self.caps = serde_json::from_value(kept["caps"].clone()).unwrap_or_default();
         let of = &kept["service"];
@@ -371,11 +408,16 @@ impl Chat {
             self.opening = Some(id);
             cx.ask(Ask::Open { id, at: None });
         }
+        if let Some(id) = self.revive.take()
+            && self.opened == Opened::New
+        {
+            cx.ask(Ask::Revive(id));
+        }
     }
 
     fn beat(&mut self, cx: &mut Cx<'_, Ask>) {
         let now = cx.shared.now();
-        if self.reopen.is_some() {
+        if self.reopen.is_some() || self.revive.is_some() {
             self.catch_up(cx);
         }
         if now.as_seconds() >= self.draft_at + SAVED {
@@ -397,7 +439,7 @@ impl Chat {
         let text = self.prompt.text();
         if text != self.draft {
             self.draft = text.clone();
-            cx.ask(Ask::Keep { id, change: Change::Draft(text) });
+            cx.ask(Ask::Draft { id, text, wanted: Arc::clone(&self.draft_wanted.0) });
         }
     }
 }

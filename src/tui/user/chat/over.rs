@@ -5,13 +5,16 @@ use ratatui::layout::{Position, Rect};
 
 use super::finder::{Among, Finder};
 use super::parameters::Parameters;
-use super::picker::Picker;
+use super::ask::Ask;
+use super::picker::{Choice, Picker};
 use crate::broker::user::library::{Found, ServiceOf};
 use crate::domain::ConversationId;
 use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::draw;
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::theme::Tone;
+use crate::tui::kit::table::Table;
+use crate::tui::user::part::Cx;
 use crate::tui::user::shared::Shared;
 
 /// What is open over the conversation.
@@ -64,9 +67,10 @@ impl Over {
         *self = Over::Nothing;
     }
 
-    pub fn services_changed(&mut self, shared: &Shared) {
+    /// A table of choices is there.
+    pub fn choices(&mut self, number: u64, table: Table<Choice>, cx: &mut Cx<'_, Ask>) {
         if let Over::Picker(picker) = self {
-            picker.fill(shared);
+            picker.filled(number, table, cx);
         }
     }
 
@@ -157,6 +161,7 @@ impl Over {
                 let last = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
                 let text = match (picker.table.complaint(), picker.table.filter.as_str()) {
                     (Some(complaint), _) => format!("✗ {complaint}"),
+                    (None, "") if !picker.made => "… reading the list".to_owned(),
                     (None, "") if picker.table.rows().is_empty() => "no chatbot is listed yet".to_owned(),
                     (None, "") => "prices in neuron a token · type to filter: words, price<200000".to_owned(),
                     (None, filter) => format!("/{filter}"),

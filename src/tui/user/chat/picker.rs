@@ -1,17 +1,17 @@
 //! Choosing a service: every chatbot of the chain, those with an account first.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::ask::Ask;
 use crate::broker::user::library::ServiceOf;
-use crate::domain::{Address, Neuron, ServiceKind, ServiceName, Timestamp};
+use crate::domain::{Address, Neuron, Service, ServiceKind, ServiceName, Timestamp};
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
-use crate::tui::kit::table::{Cell, Column, Row, Table, beginning};
+use crate::tui::kit::table::{Cell, Change, Column, Row, Table, beginning};
 use crate::tui::theme::Tone;
 use crate::tui::user::part::Cx;
-use crate::tui::user::shared::Shared;
 
 /// Services that are measured when the dialog opens: the ones that can be used at once.
 const MEASURED: usize = 30;
@@ -126,55 +126,120 @@ impl Row for Choice {
     }
 }
 
+/// What a table of choices is made of. It is made beside the screen: there may be 100,000 of them.
+#[derive(Clone, Debug)]
+pub struct Choosing {
+    services: Arc<[Service]>,
+    /// What the accounts have for new requests.
+    available: HashMap<Address, Neuron>,
+    aliases: BTreeMap<Address, String>,
+    look: Look,
+    /// How those did that were measured.
+    waits: HashMap<ServiceOf, u64>,
+    filter: String,
+    sorted: (usize, bool),
+}
+
+impl Choosing {
+    /// The table, sorted and filtered.
+    pub fn table(self) -> Table<Choice> {
+        let mut table = Table::new(AVAILABLE);
+        let chatbots = self.services.iter().filter(|service| service.kind == ServiceKind::Chatbot);
+        let rows = chatbots.map(|service| Choice {
+            provider: service.provider,
+            name: service.name.clone(),
+            model: service.model.clone(),
+            called: match self.aliases.get(&service.provider) {
+                Some(alias) => format!("@{alias}"),
+                None => self.look.short(service.provider),
+            },
+            input: service.prices.input,
+            output: service.prices.output,
+            available: self.available.get(&service.provider).copied(),
+            typical_ms: self.waits.get(&(service.provider, service.name.clone())).copied(),
+        });
+        table.set(rows.collect());
+        table.restore_sorting(self.sorted.0, self.sorted.1);
+        table.set_filter(self.filter);
+        table
+    }
+}
+
 #[derive(Debug)]
 pub struct Picker {
     pub table: Table<Choice>,
     /// Ask the last prompt again with what is chosen, instead of switching.
     pub again: bool,
+    /// The table that is being made; until it is there the one before is shown.
+    number: u64,
+    /// Whether there was one already.
+    pub made: bool,
+    waits: HashMap<ServiceOf, u64>,
 }
 
 impl Picker {
-    pub fn new(again: bool, shared: &Shared) -> Picker {
-        let mut picker = Picker { table: Table::new(AVAILABLE), again };
-        picker.fill(shared);
-        picker
+    pub fn new(again: bool) -> Picker {
+        let waits = HashMap::new();
+        Picker { table: Table::new(AVAILABLE), again, number: 0, made: false, waits }
     }
 
-    /// Takes what the chain lists now.
-    pub fn fill(&mut self, shared: &Shared) {
-        let accounts: HashMap<Address, Neuron> =
-            shared.snapshot.accounts.iter().map(|account| (account.provider, account.available)).collect();
-        let known: HashMap<ServiceOf, Option<u64>> =
-            self.table.rows().iter().map(|row| (row.key(), row.typical_ms)).collect();
-        let chatbots = shared.services.iter().filter(|service| service.kind == ServiceKind::Chatbot);
-        let rows = chatbots.map(|service| Choice {
-            provider: service.provider,
-            name: service.name.clone(),
-            model: service.model.clone(),
-            called: shared.provider(service.provider),
-            input: service.prices.input,
-            output: service.prices.output,
-            available: accounts.get(&service.provider).copied(),
-            typical_ms: known.get(&(service.provider, service.name.clone())).copied().flatten(),
-        });
-        self.table.set(rows.collect());
+    /// Has the table made of what the chain lists now.
+    pub fn fill(&mut self, number: u64, cx: &mut Cx<'_, Ask>) {
+        self.number = number;
+        let shared = cx.shared;
+        let from = Choosing {
+            services: Arc::clone(&shared.services),
+            available: shared
+                .snapshot
+                .accounts
+                .iter()
+                .map(|account| (account.provider, account.available))
+                .collect(),
+            aliases: shared.aliases.clone(),
+            look: shared.look,
+            waits: self.waits.clone(),
+            filter: self.table.filter.clone(),
+            sorted: self.table.sorted(),
+        };
+        cx.ask(Ask::Choices { number, from: Box::new(from) });
+    }
+
+    /// Takes the table that was made; filter, order and selection stay as they are by now.
+    pub fn filled(&mut self, number: u64, mut table: Table<Choice>, cx: &mut Cx<'_, Ask>) {
+        if number != self.number {
+            return;
+        }
+        let chosen = self.chosen().filter(|_| self.made);
+        if table.filter != self.table.filter {
+            table.set_filter(self.table.filter.clone());
+        }
+        let (column, largest_first) = self.table.sorted();
+        if table.sorted() != (column, largest_first) {
+            table.restore_sorting(column, largest_first);
+        }
+        if let Some(chosen) = chosen {
+            table.choose(&chosen);
+        }
+        self.table = table;
+        if !std::mem::replace(&mut self.made, true) {
+            self.measure(cx);
+        }
     }
 
     /// Asks how those did that can be used at once.
-    pub fn measure(&self, cx: &mut Cx<'_, Ask>) {
+    fn measure(&self, cx: &mut Cx<'_, Ask>) {
         let usable = self.table.rows().iter().filter(|row| row.available.is_some());
         cx.ask(Ask::Measure(usable.take(MEASURED).map(Row::key).collect()));
     }
 
     pub fn measured(&mut self, waits: &[(ServiceOf, u64)]) {
-        let rows = self.table.rows().iter().cloned().map(|mut row| {
-            if let Some((_, wait)) = waits.iter().find(|(of, _)| *of == row.key()) {
-                row.typical_ms = Some(*wait);
-            }
-            row
+        self.waits.extend(waits.iter().cloned());
+        let rows = self.table.rows().iter().filter_map(|row| {
+            let (_, wait) = waits.iter().find(|(of, _)| of.0 == row.provider && of.1 == row.name)?;
+            Some(Change::Put(Choice { typical_ms: Some(*wait), ..row.clone() }))
         });
-        let rows = rows.collect();
-        self.table.set(rows);
+        let rows: Vec<_> = rows.collect();
+        self.table.apply(rows);
     }
 
     pub fn chosen(&self) -> Option<ServiceOf> {

@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::ask::{Answer, Ask, Attachment, Begun, Change, Form, Piece, Place, Remedy, Sending};
 use super::relay::{Hearer, relay, stopped, ticks};
-use crate::broker::user::library::{self, Conversation, MessageCost, NewMessage};
+use crate::broker::user::library::{self, Conversation, MessageCost, NewMessage, ServiceOf};
 use crate::broker::user::{CallRefusal, Cost, Library, LibraryError, Talk, Turn, UserBroker};
 use crate::domain::clean::{clean, clean_reason};
-use crate::domain::{ConversationId, MessageId, RequestId, UserRequestState};
+use crate::domain::{ConversationId, MessageId, RequestId, Timestamp, UserRequestState};
 use crate::tui::kit::markdown;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
@@ -48,6 +48,13 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 }
             });
         }
+        Ask::Draft { id, text, wanted } => {
+            at.tasks.spawn("chat: a draft", async move {
+                if let Err(error) = library.set_draft_while(id, text, wanted).await {
+                    reply.send(Answer::Failed(format!("what is written is not kept: {error}"))).await;
+                }
+            });
+        }
         Ask::Delete(id) => {
             at.tasks.spawn("chat: deleting", async move {
                 reply
@@ -77,7 +84,6 @@ async fn keep(library: &Library, id: ConversationId, change: Change) -> Result<(
         Change::Service(service) => library.set_service(id, service).await,
         Change::System(system) => library.set_system(id, system).await,
         Change::Parameters(parameters) => library.set_parameters(id, parameters).await,
-        Change::Draft(draft) => library.set_draft(id, draft).await,
         Change::Title(title) => library.rename(id, &title).await,
     }
 }
@@ -91,10 +97,15 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
             if let Err(error) = library.take_costs_from_books().await {
                 tracing::warn!(%error, "what answers cost could not be taken from the books");
             }
-            library.list(LISTED).await.map_or_else(failed, Answer::Listed)
+            return sums(library, &reply).await;
         }
         Ask::List => library.list(LISTED).await.map_or_else(failed, Answer::Listed),
         Ask::Open { id, at } => opened(library, id, at).await.unwrap_or_else(failed),
+        Ask::Revive(id) => match opened(library, id, None).await {
+            Ok(Answer::Opened { conversation, messages, .. }) => Answer::Revived { conversation, messages },
+            // It never began.
+            _ => return,
+        },
         Ask::Fork { id, through } => match library.fork(id, through).await {
             Ok(branch) => {
                 let list = library.list(LISTED).await.map_or_else(failed, Answer::Listed);
@@ -142,10 +153,29 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
             let read = tokio::task::spawn_blocking(move || attach(&directory, &typed)).await;
             Answer::Attached(read.unwrap_or_else(|_| Err("the program is stopping".to_owned())))
         }
-        Ask::Spent(day) => library.spent_on(day).await.map_or_else(failed, Answer::Spent),
-        Ask::Send(_) | Ask::Keep { .. } | Ask::Delete(_) | Ask::Export { .. } => return,
+        Ask::Spent(day) => {
+            library.spent_on(day).await.map_or_else(failed, |amount| Answer::Spent { day, amount })
+        }
+        Ask::Choices { number, from } => {
+            let table = tokio::task::spawn_blocking(move || Box::new(from.table())).await;
+            let Ok(table) = table else { return };
+            Answer::Choices { number, table }
+        }
+        Ask::Send(_) | Ask::Keep { .. } | Ask::Draft { .. } | Ask::Delete(_) | Ask::Export { .. } => return,
     };
     reply.send(answer).await;
+}
+
+/// What conversations and the day cost, together, so that no sum on the screen is older than another.
+async fn sums(library: &Library, reply: &Reply<Answer>) {
+    let day = Timestamp::now().day();
+    match (library.list(LISTED).await, library.spent_on(day).await) {
+        (Ok(listed), Ok(amount)) => {
+            reply.send(Answer::Listed(listed)).await;
+            reply.send(Answer::Spent { day, amount }).await;
+        }
+        (Err(error), _) | (_, Err(error)) => reply.send(Answer::Failed(error.to_string())).await,
+    }
 }
 
 async fn opened(
@@ -164,6 +194,8 @@ struct Keeper<'a> {
     reply: &'a Reply<Answer>,
     token: u64,
     message: MessageId,
+    /// Whether the last saving failed.
+    failed: bool,
 }
 
 impl Hearer for Keeper<'_> {
@@ -172,8 +204,15 @@ impl Hearer for Keeper<'_> {
     }
 
     async fn save(&mut self, answer: &library::Answer) {
-        if let Err(error) = self.library.update(self.message, answer.clone()).await {
-            tracing::warn!(%error, "an answer could not be kept as it came");
+        let saved = self.library.update(self.message, answer.clone()).await;
+        let why = saved.err().map(|error| error.to_string());
+        if let Some(error) = &why {
+            tracing::warn!(error, "an answer could not be kept as it came");
+        }
+        // Told when it begins and when it ends, not each second.
+        if why.is_some() != self.failed {
+            self.failed = why.is_some();
+            self.reply.send(Answer::Unkept { token: self.token, why }).await;
         }
     }
 }
@@ -187,6 +226,16 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     };
     let sent = Instant::now();
     let Sending { mut turn, place, prompt, answer, shown, mut stop, .. } = sending;
+    // Nothing leaves before the prompt is on disk.
+    let placed = match self::place(&at.library, place, &prompt, answer.answer.service.clone()).await {
+        Ok(placed) => Box::new(placed),
+        Err(error) => {
+            let why = format!("it could not be kept first: {error}");
+            return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
+        }
+    };
+    let id = placed.id;
+    reply.send(Answer::Placed { token, conversation: placed }).await;
     hold_to_shown(&broker, &mut turn, shown).await;
     let closing = at.tasks.token();
     let asked = turn.clone();
@@ -205,19 +254,20 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     };
     // From here on it is paid for: it is kept before its words are shown.
     let request = talk.request;
-    let conversation = match begin(&at.library, place, prompt, answer.clone(), request).await {
+    let conversation = match begin(&at.library, id, prompt, answer.clone(), request).await {
         Ok(conversation) => conversation,
         Err(error) => {
+            // It is stopped before more of it is paid for.
             drop(talk);
-            let why = format!("it could not be kept, so the answer was stopped: {error}");
-            return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
+            let why = error.to_string();
+            return reply.send(Answer::Refused { token, why, remedy: Remedy::Owed(request) }).await;
         }
     };
     let begun =
         Begun { conversation, request, prices: talk.prices, input: talk.input, max_fee: talk.max_fee };
     reply.send(Answer::Begun { token, begun: Box::new(begun) }).await;
     let growing = library::Answer { request, ..answer.answer };
-    let mut keeper = Keeper { library: &at.library, reply: &reply, token, message: answer.id };
+    let mut keeper = Keeper { library: &at.library, reply: &reply, token, message: answer.id, failed: false };
     let relayed = {
         // Closing the screens stops the answer as a person does.
         let (close, either) = tokio::sync::watch::channel(false);
@@ -239,6 +289,7 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     keeper.save(&relayed).await;
     reply.send(Answer::Ended { token, state, duration_ms }).await;
     let cost = book(&broker, &at.library, request).await;
+    sums(&at.library, &reply).await;
     reply.send(Answer::Booked { token, cost }).await;
 }
 
@@ -269,27 +320,34 @@ fn events(talk: Talk) -> impl futures_util::Stream<Item = crate::broker::user::T
     futures_util::stream::unfold(talk, |mut talk| async move { talk.next().await.map(|event| (event, talk)) })
 }
 
-/// Keeps the prompt and the beginning of its answer.
-async fn begin(
+/// Keeps the prompt as the draft of its conversation, which begins with it where it is new: one write.
+async fn place(
     library: &Library,
     place: Place,
+    prompt: &NewMessage,
+    service: Option<ServiceOf>,
+) -> Result<Conversation, LibraryError> {
+    let draft = prompt.answer.text.clone();
+    match place {
+        Place::New(id, new) => library.create_with_draft(id, new, draft).await,
+        Place::In(id) => {
+            library.set_draft(id, draft).await?;
+            library.conversation(id).await
+        }
+        Place::Branch { of, through } => library.fork_with_draft(of, through, service, draft).await,
+    }
+}
+
+/// Keeps the prompt, which is no draft any more, and the beginning of its answer: one write.
+async fn begin(
+    library: &Library,
+    id: ConversationId,
     prompt: NewMessage,
     mut answer: NewMessage,
     request: Option<RequestId>,
 ) -> Result<Conversation, LibraryError> {
-    let service = answer.answer.service.clone();
-    let id = match place {
-        Place::New(new) => library.create(new).await?.id,
-        Place::In(id) => id,
-        Place::Branch { of, through } => {
-            let branch = library.fork(of, through).await?;
-            library.set_service(branch.id, service).await?;
-            branch.id
-        }
-    };
     answer.answer.request = request;
-    library.append(id, prompt).await?;
-    library.append(id, answer).await?;
+    library.append_turn(id, prompt, answer).await?;
     library.conversation(id).await
 }
 

@@ -61,6 +61,11 @@ impl Chat {
     /// Puts away what is in sight: the draft is kept, answers under way go on.
     pub fn leave(&mut self, cx: &mut Cx<'_, Ask>) {
         self.save_draft(cx);
+        let typed = self.prompt.text();
+        if self.live().is_some_and(|live| live.begun().is_none()) && !typed.trim().is_empty() {
+            // The draft on disk is what is on its way; what was typed since is found by the search in prompts.
+            self.unsent.push(typed);
+        }
         for entry in std::mem::take(&mut self.transcript).entries {
             let id = entry.message.id;
             let live = self.lives.iter_mut().find(|live| live.answer() == id || live.sending.prompt.id == id);
@@ -165,13 +170,18 @@ impl Chat {
         let place = match (self.rewriting, self.opened) {
             (Some(Rewriting { of, through, .. }), _) => Place::Branch { of, through },
             (None, Opened::Kept(id)) => Place::In(id),
-            (None, Opened::New | Opened::Coming(_)) => Place::New(NewConversation {
-                title: None,
-                system: self.head.system.clone(),
-                parameters: self.head.parameters.clone(),
-                service: Some(service.clone()),
-            }),
+            (None, Opened::New | Opened::Coming(_)) => {
+                let new = NewConversation {
+                    title: None,
+                    system: self.head.system.clone(),
+                    parameters: self.head.parameters.clone(),
+                    service: Some(service.clone()),
+                };
+                Place::New(std::mem::take(&mut self.fresh).0, new)
+            }
         };
+        // The runner keeps it as the draft; one that was saved as it was typed comes too late.
+        std::mem::take(&mut self.draft_wanted).0.store(false, std::sync::atomic::Ordering::SeqCst);
         let mut turn = self.turn(text.clone(), service.clone());
         turn.prices_seen = accepted;
         let token = self.number();
@@ -232,7 +242,7 @@ impl Chat {
             return match blocked.remedy {
                 Remedy::Fund(missing) => self.fund(missing, blocked.token, cx),
                 Remedy::Accept { now, .. } => self.send(Some(now), cx),
-                Remedy::Again => self.send(None, cx),
+                Remedy::Again | Remedy::Owed(_) => self.send(None, cx),
             };
         }
         let missing = self.estimating.last.as_ref().and_then(|last| {

@@ -14,9 +14,6 @@ use crate::tui::user::shared::Shared;
 /// Wide enough for the list of conversations beside the transcript.
 pub const PANE_FROM: u16 = 98;
 const PANE: u16 = 30;
-/// Rows that the cost above the prompt may take.
-const COST: usize = 4;
-
 /// Where things are.
 #[derive(Clone, Copy, Debug)]
 pub struct Places {
@@ -43,7 +40,7 @@ pub fn places(chat: &Chat, area: Rect, shared: &Shared) -> Places {
     };
     let list = pane.or_else(|| (chat.focus == Focus::List).then(dialog));
     let below = if chat.zoomed { 0 } else { 1 };
-    let cost = if chat.zoomed { 0 } else { wrapped(&cost::rows(chat, shared), main.width).len() };
+    let cost = if chat.zoomed { 0 } else { cost_rows(chat, main, shared).len() };
     let cost = u16::try_from(cost).unwrap_or(1);
     let room = main.height.saturating_sub(cost + 2 + below).max(4) / 2;
     let prompt =
@@ -62,6 +59,27 @@ pub fn places(chat: &Chat, area: Rect, shared: &Shared) -> Places {
         prompt: Rect { x: prompt_row.x + 2, width: prompt_row.width.saturating_sub(2), ..prompt_row },
         totals: row(prompt_row.bottom(), below),
     }
+}
+
+/// What stands above the prompt in rows. Where there are too many, the reason is shortened and no figure: the last
+/// rows say what to do about it.
+fn cost_rows(chat: &Chat, main: Rect, shared: &Shared) -> Vec<Pieces> {
+    let rows = cost::rows(chat, shared);
+    // Title, a row of the transcript, rule, prompt and totals are the others.
+    let most = usize::from(main.height.saturating_sub(5)).max(1);
+    let (last, first) = match rows.split_last() {
+        Some((last, first)) => (wrapped(std::slice::from_ref(last), main.width), wrapped(first, main.width)),
+        None => return Vec::new(),
+    };
+    let (all, room) = (first.len(), most.saturating_sub(last.len()));
+    let mut rows: Vec<Pieces> = first.into_iter().take(room).collect();
+    if let Some((text, _)) = rows.last_mut().filter(|_| all > room).and_then(|row| row.last_mut()) {
+        // A word goes for it as a whole: it may be a figure.
+        let shorter = text.trim_end().rsplit_once(' ').map_or("", |(before, _)| before);
+        *text = format!("{shorter} …");
+    }
+    rows.extend(last);
+    rows
 }
 
 /// Pieces in rows of at most `room` cells, broken between words.
@@ -89,7 +107,6 @@ fn wrapped(rows: &[Pieces], room: u16) -> Vec<Pieces> {
         }
         all.push(row);
     }
-    all.truncate(COST);
     all
 }
 
@@ -112,8 +129,8 @@ pub fn draw(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Op
             let text = " ↓ more below · G to the end ";
             draw::put_right(buffer, rule, 0, text, look.style(Tone::Warn));
         }
-        for (y, pieces) in (0..places.cost.height).zip(wrapped(&cost::rows(chat, shared), places.cost.width))
-        {
+        let main = Rect { height: area.height, ..places.title };
+        for (y, pieces) in (0..places.cost.height).zip(cost_rows(chat, main, shared)) {
             let pieces: Vec<(&str, Tone)> =
                 pieces.iter().map(|(text, tone)| (text.as_str(), *tone)).collect();
             draw::line(buffer, places.cost, 0, y, &pieces, look);
@@ -170,6 +187,7 @@ fn title(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     let room = Rect { width: start.saturating_sub(2), ..area };
     let title = match (chat.opened, chat.head.title.as_str()) {
         (Opened::New, _) => "New conversation",
+        (_, "") if chat.transcript.is_empty() && chat.opening.is_none() => "Not sent yet",
         (_, "") => "…",
         (_, title) => title,
     };

@@ -107,7 +107,7 @@ impl Log {
     fn take(&mut self, changes: impl IntoIterator<Item = Change<Arc<Line>>>) {
         self.table.apply(changes);
         if self.following {
-            self.to_newest();
+            self.follow_newest();
         }
     }
 
@@ -117,7 +117,7 @@ impl Log {
         (column == TIME).then_some(largest_first)
     }
 
-    fn to_newest(&mut self) {
+    fn follow_newest(&mut self) {
         match self.newest_first() {
             Some(true) => self.table.select(0),
             Some(false) => self.table.last(),
@@ -139,7 +139,7 @@ impl Log {
     fn filter(&mut self, text: String) {
         self.table.set_filter(text);
         if self.following {
-            self.to_newest();
+            self.follow_newest();
         }
     }
 

@@ -22,7 +22,7 @@ use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
 
 use super::money::{Kind, Wish};
-use super::part::{Cx, Intent, News, Order, Part};
+use super::part::{Cx, News, Order, Part};
 use super::shared::{Link, Shared};
 use crate::broker::user::{Event, RefundState, RefundView};
 use crate::domain::{Address, Neuron, OperationKind, PendingRefund, Timestamp};
@@ -440,13 +440,6 @@ impl Part for Refunds {
         if let Ok((refunds, by_itself)) = answer {
             self.by_itself = Some(by_itself);
             self.history.set(refunds.into_iter().filter(|one| one.state != RefundState::Pending).collect());
-        }
-    }
-
-    fn intent(&mut self, intent: Intent, _cx: &mut Cx<'_, Ask>) {
-        if let Intent::Refund(provider) = intent {
-            (self.focused, self.typing, self.chosen) = (false, false, Some(provider));
-            self.scroll();
         }
     }
 

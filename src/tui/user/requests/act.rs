@@ -10,7 +10,7 @@ use crate::broker::user::RequestSort;
 use crate::domain::{Address, RequestId};
 use crate::tui::kit::facts::{Fact, text};
 use crate::tui::theme::Tone;
-use crate::tui::user::part::{Cx, Order};
+use crate::tui::user::part::{Cx, Intent, Order};
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::{Link, Shared};
 
@@ -293,7 +293,25 @@ impl Requests {
     /// Opens the account of the selected row's provider.
     pub(super) fn account(&self, cx: &mut Cx<'_, Ask>) {
         if let Some(provider) = self.provider() {
-            cx.order(Order::Tell(Screen::Accounts, crate::tui::user::part::Intent::Account(provider)));
+            cx.order(Order::Tell(Screen::Accounts, Intent::Account(provider)));
+        }
+    }
+
+    /// Opens the service that the selected request was sent to.
+    pub(super) fn service(&self, cx: &mut Cx<'_, Ask>) {
+        let row = self.requests.table.selected();
+        let view = match (self.subject(), &self.record) {
+            (Some(Subject::Request(id)), Some(Record::Request(record))) if record.view.request == id => {
+                Some(record.view.clone())
+            }
+            (Some(Subject::Request(id)), _) => {
+                row.map(|row| (*row.view).clone()).filter(|view| view.request == id)
+            }
+            _ => None,
+        };
+        if let Some(view) = view {
+            let (provider, service) = (view.provider, view.service);
+            cx.order(Order::Tell(Screen::Services, Intent::Service { provider, service }));
         }
     }
 

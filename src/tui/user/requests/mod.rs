@@ -29,6 +29,7 @@ mod view;
 mod tests;
 
 pub use self::filter::day_in_words;
+pub use self::pages::{PAGE, Page};
 pub use self::runner::{Answer, Ask, perform};
 
 use std::sync::Arc;

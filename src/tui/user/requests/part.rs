@@ -35,6 +35,9 @@ pub fn sort_in_words(sort: RequestSort) -> &'static str {
     SORTS.iter().find(|(_, one)| *one == sort).map_or("", |(name, _)| name)
 }
 
+/// From this width on there is room for every hint. Cells.
+const WIDE: u16 = 100;
+
 impl Part for Requests {
     type Ask = Ask;
     type Answer = Answer;
@@ -82,6 +85,7 @@ impl Part for Requests {
             Action::CopyAll => self.copy(true, cx),
             Action::CopyUrl => self.copy_link(cx),
             Action::Export => self.begin_export(cx),
+            Action::ToService => self.service(cx),
             Action::Deposit | Action::OpenAccount | Action::Refund => self.account(cx),
             Action::Alias => {
                 if let Some(provider) = self.provider() {
@@ -331,6 +335,9 @@ impl Part for Requests {
             let mut hints = vec![(Action::Back, "back"), (Action::Copy, "copy id")];
             if self.list == List::Requests {
                 hints.extend([(Action::Verify, "verify"), (Action::Reconcile, "reconcile")]);
+                if shared.size.0 >= WIDE {
+                    hints.push((Action::ToService, "service"));
+                }
             } else if shared.chain.is_some() {
                 hints.push((Action::CopyUrl, "copy link"));
             }

@@ -392,6 +392,20 @@ fn opened(model: &mut Model, at: usize) {
 }
 
 #[test]
+fn a_request_leads_to_its_service() {
+    let mut model = full(Shade::Dark);
+    fill(&mut model);
+    opened(&mut model, 1);
+    let view = (*model.requests.requests.table.selected().unwrap().view).clone();
+    letter(&mut model, 'p');
+    assert_eq!(model.shared.open, Screen::Services);
+    let services = model.shared.services.iter();
+    let there = services.filter(|one| one.provider == view.provider && one.name == view.service).count();
+    assert_eq!(there, 1, "the picture has the service");
+    letter(&mut model, 'y');
+}
+
+#[test]
 fn pictures() {
     snap("requests_unknown", fresh, |model| {
         letter(model, '5');

@@ -163,7 +163,7 @@ impl Services {
         let now = cx.shared.now();
         let lately = |at| now.seconds_since(at) < AGAIN;
         let due = self.table.visible().filter(|row| !row.known.asked_at.is_some_and(lately));
-        let due: Vec<_> = due.take(AT_ONCE).map(|row| named(row)).collect();
+        let due: Vec<_> = due.take(AT_ONCE).map(named).collect();
         self.look_at(due, cx);
     }
 

@@ -93,11 +93,8 @@ fn known(shade: Shade) -> Model {
 }
 
 fn asks(step: &Step<Effect>) -> Vec<&Ask> {
-    let own = |effect| match effect {
-        &Effect::Services(ref ask) => Some(ask),
-        _ => None,
-    };
-    step.effects.iter().filter_map(own).collect()
+    let effects = step.effects.iter();
+    effects.filter_map(|effect| if let Effect::Services(ask) = effect { Some(ask) } else { None }).collect()
 }
 
 fn entry(block: u64, prices: (u128, u128), url_changed: bool) -> PriceEntry {

@@ -8,43 +8,19 @@ use super::{Services, compare, facts};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::{draw, facts as kit_facts, moment};
 use crate::tui::theme::Tone;
+use crate::tui::user::beside::{Areas, Division};
 use crate::tui::user::shared::{Link, Shared};
 
-/// From this width on details stand beside the table.
-const BESIDE: u16 = 108;
-
-#[derive(Clone, Copy, Debug)]
-pub struct Areas {
-    pub caption: Rect,
-    pub filter: Rect,
-    pub table: Rect,
-    pub detail: Option<Rect>,
-}
+const DIVISION: Division = Division { from: 108, detail: 54 };
 
 pub fn areas(part: &Services, body: Rect) -> Areas {
-    let (mut left, mut detail) = (body, None);
-    if part.detail {
-        if body.width >= BESIDE && !part.zoomed {
-            let width = (body.width * 2 / 5).max(54);
-            left.width = body.width - width - 3;
-            detail = Some(Rect { x: left.right() + 3, width, ..body });
-        } else {
-            detail = Some(body);
-        }
-    }
-    let row = |y: u16| Rect {
-        y: left.y + y.min(left.height),
-        height: 1.min(left.height.saturating_sub(y)),
-        ..left
-    };
-    let table = Rect { y: left.y + 2.min(left.height), height: left.height.saturating_sub(2), ..left };
-    Areas { caption: row(0), filter: row(1), table, detail }
+    DIVISION.areas(body, part.detail, part.zoomed)
 }
 
 impl Services {
     /// Whether details stand over the table, so that keys are theirs.
     pub(super) fn covers(&self, shared: &Shared) -> bool {
-        self.detail && (self.zoomed || shared.size.0.saturating_sub(2) < BESIDE)
+        self.detail && (self.zoomed || shared.size.0.saturating_sub(2) < DIVISION.from)
     }
 }
 
@@ -61,11 +37,7 @@ pub fn draw(part: &Services, buffer: &mut Buffer, body: Rect, shared: &Shared) -
     }
     if let Some(area) = areas.detail {
         if area != body {
-            let tone = if part.focus { Tone::Accent } else { Tone::Dim };
-            for y in 0..area.height {
-                let rule = Rect { x: area.x.saturating_sub(2), width: 1, ..area };
-                draw::put(buffer, rule, 0, y, "│", look.style(tone));
-            }
+            DIVISION.rule(buffer, area, part.focus, look);
         }
         if let Some(offer) = part.table.selected() {
             kit_facts::draw(buffer, area, &facts::facts(part, offer, shared), part.top, look);

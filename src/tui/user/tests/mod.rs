@@ -1,4 +1,5 @@
 //! The user's screens without a terminal: what keys do, and pictures of every screen.
 
+mod cost;
 mod frame;
 pub mod scene;
