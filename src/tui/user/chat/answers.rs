@@ -205,6 +205,7 @@ fn started(chat: &mut Chat, token: u64, begun: Begun, cx: &mut Cx<'_, Ask>) {
     let (answer, request) = (live.answer(), begun.request);
     live.cut.clear();
     let kept = begun.conversation.clone();
+    let title = kept.title.clone();
     let parked = live.parked.iter_mut().find(|entry| entry.message.id == answer);
     if let Some(entry) = parked.or_else(|| chat.transcript.get_mut(answer)) {
         entry.message.request = request;
@@ -217,6 +218,7 @@ fn started(chat: &mut Chat, token: u64, begun: Begun, cx: &mut Cx<'_, Ask>) {
         chat.head.service = service.or(chat.head.service.take());
     }
     if chat.live().is_some_and(|live| live.token() == token) {
+        chat.head.title = title;
         chat.draft = String::new();
     }
     cx.ask(Ask::List);

@@ -209,7 +209,7 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
 pub fn totals(chat: &Chat, shared: &Shared) -> Pieces {
     let look = &shared.look;
     let uses = uses(chat, shared);
-    let mut pieces: Pieces = uses.iter().filter(|one| one.step() > 0).map(|one| one.piece(shared)).collect();
+    let mut pieces: Pieces = uses.iter().filter(|one| one.step() > 0).map(Use::piece).collect();
     pieces.push((format!("this conversation {}", look.amount(chat.head.fee)), Tone::Dim));
     if let Some((_, spent)) = chat.spent {
         pieces.push((format!("chats today {}", look.amount(spent)), Tone::Dim));
@@ -253,19 +253,23 @@ impl Use {
         if self.step() == VERY_NEAR { Tone::Bad } else { Tone::Warn }
     }
 
-    fn words(&self, shared: &Shared) -> String {
-        let of = match self.cap {
+    fn whose(&self) -> &'static str {
+        match self.cap {
             Cap::Request => "an answer's",
             Cap::Day => "the day's",
             Cap::Provider => "this provider's",
             Cap::Total => "the whole",
-        };
-        format!("{} % of {of} {}", self.percent(), shared.look.amount(self.limit))
+        }
     }
 
-    fn piece(&self, shared: &Shared) -> (String, Tone) {
+    fn words(&self, shared: &Shared) -> String {
+        format!("{} % of {} {}", self.percent(), self.whose(), shared.look.amount(self.limit))
+    }
+
+    /// In few words, so that several have room beside each other; the amount was told when it came near.
+    fn piece(&self) -> (String, Tone) {
         let sign = if self.step() == VERY_NEAR { "✗" } else { "!" };
-        (format!("{sign} {}", self.words(shared)), self.tone())
+        (format!("{sign} {} % of {} cap", self.percent(), self.whose()), self.tone())
     }
 }
 
