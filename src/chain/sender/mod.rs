@@ -106,7 +106,7 @@ pub enum SendError {
     #[error("the node does not accept the transaction: {message}")]
     Refused { message: String },
     /// The sender has been stopped. The operation may have been recorded and sent: the journal says.
-    #[error("the sender has stopped")]
+    #[error("the program is stopping; whether the transaction went out is known after the next start")]
     Stopped,
 }
 

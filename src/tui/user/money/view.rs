@@ -251,12 +251,12 @@ fn read(step: &AmountStep) -> Labelled {
     let complaint = step.form.fields.first().and_then(|field| field.complaint.clone());
     let wrong = |text: &str| (String::new(), format!("✗ {text}"), Tone::Bad);
     if let Some(why) = &step.failed {
-        return wrong(&format!("{why}. Nothing was moved; it can be tried again."));
+        return wrong(&format!("{why}. As far as is known nothing was moved; it can be tried again."));
     }
     match (complaint, step.typed(), step.preview()) {
         (Some(complaint), ..) => wrong(&complaint),
         (None, Err(typed::TypedError::Empty), _) => {
-            (String::new(), "as 0.01 A0GI or 10000000 neuron".to_owned(), Tone::Dim)
+            (String::new(), "as 0.01 A0GI, or so many neuron".to_owned(), Tone::Dim)
         }
         (None, Err(error), _) => wrong(&error.to_string()),
         (None, Ok(_), Some(Err(why))) => wrong(why),

@@ -93,7 +93,7 @@ fn nobody_draws_while_nothing_happens() {
         loop {
             at = at.plus_seconds(1);
             model.update(Message::Beat(at));
-            if at.as_seconds() > now().as_seconds() + 60 && at.as_seconds() % 60 == 0 {
+            if at.as_seconds() > now().as_seconds() + 60 && at.as_seconds().is_multiple_of(60) {
                 break;
             }
         }
