@@ -2,26 +2,12 @@
 
 use ratatui::layout::Rect;
 
+pub use crate::tui::kit::strip::{LEAST, areas};
+
 use super::model::{Model, Over, Screen};
 
-/// Smaller than this it says so.
-pub const LEAST: (u16, u16) = (60, 16);
 /// From this width on details stand beside the list.
 const BESIDE: u16 = 110;
-
-#[derive(Clone, Copy, Debug)]
-pub struct Areas {
-    pub tabs: Rect,
-    pub body: Rect,
-    pub status: Rect,
-    pub hints: Rect,
-}
-
-pub fn areas((width, height): (u16, u16)) -> Areas {
-    let row = |y: u16| Rect::new(0, y, width, 1);
-    let body = Rect::new(1, 2, width.saturating_sub(2), height.saturating_sub(4));
-    Areas { tabs: row(0), body, status: row(height.saturating_sub(2)), hints: row(height.saturating_sub(1)) }
-}
 
 /// The parts of a list's screen.
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,24 @@ use super::draw;
 use super::look::Look;
 use crate::tui::theme::Tone;
 
+/// Smaller than this, screens say so.
+pub const LEAST: (u16, u16) = (60, 16);
+
+/// The rows around a screen, and what is left for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Areas {
+    pub tabs: Rect,
+    pub body: Rect,
+    pub status: Rect,
+    pub hints: Rect,
+}
+
+pub fn areas((width, height): (u16, u16)) -> Areas {
+    let row = |y: u16| Rect::new(0, y, width, 1);
+    let body = Rect::new(1, 2, width.saturating_sub(2), height.saturating_sub(4));
+    Areas { tabs: row(0), body, status: row(height.saturating_sub(2)), hints: row(height.saturating_sub(1)) }
+}
+
 /// A screen on the row of tabs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tab {

@@ -1,5 +1,7 @@
 //! The frame around the screens: tabs, body, status line, hints, and what is open over them.
 
+pub use crate::tui::kit::strip::{LEAST, areas};
+
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -17,9 +19,6 @@ use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::{draw, toast};
 use crate::tui::theme::Tone;
 
-/// Smaller than this it says so.
-pub const LEAST: (u16, u16) = (60, 16);
-
 /// What the screens' words mean, for help.
 pub const WORDS: &[Word] = &[
     ("spendable", "what new requests may use: the deposits without what is owed, held or asked back"),
@@ -32,20 +31,6 @@ pub const WORDS: &[Word] = &[
     ("disputed", "asked for by the provider beyond our own count; not paid"),
     ("~ <", "digits were left out; details (enter) show every digit, and u does"),
 ];
-
-#[derive(Clone, Copy, Debug)]
-pub struct Areas {
-    pub tabs: Rect,
-    pub body: Rect,
-    pub status: Rect,
-    pub hints: Rect,
-}
-
-pub fn areas((width, height): (u16, u16)) -> Areas {
-    let row = |y: u16| Rect::new(0, y, width, 1);
-    let body = Rect::new(1, 2, width.saturating_sub(2), height.saturating_sub(4));
-    Areas { tabs: row(0), body, status: row(height.saturating_sub(2)), hints: row(height.saturating_sub(1)) }
-}
 
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
     let area = frame.area();
