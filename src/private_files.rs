@@ -16,6 +16,8 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use crate::crash_point::{self, Point};
+
 /// How names of unfinished files start.
 pub const TEMPORARY: &str = ".unfinished-";
 
@@ -59,6 +61,15 @@ pub fn create_directory(path: &Path) -> Result<bool, PrivateFileError> {
     Ok(meta.mode() & 0o077 != 0)
 }
 
+/// A directory beside `path`, mode 0700, for what is not whole yet; it vanishes when it is dropped.
+pub fn unfinished_directory(path: &Path) -> Result<tempfile::TempDir, PrivateFileError> {
+    tempfile::Builder::new()
+        .prefix(TEMPORARY)
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in(parent(path))
+        .map_err(io_error("create a directory beside", path))
+}
+
 /// Takes a directory away from everybody but its owner (mode 0700).
 pub fn tighten_directory(path: &Path) -> Result<(), PrivateFileError> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(io_error("change the mode of", path))
@@ -66,12 +77,23 @@ pub fn tighten_directory(path: &Path) -> Result<(), PrivateFileError> {
 
 /// Writes a new file, mode 0600, durable when this returns. Never overwrites.
 pub fn create(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
-    let file = write_unfinished(path, content)?;
-    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
-        io::ErrorKind::AlreadyExists => PrivateFileError::Exists { path: path.to_owned() },
-        _ => io_error("create", path)(error.error),
-    })?;
-    sync_directory(path)
+    let mut file = unfinished(path)?;
+    file.write_all(content).map_err(io_error("write", path))?;
+    keep(file, path)
+}
+
+/// [`create`] for what does not fit into memory: `write` is handed the file. When it fails nothing is left.
+pub fn create_with<T, E: From<PrivateFileError>>(
+    path: &Path,
+    write: impl FnOnce(&mut fs::File) -> Result<T, E>,
+) -> Result<T, E> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(PrivateFileError::Exists { path: path.to_owned() }.into());
+    }
+    let mut file = unfinished(path)?;
+    let written = write(file.as_file_mut())?;
+    keep(file, path)?;
+    Ok(written)
 }
 
 /// Writes a file, mode 0600, in the place of the one of that name if there is one. Durable when this returns;
@@ -98,6 +120,13 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileEr
         Zeroizing::new(Vec::with_capacity(usize::try_from(limit).unwrap_or(usize::MAX).min(1 << 20)));
     file.take(limit).read_to_end(&mut content).map_err(io_error("read", path))?;
     Ok(content)
+}
+
+/// The mode of an open file that others than its owner can read or change; `None` where they cannot.
+pub fn others_may_read(file: &fs::File) -> io::Result<Option<u32>> {
+    let mode = file.metadata()?.mode() & 0o7777;
+    // What is no regular file (a pipe, a terminal) says nothing by its mode.
+    Ok(Some(mode).filter(|mode| mode & 0o077 != 0 && file.metadata().is_ok_and(|meta| meta.is_file())))
 }
 
 /// The names in a directory, unfinished files left out, in order. A directory that does not exist has none.
@@ -135,14 +164,35 @@ pub fn sync_directory(path: &Path) -> Result<(), PrivateFileError> {
 }
 
 fn write_unfinished(path: &Path, content: &[u8]) -> Result<tempfile::NamedTempFile, PrivateFileError> {
-    let mut file = tempfile::Builder::new()
+    let mut file = unfinished(path)?;
+    file.write_all(content).map_err(io_error("write", path))?;
+    sync(&file, path)?;
+    Ok(file)
+}
+
+fn unfinished(path: &Path) -> Result<tempfile::NamedTempFile, PrivateFileError> {
+    tempfile::Builder::new()
         .prefix(TEMPORARY)
         .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(parent(path))
-        .map_err(io_error("create a file beside", path))?;
-    file.write_all(content).map_err(io_error("write", path))?;
+        .map_err(io_error("create a file beside", path))
+}
+
+fn sync(file: &tempfile::NamedTempFile, path: &Path) -> Result<(), PrivateFileError> {
     file.as_file().sync_all().map_err(io_error("sync", path))?;
-    Ok(file)
+    crash_point::pass(Point::FileWritten);
+    Ok(())
+}
+
+/// Gives a file its name, unless something has it.
+fn keep(file: tempfile::NamedTempFile, path: &Path) -> Result<(), PrivateFileError> {
+    sync(&file, path)?;
+    file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => PrivateFileError::Exists { path: path.to_owned() },
+        _ => io_error("create", path)(error.error),
+    })?;
+    crash_point::pass(Point::FileNamed);
+    sync_directory(path)
 }
 
 fn parent(path: &Path) -> &Path {

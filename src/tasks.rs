@@ -11,10 +11,11 @@
 use std::{
     any::Any,
     borrow::Cow,
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet},
     fmt::Display,
     future::Future,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, Location},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -168,7 +169,8 @@ impl Tasks {
                     }
                 }
                 Err(panic) => {
-                    tracing::error!(task = %name, panic = %panic_text(panic.as_ref()), "a background task panicked");
+                    let (text, at) = (panic_text(panic.as_ref()), panic_place());
+                    tracing::error!(task = %name, panic = %text, %at, "a background task panicked");
                 }
             }
         });
@@ -240,15 +242,37 @@ impl Drop for Entry {
     }
 }
 
-/// The words of a panic, where it had any.
+thread_local! {
+    /// Where this thread panicked last, told by the hook.
+    static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Where in the source a panic was; of a library only what is below its own folder.
+pub fn remember_panic(location: Option<&Location<'_>>) -> String {
+    let place = location.map_or("an unknown place".to_owned(), |at| {
+        let file = at.file();
+        let own = file.rsplit_once("/registry/src/").map_or(file, |(_, own)| own);
+        format!("{own}:{}", at.line())
+    });
+    PLACE.with_borrow_mut(|kept| kept.clone_from(&place));
+    place
+}
+
+fn panic_place() -> String {
+    PLACE.with_borrow(Clone::clone)
+}
+
+/// The words of a panic, where it had any, up to the first that they quote: what is quoted may be a prompt or a key
+/// (slicing a text in the middle of a letter quotes the text).
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    if let Some(text) = panic.downcast_ref::<&'static str>() {
+    let text = if let Some(text) = panic.downcast_ref::<&'static str>() {
         text
     } else if let Some(text) = panic.downcast_ref::<String>() {
-        text
+        text.as_str()
     } else {
         "without a message"
-    }
+    };
+    text.split(['`', '"', '\'']).next().unwrap_or_default().trim_end()
 }
 
 #[cfg(test)]
@@ -256,6 +280,22 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
     use super::*;
+
+    #[test]
+    fn a_panic_tells_no_text_that_it_quotes() {
+        let cut = std::panic::catch_unwind(|| {
+            let text = "canary-ü".to_owned();
+            text[..8].len()
+        });
+        let said = panic_text(cut.unwrap_err().as_ref()).to_owned();
+        assert!(!said.contains("canary") && said.contains("char boundary"), "{said}");
+        let debug = std::panic::catch_unwind(|| {
+            let read: Result<u8, _> = "canary".parse::<u8>().map_err(|_| "canary");
+            read.expect("it is there")
+        });
+        assert_eq!(panic_text(debug.unwrap_err().as_ref()), "it is there:");
+        assert_eq!(panic_text(&"plain words"), "plain words");
+    }
 
     async fn dies() {
         panic!("as tests do");
@@ -318,8 +358,28 @@ mod tests {
         false
     }
 
+    /// What is logged on this thread from now on, until the guard is dropped.
+    fn listen() -> (Arc<Mutex<Vec<u8>>>, tracing::subscriber::DefaultGuard) {
+        #[derive(Clone)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl std::io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let writer = Lines(Arc::clone(&lines));
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (lines, tracing::subscriber::set_default(log))
+    }
+
     #[tokio::test]
     async fn a_panic_or_an_error_ends_only_its_own_task() {
+        let (lines, _guard) = listen();
         let tasks = Tasks::new();
         let panicking = tasks.spawn("panics", async {
             assert!(tasks_fail(), "on purpose");
@@ -327,6 +387,11 @@ mod tests {
         let failing = tasks.spawn("fails", async { Err::<(), _>("no luck") });
         panicking.await.unwrap();
         failing.await.unwrap();
+        let told = String::from_utf8(lines.lock().clone()).unwrap();
+        let line =
+            |words: &str| told.lines().filter(|line| line.contains("ERROR") && line.contains(words)).count();
+        assert_eq!(line("a background task panicked task=panics panic=on purpose"), 1, "{told}");
+        assert_eq!(line("a background task failed task=fails error=no luck"), 1, "{told}");
         assert!(tasks.is_empty());
         let (sender, answer) = tokio::sync::oneshot::channel();
         tasks.spawn("still works", async move {

@@ -383,10 +383,12 @@ impl World {
                 account,
                 block,
                 owed: Neuron::ZERO,
+                carried: Neuron::ZERO,
                 reserved: Neuron::ZERO,
                 in_flight: 0,
                 best: None,
                 debt_since: None,
+                doubt: None,
             });
             self.book.len() - 1
         });

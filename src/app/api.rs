@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::chain::Patience;
 use super::provider::RunningProvider;
 use super::settings::settings;
+use super::token;
 use super::user::RunningUser;
 use crate::cli::{Exit, Failure, Global};
 use crate::client::{Call, Client, ClientError};
@@ -40,14 +41,15 @@ impl Api {
     /// The user broker's API.
     pub async fn user(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), None);
+            return Api::at(url.clone(), token::of_environment());
         }
         let config: UserConfig = settings(global)?;
         if let Some(api) = Api::running::<UserConfig>(config.shell())? {
             return Ok(api);
         }
         let (bound, listen, base) = private().await?;
-        let mut running = Box::pin(RunningUser::from_settings(&config, global, Patience::None)).await?;
+        let mut running =
+            Box::pin(RunningUser::from_settings(&config, global, Patience::None, false)).await?;
         running.listen(bound, &listen)?;
         Api::at(base, listen.token).map(|api| Api { own: Some(Own::User(Box::new(running))), ..api })
     }
@@ -55,7 +57,7 @@ impl Api {
     /// The provider broker's API.
     pub async fn provider(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), None);
+            return Api::at(url.clone(), token::of_environment());
         }
         let config: ProviderConfig = settings(global)?;
         if let Some(api) = Api::running::<ProviderConfig>(config.shell())? {
@@ -83,7 +85,7 @@ impl Api {
         let (api, found) = match Api::running::<ProviderConfig>(config.shell())? {
             Some(api) => (api, "the provider broker that runs on the data directory"),
             None => {
-                let api = Api::at(Url::parse(PROVIDER)?, config.shell().token.clone())?;
+                let api = Api::at(Url::parse(PROVIDER)?, token::of_settings(config.shell())?)?;
                 (api, "where provider brokers usually are; none runs on the data directory")
             }
         };
@@ -96,8 +98,7 @@ impl Api {
     /// A client of a provider broker that was named, or that runs on the data directory; none if there is neither.
     pub fn provider_at_hand(global: &Global) -> Result<Option<Client>> {
         if let Some(url) = &global.url {
-            let token = std::env::var("ZGSERVE_TOKEN").ok().filter(|token| !token.is_empty());
-            return Ok(Some(Client::new(url.clone(), token.map(Secret::new)).map_err(failure)?));
+            return Ok(Some(Client::new(url.clone(), token::of_environment()).map_err(failure)?));
         }
         // What else the command line says is about the user broker.
         let config: ProviderConfig = settings(&Global::default())?;
@@ -108,7 +109,7 @@ impl Api {
     fn running<C: RoleConfig>(shell: &Shell) -> Result<Option<Api>> {
         let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
         let Some(address) = holder(&paths.data)? else { return Ok(None) };
-        Api::at(base_of(address)?, shell.token.clone()).map(Some)
+        Api::at(base_of(address)?, token::of_settings(shell)?).map(Some)
     }
 
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
@@ -132,6 +133,12 @@ impl Api {
         let call = Call { query, ..Call::new(Method::POST, path) };
         let (_, value) = self.client.read_maybe(call).await.map_err(failure)?;
         Ok(value.unwrap_or(Value::Null))
+    }
+
+    /// Asks for a file, which is read as it comes.
+    pub async fn download(&self, path: &str, query: &[(&str, String)]) -> Result<Response> {
+        let call = Call { query, ..Call::new(Method::GET, path) };
+        Ok(self.client.send(call).await.map_err(failure)?)
     }
 
     /// Sends and gives the whole response, errors turned into failures.

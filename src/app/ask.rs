@@ -1,9 +1,11 @@
 //! Listings: asked of a broker's API, shown as a table, or with `--json` as the API gave them.
 
 use anyhow::Result;
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::api::Api;
+use super::{bundle, export};
 use crate::cli::{Column, Exit, Global, Json, Listing, Output, RequestCommand, Served, ServiceCommand};
 use crate::domain::OperationId;
 
@@ -149,11 +151,20 @@ pub async fn services(command: ServiceCommand, global: &Global) -> Result<Exit> 
 pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> {
     let api = Api::user(global).await?;
     with(api, async |api: &Api| match command {
-        RequestCommand::List { listing, provider } => {
-            let filters = [("provider", provider.map(|provider| provider.to_string()))];
-            list(api, "/v1/request", &listing, &filters, REQUESTS).await
+        RequestCommand::List { listing, filters } => {
+            list(api, "/v1/request", &listing, &filters.query(), REQUESTS).await
         }
+        RequestCommand::Export { filters, format, output } => {
+            export::run(api, &filters, format, output).await
+        }
+        RequestCommand::Bundle { ids, output } => bundle::make(api, &ids, output).await,
         RequestCommand::Show { id, json } => show(api, &format!("/v1/request/{id}"), json).await,
+        RequestCommand::Accept { id, amount } => {
+            let path = format!("/v1/request/{id}/accept");
+            api.send_json(Method::POST, &path, Some(&json!({"amount": amount}))).await?;
+            Output.note(&format!("receipt accepted; {amount} neuron more are owed for request {id}"));
+            Ok(Exit::Ok)
+        }
     })
     .await
 }

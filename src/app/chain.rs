@@ -6,7 +6,7 @@ use alloy::transports::BoxTransport;
 use anyhow::Result;
 
 use crate::chain::devnet::Devnet;
-use crate::chain::{Chain, ChainError, ChainSettings, Endpoint, SenderSettings};
+use crate::chain::{Chain, ChainError, ChainKind, ChainSettings, Endpoint, SenderSettings};
 use crate::config::ChainKeys;
 use crate::domain::Address;
 
@@ -28,7 +28,8 @@ pub fn chain_settings(keys: &ChainKeys) -> Result<ChainSettings, ChainError> {
         poll: keys.poll_interval.map(Duration::from_millis),
         timeout: Duration::from_secs(keys.timeout),
         confirmations: keys.confirmations,
-        ..ChainSettings::new(Endpoint::parse(&keys.rpc_url)?, keys.contract)
+        trust_other_contract_code: keys.trust_other_contract_code,
+        ..ChainSettings::new(Endpoint::parse_all(&keys.rpc_url, &keys.fallback_rpc_urls)?, keys.contract)
     })
 }
 
@@ -55,9 +56,17 @@ pub async fn open(keys: &ChainKeys, patience: Patience) -> Result<Chain, ChainEr
     }
 }
 
-/// Whether the chain's node is on this machine; then providers may be, too.
-pub fn is_local(keys: &ChainKeys) -> bool {
-    let Ok(url) = url::Url::parse(&keys.rpc_url) else { return false };
+/// Whether it is a development chain whose node is on this machine; then providers may be, too.
+///
+/// A node of a public chain may well run here, or a tunnel to one end here. The services that such a chain lists are
+/// strangers' all the same, and their addresses must not lead into this machine or its network.
+pub fn is_local(keys: &ChainKeys, chain: &Chain) -> bool {
+    let mut urls = std::iter::once(&keys.rpc_url).chain(&keys.fallback_rpc_urls);
+    chain.kind() == ChainKind::Development && urls.all(|url| on_this_machine(url))
+}
+
+fn on_this_machine(rpc_url: &str) -> bool {
+    let Ok(url) = url::Url::parse(rpc_url) else { return false };
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::ask::with;
 use crate::cli::{ChatArgs, Exit, Failure, Global, Output, Progress};
+use crate::domain::clean::Pieces;
 
 /// How long the figures of an answer are waited for after its last word.
 const FIGURES: Duration = Duration::from_secs(3);
@@ -92,6 +93,7 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
     let mut bytes = response.bytes_stream();
     let (mut line, mut answer) = (Vec::new(), String::new());
     let (mut ended, mut cut) = (false, false);
+    let mut said = Pieces::default();
     while let Some(piece) = bytes.next().await {
         let piece = piece.map_err(reqwest::Error::without_url).context("the answer broke off")?;
         for byte in piece {
@@ -104,7 +106,7 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
                 Said::Cut => cut = true,
                 Said::Words(words) => {
                     answer.push_str(&words);
-                    if !Output.said(&words) {
+                    if !Output.said(&words, &mut said) {
                         return Ok(answer);
                     }
                 }

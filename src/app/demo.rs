@@ -28,7 +28,7 @@ use crate::client::Client;
 use crate::config::{Listen, UserConfig};
 use crate::domain::{Neuron, Prices, ServiceKind};
 use crate::http::demo::{MODEL, Store, StoreLimits, chatbot};
-use crate::http::{Bound, Limits, Server};
+use crate::http::{self, Bound, Guard, Limits, Server};
 use crate::log_lines::LogLevel;
 use crate::private_files;
 use crate::store::{DataLock, Db, Role};
@@ -271,10 +271,15 @@ impl Prepared {
         let limits = Limits::default();
         let upstream = args.upstream.clone().unwrap_or_else(|| format!("http://{}", chat_port.address()));
         let storage_url = format!("http://{}", storage_port.address());
+        // A page that was pointed at them could turn the chain's clock, or use the services without paying.
+        let guard = |bound: &Bound| Guard::new(bound.address(), &[], None);
+        let rpc = http::local(http::devnet::router(devnet.clone()), guard(&chain_port).for_wallets());
+        let chat = http::local(chatbot(PACE), guard(&chat_port));
+        let storage = http::local(Store::open(StoreLimits::default())?.service(), guard(&storage_port));
         let servers = vec![
-            chain_port.serve(crate::http::devnet::router(devnet.clone()), limits, tasks.child()),
-            chat_port.serve(chatbot(PACE), limits, tasks.child()),
-            storage_port.serve(Store::open(StoreLimits::default())?.service(), limits, tasks.child()),
+            chain_port.serve(rpc, limits, tasks.child()),
+            chat_port.serve(chat, limits, tasks.child()),
+            storage_port.serve(storage, limits, tasks.child()),
         ];
 
         let Part { directory, db, lock } = provider;

@@ -11,7 +11,7 @@ use super::signals::Signals;
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{Chain, SenderSettings};
 use crate::cli::{DevnetArgs, Exit, Global, Output};
-use crate::http::{Bound, Guard, Limits};
+use crate::http::{self, Bound, Guard, Limits};
 use crate::keys::{Secret, Wallet};
 use crate::private_files;
 use crate::tasks::Tasks;
@@ -34,7 +34,9 @@ pub async fn run(args: &DevnetArgs, global: &Global) -> Result<Exit> {
     let devnet = Devnet::start(DevnetConfig { state_file, ..DevnetConfig::default() }).await?;
     let chain = contract_on(&devnet, args.lock_time).await?;
     let tasks = Tasks::new();
-    let server = bound.serve(crate::http::devnet::router(devnet.clone()), Limits::default(), tasks.child());
+    let guard = Guard::new(address, &[], None).for_wallets();
+    let rpc = http::local(http::devnet::router(devnet.clone()), guard);
+    let server = bound.serve(rpc, Limits::default(), tasks.child());
     Output.line(&format!("chain {} on http://{address}, Serving contract {}", chain.id(), chain.contract()));
     Output.line(&format!("refunds are locked for {} s; test keys, known to everybody:", chain.lock_time()));
     for account in devnet.accounts() {

@@ -2,11 +2,13 @@
 
 use anyhow::Error;
 
+use crate::archive::ArchiveError;
 use crate::chain::ChainError;
 use crate::cli::{Exit, Failure, PassphraseError};
 use crate::config::{ConfigError, PathsError};
 use crate::http::{BindError, OpenListener};
-use crate::keys::KeyError;
+use crate::keys::{KeyError, KeyringError};
+use crate::private_files::PrivateFileError;
 use crate::store::{LockError, StoreError};
 
 /// The sentence with all its causes, and the code.
@@ -31,10 +33,18 @@ fn exit_of(error: &Error) -> Exit {
         if let Some(failure) = cause.downcast_ref::<Failure>() {
             return failure.exit;
         }
+        if matches!(cause.downcast_ref::<PassphraseError>(), Some(PassphraseError::Interrupted)) {
+            return Exit::Interrupted;
+        }
+        if cause.is::<KeyringError>() {
+            return Exit::Unreachable;
+        }
         if cause.is::<ConfigError>()
             || cause.is::<PathsError>()
             || cause.is::<OpenListener>()
             || cause.is::<PassphraseError>()
+            || cause.is::<PrivateFileError>()
+            || cause.is::<ArchiveError>()
         {
             return Exit::BadInput;
         }
@@ -50,7 +60,10 @@ fn exit_of(error: &Error) -> Exit {
         if cause.is::<KeyError>() {
             return Exit::BadInput;
         }
-        if matches!(cause.downcast_ref::<StoreError>(), Some(StoreError::Network { .. })) {
+        if matches!(
+            cause.downcast_ref::<StoreError>(),
+            Some(StoreError::Network { .. } | StoreError::Newer { .. })
+        ) {
             return Exit::BadInput;
         }
     }

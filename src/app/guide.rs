@@ -1,4 +1,5 @@
-//! What the guided start needs done: the chain asked, keys made and opened, the settings file written.
+//! What the guided start needs done: the chain asked, keys made and opened, passphrases put into the keyring, the
+//! settings file written.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use crate::chain::{Chain, ChainError, ChainSettings, Endpoint};
 use crate::config::Chosen;
 use crate::domain::address::parse_address;
 use crate::domain::{Address, Neuron};
-use crate::keys::{KeyError, KeyFile, KeyFiles, Secret, Wallet};
+use crate::keys::{KeyError, KeyFile, KeyFiles, PassphraseKeyring, Secret, Wallet};
 use crate::private_files::{self, PrivateFileError};
 use crate::tui::start::{ChainSeen, Choice, Deeds, KeyOrder, KeyTrouble, NodeSeen, OwnKey, SaveTrouble};
 
@@ -22,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 #[derive(Clone, Debug)]
 pub struct Guide {
     pub keys: KeyFiles,
+    pub keyring: Arc<dyn PassphraseKeyring>,
     pub settings_file: PathBuf,
     /// Written into the settings, if the command line names it.
     pub data_dir: Option<PathBuf>,
@@ -53,13 +55,23 @@ impl Deeds for Guide {
         .boxed()
     }
 
-    fn key(&self, order: KeyOrder) -> BoxFuture<'static, Result<OwnKey, KeyTrouble>> {
-        let files = self.keys.clone();
+    fn key(&self, order: KeyOrder, keep: bool) -> BoxFuture<'static, Result<OwnKey, KeyTrouble>> {
+        let (files, keyring) = (self.keys.clone(), Arc::clone(&self.keyring));
         async move {
-            match tokio::task::spawn_blocking(move || obey(&files, order)).await {
-                Ok(result) => result,
-                Err(_) => Err(trouble(None, &KeyError::Interrupted)),
+            let passphrase = order.passphrase().clone();
+            let own = match tokio::task::spawn_blocking(move || obey(&files, order)).await {
+                Ok(result) => result?,
+                Err(_) => return Err(trouble(None, &KeyError::Interrupted)),
+            };
+            if !keep {
+                return Ok(own);
             }
+            // The key is there in any case; a keyring that refuses costs a question at the next start.
+            let kept = keyring.keep(own.address(), passphrase).await.map_err(|error| error.to_string());
+            if let Err(error) = &kept {
+                tracing::warn!(%error, "the passphrase is not in the keyring");
+            }
+            Ok(OwnKey { kept: Some(kept), ..own })
         }
         .boxed()
     }
@@ -122,7 +134,7 @@ fn obey(files: &KeyFiles, order: KeyOrder) -> Result<OwnKey, KeyTrouble> {
             };
             let wallet =
                 files.open(address, &passphrase).map_err(|error| trouble(Some("passphrase"), &error))?;
-            Ok(OwnKey { wallet: Arc::new(wallet), file: path })
+            Ok(OwnKey { wallet: Arc::new(wallet), file: path, kept: None })
         }
     }
 }
@@ -134,7 +146,7 @@ fn keep(
     field: Option<&'static str>,
 ) -> Result<OwnKey, KeyTrouble> {
     match files.keep(&wallet, passphrase) {
-        Ok(kept) => Ok(OwnKey { wallet: Arc::new(wallet), file: kept.path }),
+        Ok(kept) => Ok(OwnKey { wallet: Arc::new(wallet), file: kept.path, kept: None }),
         Err(KeyError::File(PrivateFileError::Exists { .. })) => {
             let text = format!(
                 "the key of {} is in the key directory already; go back and choose it",
@@ -186,10 +198,12 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::keys::{KeyringError, MemoryKeyring};
 
     fn guide(directory: &std::path::Path) -> Guide {
         Guide {
             keys: KeyFiles::new(directory.join("keys")),
+            keyring: Arc::new(MemoryKeyring::default()),
             settings_file: directory.join("config/user.yaml"),
             data_dir: None,
         }
@@ -205,19 +219,39 @@ mod tests {
         let guide = guide(directory.path());
         let digits = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
         let import = || KeyOrder::Import { key: secret(digits), passphrase: secret("pass") };
-        let own = guide.key(import()).await.unwrap();
+        let own = guide.key(import(), false).await.unwrap();
         assert!(own.file.is_file());
-        let again = guide.key(import()).await.unwrap_err();
+        let again = guide.key(import(), false).await.unwrap_err();
         assert_eq!(again.field, Some("key"));
         let unlock = |passphrase| KeyOrder::Unlock { address: own.address(), passphrase: secret(passphrase) };
-        let wrong = guide.key(unlock("other")).await.unwrap_err();
+        let wrong = guide.key(unlock("other"), false).await.unwrap_err();
         assert_eq!(
             wrong,
             KeyTrouble { field: Some("passphrase"), text: "it does not fit; try again".to_owned() }
         );
-        assert_eq!(guide.key(unlock("pass")).await.unwrap().address(), own.address());
+        assert_eq!(guide.key(unlock("pass"), false).await.unwrap().address(), own.address());
         let bad = KeyOrder::Import { key: secret("xyz"), passphrase: secret("pass") };
-        assert_eq!(guide.key(bad).await.unwrap_err().field, Some("key"));
+        assert_eq!(guide.key(bad, true).await.unwrap_err().field, Some("key"));
+    }
+
+    #[tokio::test]
+    async fn a_passphrase_goes_into_the_keyring_only_if_asked_and_only_if_it_fits() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut guide = guide(directory.path());
+        let create = || KeyOrder::Create { passphrase: secret("pass") };
+        let own = guide.key(create(), false).await.unwrap();
+        let address = own.address();
+        assert_eq!(own.kept, None);
+        assert!(!guide.keyring.holds(address).await.unwrap());
+        let unlock = |passphrase| KeyOrder::Unlock { address, passphrase: secret(passphrase) };
+        guide.key(unlock("other"), true).await.unwrap_err();
+        assert!(!guide.keyring.holds(address).await.unwrap(), "it did not open the file");
+        assert_eq!(guide.key(unlock("pass"), true).await.unwrap().kept, Some(Ok(())));
+        assert_eq!(guide.keyring.find(address).await.unwrap().unwrap().expose(), "pass");
+        // A keyring that refuses takes the key from nobody.
+        guide.keyring = Arc::new(MemoryKeyring::failing(KeyringError::Locked));
+        let own = guide.key(unlock("pass"), true).await.unwrap();
+        assert_eq!(own.kept, Some(Err("the keyring is locked and nobody opened it".to_owned())));
     }
 
     #[tokio::test]

@@ -1,30 +1,30 @@
-//! Key files: make, take in, list, hand out.
-
-use std::path::PathBuf;
+//! Key files: make, take in, list, hand out; and their passphrases in the keyring.
 
 use anyhow::Result;
 use serde_json::json;
 
+use super::passphrase;
 use super::settings::settings;
-use super::wallet::passphrase;
-use crate::cli::{self, Column, Exit, Global, Output, WalletCommand};
-use crate::config::{Paths, RoleConfig, UserConfig};
-use crate::keys::{KeyFiles, Secret, Wallet};
+use crate::cli::{self, Column, Exit, Failure, Global, Json, KeyringCommand, Output, WalletCommand};
+use crate::config::{Paths, RoleConfig, Shell, UserConfig};
+use crate::domain::Address;
+use crate::keys::{KeyError, KeyFiles, KeyringError, PassphraseKeyring, Secret, SystemKeyring, Wallet};
 
 pub async fn run(command: WalletCommand, global: &Global) -> Result<Exit> {
     let config: UserConfig = settings(global)?;
     let shell = config.shell();
     let paths = Paths::of(UserConfig::NAME, shell.data_dir.as_deref())?;
     let files = KeyFiles::new(&paths.keys);
-    let from_file: Option<PathBuf> = shell.passphrase_file.clone();
-    let new_passphrase = || match &from_file {
-        Some(file) => cli::from_file(file),
-        None => cli::ask_new(),
+    let new_passphrase = async || -> Result<Secret<String>> {
+        match passphrase::given(shell, global).await? {
+            Some(given) => Ok(given),
+            None => Ok(cli::ask_new().await?),
+        }
     };
     // Locking and unlocking a key file is slow on purpose.
     match command {
         WalletCommand::New => {
-            let passphrase = new_passphrase()?;
+            let passphrase = new_passphrase().await?;
             let made = tokio::task::spawn_blocking(move || files.create(&passphrase)).await??;
             Output.line(&made.address.to_string());
             Output.note(&format!(
@@ -33,16 +33,16 @@ pub async fn run(command: WalletCommand, global: &Global) -> Result<Exit> {
             ));
         }
         WalletCommand::Import { file: None } => {
-            let key = cli::secret_line("Private key (64 hexadecimal digits)")?;
+            let key = cli::secret_line("Private key (64 hexadecimal digits)").await?;
             // Wrong digits are told before a passphrase is asked for.
             Wallet::from_hex(&key)?;
-            let passphrase = new_passphrase()?;
+            let passphrase = new_passphrase().await?;
             let made = tokio::task::spawn_blocking(move || files.import_hex(&key, &passphrase)).await??;
             Output.line(&made.address.to_string());
         }
         WalletCommand::Import { file: Some(file) } => {
-            let old: Secret<String> = cli::ask(&format!("Passphrase of {}", file.display()))?;
-            let passphrase = new_passphrase()?;
+            let old: Secret<String> = cli::ask(&format!("Passphrase of {}", file.display())).await?;
+            let passphrase = new_passphrase().await?;
             let made =
                 tokio::task::spawn_blocking(move || files.import_file(&file, &old, &passphrase)).await??;
             Output.line(&made.address.to_string());
@@ -62,11 +62,121 @@ pub async fn run(command: WalletCommand, global: &Global) -> Result<Exit> {
             }
         }
         WalletCommand::Export { address } => {
-            let passphrase = passphrase(from_file.as_deref(), address)?;
+            // Not from the keyring: whoever sits down at an open session would get the key itself.
+            let passphrase = given_or_asked(shell, global, address).await?;
             let key = tokio::task::spawn_blocking(move || files.export(address, &passphrase)).await??;
             Output.note("whoever sees this key owns its money");
             Output.line(key.expose());
         }
+        WalletCommand::Keyring(command) => {
+            return keyring(command, shell, global, &files, &SystemKeyring).await;
+        }
     }
     Ok(Exit::Ok)
+}
+
+async fn given_or_asked(shell: &Shell, global: &Global, address: Address) -> Result<Secret<String>> {
+    match passphrase::given(shell, global).await? {
+        Some(given) => Ok(given),
+        None => Ok(passphrase::asked(address).await?.text),
+    }
+}
+
+async fn keyring(
+    command: KeyringCommand,
+    shell: &Shell,
+    global: &Global,
+    files: &KeyFiles,
+    keyring: &dyn PassphraseKeyring,
+) -> Result<Exit> {
+    match command {
+        KeyringCommand::Add { address } => {
+            // Both are told before a passphrase is asked for.
+            if !files.list()?.iter().any(|file| file.address == address) {
+                return Err(KeyError::Unknown(address).into());
+            }
+            if !keyring.is_there().await {
+                return Err(KeyringError::Absent.into());
+            }
+            let passphrase = given_or_asked(shell, global, address).await?;
+            let (files, tried) = (files.clone(), passphrase.clone());
+            tokio::task::spawn_blocking(move || files.open(address, &tried)).await??;
+            keyring.keep(address, passphrase).await?;
+            Output.note(&format!("the keyring keeps the passphrase of {address}; starts ask for it no more"));
+        }
+        KeyringCommand::Remove { address } => {
+            if !keyring.forget(address).await? {
+                let message = format!("the keyring has no passphrase for {address}");
+                return Err(Failure::new(Exit::BadInput, message).into());
+            }
+            Output.note(&format!("the keyring has no passphrase for {address} any more; starts ask for it"));
+        }
+        KeyringCommand::Status(json) => status(json, files, keyring).await?,
+    }
+    Ok(Exit::Ok)
+}
+
+async fn status(json: Json, files: &KeyFiles, keyring: &dyn PassphraseKeyring) -> Result<()> {
+    let there = keyring.is_there().await;
+    let mut items = Vec::new();
+    for file in files.list()? {
+        let kept = there && keyring.holds(file.address).await?;
+        items.push(json!({"Address": file.address.to_string(), "Kept": kept}));
+    }
+    if json.json {
+        let metadata = json!({"total": items.len(), "Keyring": there});
+        Output.json(&json!({"Metadata": metadata, "Items": items}));
+        return Ok(());
+    }
+    let columns =
+        [Column { title: "ADDRESS", key: "Address" }, Column { title: "PASSPHRASE KEPT", key: "Kept" }];
+    Output.table(&items, &columns);
+    if there {
+        Output.note("this session has a keyring");
+    } else {
+        Output.note(&KeyringError::Absent.to_string());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::config::{Sources, load};
+    use crate::keys::MemoryKeyring;
+
+    #[tokio::test]
+    async fn only_a_passphrase_that_fits_goes_into_the_keyring_and_it_comes_out_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = KeyFiles::new(directory.path().join("keys"));
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let address = files.create(&secret("right")).unwrap().address;
+        let file = directory.path().join("passphrase");
+        let sources = Sources {
+            variables: vec![("ZGSERVE_PASSPHRASE_FILE".to_owned(), file.display().to_string())],
+            ..Sources::default()
+        };
+        let shell = load::<UserConfig>(&sources).unwrap().0.shell;
+        let global = Global::default();
+        let run = async |command, held: &MemoryKeyring| {
+            keyring(command, &shell, &global, &files, held).await.map_err(|error| error.to_string())
+        };
+        let held = MemoryKeyring::default();
+        std::fs::write(&file, "wrong\n").unwrap();
+        run(KeyringCommand::Add { address }, &held).await.unwrap_err();
+        assert!(!held.holds(address).await.unwrap(), "it was tried first");
+        std::fs::write(&file, "right\n").unwrap();
+        run(KeyringCommand::Add { address }, &held).await.unwrap();
+        assert_eq!(held.find(address).await.unwrap().unwrap().expose(), "right");
+        run(KeyringCommand::Status(Json::default()), &held).await.unwrap();
+        run(KeyringCommand::Remove { address }, &held).await.unwrap();
+        assert!(run(KeyringCommand::Remove { address }, &held).await.unwrap_err().contains("no passphrase"));
+        let unknown = run(KeyringCommand::Add { address: Address::ZERO }, &held).await.unwrap_err();
+        assert!(unknown.contains("no key file"));
+        let absent = MemoryKeyring::failing(KeyringError::Absent);
+        let told = run(KeyringCommand::Add { address }, &absent).await.unwrap_err();
+        assert!(told.contains("passphraseFile") && told.contains("--passphrase-fd"), "{told}");
+        run(KeyringCommand::Status(Json { json: true }), &absent).await.unwrap();
+    }
 }

@@ -6,41 +6,54 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `settings`, `wallet`, `chain` | what every role is made from |
+//! | `settings`, `wallet`, `passphrase`, `chain` | what every role is made from |
 //! | `user`, `provider` | one running role |
 //! | `serve` | daemons: a role with its listeners until a signal |
 //! | `screens`, `guide` | the user's screens, and what the guided start needs done |
 //! | `demo`, `traffic`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
 //! | `console` | the provider's screens |
-//! | `ask`, `act`, `settle`, `offered`, `chat`, `keys`, `bindings`, `doctor` | the one-shot commands |
+//! | `export`, `bundle` | requests as files, and looking at what they show |
+//! | `backup`, `restore` | a data directory as one file, and back |
+//! | `ask`, `act`, `settle`, `offered`, `chat`, `keys`, `bindings`, `manual`, `health`, `doctor` | the one-shot commands |
 
 mod act;
 mod api;
 mod ask;
+mod backup;
 mod bindings;
+mod bundle;
 mod chain;
 mod chat;
 mod console;
+mod database;
 mod demo;
 mod deploy;
 mod devnet;
 mod doctor;
+mod export;
 mod failure;
 mod guide;
+mod health;
 mod keys;
+mod manual;
 mod offered;
+mod passphrase;
 mod provider;
+mod restore;
 mod run;
 mod screens;
 mod serve;
 mod settings;
 mod settle;
 mod signals;
+mod token;
 mod traffic;
 mod user;
 mod wallet;
 
+#[cfg(test)]
+mod secrets_tests;
 #[cfg(test)]
 mod tests;
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::chain::{self, Patience};
+use super::database;
 use super::user::spool;
 use super::wallet;
 use crate::broker::outbox;
@@ -63,8 +64,7 @@ impl RunningProvider {
         let paths = Paths::of(ProviderConfig::NAME, config.shell.data_dir.as_deref())?;
         let lock = DataLock::take(&paths.data)?;
         let wallet = wallet::need(config.shell(), global, &paths).await?;
-        let db = Db::open(&paths.data.join("provider.db"), Role::Provider)
-            .context("the database cannot be opened")?;
+        let db = database::open(&paths.data.join("provider.db"), Role::Provider)?;
         let start = ProviderStart {
             directory: paths.data,
             db,

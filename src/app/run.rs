@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{
-    act, ask, bindings, chat, console, demo, deploy, devnet, doctor, keys, offered, screens, serve, settings,
-    settle,
+    act, ask, backup, bindings, bundle, chat, console, demo, deploy, devnet, doctor, health, keys, manual,
+    offered, restore, screens, serve, settings, settle,
 };
 use crate::cli::{Cli, Command, ConfigCommand, Exit, Global, Output, ProviderCommand, Role};
 use crate::config::{ProviderConfig, UserConfig, example};
@@ -15,7 +15,7 @@ use crate::{cli, http};
 pub async fn run(cli: Cli, log: ScreenLog) -> Result<Exit> {
     let Cli { global, run, command } = cli;
     match command {
-        None if run.headless => serve::user(&global).await,
+        None if run.headless => serve::user(&global, run.delegates_only).await,
         None => Box::pin(screens::run(&run, &global, &log)).await,
         Some(command) => Box::pin(perform(command, &global, &log)).await,
     }
@@ -43,6 +43,7 @@ async fn perform(command: Command, global: &Global, log: &ScreenLog) -> Result<E
             Output.write(&cli::completions(shell));
             Ok(Exit::Ok)
         }
+        Command::Man { directory } => manual::run(&directory),
         Command::Openapi { role } => {
             let document = match role {
                 Role::User => http::user::openapi(),
@@ -51,6 +52,10 @@ async fn perform(command: Command, global: &Global, log: &ScreenLog) -> Result<E
             Output.json(&document);
             Ok(Exit::Ok)
         }
+        Command::Backup { file, role } => backup::run(file, role, global).await,
+        Command::Restore { file, directory } => restore::run(file, directory, global).await,
+        Command::Verify(args) => bundle::look(&args),
+        Command::Health { at, ready } => health::run(at, ready).await,
         Command::Doctor { role } => doctor::run(role, global).await,
     }
 }

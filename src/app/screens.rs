@@ -7,26 +7,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::api::Api;
 use super::chain::{self, chain_settings};
+use super::database;
 use super::demo;
 use super::failure::failure_of;
 use super::guide::Guide;
+use super::passphrase;
 use super::settings;
 use super::signals::Signals;
+use super::token;
 use super::user::{RunningUser, UserStart, Who};
 use super::wallet;
 use crate::broker::user::Library;
 use crate::chain::{Chain, Endpoint};
 use crate::cli::{Exit, Failure, Global, RunArgs};
-use crate::config::{Listen, Paths, RoleConfig, UserConfig};
+use crate::config::{Listen, PassphraseFrom, Paths, RoleConfig, UserConfig};
 use crate::domain::{Address, Timestamp};
 use crate::http::Bound;
-use crate::keys::KeyFiles;
+use crate::keys::{KeyFiles, PassphraseKeyring, SystemKeyring};
 use crate::store::{DataLock, Db, LockError, Role};
 use crate::tasks::Tasks;
 use crate::telemetry::ScreenLog;
@@ -130,10 +133,16 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
                 let message = format!("wallet: there is no key file for {wanted}");
                 return Err(Failure::new(Exit::BadInput, message).into());
             }
-            Some(_) if shell.passphrase_file.is_some() => {
+            // Opened behind the screens, since nobody will have to be asked.
+            Some(_) if global.passphrase_fd.is_none() && passphrase::file(shell).is_some() => {
                 return Ok(Way::Screens(Box::new(config), Key::Settings));
             }
-            Some(wanted) => Opening::Unlock(wanted),
+            Some(wanted) => match wallet::unasked(shell, global, &files, wanted, &SystemKeyring).await? {
+                Some(wallet) => {
+                    return Ok(Way::Screens(Box::new(config), Key::Who(Who::Owner(wallet))));
+                }
+                None => Opening::Unlock(wanted),
+            },
             None => Opening::Key,
         }
     };
@@ -149,8 +158,12 @@ async fn guide(args: &RunArgs, global: &Global, config: UserConfig) -> Result<Wa
         keys: known,
         settings_file: settings_file.clone(),
         settings: shell.terminal.clone(),
+        // Kept there for nothing, if the settings look elsewhere.
+        keyring: matches!(shell.passphrase_from, PassphraseFrom::Auto | PassphraseFrom::Keyring)
+            && SystemKeyring.is_there().await,
     };
-    let deeds = Guide { keys: files, settings_file, data_dir: global.data_dir.clone() };
+    let keyring = Arc::new(SystemKeyring);
+    let deeds = Guide { keys: files, keyring, settings_file, data_dir: global.data_dir.clone() };
     let tasks = Tasks::new();
     let (ended, outcome) = Box::pin(tui::start::run(setup, Arc::new(deeds), &tasks)).await?;
     tasks.stop(GRACE).await;
@@ -226,7 +239,7 @@ async fn screens(
             error => error.into(),
         })?;
         kept.write_to(&data)?;
-        let db = Db::open(&data.join("user.db"), Role::User).context("the database cannot be opened")?;
+        let db = database::open(&data.join("user.db"), Role::User)?;
         Ok((lock, db))
     })
     .await??;
@@ -249,7 +262,10 @@ async fn screens(
     let what = format!("asking the chain at {}", start.network);
     let (standing, watch) = watch::channel(Standing::Starting { what });
     let library = Library::open(db.clone());
-    let listen = bound.map(|bound| (bound, config.shell.listen()));
+    let listen = match bound {
+        Some(bound) => Some((bound, token::listen(&config.shell)?)),
+        None => None,
+    };
     let behind =
         Behind { config, paths, key, global: global.clone(), lock, db: db.clone(), listen, standing };
     let tasks = Tasks::new();
@@ -320,8 +336,8 @@ impl Behind {
         let start = UserStart {
             directory: paths.data.clone(),
             db,
+            local_chain: chain::is_local(&config.shell.chain, &chain),
             chain,
-            local_chain: chain::is_local(&config.shell.chain),
             who,
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),

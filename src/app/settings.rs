@@ -1,14 +1,36 @@
 //! Settings of a command: which file, which variables, which flags; and the commands that show them.
 
+use std::path::Path;
+use std::sync::Once;
+
 use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::cli::{Exit, Global, Json, Output};
 use crate::config::{Flag, Layer, Paths, RoleConfig, Sources, load};
+use crate::domain::Address;
+use crate::private_files;
 
-/// Loads the settings of a role.
+/// Loads the settings of a role. Says once if a settings file that holds secrets can be read by others.
 pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
-    Ok(load::<C>(&sources::<C>(global))?.0)
+    static TOLD: Once = Once::new();
+    let sources = sources::<C>(global);
+    let (config, layers) = load::<C>(&sources)?;
+    if let Some(warning) = sources.file.as_deref().and_then(|file| open_secrets(file, &layers)) {
+        TOLD.call_once(|| tracing::warn!("{warning}"));
+    }
+    Ok(config)
+}
+
+/// What to say of a settings file that holds secrets and can be read by others. It is read all the same: the usage
+/// procedure has people write it with any editor.
+fn open_secrets(file: &Path, layers: &[Layer]) -> Option<String> {
+    let from = file.display().to_string();
+    let secret = layers
+        .iter()
+        .find(|layer| matches!(layer.key.as_str(), "privateKeys" | "token") && layer.source == from)?;
+    let mode = private_files::others_may_read(&std::fs::File::open(file).ok()?).ok()??;
+    Some(format!("{from} holds {} and others can read it (mode {mode:04o}); `chmod 600 {from}`", secret.key))
 }
 
 /// Whether nobody has set anything up: no settings file, and nothing set but where data and passphrase are.
@@ -16,9 +38,18 @@ pub fn are_untouched<C: RoleConfig>(global: &Global) -> Result<bool> {
     let sources = sources::<C>(global);
     let (_, layers) = load::<C>(&sources)?;
     let about_places = |layer: &Layer| {
-        matches!(layer.key.as_str(), "dataDir" | "passphraseFile") || layer.key.starts_with("terminal.")
+        matches!(layer.key.as_str(), "dataDir" | "passphraseFile" | "passphraseFrom")
+            || layer.key.starts_with("terminal.")
     };
     Ok(sources.file.is_none() && global.private_key_file.is_none() && layers.iter().all(about_places))
+}
+
+/// The chain and contract that somebody has set, file, variable or flag; what is at its default says nothing.
+pub fn chosen_network<C: RoleConfig>(global: &Global) -> Result<(Option<u64>, Option<Address>)> {
+    let (config, layers) = load::<C>(&sources::<C>(global))?;
+    let is_set = |key: &str| layers.iter().any(|layer| layer.key == key);
+    let chain = &config.shell().chain;
+    Ok((chain.chain_id, is_set("chain.contract").then_some(chain.contract)))
 }
 
 fn sources<C: RoleConfig>(global: &Global) -> Sources {
@@ -33,6 +64,9 @@ fn sources<C: RoleConfig>(global: &Global) -> Sources {
     let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
     flag("--data-dir", "dataDir", path(&global.data_dir));
     flag("--passphrase-file", "passphraseFile", path(&global.passphrase_file));
+    // What is typed counts, wherever the settings say that passphrases come from.
+    let auto = global.passphrase_file.as_ref().map(|_| "auto".to_owned());
+    flag("--passphrase-file", "passphraseFrom", auto);
     flag("--rpc-url", "chain.rpcUrl", global.rpc_url.clone());
     flag("--contract", "chain.contract", global.contract.map(|address| address.to_string()));
     Sources {
@@ -84,4 +118,39 @@ pub fn check<C: RoleConfig>(global: &Global) -> Result<Exit> {
     let file = sources.file.map_or("the defaults".to_owned(), |file| file.display().to_string());
     Output.line(&format!("{file}: the settings of the {} broker can work", C::NAME));
     Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::config::UserConfig;
+
+    #[test]
+    fn secrets_that_others_can_read_are_told_with_the_cure() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("user.yaml");
+        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        let warning = |text: &str, mode, variables: &[(&str, &str)]| {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let sources =
+                Sources { file: Some(file.clone()), variables: variables.collect(), ..Sources::default() };
+            let (_, layers) = load::<UserConfig>(&sources).unwrap();
+            open_secrets(&file, &layers)
+        };
+        let keys = format!("privateKeys: \"{key}\"\n");
+        let told = warning(&keys, 0o644, &[]).unwrap();
+        assert!(told.contains("holds privateKeys") && told.contains("(mode 0644); `chmod 600 "), "{told}");
+        assert!(!told.contains(key));
+        assert!(warning(&keys, 0o620, &[]).is_some());
+        assert!(warning("token: 0123456789abcdef\n", 0o604, &[]).unwrap().contains("holds token"));
+        assert_eq!(warning(&keys, 0o600, &[]), None);
+        assert_eq!(warning("listen: 127.0.0.1:0\n", 0o644, &[]), None);
+        // From the environment, which only its owner can read.
+        assert_eq!(warning("", 0o644, &[("ZGSERVE_PRIVATE_KEYS", key)]), None);
+    }
 }

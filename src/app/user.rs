@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::chain::{self, Patience};
+use super::database;
 use super::wallet;
 use crate::broker::outbox;
 use crate::broker::user::{Settings, UserBroker, UserParts};
@@ -30,6 +31,9 @@ const NO_KEYS: &str = "no-keys";
 #[derive(Clone, Debug)]
 pub enum Who {
     Owner(Arc<Wallet>),
+    /// Somebody whose wallet stays locked: the delegate keys of the directory spend the deposits that they were named
+    /// for, and nothing is sent to the chain.
+    Delegates(Address),
     /// Somebody who only looks: nothing is signed, not even with the delegate keys that are there.
     Looker(Address),
 }
@@ -63,23 +67,27 @@ pub struct RunningUser {
 }
 
 impl RunningUser {
-    /// Starts from settings, on the data directory that they name.
+    /// Starts from settings, on the data directory that they name: with the wallet, or with delegate keys alone.
     pub async fn from_settings(
         config: &UserConfig,
         global: &Global,
         patience: Patience,
+        delegates_only: bool,
     ) -> Result<RunningUser> {
         let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
         let lock = DataLock::take(&paths.data)?;
-        let wallet = wallet::need(config.shell(), global, &paths).await?;
-        let db =
-            Db::open(&paths.data.join("user.db"), Role::User).context("the database cannot be opened")?;
+        let who = match delegates_only {
+            true => Who::Delegates(wallet::delegating(config.shell(), &paths).await?),
+            false => Who::Owner(wallet::need(config.shell(), global, &paths).await?),
+        };
+        let db = database::open(&paths.data.join("user.db"), Role::User)?;
+        let chain = chain::open(&config.shell.chain, patience).await?;
         let start = UserStart {
             directory: paths.data,
             db,
-            chain: chain::open(&config.shell.chain, patience).await?,
-            local_chain: chain::is_local(&config.shell.chain),
-            who: Who::Owner(wallet),
+            local_chain: chain::is_local(&config.shell.chain, &chain),
+            chain,
+            who,
             sender: chain::sender_settings(&config.shell.chain),
             settings: config.broker.clone(),
             explorer: config.shell.chain.explorer_url.clone(),
@@ -95,6 +103,7 @@ impl RunningUser {
         let tasks = Tasks::new();
         let (user, wallet, delegates) = match who {
             Who::Owner(wallet) => (wallet.address(), Some(wallet), directory.clone()),
+            Who::Delegates(user) => (user, None, directory.clone()),
             Who::Looker(user) => (user, None, directory.join(NO_KEYS)),
         };
         let sender = wallet.as_ref().map(|wallet| {

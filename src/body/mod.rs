@@ -1,7 +1,9 @@
 //! Bodies of requests and answers, held in memory when small and never held whole when large.
 
 pub mod answer;
+mod memory;
 mod request;
 
 pub use answer::{Answer, AnswerBody};
-pub use request::{Body, BodyError, BodyLimits};
+pub use memory::{Held, Spool};
+pub use request::{Body, BodyError, BodyLimits, Opened};

@@ -1,8 +1,9 @@
 //! The body of a request: received once, hashed on the way, read as often as needed.
 //!
-//! Up to a limit it stays in memory; beyond, it goes to a temporary file without a name, which the operating system
-//! removes when the last reader is gone, whatever happens to the process. Reading the file takes constant memory.
-//! Disk work runs on the blocking threads.
+//! Up to a limit it stays in memory, if the [`Spool`] has room for it; otherwise it goes to a temporary file without a
+//! name, which the operating system removes when the last reader is gone, whatever happens to the process. Reading the
+//! file takes constant memory; reading it whole ([`Body::open`]) waits for its share. Disk work runs on the blocking
+//! threads.
 
 use std::{
     fmt,
@@ -12,16 +13,20 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use sha2::{Digest, Sha256};
 
+use super::memory::{Held, Share, Spool};
 use crate::domain::B256;
 
 /// How much is written to or read from the file at a time.
 const CHUNK: usize = 256 << 10;
+/// How long a large body waits for its share of the memory.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How large a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +60,9 @@ pub enum BodyError {
     /// Our own disk failed.
     #[error("the body could not be kept on disk")]
     Disk(#[source] io::Error),
+    /// Nothing was done yet; the same request later is good.
+    #[error("too many large bodies are being worked on; try again in a moment")]
+    Busy,
 }
 
 /// A whole body. Clones share it.
@@ -63,6 +71,47 @@ pub struct Body {
     content: Content,
     length: u64,
     sha256: B256,
+    /// Whose memory it takes when it is opened; none for what we made ourselves.
+    spool: Option<Spool>,
+}
+
+/// The bytes of a body with the memory that working on them takes. Clones share both.
+#[derive(Clone)]
+pub struct Opened {
+    bytes: Bytes,
+    _share: Arc<Share>,
+}
+
+impl Opened {
+    /// Edited bytes in the place of these, in the memory that was taken for both.
+    pub fn replaced_by(self, edited: Vec<u8>) -> Bytes {
+        Bytes::from_owner(Edited { edited, _share: self._share })
+    }
+}
+
+struct Edited {
+    edited: Vec<u8>,
+    _share: Arc<Share>,
+}
+
+impl AsRef<[u8]> for Edited {
+    fn as_ref(&self) -> &[u8] {
+        &self.edited
+    }
+}
+
+impl std::ops::Deref for Opened {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Opened({} bytes)", self.bytes.len())
+    }
 }
 
 #[derive(Clone)]
@@ -84,11 +133,11 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
-    /// Takes a whole stream in. What does not fit in memory goes to a file in `directory`.
+    /// Takes a whole stream in. What does not fit in memory goes to a file of the spool.
     ///
     /// # Errors
     /// [`BodyError::TooLarge`] as soon as the limit is passed; the rest of the stream is not read.
-    pub async fn collect<S, E>(stream: S, limits: BodyLimits, directory: &Path) -> Result<Self, BodyError>
+    pub async fn collect<S, E>(stream: S, limits: BodyLimits, spool: &Spool) -> Result<Self, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -96,24 +145,26 @@ impl Body {
         let mut stream = pin!(stream);
         let mut hash = Sha256::new();
         let mut length = 0u64;
-        let mut waiting = BytesMut::new();
+        let mut waiting = Held::new(spool);
         let mut file: Option<Arc<File>> = None;
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| BodyError::Receive(error.into()))?;
             length = length.saturating_add(chunk.len() as u64);
             limits.check_announced(length)?;
             hash.update(&chunk);
-            waiting.extend_from_slice(&chunk);
             let most = if file.is_some() { CHUNK } else { limits.memory };
-            if waiting.len() > most {
-                file = Some(append(file, directory, &mut waiting).await?);
+            if waiting.len() + chunk.len() > most || !waiting.push(&chunk) {
+                let before = std::mem::replace(&mut waiting, Held::new(spool)).freeze();
+                file = Some(append(file, &spool.directory, [before, chunk]).await?);
             }
         }
         let content = match file {
-            Some(file) => Content::File(append(Some(file), directory, &mut waiting).await?),
+            Some(file) if waiting.is_empty() => Content::File(file),
+            Some(file) => Content::File(append(Some(file), &spool.directory, [waiting.freeze()]).await?),
             None => Content::Memory(waiting.freeze()),
         };
-        Ok(Self { content, length, sha256: B256::new(hash.finalize().into()) })
+        let sha256 = B256::new(hash.finalize().into());
+        Ok(Self { content, length, sha256, spool: Some(spool.clone()) })
     }
 
     pub fn len(&self) -> u64 {
@@ -137,12 +188,25 @@ impl Body {
         }
     }
 
-    /// The bytes wherever they are, for a body of at most `limit` bytes.
-    pub async fn read(&self, limit: u64) -> Result<Bytes, BodyError> {
+    /// The bytes wherever they are, for a body of at most `limit` bytes. Waits until there is memory for them, and for
+    /// one more copy, which whoever edits them needs.
+    pub async fn open(&self, limit: u64) -> Result<Opened, BodyError> {
         BodyLimits { memory: 0, total: limit }.check_announced(self.length)?;
-        if let Content::Memory(bytes) = &self.content {
-            return Ok(bytes.clone());
-        }
+        let share = match &self.spool {
+            Some(spool) if self.length > Spool::SLIGHT as u64 => {
+                let twice = self.length.saturating_mul(2);
+                spool.working.take(twice, PATIENCE).await.ok_or(BodyError::Busy)?
+            }
+            _ => Share::default(),
+        };
+        let bytes = match &self.content {
+            Content::Memory(bytes) => bytes.clone(),
+            Content::File(_) => self.read().await?,
+        };
+        Ok(Opened { bytes, _share: Arc::new(share) })
+    }
+
+    async fn read(&self) -> Result<Bytes, BodyError> {
         let mut whole = BytesMut::with_capacity(usize::try_from(self.length).unwrap_or(0));
         let mut chunks = pin!(self.stream());
         while let Some(chunk) = chunks.next().await {
@@ -165,7 +229,7 @@ impl Body {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         let sha256 = B256::new(Sha256::digest(&bytes).into());
-        Self { length: bytes.len() as u64, content: Content::Memory(bytes), sha256 }
+        Self { length: bytes.len() as u64, content: Content::Memory(bytes), sha256, spool: None }
     }
 }
 
@@ -197,20 +261,21 @@ impl Rest {
     }
 }
 
-/// Writes what waits to the end of the file, which is made first if there is none yet.
-async fn append(
+/// Writes pieces to the end of the file, which is made first if there is none yet.
+async fn append<const N: usize>(
     file: Option<Arc<File>>,
     directory: &Path,
-    waiting: &mut BytesMut,
+    pieces: [Bytes; N],
 ) -> Result<Arc<File>, BodyError> {
-    let chunk = std::mem::take(waiting).freeze();
     let directory: PathBuf = directory.to_owned();
     let written = blocking(move || {
         let file = match file {
             Some(file) => file,
             None => Arc::new(tempfile::tempfile_in(directory)?),
         };
-        (&*file).write_all(&chunk)?;
+        for piece in pieces {
+            (&*file).write_all(&piece)?;
+        }
         Ok(file)
     });
     written.await.map_err(BodyError::Disk)
@@ -235,6 +300,10 @@ mod tests {
         stream::iter(parts)
     }
 
+    fn spool(directory: &tempfile::TempDir) -> Spool {
+        Spool::new(directory.path(), Spool::MEMORY)
+    }
+
     async fn all(body: &Body) -> Vec<u8> {
         let parts: Vec<_> = body.stream().collect().await;
         parts.into_iter().flat_map(|part| part.unwrap().to_vec()).collect()
@@ -242,9 +311,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_small_body_stays_in_memory() {
-        let missing = Path::new("/nowhere/at/all");
+        let missing = Spool::new("/nowhere/at/all", Spool::MEMORY);
         let limits = BodyLimits { memory: 5, total: 100 };
-        let body = Body::collect(chunks(&[b"he", b"", b"llo"]), limits, missing).await.unwrap();
+        let body = Body::collect(chunks(&[b"he", b"", b"llo"]), limits, &missing).await.unwrap();
         assert_eq!(body.bytes().unwrap().as_ref(), b"hello");
         assert_eq!(
             (body.len(), all(&body).await, all(&body).await),
@@ -252,7 +321,7 @@ mod tests {
         );
         assert_eq!(body.sha256(), Body::from(Bytes::from_static(b"hello")).sha256());
         assert!(!format!("{body:?}").contains("hello"));
-        let empty = Body::collect(chunks(&[]), limits, missing).await.unwrap();
+        let empty = Body::collect(chunks(&[]), limits, &missing).await.unwrap();
         assert!(empty.is_empty() && all(&empty).await.is_empty());
         assert_eq!(
             empty.sha256().to_string(),
@@ -266,7 +335,7 @@ mod tests {
         let part: Vec<u8> = (0..100_000u32).map(|number| (number % 251) as u8).collect();
         let parts = vec![part.as_slice(); 21];
         let whole: Vec<u8> = parts.concat();
-        let body = Body::collect(chunks(&parts), BodyLimits::up_to(10 << 20), dir.path()).await.unwrap();
+        let body = Body::collect(chunks(&parts), BodyLimits::up_to(10 << 20), &spool(&dir)).await.unwrap();
         assert_eq!(body.len(), 2_100_000);
         assert!(body.bytes().is_none());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -278,8 +347,8 @@ mod tests {
             .fold(0, |most, next| async move { most.max(next) });
         assert_eq!(longest.await, CHUNK);
         assert_eq!(body.sha256(), B256::new(Sha256::digest(&whole).into()));
-        assert_eq!(body.read(2_100_000).await.unwrap(), whole);
-        assert!(matches!(body.read(2_099_999).await, Err(BodyError::TooLarge { limit: 2_099_999 })));
+        assert_eq!(*body.open(2_100_000).await.unwrap(), whole[..]);
+        assert!(matches!(body.open(2_099_999).await, Err(BodyError::TooLarge { limit: 2_099_999 })));
     }
 
     #[tokio::test]
@@ -287,11 +356,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(&[0; 1000])));
         let limits = BodyLimits { memory: 2_000, total: 1_000_000 };
-        let error = Body::collect(endless, limits, dir.path()).await.unwrap_err();
+        let error = Body::collect(endless, limits, &spool(&dir)).await.unwrap_err();
         assert!(matches!(error, BodyError::TooLarge { limit: 1_000_000 }));
         assert!(limits.check_announced(1_000_000).is_ok() && limits.check_announced(1_000_001).is_err());
         let exact =
-            Body::collect(chunks(&[&[1; 10]]), BodyLimits { memory: 100, total: 10 }, dir.path()).await;
+            Body::collect(chunks(&[&[1; 10]]), BodyLimits { memory: 100, total: 10 }, &spool(&dir)).await;
         assert_eq!(exact.unwrap().len(), 10);
     }
 
@@ -299,11 +368,45 @@ mod tests {
     async fn a_broken_sender_and_a_broken_disk_are_told_apart() {
         let dir = tempfile::tempdir().unwrap();
         let broken = stream::iter([Ok(Bytes::from_static(b"half")), Err(io::Error::other("gone"))]);
-        let error = Body::collect(broken, BodyLimits::up_to(100), dir.path()).await.unwrap_err();
+        let error = Body::collect(broken, BodyLimits::up_to(100), &spool(&dir)).await.unwrap_err();
         assert!(matches!(error, BodyError::Receive(_)));
         let limits = BodyLimits { memory: 1, total: 100 };
-        let error = Body::collect(chunks(&[b"too long"]), limits, Path::new("/nowhere")).await.unwrap_err();
+        let error = Body::collect(chunks(&[b"too long"]), limits, &Spool::new("/nowhere", Spool::MEMORY))
+            .await
+            .unwrap_err();
         assert!(matches!(error, BodyError::Disk(_)));
+    }
+
+    #[tokio::test]
+    async fn many_bodies_take_no_more_memory_than_there_is() {
+        let dir = tempfile::tempdir().unwrap();
+        // 1 MiB to rest in, 1 MiB to work in.
+        let spool = Spool::new(dir.path(), 2 << 20);
+        let part = [1; 50_000];
+        let mut bodies = Vec::new();
+        for _ in 0..100 {
+            let body =
+                Body::collect(chunks(&[&part, &part]), BodyLimits::up_to(1 << 30), &spool).await.unwrap();
+            bodies.push(body);
+        }
+        let resting = bodies.iter().filter(|body| body.bytes().is_some()).count();
+        assert_eq!(resting, 8, "each takes 128 KiB, and there is 1 MiB");
+        assert_eq!(spool.in_memory(), 1 << 20);
+        for body in &bodies {
+            assert_eq!((body.len(), all(body).await.len()), (100_000, 100_000));
+        }
+        // They are read whole five at a time: twice 100,000 bytes each.
+        let mut opened = Vec::new();
+        for body in &bodies[..5] {
+            opened.push(body.open(1 << 20).await.unwrap());
+        }
+        assert!(spool.in_memory() <= 2 << 20);
+        tokio::time::pause();
+        assert!(matches!(bodies[5].open(1 << 20).await, Err(BodyError::Busy)));
+        drop(opened.pop());
+        assert_eq!(bodies[5].open(1 << 20).await.unwrap().len(), 100_000);
+        drop((opened, bodies));
+        assert_eq!(spool.in_memory(), 0);
     }
 
     proptest! {
@@ -318,7 +421,7 @@ mod tests {
                 let dir = tempfile::tempdir().unwrap();
                 let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
                 let limits = BodyLimits { memory, total: 1000 };
-                let body = Body::collect(chunks(&slices), limits, dir.path()).await.unwrap();
+                let body = Body::collect(chunks(&slices), limits, &spool(&dir)).await.unwrap();
                 let whole = parts.concat();
                 assert_eq!(body.bytes().is_some(), whole.len() <= memory);
                 assert_eq!(body.sha256(), B256::new(Sha256::digest(&whole).into()));

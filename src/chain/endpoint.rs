@@ -1,4 +1,4 @@
-//! Where the chain is asked: a JSON-RPC server over HTTP, or a chain in this process.
+//! Where the chain is asked: a JSON-RPC server over HTTP, several of them (see `failover`), or a chain in this process.
 //!
 //! The HTTP transport is ours rather than alloy's, because an answer is untrusted: it is read piece by piece and
 //! dropped at [`MAX_ANSWER`], redirects are not followed, and errors never carry the URL's path or password, which
@@ -12,9 +12,10 @@ use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use alloy::transports::http::reqwest;
 use alloy::transports::{BoxTransport, TransportError, TransportErrorKind, TransportFut};
 use tower::Service;
-use url::Url;
+use url::{Host, Url};
 
 use super::ChainError;
+use super::failover::{Failover, Node};
 
 /// The largest answer that is read, in bytes. A page of events or services is far below it.
 pub const MAX_ANSWER: usize = 32 << 20;
@@ -26,6 +27,8 @@ pub enum Endpoint {
     Http(Url),
     /// A chain in this process (the embedded devnet), or anything else that speaks JSON-RPC.
     InProcess(BoxTransport),
+    /// Several ways to the same chain, the preferred one first.
+    Several(Vec<Endpoint>),
 }
 
 impl Endpoint {
@@ -42,6 +45,19 @@ impl Endpoint {
         Ok(Endpoint::Http(url))
     }
 
+    /// One node, or several of which the others step in when the first does not answer.
+    pub fn parse_all(url: &str, further: &[String]) -> Result<Endpoint, ChainError> {
+        let first = Endpoint::parse(url)?;
+        if further.is_empty() {
+            return Ok(first);
+        }
+        let mut all = vec![first];
+        for url in further {
+            all.push(Endpoint::parse(url)?);
+        }
+        Ok(Endpoint::Several(all))
+    }
+
     /// The name for people: scheme, host and port. What else is in a URL may be a secret.
     pub fn name(&self) -> String {
         match self {
@@ -51,6 +67,7 @@ impl Endpoint {
                 format!("{}://{}{port}{rest}", url.scheme(), url.host_str().unwrap_or_default())
             }
             Endpoint::InProcess(_) => "the chain in this process".to_owned(),
+            Endpoint::Several(all) => all.iter().map(Endpoint::name).collect::<Vec<_>>().join(" or "),
         }
     }
 
@@ -59,15 +76,30 @@ impl Endpoint {
         match self {
             Endpoint::Http(_) => Duration::from_secs(1),
             Endpoint::InProcess(_) => Duration::from_millis(5),
+            Endpoint::Several(all) => {
+                all.iter().map(Endpoint::default_poll).max().unwrap_or(Duration::from_secs(1))
+            }
         }
     }
 
     pub(super) fn is_local(&self) -> bool {
-        matches!(self, Endpoint::InProcess(_))
+        match self {
+            Endpoint::Http(_) => false,
+            Endpoint::InProcess(_) => true,
+            Endpoint::Several(all) => all.iter().all(Endpoint::is_local),
+        }
     }
 
-    pub(super) fn transport(&self) -> Result<BoxTransport, ChainError> {
+    /// The way to ask. `timeout` is what the asker waits for an answer; several nodes share it.
+    pub(super) fn transport(&self, timeout: Duration) -> Result<BoxTransport, ChainError> {
         match self {
+            Endpoint::Several(all) => {
+                let mut nodes = Vec::new();
+                for endpoint in all {
+                    nodes.push(Node { name: endpoint.name(), transport: endpoint.transport(timeout)? });
+                }
+                Ok(BoxTransport::new(Failover::new(nodes, timeout)))
+            }
             Endpoint::InProcess(transport) => Ok(transport.clone()),
             Endpoint::Http(url) => {
                 let client = http_client(url).map_err(|error| ChainError::Unreachable {
@@ -100,7 +132,21 @@ fn http_client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
         // A machine without root certificates can still talk to a node next door.
         builder = builder.tls_certs_only([]);
     }
+    if on_this_machine(url) {
+        // A proxy that the environment names may be what leads to nodes elsewhere; it has no part in a node next to us,
+        // whose URL may hold a password.
+        builder = builder.no_proxy();
+    }
     builder.build()
+}
+
+fn on_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
 }
 
 #[derive(Clone)]
@@ -153,6 +199,26 @@ impl Service<RequestPacket> for Http {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+
+    /// Run again by `broker::user::tests::network` in a process whose environment names a proxy.
+    #[tokio::test]
+    async fn a_node_on_this_machine_is_asked_directly() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://me:secret@{}/", listener.local_addr().unwrap());
+        let answering = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            let body = r#"{"jsonrpc":"2.0","id":0,"result":"0x7a69"}"#;
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            stream.write_all([head.as_str(), body].concat().as_bytes()).await.unwrap();
+        };
+        let settings = crate::chain::ChainSettings::new(Endpoint::parse(&url).unwrap(), Default::default());
+        let opening = crate::chain::Chain::open_bare(settings);
+        let (opened, ()) = tokio::join!(opening, answering);
+        assert_eq!(opened.unwrap().id(), 31_337);
+    }
 
     #[test]
     fn names_keep_no_secrets() {

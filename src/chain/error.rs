@@ -28,6 +28,12 @@ pub enum ChainError {
     NoContract { address: Address },
     #[error("the contract at {address} is not a Serving contract: {reason}")]
     NotServing { address: Address, reason: String },
+    /// It answers as one, but is not the contract that this program knows. Deposits there are in its author's hands.
+    #[error(
+        "the contract at {address} has other code than the Serving contract of this program, and could keep what is paid into \
+         it; check the contract address, or set chain.trustOtherContractCode if you know who wrote it"
+    )]
+    OtherCode { address: Address },
     /// The contract refused the call.
     #[error(transparent)]
     Revert(Revert),
@@ -66,6 +72,7 @@ impl ChainError {
             ChainError::WrongChain { .. } => "wrong_chain",
             ChainError::NoContract { .. } => "no_contract",
             ChainError::NotServing { .. } => "not_serving",
+            ChainError::OtherCode { .. } => "other_code",
             ChainError::Revert(_) => "reverted",
             ChainError::Refused { .. } => "chain_refused",
             ChainError::BadAnswer { .. } => "chain_bad_answer",

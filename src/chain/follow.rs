@@ -146,6 +146,8 @@ impl Follower {
             Relation::Holds => {}
             Relation::Lags => return Ok(None),
             Relation::Forked(ancestor) => {
+                // Before anything is undone: an address may have come to lead to another chain altogether.
+                self.chain.check_id().await?;
                 cursor.cut_above(ancestor.map(|block| block.number));
                 undone_from = Some(ancestor.map_or(self.settings.from_block, |block| block.number + 1));
                 tracing::info!(?undone_from, "the chain was reorganised");
@@ -154,6 +156,16 @@ impl Follower {
         let from = cursor.tip().map_or(self.settings.from_block, |tip| tip.number + 1);
         let last = head.block().number.saturating_sub(self.chain.confirmations() - 1);
         let (mut events, mut to) = (Vec::new(), cursor.tip());
+        if from > last && to.is_none() && undone_from.is_some() {
+            // The chain was begun anew and is shorter than it was when we began: all that is left to tell is that
+            // everything must be read again, and following goes on from its end.
+            let end =
+                if last == head.block().number { Some(head.block()) } else { self.chain.block(last).await? };
+            if let Some(end) = end {
+                cursor.push(end, self.settings.keep);
+                to = Some(end);
+            }
+        }
         if from <= last {
             let far = head.block().number.saturating_sub(NEAR).min(last);
             let read = if from <= far {

@@ -11,12 +11,10 @@ use serde_json::json;
 
 use super::block::{BlockRef, Header};
 use super::contract::{Serving, is_our_code, returned};
+use super::kind::ChainKind;
 use super::rpc::{At, Rpc};
 use super::{ChainError, Endpoint};
 use crate::domain::{AccountId, Neuron, Timestamp, Voucher, VoucherDomain};
-
-/// Blocks from further ahead than this are a lie or a broken clock. Test chains do run ahead.
-const MOST_AHEAD: u64 = 10 * 365 * 86_400;
 
 /// How a chain is reached and which contract on it is ours.
 #[derive(Clone, Debug)]
@@ -31,12 +29,23 @@ pub struct ChainSettings {
     pub timeout: Duration,
     /// How many blocks deep (1: in a block at all) something must be before it counts as done.
     pub confirmations: u64,
+    /// Takes a contract that answers as a Serving contract though its code is not the one that this program was built
+    /// for. On development chains any is taken.
+    pub trust_other_contract_code: bool,
 }
 
 impl ChainSettings {
     pub fn new(endpoint: Endpoint, contract: Address) -> Self {
         let timeout = Duration::from_secs(10);
-        ChainSettings { endpoint, contract, chain_id: None, poll: None, timeout, confirmations: 1 }
+        ChainSettings {
+            endpoint,
+            contract,
+            chain_id: None,
+            poll: None,
+            timeout,
+            confirmations: 1,
+            trust_other_contract_code: false,
+        }
     }
 }
 
@@ -67,7 +76,7 @@ impl Chain {
     /// contract fail until [`Chain::at_contract`] has named one.
     pub async fn open_bare(settings: ChainSettings) -> Result<Chain, ChainError> {
         let rpc = Rpc::new(&settings.endpoint, settings.timeout)?;
-        let found: u64 = rpc.ask::<U64>("eth_chainId", json!([])).await?.to();
+        let found = chain_id(&rpc).await?;
         if let Some(expected) = settings.chain_id.filter(|expected| *expected != found) {
             return Err(ChainError::WrongChain { endpoint: rpc.name().to_owned(), expected, found });
         }
@@ -81,6 +90,16 @@ impl Chain {
         let other = self.with(contract, 0);
         let lock_time = other.check_contract().await?;
         Ok(other.with(contract, lock_time))
+    }
+
+    /// Asks again which chain answers. Names, balancers and people move addresses while a broker runs; asked before
+    /// anything that the node says replaces all that is known.
+    pub async fn check_id(&self) -> Result<(), ChainError> {
+        let (expected, found) = (self.id(), chain_id(self.rpc()).await?);
+        if found == expected {
+            return Ok(());
+        }
+        Err(ChainError::WrongChain { endpoint: self.endpoint_name().to_owned(), expected, found })
     }
 
     fn with(&self, contract: Address, lock_time: u64) -> Chain {
@@ -104,7 +123,7 @@ impl Chain {
             return Err(ChainError::NoContract { address });
         }
         let foreign = |error: ChainError| match error {
-            ChainError::Revert(_) | ChainError::BadAnswer { .. } => {
+            ChainError::Revert(_) | ChainError::BadAnswer { .. } | ChainError::NoContract { .. } => {
                 ChainError::NotServing { address, reason: "it does not answer as one".to_owned() }
             }
             error => error,
@@ -125,6 +144,10 @@ impl Chain {
         }
         let lock_time = self.view(&Serving::lockTimeCall {}, At::Latest).await.map_err(foreign)?;
         if !is_our_code(&code) {
+            // Whoever wrote it may pay out deposits as they like, whatever the questions above were answered.
+            if !self.kind().takes_any_code() && !self.0.settings.trust_other_contract_code {
+                return Err(ChainError::OtherCode { address });
+            }
             tracing::warn!(%address, "the contract answers as a Serving contract but has other code than ours");
         }
         Ok(lock_time.to())
@@ -132,6 +155,10 @@ impl Chain {
 
     pub fn id(&self) -> u64 {
         self.0.id
+    }
+
+    pub fn kind(&self) -> ChainKind {
+        ChainKind::of(self.id())
     }
 
     pub fn contract(&self) -> Address {
@@ -176,7 +203,18 @@ impl Chain {
             method: "eth_getBlockByNumber",
             reason: "there is no latest block".to_owned(),
         };
-        sane(header.ok_or_else(empty)?)
+        self.sane(header.ok_or_else(empty)?)
+    }
+
+    /// The newest block that is as deep as the settings want: what is credited to somebody is read there, since a reorg
+    /// may still take back what stands above it.
+    pub async fn confirmed_head(&self) -> Result<BlockRef, ChainError> {
+        let head = self.head().await?;
+        let number = head.number.saturating_sub(self.confirmations() - 1);
+        if number == head.number {
+            return Ok(head);
+        }
+        self.block(number).await?.ok_or(ChainError::UnknownBlock(BlockRef { number, ..head }))
     }
 
     /// The block of that height, if the node has one.
@@ -187,9 +225,21 @@ impl Chain {
     pub(super) async fn header(&self, number: u64) -> Result<Option<Header>, ChainError> {
         let height = format!("{number:#x}");
         let header: Option<Header> = self.rpc().ask("eth_getBlockByNumber", json!([height, false])).await?;
-        let header = header.map(sane).transpose()?;
+        let header = header.map(|header| self.sane(header)).transpose()?;
         if header.as_ref().is_some_and(|header| header.block().number != number) {
             let reason = "it is about another block than asked".to_owned();
+            return Err(ChainError::BadAnswer { method: "eth_getBlockByNumber", reason });
+        }
+        Ok(header)
+    }
+
+    fn sane(&self, header: Header) -> Result<Header, ChainError> {
+        let BlockRef { number, time, .. } = header.block();
+        let now = Timestamp::now();
+        if time > now.plus_seconds(self.kind().most_ahead().as_secs()) {
+            let reason = format!(
+                "block {number} is said to be of {time}, while it is {now} here; check this machine's clock, or ask another node"
+            );
             return Err(ChainError::BadAnswer { method: "eth_getBlockByNumber", reason });
         }
         Ok(header)
@@ -200,18 +250,14 @@ impl Chain {
         let data = self.rpc().call(self.contract(), call.abi_encode().into(), at).await?;
         if data.is_empty() {
             // Calls to an address without code succeed and return nothing.
-            return Err(ChainError::BadAnswer { method: "eth_call", reason: "it is empty".to_owned() });
+            return Err(ChainError::NoContract { address: self.contract() });
         }
         returned::<C>("eth_call", &data)
     }
 }
 
-fn sane(header: Header) -> Result<Header, ChainError> {
-    if header.block().time > Timestamp::now().plus_seconds(MOST_AHEAD) {
-        let reason = format!("block {} is said to be of {}", header.block().number, header.block().time);
-        return Err(ChainError::BadAnswer { method: "eth_getBlockByNumber", reason });
-    }
-    Ok(header)
+async fn chain_id(rpc: &Rpc) -> Result<u64, ChainError> {
+    Ok(rpc.ask::<U64>("eth_chainId", json!([])).await?.to())
 }
 
 impl fmt::Debug for Chain {

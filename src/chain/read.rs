@@ -28,6 +28,15 @@ const MOST_LOGS: usize = 50_000;
 const LOG_PAGE: u64 = 2_000;
 pub(super) const LARGEST_LOG_PAGE: u64 = 10_000;
 
+/// What a listing's total counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Total {
+    /// Its entries: a page that has fewer than it should is a lie.
+    Entries,
+    /// What is looked through for entries, so that a page may hold fewer or none.
+    Looked,
+}
+
 /// Services as the chain lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServiceList {
@@ -61,7 +70,9 @@ impl Chain {
         at: Option<BlockRef>,
     ) -> Result<Vec<ChainAccount>, ChainError> {
         let call = |offset, limit| Serving::getAccountsByUserCall { user, offset, limit };
-        let pages = self.pages(at, ACCOUNT_PAGE, call, |page| (page.page, page.providersTotal)).await?;
+        let pages = self
+            .pages(at, ACCOUNT_PAGE, Total::Looked, call, |page| (page.page, page.providersTotal))
+            .await?;
         check_accounts(pages, |id| id.user == user)
     }
 
@@ -72,7 +83,8 @@ impl Chain {
         at: Option<BlockRef>,
     ) -> Result<Vec<ChainAccount>, ChainError> {
         let call = |offset, limit| Serving::getAccountsByProviderCall { provider, offset, limit };
-        let pages = self.pages(at, ACCOUNT_PAGE, call, |page| (page.page, page.total)).await?;
+        let pages =
+            self.pages(at, ACCOUNT_PAGE, Total::Entries, call, |page| (page.page, page.total)).await?;
         check_accounts(pages, |id| id.provider == provider)
     }
 
@@ -97,7 +109,8 @@ impl Chain {
     /// All services of all providers.
     pub async fn services(&self, at: Option<BlockRef>) -> Result<ServiceList, ChainError> {
         let call = |offset, limit| Serving::getServicesCall { offset, limit };
-        let pages = self.pages(at, SERVICE_PAGE, call, |page| (page.page, page.total)).await?;
+        let pages =
+            self.pages(at, SERVICE_PAGE, Total::Entries, call, |page| (page.page, page.total)).await?;
         Ok(sort_services(pages))
     }
 
@@ -108,7 +121,8 @@ impl Chain {
         at: Option<BlockRef>,
     ) -> Result<ServiceList, ChainError> {
         let call = |offset, limit| Serving::getServicesByProviderCall { provider, offset, limit };
-        let pages = self.pages(at, SERVICE_PAGE, call, |page| (page.page, page.total)).await?;
+        let pages =
+            self.pages(at, SERVICE_PAGE, Total::Entries, call, |page| (page.page, page.total)).await?;
         if pages.iter().any(|service| service.provider != provider) {
             return Err(bad_call("it has services of another provider"));
         }
@@ -120,6 +134,7 @@ impl Chain {
         &self,
         at: Option<BlockRef>,
         mut limit: u64,
+        counts: Total,
         call: impl Fn(U256, U256) -> C,
         open: impl Fn(C::Return) -> (Vec<T>, U256),
     ) -> Result<Vec<T>, ChainError> {
@@ -141,6 +156,9 @@ impl Chain {
             let total = u64::try_from(total).unwrap_or(u64::MAX);
             if total > MOST_ENTRIES || page.len() as u64 > limit {
                 return Err(bad_call("the list is longer than it can be"));
+            }
+            if counts == Total::Entries && (page.len() as u64) < limit.min(total.saturating_sub(offset)) {
+                return Err(bad_call("the list is shorter than it says"));
             }
             all.extend(page);
             offset += limit;
@@ -195,7 +213,9 @@ impl Chain {
             match self.event_page(start, end, filter).await {
                 Ok(events) => {
                     all.extend(events);
-                    start = end + 1;
+                    // The last height there can be: a node that tells of such blocks lies, but must not stop us.
+                    let Some(next) = end.checked_add(1) else { break };
+                    start = next;
                     size = (size * 2).min(LARGEST_LOG_PAGE);
                 }
                 Err(error) if size > 1 && is_too_much(&error) => {

@@ -55,7 +55,7 @@ struct Inner {
 
 impl Rpc {
     pub(super) fn new(endpoint: &Endpoint, timeout: Duration) -> Result<Rpc, ChainError> {
-        let client = RpcClient::new(endpoint.transport()?, endpoint.is_local());
+        let client = RpcClient::new(endpoint.transport(timeout)?, endpoint.is_local());
         let name = endpoint.name();
         Ok(Rpc(Arc::new(Inner { client, name, timeout, by_hash: AtomicBool::new(true) })))
     }
@@ -132,11 +132,13 @@ impl Rpc {
             },
             RpcError::NullResp => ChainError::BadAnswer { method, reason: "it is empty".to_owned() },
             RpcError::DeserError { err, text } => {
+                // Where and why the reading stopped says something to us, in the log, and nothing to people.
+                tracing::debug!(method, %err, "an answer of the chain cannot be read");
                 let start = text.trim_start();
                 let reason = if start.starts_with('<') {
                     "it is a web page; the URL may lead to a website, not to a node".to_owned()
                 } else {
-                    format!("{err}; it starts with {:?}", clean(start, 40))
+                    format!("it is not what the method promises and starts with {:?}", clean(start, 40))
                 };
                 ChainError::BadAnswer { method, reason }
             }

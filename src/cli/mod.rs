@@ -1,20 +1,23 @@
-//! The command line: what can be typed (`args`), how it is answered (`print`, the only place that prints), what a
-//! script learns from the exit code (`exit`), and how passphrases are asked for (`passphrase`). Nothing is done here;
-//! `app` does it.
+//! The command line: what can be typed (`args`; as manual pages, `manual`), how it is answered (`print`, the only place that prints), what a
+//! script learns from the exit code (`exit`), and how passphrases are asked for (`passphrase`, `unseen`). Nothing is
+//! done here; `app` does it.
 
 mod args;
 mod exit;
+mod manual;
 mod passphrase;
 mod print;
+mod unseen;
 
 pub use self::{
     args::{
         AccountCommand, Behind, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs,
-        DevnetArgs, Global, Json, Listing, LogFormat, OwnServiceCommand, ProviderCommand, RefundCommand,
-        RequestCommand, Role, RunArgs, Served, ServiceChange, ServiceCommand, ServiceDetails, SettleArgs,
-        WalletCommand, command, completions,
+        DevnetArgs, ExportAs, Global, Json, KeyringCommand, Listing, LogFormat, OwnServiceCommand,
+        ProviderCommand, RefundCommand, RequestCommand, RequestFilters, Role, RunArgs, Served, ServiceChange,
+        ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletCommand, command, completions,
     },
     exit::{Exit, Failure},
-    passphrase::{PassphraseError, ask, ask_new, from_file, secret_line},
+    manual::{ManualPage, manual},
+    passphrase::{PassphraseError, ask, ask_new, from_descriptor, from_file, secret_line},
     print::{Column, Output, Progress},
 };

@@ -1,8 +1,10 @@
 //! The only place that prints. Results go to stdout, everything about them to stderr.
 //!
-//! A reader that goes away (`| head`) ends the program quietly. Texts of strangers were cleaned where they entered;
-//! what a model says is cleaned here, since only here it meets a terminal.
+//! A reader that goes away (`| head`) ends the program quietly. Texts of strangers were cleaned where they entered; here
+//! all that is printed is cleaned once more, whatever way it took: lines by [`clean`], JSON by escapes, which mean the
+//! same to a program.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
@@ -24,29 +26,35 @@ pub struct Output;
 impl Output {
     /// A line of result. Gives `false` once the reader is gone.
     pub fn line(self, text: &str) -> bool {
-        self.write(&format!("{text}\n"))
+        self.write(&format!("{}\n", clean::clean_lines(text, usize::MAX)))
     }
 
-    /// Text of a result, as it is. Gives `false` once the reader is gone.
+    /// Text of our own, as it is. Gives `false` once the reader is gone.
     pub fn write(self, text: &str) -> bool {
         let mut stdout = io::stdout().lock();
         stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
     }
 
-    /// What a model said, made harmless for a terminal.
-    pub fn said(self, text: &str) -> bool {
-        self.write(&clean::clean_lines(text, usize::MAX))
+    /// A file of somebody's choice, as it is. Gives `false` once the reader is gone.
+    pub fn bytes(self, bytes: &[u8]) -> bool {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+    }
+
+    /// A piece of what a model said, made harmless for a terminal; `before` knows of the pieces before it.
+    pub fn said(self, text: &str, before: &mut clean::Pieces) -> bool {
+        self.write(&before.clean(text))
     }
 
     /// A value for programs.
     pub fn json(self, value: &Value) -> bool {
-        self.line(&format!("{value:#}"))
+        self.write(&format!("{}\n", escaped(&format!("{value:#}"))))
     }
 
     /// Something about the result, for people.
     pub fn note(self, text: &str) {
         // With stderr gone there is nobody to tell.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        let _ = writeln!(io::stderr().lock(), "{}", clean::clean_lines(text, usize::MAX));
     }
 
     /// A table of objects.
@@ -66,8 +74,9 @@ impl Output {
     /// The fields of one object, one a line.
     pub fn fields(self, item: &Value) -> bool {
         let Some(fields) = item.as_object() else { return self.line(&cell(item)) };
-        let width = fields.keys().map(|key| key.chars().count()).max().unwrap_or(0);
-        fields.iter().all(|(key, value)| self.line(&format!("{key:<width$}  {}", cell(value))))
+        let name = |key: &str| clean::clean(key, 60).into_owned();
+        let width = fields.keys().map(|key| name(key).chars().count()).max().unwrap_or(0);
+        fields.iter().all(|(key, value)| self.line(&format!("{:<width$}  {}", name(key), cell(value))))
     }
 
     /// Asks for a line. `None` at the end of the input.
@@ -87,6 +96,25 @@ impl Output {
     pub fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
     }
+}
+
+/// JSON that says the same without a character that a terminal would obey, and without marks piled up on a letter: JSON
+/// itself escapes only what is below U+0020.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut marks = 0_u8;
+    for c in json.chars() {
+        marks = if clean::is_mark(c) { marks.saturating_add(1) } else { 0 };
+        if (c != '\n' && clean::is_hostile(c)) || marks > clean::MOST_MARKS {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing into a String cannot fail.
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 fn aligned(row: &[String], widths: &[usize]) -> String {
@@ -164,7 +192,29 @@ impl Drop for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attacks::{attacks, found};
     use serde_json::json;
+
+    #[test]
+    fn json_says_the_same_and_steers_nothing() {
+        for attack in attacks() {
+            let value = json!({ attack.text.clone(): [attack.text.clone(), 7] });
+            let text = escaped(&format!("{value:#}"));
+            assert_eq!(found(&text), None, "{}", attack.name);
+            let read: Value = serde_json::from_str(&text).unwrap_or_default();
+            assert_eq!(read, value, "{}", attack.name);
+        }
+    }
+
+    #[test]
+    fn cells_hold_one_clean_line() {
+        for attack in attacks() {
+            for value in [json!(attack.text), json!([attack.text]), json!({ attack.text.clone(): 1 })] {
+                let cell = cell(&value);
+                assert_eq!(found(&cell).or(cell.contains('\n').then(String::new)), None, "{}", attack.name);
+            }
+        }
+    }
 
     #[test]
     fn cells_are_plain_text() {

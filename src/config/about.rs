@@ -25,6 +25,11 @@ pub(super) const SHELL: Lines = &[
         "Address of the key file to use when privateKeys is empty; with one key file there is no need to say which.",
     ),
     ("passphraseFile", "A file whose first line is the key file's passphrase, for starts without a person."),
+    (
+        "passphraseFrom",
+        "Where that passphrase comes from: file, keyring (what `zgserve-tui wallet keyring add` keeps in the keyring of your \
+         session) or prompt. auto tries them in this order.",
+    ),
     ("dataDir", "Where database, delegate keys and lock live. Empty: the system's place for programs' data."),
     (
         "listen",
@@ -36,13 +41,27 @@ pub(super) const SHELL: Lines = &[
     ),
     ("token", "When set, every call must say Authorization: Bearer <token>. At least 16 characters."),
     (
+        "tokenFile",
+        "A file whose first line is the token, for its owner's eyes only (mode 0600). A broker that finds none makes one with \
+         a random token; commands on the same settings read it.",
+    ),
+    (
         "allowHosts",
         "Further names under which the API may be called, as a Host header says them (name or name:port).",
     ),
     ("chain", "The chain and the Serving contract on it. The defaults are those of `zgserve-tui devnet`."),
     ("chain.rpcUrl", "JSON-RPC address of a node of the chain, http or https."),
+    (
+        "chain.fallbackRpcUrls",
+        "Further nodes of the same chain, asked when the first does not answer or falls behind; transactions go to all.",
+    ),
     ("chain.contract", "Address of the Serving contract; `zgserve-tui deploy` prints it."),
     ("chain.chainId", "Refuse any other chain than this one. Empty: take the chain that answers."),
+    (
+        "chain.trustOtherContractCode",
+        "Use a Serving contract whose code is not the one that this program was built for: true or false. Its author may \
+         keep what is paid into it. On development chains (ids 1337 and 31337) any is used.",
+    ),
     (
         "chain.confirmations",
         "How many blocks deep a transaction must be to count as done; 1 is in a block at all.",
@@ -115,14 +134,20 @@ pub(super) const USER: Lines = &[
     ("maxChatBody", "The largest request body for a chatbot, in bytes."),
     ("maxStorageBody", "The largest request body for storage, in bytes."),
     ("maxChatAnswer", "The largest answer of a chatbot, in bytes. Storage answers end at their highest fee."),
+    (
+        "bodyMemory",
+        "Bytes of request and answer bodies held in memory at a time, over all requests. What finds no room goes to disk, or \
+         waits for a few seconds and is then refused.",
+    ),
     ("autoProcessRefunds", "Take refunds as soon as they are due: true or false."),
     (
         "allowPrivateProviders",
-        "Call providers at loopback and private addresses: true or false. Empty: only when the chain is on this machine.",
+        "Call providers at loopback and private addresses: true or false. Empty: only on a development chain (id 1337 or 31337) \
+         whose node is on this machine.",
     ),
     (
         "usageTolerancePercent",
-        "By how many percent a model server's own figures may pass our count before they are disputed.",
+        "By how many percent a model server's own figures may pass our count and be paid all the same; 0 pays no more than we count.",
     ),
     (
         "cutAllowance",
@@ -135,6 +160,11 @@ pub(super) const USER: Lines = &[
         "Seconds for which a provider is asked for a receipt that did not come; then our own count is owed.",
     ),
     ("refreshInterval", "Seconds between two full reads of the chain, the backstop behind its events."),
+    (
+        "keepRequests",
+        "Days after which requests that are over are deleted, with their receipts; at least 30. What they cost stays in all sums. Empty: \
+         they are kept.",
+    ),
 ];
 
 /// Settings of the provider broker.
@@ -164,6 +194,11 @@ pub(super) const PROVIDER: Lines = &[
     ("bodyLimits.chatbot", "For chatbot services."),
     ("bodyLimits.zgStorage", "For zgStorage services."),
     (
+        "bodyMemory",
+        "Bytes of request and answer bodies held in memory at a time, over all requests. What finds no room goes to disk, or \
+         waits for a few seconds and is then refused.",
+    ),
+    (
         "upstream",
         "How long the service behind the broker may take, and how often it is looked at, in seconds.",
     ),
@@ -180,6 +215,11 @@ pub(super) const PROVIDER: Lines = &[
     ("free", "How much a stranger may ask of the endpoints that cost nothing."),
     ("free.perSecond", "Requests a second and network address in the long run; at least 1."),
     ("free.burst", "How many may come at once; at least 1."),
+    (
+        "keepRequests",
+        "Days after which requests that are over and paid are deleted; at least 30. What they brought stays in all sums. Empty: they \
+         are kept.",
+    ),
     ("settlement", "When the broker settles by itself. POST /v1/settle does it in any case."),
     ("settlement.automatic", "Whether it does so at all: true or false."),
     ("settlement.checkInterval", "Seconds between two looks at the books; at least 1."),

@@ -24,5 +24,5 @@ pub use self::{
     load::{Flag, Layer, Sources, load},
     paths::{Paths, PathsError},
     role::{ProviderConfig, RoleConfig, UserConfig},
-    shell::{ChainKeys, Keys, Listen, Shell},
+    shell::{ChainKeys, Keys, Listen, PassphraseFrom, Shell},
 };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::about::{self, About};
-use super::shell::Shell;
+use super::shell::{PassphraseFrom, Shell};
 use super::tree::Tree;
 use crate::broker::provider::ProviderSettings;
 use crate::broker::user::Settings as UserSettings;
@@ -75,7 +75,8 @@ impl RoleConfig for UserConfig {
     }
 
     fn check(&self) -> Result<(), (Cow<'static, str>, String)> {
-        check_shell(&self.shell)
+        check_shell(&self.shell)?;
+        self.broker.check().map_err(|(key, reason)| (key.into(), reason))
     }
 
     fn shown(&self) -> Value {
@@ -129,12 +130,16 @@ impl RoleConfig for ProviderConfig {
 }
 
 fn check_shell(shell: &Shell) -> Result<(), (Cow<'static, str>, String)> {
-    let url = url::Url::parse(&shell.chain.rpc_url);
-    if !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
-        return Err((
-            "chain.rpcUrl".into(),
-            "it is not a URL that begins with http:// or https://".to_owned(),
-        ));
+    let is_node = |url: &str| {
+        url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    };
+    let no_node =
+        |key: &'static str| (key.into(), "it is not a URL that begins with http:// or https://".to_owned());
+    if !is_node(&shell.chain.rpc_url) {
+        return Err(no_node("chain.rpcUrl"));
+    }
+    if !shell.chain.fallback_rpc_urls.iter().all(|url| is_node(url)) {
+        return Err(no_node("chain.fallbackRpcUrls"));
     }
     if let Some(explorer) = &shell.chain.explorer_url {
         let url = url::Url::parse(explorer);
@@ -153,10 +158,17 @@ fn check_shell(shell: &Shell) -> Result<(), (Cow<'static, str>, String)> {
     if shell.token.as_ref().is_some_and(|token| token.expose().len() < 16) {
         return Err(("token".into(), "it is too short to be a secret; use 16 characters or more".to_owned()));
     }
+    if shell.passphrase_from == PassphraseFrom::File && shell.passphrase_file.is_none() {
+        return Err(("passphraseFrom".into(), "there is no passphraseFile to read".to_owned()));
+    }
     if let Err(error) = shell.terminal.check() {
         return Err((format!("terminal.keys.{}", error.name).into(), error.fault.to_string()));
     }
-    Guard::may_listen(shell.listen, shell.token.is_some(), shell.listen_without_token)
+    if shell.token.is_some() && shell.token_file.is_some() {
+        return Err(("tokenFile".into(), "there is a token already; set one of the two".to_owned()));
+    }
+    let has_token = shell.token.is_some() || shell.token_file.is_some();
+    Guard::may_listen(shell.listen, has_token, shell.listen_without_token)
         .map_err(|error| ("listen".into(), error.to_string()))
 }
 

@@ -19,14 +19,28 @@ pub struct Shell {
     #[serde(deserialize_with = "optional_address")]
     pub wallet: Option<Address>,
     pub passphrase_file: Option<PathBuf>,
+    pub passphrase_from: PassphraseFrom,
     pub data_dir: Option<PathBuf>,
     pub listen: SocketAddr,
     pub listen_without_token: bool,
     #[serde(serialize_with = "hidden")]
     pub token: Option<Secret<String>>,
+    pub token_file: Option<PathBuf>,
     pub allow_hosts: Vec<String>,
     pub chain: ChainKeys,
     pub terminal: tui::Settings,
+}
+
+/// Where the passphrase of a key file comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PassphraseFrom {
+    /// The file that is named, else the keyring if it has it, else a person.
+    #[default]
+    Auto,
+    File,
+    Keyring,
+    Prompt,
 }
 
 /// The chain, the contract on it, and how transactions are sent.
@@ -35,9 +49,12 @@ pub struct Shell {
 pub struct ChainKeys {
     #[serde(serialize_with = "host_only")]
     pub rpc_url: String,
+    #[serde(serialize_with = "hosts_only")]
+    pub fallback_rpc_urls: Vec<String>,
     #[serde(deserialize_with = "address", serialize_with = "checksummed")]
     pub contract: Address,
     pub chain_id: Option<u64>,
+    pub trust_other_contract_code: bool,
     pub confirmations: u64,
     pub poll_interval: Option<u64>,
     pub timeout: u64,
@@ -69,10 +86,12 @@ impl Shell {
             private_keys: Keys::default(),
             wallet: None,
             passphrase_file: None,
+            passphrase_from: PassphraseFrom::Auto,
             data_dir: None,
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             listen_without_token: false,
             token: None,
+            token_file: None,
             allow_hosts: Vec::new(),
             chain: ChainKeys::default(),
             terminal: tui::Settings::default(),
@@ -99,8 +118,10 @@ impl Default for ChainKeys {
     fn default() -> Self {
         ChainKeys {
             rpc_url: "http://127.0.0.1:8545".to_owned(),
+            fallback_rpc_urls: Vec::new(),
             contract: DEVNET_CONTRACT,
             chain_id: None,
+            trust_other_contract_code: false,
             confirmations: 1,
             poll_interval: None,
             timeout: 10,
@@ -157,11 +178,16 @@ fn hidden<S: Serializer>(secret: &Option<Secret<String>>, serializer: S) -> Resu
 }
 
 /// Scheme, host and port: at many nodes the path is the key of whoever pays for them.
+fn shown_host(url: &str) -> String {
+    crate::chain::Endpoint::parse(url).map_or_else(|_| HIDDEN.to_owned(), |endpoint| endpoint.name())
+}
+
 fn host_only<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    match crate::chain::Endpoint::parse(url) {
-        Ok(endpoint) => serializer.collect_str(&endpoint.name()),
-        Err(_) => serializer.serialize_str(HIDDEN),
-    }
+    serializer.serialize_str(&shown_host(url))
+}
+
+fn hosts_only<S: Serializer>(urls: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(urls.iter().map(|url| shown_host(url)))
 }
 
 fn checksummed<S: Serializer>(address: &Address, serializer: S) -> Result<S::Ok, S::Error> {

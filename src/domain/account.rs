@@ -71,6 +71,20 @@ impl ChainAccount {
         claims.above(self.settled).saturating_add(asked_back).above(self.balance)
     }
 
+    /// The account as it counts at a moment: a change of delegate that has come due is done, and has begun the next
+    /// epoch, without any transaction that says so.
+    pub fn at(self, now: Timestamp) -> ChainAccount {
+        match self.rotation {
+            Some(rotation) if now >= rotation.active_at => ChainAccount {
+                epoch: self.epoch.saturating_add(1),
+                delegate: rotation.delegate,
+                rotation: None,
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// Vouchers count when signed by the user or by the delegate.
     pub fn may_sign(&self, signer: Address) -> bool {
         signer == self.id.user || self.delegate == Some(signer)
@@ -109,6 +123,21 @@ mod tests {
         assert_eq!(account(20, 120, Some(30)).pending_refund(), n(20));
         assert_eq!(account(20, 120, Some(30)).available(n(120), n(0)), n(0));
         assert_eq!(account(0, 0, None).available(n(1), n(1)), n(0));
+    }
+
+    #[test]
+    fn a_change_of_delegate_counts_from_its_moment_on() {
+        let (old, new) = (Address::repeat_byte(3), Address::repeat_byte(4));
+        let active_at = Timestamp::from_seconds(50);
+        let waiting = ChainAccount {
+            delegate: Some(old),
+            rotation: Some(Rotation { delegate: Some(new), active_at }),
+            ..account(1, 0, None)
+        };
+        assert_eq!(waiting.at(Timestamp::from_seconds(49)), waiting);
+        let done = waiting.at(active_at);
+        assert_eq!((done.epoch, done.delegate, done.rotation), (1, Some(new), None));
+        assert_eq!(done.at(Timestamp::from_seconds(99)), done);
     }
 
     proptest! {

@@ -5,17 +5,23 @@
 
 use std::borrow::Cow;
 
+use unicode_width::UnicodeWidthChar;
+
+/// So many marks may sit on one letter; Tibetan and pointed Hebrew need five or six. More of them would be drawn over the
+/// lines above and below.
+pub const MOST_MARKS: u8 = 8;
+
 /// Replaces what could steer a terminal or mislead a reader by `�` and cuts the text at `max` characters.
 ///
 /// Gone are control characters (C0, C1, DEL), which start every escape sequence, line and paragraph
-/// separators, bidirectional and zero-width format characters, private use and non-characters.
+/// separators, bidirectional and zero-width format characters, private use and non-characters, and marks piled up on one
+/// letter. Cleaning a clean text changes nothing.
 pub fn clean(text: &str, max: usize) -> Cow<'_, str> {
     let fits = text.len() <= max || text.chars().count() <= max;
-    if fits && !text.chars().any(is_hostile) {
+    if fits && is_plain(text) {
         return Cow::Borrowed(text);
     }
-    let mut cleaned: String =
-        text.chars().take(max).map(|c| if is_hostile(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let mut cleaned: String = harmless(text.chars().take(max), is_hostile, &mut 0).collect();
     if !fits {
         cleaned.pop();
         cleaned.push('…');
@@ -25,10 +31,54 @@ pub fn clean(text: &str, max: usize) -> Cow<'_, str> {
 
 /// [`clean`], for texts of several lines: line feeds and tabs stay.
 pub fn clean_lines(text: &str, max: usize) -> String {
-    text.chars()
-        .take(max)
-        .map(|c| if is_hostile(c) && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c })
-        .collect()
+    harmless(text.chars().take(max), is_hostile_in_lines, &mut 0).collect()
+}
+
+/// [`clean_lines`], for a text that comes in pieces: marks that are few in each piece must not pile up either.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pieces {
+    marks: u8,
+}
+
+impl Pieces {
+    pub fn clean(&mut self, piece: &str) -> String {
+        harmless(piece.chars(), is_hostile_in_lines, &mut self.marks).collect()
+    }
+}
+
+fn is_hostile_in_lines(c: char) -> bool {
+    is_hostile(c) && c != '\n' && c != '\t'
+}
+
+/// Whether there is certainly nothing to clean.
+fn is_plain(text: &str) -> bool {
+    let ascii = |byte: u8| byte.is_ascii() && !byte.is_ascii_control();
+    text.bytes().all(ascii) || !text.chars().any(|c| is_hostile(c) || is_mark(c))
+}
+
+fn harmless(
+    text: impl Iterator<Item = char>,
+    hostile: impl Fn(char) -> bool,
+    marks: &mut u8,
+) -> impl Iterator<Item = char> {
+    text.filter_map(move |c| {
+        if hostile(c) {
+            *marks = 0;
+            return Some(char::REPLACEMENT_CHARACTER);
+        }
+        *marks = if is_mark(c) { marks.saturating_add(1) } else { 0 };
+        match marks.checked_sub(MOST_MARKS) {
+            None | Some(0) => Some(c),
+            // One sign stands for all that follow.
+            Some(1) => Some(char::REPLACEMENT_CHARACTER),
+            Some(_) => None,
+        }
+    })
+}
+
+/// Takes no room of its own: it is drawn on the letter before it.
+pub fn is_mark(c: char) -> bool {
+    !c.is_ascii() && c.width() == Some(0)
 }
 
 /// [`clean`], for the reason of a failed connection or file: the system's number says nothing to people and goes.
@@ -43,19 +93,24 @@ pub fn clean_reason(text: &str, max: usize) -> String {
     clean(&kept, max).into_owned()
 }
 
-fn is_hostile(c: char) -> bool {
+/// Whether a character may not reach a terminal or a reader by its own effect.
+pub fn is_hostile(c: char) -> bool {
     c.is_control()
+        // The last two of every plane are no characters.
+        || u32::from(c) & 0xfffe == 0xfffe
         || matches!(c,
             '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
             | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
             | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFFB}' | '\u{FFFE}' | '\u{FFFF}' | '\u{E000}'..='\u{F8FF}'
+            | '\u{FFF0}'..='\u{FFFB}' | '\u{E000}'..='\u{F8FF}' | '\u{FDD0}'..='\u{FDEF}'
+            | '\u{13430}'..='\u{1343F}' | '\u{16FE4}' | '\u{1BCA0}'..='\u{1BCA3}'
             | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}' | '\u{F0000}'..='\u{10FFFF}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attacks::{attacks, found};
 
     #[test]
     fn harmless_text_is_untouched() {
@@ -78,26 +133,34 @@ mod tests {
     }
 
     #[test]
-    fn nothing_steers_the_terminal() {
-        let corpus = [
-            "\u{1b}[2J",
-            "\u{9b}31m",
-            "a\rb",
-            "a\nb",
-            "\u{7}",
-            "\u{202e}gpj.exe",
-            "a\u{200b}b",
-            "\u{2066}x",
-            "\u{1b}]52;c;aGk=\u{7}",
-            "\u{feff}x",
-            "\u{e0041}",
-            "\u{85}",
-            "\u{7f}",
-            "\0",
-        ];
-        for text in corpus {
-            assert!(!clean(text, 64).chars().any(is_hostile), "{text:?}");
+    fn nothing_of_the_corpus_steers_a_terminal() {
+        for attack in attacks() {
+            for max in [1, 7, 64, usize::MAX] {
+                let text = clean(&attack.text, max);
+                assert_eq!(found(&text).or(text.contains('\n').then(String::new)), None, "{}", attack.name);
+                assert!(text.chars().count() <= max, "{}", attack.name);
+                assert_eq!(clean(&text, max), text, "{}: cleaned twice is cleaned once", attack.name);
+            }
+            let lines = clean_lines(&attack.text, usize::MAX);
+            assert_eq!(found(&lines.replace('\t', " ")), None, "{}", attack.name);
+            assert_eq!(clean_lines(&lines, usize::MAX), lines, "{}", attack.name);
+            assert_eq!(found(&clean_reason(&attack.text, 200)), None, "{}", attack.name);
+            if attack.text.len() < 5_000 {
+                let mut pieces = Pieces::default();
+                let letters = attack.text.chars().map(|c| pieces.clean(c.encode_utf8(&mut [0; 4])));
+                assert_eq!(letters.collect::<String>(), lines, "{}", attack.name);
+            }
         }
+    }
+
+    #[test]
+    fn writing_systems_with_marks_are_left_whole() {
+        for text in ["Việt Nam", "e\u{301}\u{323}", "שָׁלוֹם", "हिन्दी", "བསྒྲུབས", "ภาษาไทย", "각"]
+        {
+            assert_eq!(clean(text, 64), text);
+        }
+        let flood = clean_lines(&format!("e{}x", "\u{301}".repeat(500)), usize::MAX);
+        assert_eq!(flood, format!("e{}\u{fffd}x", "\u{301}".repeat(8)));
     }
 
     #[test]

@@ -11,17 +11,22 @@
 //! | delegate | a key that may sign vouchers for one account, and nothing else |
 //! | voucher | the user's signed promise: "this provider may have taken `cumulative` neuron in all" |
 //! | receipt | the provider's signed statement of what one request cost and why |
+//! | seal | what shows who wrote an authorisation or a receipt: a signature, or a tag under the shared key |
 //! | owed, reserved, settled | sum of fees ever; held for requests in flight; paid on chain |
 
 pub mod account;
 pub mod address;
 pub mod amount;
 pub mod clean;
+pub mod finding;
 pub mod id;
+mod network;
+mod obstacle;
 pub mod operation;
 pub mod price;
 pub mod receipt;
 pub mod request;
+pub mod seal;
 pub mod service;
 pub mod time;
 pub mod voucher;
@@ -29,11 +34,15 @@ pub mod voucher;
 pub use account::{AccountId, ChainAccount, PendingRefund, Rotation};
 pub use alloy::primitives::{Address, B256};
 pub use amount::Neuron;
+pub use finding::{Check, Finding};
 pub use id::{ConversationId, MessageId, OperationId, RequestId};
+pub use network::network;
+pub use obstacle::Obstacle;
 pub use operation::{OperationKind, OperationState};
 pub use price::{Fee, Prices, Units};
 pub use receipt::{Receipt, ReceiptStatus, SignedReceipt};
 pub use request::{ProviderRequestState, UserRequestState};
+pub use seal::{PublicKey, Seal, SealedReceipt, SealedRequestAuth, Tag};
 pub use service::{Service, ServiceKind, ServiceLimits, ServiceName};
 pub use time::Timestamp;
 pub use voucher::{RequestAuth, Signature, SignedRequestAuth, SignedVoucher, Voucher, VoucherDomain};

@@ -1,8 +1,10 @@
 //! The provider's signed statement of one request: what went in and out, what it cost, what is owed in all.
 
+use std::sync::LazyLock;
+
 use alloy::primitives::{Address, B256};
 
-use super::voucher::SignatureError;
+use super::voucher::{SignatureError, type_hash};
 use super::{AccountId, Fee, Neuron, RequestId, Signature, Units, VoucherDomain};
 
 mod typed {
@@ -14,6 +16,8 @@ mod typed {
         }
     }
 }
+
+static RECEIPT_TYPE: LazyLock<B256> = LazyLock::new(type_hash::<typed::Receipt>);
 
 /// How the answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,7 +67,11 @@ pub struct Receipt {
 
 impl Receipt {
     pub fn signing_hash(&self, domain: &VoucherDomain) -> B256 {
-        domain.hash(&typed::Receipt {
+        domain.hash(*RECEIPT_TYPE, &self.typed())
+    }
+
+    fn typed(&self) -> typed::Receipt {
+        typed::Receipt {
             requestId: B256::from(*self.request.bytes()),
             user: self.account.user,
             provider: self.account.provider,
@@ -75,7 +83,7 @@ impl Receipt {
             outputFee: self.fee.output.get(),
             owed: self.owed.get(),
             status: self.status as u8,
-        })
+        }
     }
 }
 

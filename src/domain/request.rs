@@ -106,7 +106,16 @@ states!(UserRequestState {
     Reserved => Sent | Failed,
     Sent => Done | Disputed | Unconfirmed | Failed,
     Unconfirmed => Done | Disputed | Failed,
+    // A person accepts the provider's receipt.
+    Disputed => Done,
 });
+
+impl UserRequestState {
+    /// Whether the answer is over and its fee in the books. A disputed request has ended, but can still be accepted.
+    pub fn has_ended(self) -> bool {
+        matches!(self, Self::Done | Self::Disputed | Self::Failed)
+    }
+}
 
 states!(ProviderRequestState {
     Admitted = "admitted",
@@ -134,13 +143,20 @@ mod tests {
             (U::Unconfirmed, U::Done),
             (U::Unconfirmed, U::Disputed),
             (U::Unconfirmed, U::Failed),
+            (U::Disputed, U::Done),
         ];
         for from in U::ALL {
             for to in U::ALL {
                 assert_eq!(from.to(*to).is_ok(), legal.contains(&(*from, *to)), "{from} -> {to}");
             }
         }
-        assert!(U::Done.is_final() && U::Failed.is_final() && !U::Unconfirmed.is_final());
+        assert!(U::Done.is_final() && U::Failed.is_final() && !U::Disputed.is_final());
+        for state in [U::Done, U::Disputed, U::Failed] {
+            assert!(state.has_ended());
+        }
+        for state in [U::Reserved, U::Sent, U::Unconfirmed] {
+            assert!(!state.has_ended());
+        }
         assert!(ProviderRequestState::Lost.to(ProviderRequestState::Charged).is_err());
     }
 

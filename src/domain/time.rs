@@ -35,6 +35,11 @@ impl Timestamp {
         u64::try_from(self.0.as_second()).unwrap_or(0)
     }
 
+    /// The second that it is in, as times are told that are no request's or operation's own.
+    pub fn second(self) -> Self {
+        Self::from_seconds(self.as_seconds())
+    }
+
     /// Whole seconds from `earlier` to this moment, zero if it lies ahead.
     pub fn seconds_since(self, earlier: Timestamp) -> u64 {
         u64::try_from(self.0.as_second().saturating_sub(earlier.0.as_second())).unwrap_or(0)

@@ -5,8 +5,9 @@
 //! content, price version, highest fee and expiry, so that a captured request is worthless.
 
 use std::fmt;
+use std::sync::LazyLock;
 
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{Address, B256, U256, keccak256};
 use alloy::sol_types::{Eip712Domain, SolStruct, eip712_domain};
 
 use super::{AccountId, Neuron, RequestId, Timestamp};
@@ -23,23 +24,50 @@ mod typed {
 }
 
 /// The EIP-712 domain of one deployed contract: a signature for one chain or contract is void on every other.
+///
+/// Holds the hash of the domain, which begins every message that is signed, and not the domain: it is the same for a
+/// broker's whole life, and a paid request hashes six messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VoucherDomain(Eip712Domain);
+pub struct VoucherDomain(B256);
 
 impl VoucherDomain {
     pub fn new(chain_id: u64, contract: Address) -> Self {
-        VoucherDomain(eip712_domain! {
-            name: "0G Serving",
-            version: "1",
-            chain_id: chain_id,
-            verifying_contract: contract,
-        })
+        VoucherDomain(domain(chain_id, contract).separator())
     }
 
-    pub(super) fn hash(&self, message: &impl SolStruct) -> B256 {
-        message.eip712_signing_hash(&self.0)
+    /// The hash of its fields (EIP-712, `hashStruct(eip712Domain)`).
+    pub const fn separator(&self) -> B256 {
+        self.0
+    }
+
+    /// What `eip712_signing_hash` would give, from the hash of the message's type.
+    pub(super) fn hash(&self, type_hash: B256, message: &impl SolStruct) -> B256 {
+        let mut data = type_hash.to_vec();
+        data.extend(message.eip712_encode_data());
+        let mut bytes = [0; 66];
+        (bytes[0], bytes[1]) = (0x19, 0x01);
+        bytes[2..34].copy_from_slice(&self.0[..]);
+        bytes[34..].copy_from_slice(&keccak256(data)[..]);
+        keccak256(bytes)
     }
 }
+
+fn domain(chain_id: u64, contract: Address) -> Eip712Domain {
+    eip712_domain! {
+        name: "0G Serving",
+        version: "1",
+        chain_id: chain_id,
+        verifying_contract: contract,
+    }
+}
+
+/// The hash of a message's type, the same for every message.
+pub(super) fn type_hash<T: SolStruct>() -> B256 {
+    keccak256(T::eip712_encode_type().as_bytes())
+}
+
+static VOUCHER_TYPE: LazyLock<B256> = LazyLock::new(type_hash::<typed::Voucher>);
+static REQUEST_TYPE: LazyLock<B256> = LazyLock::new(type_hash::<typed::RequestAuth>);
 
 /// An ECDSA signature as 65 bytes `r | s | v`, with low `s` and `v` 27 or 28: one signature, one encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,12 +143,16 @@ pub struct Voucher {
 
 impl Voucher {
     pub fn signing_hash(&self, domain: &VoucherDomain) -> B256 {
-        domain.hash(&typed::Voucher {
+        domain.hash(*VOUCHER_TYPE, &self.typed())
+    }
+
+    fn typed(&self) -> typed::Voucher {
+        typed::Voucher {
             user: self.account.user,
             provider: self.account.provider,
             epoch: self.epoch,
             cumulative: self.cumulative.get(),
-        })
+        }
     }
 }
 
@@ -155,7 +187,11 @@ pub struct RequestAuth {
 
 impl RequestAuth {
     pub fn signing_hash(&self, domain: &VoucherDomain) -> B256 {
-        domain.hash(&typed::RequestAuth {
+        domain.hash(*REQUEST_TYPE, &self.typed())
+    }
+
+    fn typed(&self) -> typed::RequestAuth {
+        typed::RequestAuth {
             requestId: B256::from(*self.request.bytes()),
             user: self.account.user,
             provider: self.account.provider,
@@ -166,7 +202,7 @@ impl RequestAuth {
             priceVersion: self.price_version,
             maxFee: self.max_fee.get(),
             expiry: self.expiry.as_seconds(),
-        })
+        }
     }
 }
 
@@ -217,6 +253,30 @@ mod tests {
             },
         ] {
             assert_ne!(SignedVoucher { voucher: changed, ..signed }.signer(&here), Ok(key.address()));
+        }
+    }
+
+    /// What is hashed once and kept gives what the standard's own way gives.
+    #[test]
+    fn hashes_are_those_of_the_standard() {
+        let contract = Address::repeat_byte(9);
+        let account = AccountId { user: Address::repeat_byte(1), provider: Address::repeat_byte(7) };
+        let voucher = Voucher { account, epoch: 3, cumulative: Neuron::new(1 << 100) };
+        let auth = RequestAuth {
+            request: RequestId::new([2; 32]),
+            account,
+            service: "llama7b".to_owned(),
+            method: "POST".to_owned(),
+            path: "/chat/completions?x=1".to_owned(),
+            body_hash: B256::repeat_byte(3),
+            price_version: 4,
+            max_fee: Neuron::new(99),
+            expiry: Timestamp::from_seconds(1_000),
+        };
+        for chain in [1, 31_337] {
+            let (ours, plain) = (VoucherDomain::new(chain, contract), domain(chain, contract));
+            assert_eq!(voucher.signing_hash(&ours), voucher.typed().eip712_signing_hash(&plain));
+            assert_eq!(auth.signing_hash(&ours), auth.typed().eip712_signing_hash(&plain));
         }
     }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 
 use crate::wire::fault::Fault;
 
@@ -83,12 +84,53 @@ impl Problem {
     pub fn message(&self) -> &str {
         &self.fault.message
     }
+
+    /// The same about a field that the caller knows by another name.
+    #[must_use]
+    pub fn renamed(mut self, ours: &str, theirs: &str) -> Problem {
+        if let Some(field) = self.fault.details.get_mut("field")
+            && field == ours
+        {
+            *field = theirs.into();
+        }
+        self
+    }
+}
+
+/// A fault as it is sent: what clients of OpenAI's API look for stands beside our own words.
+#[derive(Serialize)]
+struct Sent<'a> {
+    #[serde(flatten)]
+    fault: &'a Fault,
+    r#type: &'static str,
+    param: Option<&'a serde_json::Value>,
+}
+
+/// The kinds of error that OpenAI's API tells apart.
+fn kind(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        401 => "authentication_error",
+        402 => "insufficient_quota",
+        403 => "permission_error",
+        404 => "not_found_error",
+        409 => "conflict_error",
+        429 => "rate_limit_error",
+        400..500 => "invalid_request_error",
+        _ => "server_error",
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.fault.into_body())).into_response();
+        let fault = &*self.fault;
+        let sent = Sent { fault, r#type: kind(self.status), param: fault.details.get("field") };
+        let mut response = (self.status, Json(serde_json::json!({ "error": sent }))).into_response();
         let headers = response.headers_mut();
+        if self.status == StatusCode::CONFLICT {
+            // OpenAI's clients repeat a call that met a conflict by themselves. Ours are decisions: repeating a call whose price
+            // has risen accepts the price.
+            headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -4,24 +4,33 @@
 //! requests whose `Host` is not ours (a foreign name that was pointed at this machine), and those that a page of
 //! another origin sent. It never grants anything across origins: `OPTIONS` is refused and no CORS header is ever sent.
 //! A token, where one is configured, is asked of every request. A listener beyond loopback needs one.
+//!
+//! Browsers say where a request comes from: `Origin` with everything but reads, `Sec-Fetch-Site` with every request to
+//! an address of this machine. An old browser leaves the second out, and any browser does where it calls a name of the
+//! local network over plain HTTP; so without a token nothing is done or paid for a browser that says neither.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{AUTHORIZATION, HOST, ORIGIN};
+use http::header::{AUTHORIZATION, HOST, HeaderName, ORIGIN, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::Problem;
 
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// A listener that would have been open to the network without a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0} can be reached from other machines, so it needs a token: set `token`, or listen on 127.0.0.1 (in a container \
-     whose port is published on 127.0.0.1 only, `listenWithoutToken: true` says that this is meant)"
+    "{0} can be reached from other machines, so it needs a token: set `tokenFile` (the file is made for you) or `token`, \
+     or listen on 127.0.0.1 (in a container whose port is published on 127.0.0.1 only, `listenWithoutToken: true` says \
+     that this is meant)"
 )]
 pub struct OpenListener(pub SocketAddr);
 
@@ -32,6 +41,8 @@ pub struct Guard {
     hosts: Vec<String>,
     /// The token's hash; comparing hashes tells nothing about the token's length.
     token: Option<[u8; 32]>,
+    /// Whether extensions of a browser, which people install as they do programs, may call.
+    extensions: bool,
 }
 
 impl Guard {
@@ -49,7 +60,13 @@ impl Guard {
             hosts.extend(["127.0.0.1", "localhost", "[::1]"].map(str::to_owned));
         }
         hosts.extend(allow_hosts.iter().map(|host| host.to_ascii_lowercase()));
-        Guard { hosts, token: token.map(|token| hash(token.as_bytes())) }
+        Guard { hosts, token: token.map(|token| hash(token.as_bytes())), extensions: false }
+    }
+
+    /// The same for a development chain, which wallets in browsers call.
+    #[must_use]
+    pub fn for_wallets(self) -> Guard {
+        Guard { extensions: true, ..self }
     }
 
     /// Whether a listener may be opened on `address` at all.
@@ -72,21 +89,43 @@ impl Guard {
         }
         self.check_host(uri, headers)?;
         if let Some(origin) = headers.get(ORIGIN) {
-            let ours = origin
-                .to_str()
-                .ok()
-                .and_then(|origin| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")))
-                .is_some_and(|host| self.is_ours(host));
-            if !ours || headers.get_all(ORIGIN).iter().count() > 1 {
+            let may = origin.to_str().is_ok_and(|origin| self.may_come_from(origin));
+            if !may || headers.get_all(ORIGIN).iter().count() > 1 {
                 return Err(foreign_page());
             }
         }
-        for site in headers.get_all("sec-fetch-site") {
-            if site != "same-origin" && site != "none" {
+        for site in headers.get_all(SEC_FETCH_SITE) {
+            let extension = self.extensions && headers.contains_key(ORIGIN);
+            if site != "same-origin" && site != "none" && !extension {
                 return Err(foreign_page());
             }
         }
         Ok(())
+    }
+
+    fn may_come_from(&self, origin: &str) -> bool {
+        match origin.split_once("://") {
+            Some(("http" | "https", host)) => self.is_ours(host),
+            Some(("chrome-extension" | "moz-extension" | "safari-web-extension", _)) => self.extensions,
+            _ => false,
+        }
+    }
+
+    /// Refuses to act for a browser that does not say which page it acts for. `spends`: even a read costs money here.
+    fn check_browser(&self, method: &Method, headers: &HeaderMap, spends: bool) -> Result<(), Problem> {
+        let reads = !spends && (method == Method::GET || method == Method::HEAD);
+        let says = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
+        let browser = headers.get(USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+        // No page can know the token.
+        if self.token.is_some() || reads || says || !browser {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "page_unknown",
+            "a browser (by its User-Agent) does not say which page asks for this; use a newer one, a program that \
+             calls itself by its own name, or set a token",
+        ))
     }
 
     fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
@@ -143,19 +182,35 @@ fn foreign_page() -> Problem {
 }
 
 /// Layer for APIs: host, origin and token.
-pub async fn protect(State(guard): State<std::sync::Arc<Guard>>, request: Request, next: Next) -> Response {
+pub async fn protect(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    checked(&guard, false, request, next).await
+}
+
+/// Layer for routes that spend whatever the method is.
+pub async fn protect_spending(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    checked(&guard, true, request, next).await
+}
+
+async fn checked(guard: &Guard, spends: bool, request: Request, next: Next) -> Response {
+    let (method, headers) = (request.method(), request.headers());
     let checked = guard
-        .check_origin(request.method(), request.uri(), request.headers())
-        .and_then(|()| guard.check_token(request.headers()));
+        .check_origin(method, request.uri(), headers)
+        .and_then(|()| guard.check_token(headers))
+        .and_then(|()| guard.check_browser(method, headers, spends));
     match checked {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
 }
 
+/// Puts host and origin checks before a router of this machine's own, such as the services of a demo.
+pub fn local(router: Router, guard: Guard) -> Router {
+    router.layer(from_fn_with_state(Arc::new(guard), protect_without_token))
+}
+
 /// Layer for what must answer without a token: host and origin only.
 pub async fn protect_without_token(
-    State(guard): State<std::sync::Arc<Guard>>,
+    State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -272,6 +327,43 @@ mod tests {
         let preflight = headers(&[host, ("access-control-request-method", "POST")]);
         let uri = "/v1/settle".parse().unwrap();
         assert!(guard(None).check_origin(&Method::OPTIONS, &uri, &preflight).is_err());
+    }
+
+    #[test]
+    fn nothing_is_done_for_a_browser_that_does_not_say_for_whom() {
+        let safari_of_old =
+            ("user-agent", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/15.6 Safari");
+        let refused = |token, method: Method, pairs: &[(&'static str, &str)], spends| {
+            guard(token).check_browser(&method, &headers(pairs), spends).is_err()
+        };
+        assert!(refused(None, Method::POST, &[safari_of_old], false), "a form");
+        assert!(refused(None, Method::GET, &[safari_of_old], true), "an image that costs money");
+        assert!(refused(None, Method::HEAD, &[safari_of_old], true));
+        assert!(!refused(None, Method::GET, &[safari_of_old], false), "the API page over a local network");
+        assert!(!refused(None, Method::POST, &[safari_of_old, ("origin", "http://localhost:1034")], true));
+        assert!(!refused(None, Method::GET, &[safari_of_old, ("sec-fetch-site", "none")], true));
+        assert!(!refused(Some("s3cret"), Method::POST, &[safari_of_old], true), "it knew the token");
+        for program in ["curl/8.5.0", "OpenAI/Python 2.0", ""] {
+            assert!(!refused(None, Method::POST, &[("user-agent", program)], true), "{program}");
+        }
+        assert!(!refused(None, Method::POST, &[], true));
+    }
+
+    #[test]
+    fn a_development_chain_is_open_to_wallets_and_to_no_page() {
+        let wallets = guard(None).for_wallets();
+        let may = |pairs: &[(&'static str, &str)]| {
+            wallets.check_origin(&Method::POST, &"/".parse().unwrap(), &headers(pairs)).is_ok()
+        };
+        let host = ("host", "localhost:1034");
+        let extension = ("origin", "chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn");
+        assert!(may(&[host]) && may(&[host, extension]));
+        assert!(may(&[host, extension, ("sec-fetch-site", "cross-site")]));
+        assert!(!may(&[host, ("sec-fetch-site", "cross-site")]));
+        assert!(!may(&[host, ("origin", "http://localhost:3000"), ("sec-fetch-site", "same-site")]));
+        assert!(!may(&[("host", "evil.example:1034"), extension]));
+        assert!(!may(&[host, ("origin", "null")]));
+        assert!(refusal(&[host, extension]).is_some(), "a broker is not open to them");
     }
 
     #[test]

@@ -6,21 +6,20 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
-use http::StatusCode;
-use serde_json::{Map, Value};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Map, Number, Value};
+use tokio::time::Instant;
 
-use super::Problem;
+use super::field::Field;
+use super::{Problem, limits};
 use crate::domain::{Address, Neuron, address::parse_address};
-
-/// Bodies of the API's own routes are small; paid calls have a limit of their own.
-const BODY_LIMIT: usize = 64 * 1024;
-/// A body that takes longer is not sent by a program that works.
-const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// The JSON object of a request body. Needs `Content-Type: application/json` (a form in a web page cannot send it).
 #[derive(Debug)]
@@ -31,22 +30,25 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read_body(body, BODY_LIMIT, BODY_TIME).await?;
+        let bytes = read_body(body, limits::API_BODY, limits::API_BODY_TIME).await?;
         if bytes.is_empty() {
             return Err(bad_body("the body is empty; send a JSON object"));
         }
-        let json = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json);
-        if !json {
-            return Err(
-                bad_body("send the body with Content-Type: application/json").with("field", "Content-Type")
-            );
-        }
+        need_json(&parts.headers)?;
         match serde_json::from_slice(&bytes) {
             Ok(Value::Object(map)) => Ok(JsonBody(map)),
             Ok(_) => Err(bad_body("the body is JSON, but not an object in braces")),
             Err(error) => Err(bad_body(&format!("the body is not JSON: {error}"))),
         }
     }
+}
+
+/// Refuses a body that is not said to be JSON.
+pub fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(is_json) {
+        return Ok(());
+    }
+    Err(bad_body("send the body with Content-Type: application/json").with("field", "Content-Type"))
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -68,6 +70,9 @@ pub async fn read_body(body: Body, limit: usize, time: Duration) -> Result<Vec<u
         )
         .with("limit", limit)
     };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     let reading = async {
         let mut stream = body.into_data_stream();
         let mut bytes = Vec::new();
@@ -85,21 +90,54 @@ pub async fn read_body(body: Body, limit: usize, time: Duration) -> Result<Vec<u
         .unwrap_or_else(|_| Err(bad_body("the body took too long to arrive")))
 }
 
-/// Between two pieces of a body that is passed on; a body that stops for longer is not sent by a program that works.
-const PIECE_TIME: Duration = Duration::from_secs(60);
+/// Layer for routes that take no body: what comes all the same is read to its proper end, and refused unless it says
+/// nothing, so that no request is acted on whose end is in doubt.
+pub async fn without_body(request: Request, next: Next) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match read_body(body, limits::API_BODY, limits::API_BODY_TIME).await {
+        Ok(bytes) if matches!(bytes.trim_ascii(), b"" | b"{}" | b"null") => {
+            next.run(Request::from_parts(parts, Body::empty())).await
+        }
+        Ok(_) => bad_body("nothing is taken here; send no body").into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
 
-/// A body as a stream of pieces, ended with an error when it stops for too long.
+/// A body as a stream of pieces, ended with an error when it stops for too long, or comes so slowly that no program that
+/// works sends it.
 pub fn body_stream(body: Body) -> BoxStream<'static, Result<Bytes, BodyStreamError>> {
-    let pieces = stream::unfold(Some(body.into_data_stream()), |pieces| async move {
-        let mut pieces = pieces?;
-        match tokio::time::timeout(PIECE_TIME, pieces.next()).await {
-            Ok(Some(Ok(piece))) => Some((Ok(piece), Some(pieces))),
+    let arriving = Arriving { pieces: body.into_data_stream(), began: Instant::now(), bytes: 0 };
+    let pieces = stream::unfold(Some(arriving), |arriving| async move {
+        let mut arriving = arriving?;
+        match tokio::time::timeout(arriving.patience(), arriving.pieces.next()).await {
+            Ok(Some(Ok(piece))) => {
+                arriving.bytes = arriving.bytes.saturating_add(piece.len() as u64);
+                Some((Ok(piece), Some(arriving)))
+            }
             Ok(Some(Err(error))) => Some((Err(BodyStreamError::from(error)), None)),
             Ok(None) => None,
-            Err(_) => Some((Err("the body stopped arriving".into()), None)),
+            Err(_) => Some((Err("the body stopped arriving, or came too slowly".into()), None)),
         }
     });
     Box::pin(pieces)
+}
+
+/// A body on its way in.
+struct Arriving {
+    pieces: BodyDataStream,
+    began: Instant,
+    bytes: u64,
+}
+
+impl Arriving {
+    /// How long the next piece may take: each byte that has arrived buys time.
+    fn patience(&self) -> Duration {
+        let bought = Duration::from_secs(self.bytes / limits::BODY_BYTES_A_SECOND);
+        (limits::BODY_PIECE_TIME + bought).saturating_sub(self.began.elapsed()).min(limits::BODY_PIECE_TIME)
+    }
 }
 
 pub type BodyStreamError = Box<dyn std::error::Error + Send + Sync>;
@@ -107,16 +145,16 @@ pub type BodyStreamError = Box<dyn std::error::Error + Send + Sync>;
 /// Named values of a body or a query, keys in any case.
 #[derive(Debug)]
 pub struct Fields {
-    known: &'static [&'static str],
+    known: &'static [Field],
     values: Vec<(&'static str, Value)>,
 }
 
 impl Fields {
-    /// Reads an object whose keys may be those of `known`, plus keys that answers carry and requests may repeat
+    /// Reads an object whose keys may be those of `known`, the table that the documents tell of too, plus keys that answers carry and requests may repeat
     /// without effect.
     pub fn of_body(
         body: JsonBody,
-        known: &'static [&'static str],
+        known: &'static [Field],
         without_effect: &[&str],
     ) -> Result<Fields, Problem> {
         let mut fields = Fields { known, values: Vec::new() };
@@ -130,7 +168,7 @@ impl Fields {
     }
 
     /// Reads a query string.
-    pub fn of_query(query: Option<&str>, known: &'static [&'static str]) -> Result<Fields, Problem> {
+    pub fn of_query(query: Option<&str>, known: &'static [Field]) -> Result<Fields, Problem> {
         let mut fields = Fields { known, values: Vec::new() };
         for (key, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             fields.take(&key, Value::String(value.into_owned()))?;
@@ -139,11 +177,11 @@ impl Fields {
     }
 
     fn take(&mut self, key: &str, value: Value) -> Result<(), Problem> {
-        let Some(name) = self.known.iter().find(|name| name.eq_ignore_ascii_case(key)) else {
+        let Some(name) = self.names().find(|name| name.eq_ignore_ascii_case(key)) else {
             let shown: String = crate::domain::clean::clean(key, 60).into_owned();
             return Err(Problem::field(&shown, self.unknown(&shown)));
         };
-        if self.values.iter().any(|(taken, _)| taken == name) {
+        if self.values.iter().any(|(taken, _)| *taken == name) {
             return Err(Problem::field(name, "it is given twice"));
         }
         self.values.push((name, value));
@@ -153,16 +191,22 @@ impl Fields {
     fn unknown(&self, key: &str) -> String {
         let key = key.to_ascii_lowercase();
         let near = self
-            .known
-            .iter()
+            .names()
             .map(|name| (strsim::damerau_levenshtein(&name.to_ascii_lowercase(), &key), name))
             .filter(|(distance, name)| *distance <= 1 + name.len() / 3)
             .min();
         match near {
             Some((_, name)) => format!("there is no such field; did you mean {name}?"),
             None if self.known.is_empty() => "there is no such field; nothing is taken here".to_owned(),
-            None => format!("there is no such field; known are {}", self.known.join(", ")),
+            None => {
+                let names: Vec<&str> = self.names().collect();
+                format!("there is no such field; known are {}", names.join(", "))
+            }
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.known.iter().map(|field| field.name)
     }
 
     /// The value of a field, unless absent or null.
@@ -220,6 +264,9 @@ impl Fields {
     /// An amount of neuron, as text or whole number.
     pub fn amount(&self, name: &str) -> Result<Option<Neuron>, Problem> {
         let Some(value) = self.get(name) else { return Ok(None) };
+        if let Some(whole) = value.as_number().and_then(whole) {
+            return Ok(Some(Neuron::new(whole.into())));
+        }
         serde_json::from_value(value.clone()).map(Some).map_err(|error| Problem::field(name, error))
     }
 
@@ -244,7 +291,7 @@ impl Fields {
         let wrong = || Problem::field(name, format!("it must be {} to {}", bounds.start(), bounds.end()));
         let number = match self.get(name) {
             None => return Ok(None),
-            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::Number(number)) => whole(number),
             Some(Value::String(text)) => text.parse().ok(),
             Some(_) => None,
         };
@@ -260,6 +307,15 @@ impl Fields {
             Problem::field(name, format!("it must be one of {}", words.join(", ")))
         })
     }
+}
+
+/// A number that is whole: to JSON, 1.0 is 1. Beyond 2^53 a number with a point may have been another one before it was read.
+fn whole(number: &Number) -> Option<u64> {
+    const EXACT: u64 = 1 << 53;
+    number.as_u64().or_else(|| {
+        let whole = number.to_string().strip_suffix(".0")?.parse().ok();
+        whole.filter(|whole| *whole <= EXACT)
+    })
 }
 
 /// An address in a path.
@@ -280,8 +336,16 @@ where
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::http::field::{AMOUNT, Kind, optional, required};
 
-    const KNOWN: &[&str] = &["provider", "balance", "inputPrice", "URL"];
+    const KNOWN: &[Field] = &[
+        required("provider", Kind::Address, ""),
+        required("balance", AMOUNT, ""),
+        required("inputPrice", AMOUNT, ""),
+        required("URL", Kind::Url, ""),
+    ];
+    const QUERY: &[Field] =
+        &[optional("limit", Kind::Count(1, 100), ""), optional("processed", Kind::Truth, "")];
 
     fn fields(json: &str) -> Result<Fields, Problem> {
         let Value::Object(map) = serde_json::from_str(json).unwrap() else { unreachable!() };
@@ -322,12 +386,34 @@ mod tests {
 
     #[test]
     fn queries_are_as_strict() {
-        let query = Fields::of_query(Some("limit=5&processed=true"), &["limit", "processed"]).unwrap();
+        let query = Fields::of_query(Some("limit=5&processed=true"), QUERY).unwrap();
         assert_eq!(query.number("limit", 1..=100).unwrap(), Some(5));
         assert_eq!(query.truth("processed").unwrap(), Some(true));
         assert!(query.number("limit", 1..=4).is_err());
-        assert!(Fields::of_query(Some("limt=5"), &["limit"]).is_err());
+        assert!(Fields::of_query(Some("limt=5"), QUERY).is_err());
         assert!(Fields::of_query(None, &[]).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_ended() {
+        // A byte each 20 s: never silent for long, and never done.
+        let drips = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+        });
+        let pieces: Vec<_> = body_stream(Body::from_stream(drips)).collect().await;
+        assert!(pieces.len() < 5 && pieces.last().unwrap().is_err(), "{}", pieces.len());
+        // One that is slow, but not that slow, arrives whole.
+        let slow = stream::unfold(0, |sent| async move {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            (sent < 30).then(|| (Ok::<_, std::io::Error>(Bytes::from(vec![0; 64 << 10])), sent + 1))
+        });
+        let pieces: Vec<_> = body_stream(Body::from_stream(slow)).collect().await;
+        assert!(pieces.len() == 30 && pieces.iter().all(Result::is_ok));
+        // One that stops altogether does not.
+        let stops = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; 64 << 20]))]);
+        let stops = stops.chain(stream::pending());
+        assert!(body_stream(Body::from_stream(stops)).collect::<Vec<_>>().await.last().unwrap().is_err());
     }
 
     #[test]

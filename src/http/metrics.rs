@@ -6,6 +6,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
 use super::routes::RequestCounts;
+use crate::domain::clean::clean;
+
+/// Labels are names; nobody's is longer.
+const LONGEST_LABEL: usize = 200;
 
 /// Collects figures, one call a metric.
 #[derive(Debug, Default)]
@@ -38,8 +42,9 @@ impl Figures {
     }
 }
 
-/// `{name="value"}`, escaped.
+/// `{name="value"}`, cleaned and escaped.
 pub(super) fn label(name: &str, value: &str) -> String {
+    let value = clean(value, LONGEST_LABEL);
     format!("{{{name}=\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
 }
 
@@ -52,6 +57,19 @@ impl IntoResponse for Figures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attacks::{attacks, found};
+
+    #[test]
+    fn no_text_leaves_its_label() {
+        for attack in attacks() {
+            let text = label("a", &attack.text);
+            let inside = text.strip_prefix("{a=\"").and_then(|rest| rest.strip_suffix("\"}")).unwrap_or("\n");
+            assert!(!inside.contains('\n'), "{}: {text:?}", attack.name);
+            let escaped = inside.replace("\\\\", "").replace("\\\"", "").replace("\\n", "");
+            assert!(!escaped.contains(['"', '\\']), "{}: {text:?}", attack.name);
+            assert_eq!(found(inside), None, "{}", attack.name);
+        }
+    }
 
     #[test]
     fn the_text_format() {

@@ -3,7 +3,8 @@
 //! A face holds a broker's handle and turns requests into its operations and its answers into JSON; it knows no rule
 //! about money. A request passes `serve` (connections and their limits), `guard` (who may ask at all), a handler of
 //! `user/` or `provider/`, and leaves as an answer or as a [`Problem`], the one error shape. `input` reads bodies and
-//! queries strictly, `routes` holds the tables from which routers, OpenAPI documents and API pages are made.
+//! queries strictly, `field` says what may stand in them, `routes` holds the tables from which routers, OpenAPI documents
+//! and API pages (`document/`) are made.
 //! `demo/` are the two built-in services that a demo sells; `devnet` is the embedded chain's JSON-RPC.
 
 pub mod demo;
@@ -12,20 +13,30 @@ mod document;
 mod error;
 mod events;
 mod explorer;
+mod field;
 mod guard;
 mod input;
+mod limits;
 mod list;
 mod metrics;
 mod pass;
+mod patient;
 pub mod provider;
+mod ready;
 mod routes;
 mod serve;
 pub mod user;
 
+#[cfg(test)]
+pub(crate) use self::{
+    document::fits,
+    field::{Field, Kind, Presence, edges::Edges},
+};
 pub use self::{
     error::Problem,
     explorer::Explorer,
-    guard::{Guard, OpenListener},
+    guard::{Guard, OpenListener, local},
+    limits::Limits,
     routes::{Access, RouteDoc},
-    serve::{BindError, Bound, Limits, Peer, Server},
+    serve::{BindError, Bound, Peer, Server},
 };

@@ -1,11 +1,17 @@
 //! Passing requests and answers through: paths exactly as sent, bodies as streams.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::Response;
+use futures_util::StreamExt;
 use http::HeaderValue;
 use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
 
 use crate::body::{Answer, AnswerBody};
+
+/// How long bytes that were handed over have to leave before an answer is broken off.
+const TO_SEND_THE_REST: Duration = Duration::from_millis(50);
 
 /// Splits a request target behind its first `segments` segments; what follows is given exactly as sent, query
 /// included.
@@ -22,11 +28,20 @@ pub(super) fn suffix_after(target: &str, segments: usize) -> (&str, &str) {
     target.split_at(end.map_or(target.len(), |(at, _)| at))
 }
 
+/// A break comes a moment after what was sent before it: a server that learns of both at once closes the connection with the last bytes
+/// still in its hands, and what was paid for would not arrive.
+async fn told_last<T, E>(piece: Result<T, E>) -> Result<T, E> {
+    if piece.is_err() {
+        tokio::time::sleep(TO_SEND_THE_REST).await;
+    }
+    piece
+}
+
 /// An answer of a broker as a response.
 pub(super) fn respond(answer: Answer) -> Response {
     let body = match answer.body {
         AnswerBody::Full(bytes) => Body::from(bytes),
-        stream @ AnswerBody::Stream(_) => Body::from_stream(stream),
+        stream @ AnswerBody::Stream(_) => Body::from_stream(stream.then(told_last)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = answer.status;

@@ -10,13 +10,21 @@ use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{MethodRouter, any, delete, get, post, put};
-use http::HeaderValue;
+use axum::routing::{MethodFilter, MethodRouter, delete, get, on, post, put};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderMap, HeaderValue};
+use serde_json::Value;
 use tracing::Instrument;
+use tracing::field::{Empty, display};
 
-use super::document::{openapi_route, page_route};
+use super::document::{self, Documents, Told, openapi_route, page_route};
 use super::error::{no_method, no_route};
+use super::field::{Answer, Field, Refusal};
 use super::guard::{self, Guard};
+use super::input::without_body;
+use crate::broker::user::REQUEST_ID_HEADER;
+use crate::domain::RequestId;
+use crate::wire::auth::{REQUEST_HEADER, decode_request_auth};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +37,8 @@ pub enum Access {
     Public,
 }
 
-/// A field of a body or query.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    pub name: &'static str,
-    pub about: &'static str,
-    pub required: bool,
-}
+/// The method of routes that take every one.
+const ANY: &str = "ANY";
 
 /// What can be told of a route.
 #[derive(Clone, Copy, Debug)]
@@ -44,19 +47,26 @@ pub struct RouteDoc {
     pub method: &'static str,
     pub path: &'static str,
     pub access: Access,
+    /// What programs made from the document call it, and its anchor on the page.
+    pub name: &'static str,
+    pub group: &'static str,
     pub about: &'static str,
     pub query: &'static [Field],
+    /// What it reads of the request's head.
+    pub headers: &'static [Field],
     pub body: &'static [Field],
+    /// What a body must keep beyond its fields, as JSON Schema.
+    pub rule: Option<fn() -> Value>,
     /// Status codes of success with what they carry.
-    pub answers: &'static [(u16, &'static str)],
-}
-
-pub(super) const fn required(name: &'static str, about: &'static str) -> Field {
-    Field { name, about, required: true }
-}
-
-pub(super) const fn optional(name: &'static str, about: &'static str) -> Field {
-    Field { name, about, required: false }
+    pub answers: &'static [Answer],
+    /// What stands in the head of such an answer.
+    pub answer_headers: &'static [Field],
+    /// What it says no with, beyond what every route does.
+    pub refusals: &'static [&'static [Refusal]],
+    /// Requests go on to a service as they are, body and all, which may cost money.
+    pub passes_on: bool,
+    /// A body to show.
+    pub example: &'static str,
 }
 
 /// A path, a method, its description and what answers.
@@ -68,8 +78,23 @@ pub(super) struct Route<S> {
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
     fn new(method: &'static str, path: &'static str, handler: MethodRouter<S>) -> Self {
-        let doc =
-            RouteDoc { method, path, access: Access::Owner, about: "", query: &[], body: &[], answers: &[] };
+        let doc = RouteDoc {
+            method,
+            path,
+            access: Access::Owner,
+            name: "",
+            group: super::document::GROUP,
+            about: "",
+            query: &[],
+            headers: &[],
+            body: &[],
+            rule: None,
+            answers: &[],
+            answer_headers: &[],
+            refusals: &[],
+            passes_on: false,
+            example: "",
+        };
         Route { doc, handler }
     }
 
@@ -89,8 +114,27 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         Self::new("DELETE", path, delete(handler))
     }
 
+    /// Every method that a service may know. TRACE would show what it is sent, CONNECT asks for a tunnel; others nobody named.
     pub(super) fn any<T: 'static>(path: &'static str, handler: impl Handler<T, S>) -> Self {
-        Self::new("ANY", path, any(handler))
+        let named = MethodFilter::GET
+            .or(MethodFilter::POST)
+            .or(MethodFilter::PUT)
+            .or(MethodFilter::PATCH)
+            .or(MethodFilter::DELETE)
+            .or(MethodFilter::HEAD)
+            .or(MethodFilter::OPTIONS);
+        Self::new(ANY, path, on(named, handler)).passes_on()
+    }
+
+    /// For routes of one method that pass it on to a service; those that take any method do.
+    pub(super) fn passes_on(mut self) -> Self {
+        self.doc.passes_on = true;
+        self
+    }
+
+    pub(super) fn named(mut self, name: &'static str) -> Self {
+        self.doc.name = name;
+        self
     }
 
     pub(super) fn about(mut self, about: &'static str) -> Self {
@@ -108,13 +152,38 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         self
     }
 
+    pub(super) fn headers(mut self, headers: &'static [Field]) -> Self {
+        self.doc.headers = headers;
+        self
+    }
+
     pub(super) fn body(mut self, body: &'static [Field]) -> Self {
         self.doc.body = body;
         self
     }
 
-    pub(super) fn answers(mut self, answers: &'static [(u16, &'static str)]) -> Self {
+    pub(super) fn rule(mut self, rule: fn() -> Value) -> Self {
+        self.doc.rule = Some(rule);
+        self
+    }
+
+    pub(super) fn example(mut self, body: &'static str) -> Self {
+        self.doc.example = body;
+        self
+    }
+
+    pub(super) fn answers(mut self, answers: &'static [Answer]) -> Self {
         self.doc.answers = answers;
+        self
+    }
+
+    pub(super) fn answer_headers(mut self, headers: &'static [Field]) -> Self {
+        self.doc.answer_headers = headers;
+        self
+    }
+
+    pub(super) fn refuses(mut self, refusals: &'static [&'static [Refusal]]) -> Self {
+        self.doc.refusals = refusals;
         self
     }
 }
@@ -124,7 +193,19 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
 pub(super) struct Table<S> {
     pub(super) title: &'static str,
     pub(super) about: &'static str,
+    /// Where it listens unless told otherwise.
+    pub(super) address: &'static str,
+    /// Groups with what they are about; each holds the routes that were put [`in_group`].
+    pub(super) groups: &'static [(&'static str, &'static str)],
     pub(super) routes: Vec<Route<S>>,
+}
+
+/// Routes under one heading.
+pub(super) fn in_group<S>(group: &'static str, mut routes: Vec<Route<S>>) -> Vec<Route<S>> {
+    for route in &mut routes {
+        route.doc.group = group;
+    }
+    routes
 }
 
 impl<S: Clone + Send + Sync + 'static> Table<S> {
@@ -133,29 +214,47 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
     }
 
     /// The OpenAPI document of this table.
-    pub(super) fn openapi(mut self) -> serde_json::Value {
+    pub(super) fn openapi(mut self) -> Value {
+        self.add_documents();
+        document::openapi(&self.told(&self.docs()))
+    }
+
+    /// The documents describe themselves too.
+    fn add_documents(&mut self) {
         self.routes.push(openapi_route());
         self.routes.push(page_route());
-        super::document::openapi(self.title, self.about, &self.docs())
+    }
+
+    fn told<'a>(&self, routes: &'a [RouteDoc]) -> Told<'a> {
+        Told { title: self.title, about: self.about, address: self.address, groups: self.groups, routes }
     }
 
     /// The router with every check in front, and the documents at `/` and `/openapi.json`.
     pub(super) fn router(mut self, state: S, guard: Arc<Guard>, counts: Arc<RequestCounts>) -> Router {
-        // The documents describe themselves too, so they join the table first.
-        self.routes.push(openapi_route());
-        self.routes.push(page_route());
-        let documents = Arc::new(super::document::Documents::of(self.title, self.about, &self.docs()));
-        let mut routers = [Router::new(), Router::new(), Router::new()];
-        for route in self.routes {
-            let router = &mut routers[route.doc.access as usize];
+        self.add_documents();
+        let documents = Arc::new(Documents::of(&self.told(&self.docs())));
+        let (mut owner, mut paid) = (Router::new(), Router::new());
+        let (mut open, mut public) = (Router::new(), Router::new());
+        for mut route in self.routes {
+            let acts = route.doc.method != "GET" && !route.doc.passes_on;
+            if route.doc.access == Access::Owner && acts && route.doc.body.is_empty() {
+                route.handler = route.handler.layer(from_fn(without_body));
+            }
+            let router = match route.doc.access {
+                Access::Owner if route.doc.passes_on => &mut paid,
+                Access::Owner => &mut owner,
+                Access::Open => &mut open,
+                Access::Public => &mut public,
+            };
             *router = std::mem::take(router).route(route.doc.path, route.handler);
         }
-        let [owner, open, public] = routers;
         let owner = owner.layer(from_fn_with_state(Arc::clone(&guard), guard::protect));
+        let paid = paid.layer(from_fn_with_state(Arc::clone(&guard), guard::protect_spending));
         let open = open
             .layer(axum::Extension(documents))
             .layer(from_fn_with_state(guard, guard::protect_without_token));
         owner
+            .merge(paid)
             .merge(open)
             .merge(public.layer(from_fn(guard::no_preflight)))
             .fallback(no_route)
@@ -198,17 +297,51 @@ impl RequestCounts {
     }
 }
 
-/// Gives every answer an id that the log knows too. Paths are logged, queries and bodies never.
+/// The paid request that an authorisation is for.
+fn asked_for(headers: &HeaderMap) -> Option<RequestId> {
+    let text = headers.get(REQUEST_HEADER)?.to_str().ok()?;
+    decode_request_auth(text).ok().map(|header| header.request)
+}
+
+/// The paid request that an answer is about.
+fn answered_for(headers: &HeaderMap) -> Option<RequestId> {
+    headers.get(REQUEST_ID_HEADER)?.to_str().ok()?.parse().ok()
+}
+
+/// Gives every answer an id that the log knows too, and names the paid request that it is about, by the id that both
+/// brokers know it by: one search finds it in the logs of both. Paths are logged, queries and bodies never.
 async fn trace(State(counts): State<Arc<RequestCounts>>, request: Request, next: Next) -> Response {
     let id = format!("{:016x}", rand::random::<u64>());
     let path: String = request.uri().path().chars().take(200).collect();
-    let span = tracing::debug_span!("request", %id, method = %request.method(), path = ?path);
-    let mut response = next.run(request).instrument(span.clone()).await;
-    let _inside = span.enter();
-    tracing::debug!(status = response.status().as_u16(), "answered");
-    counts.count(response.status());
-    if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert("x-request-id", id);
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", %id, %method, path = ?path, request = Empty);
+    // A stranger may name any id here; whether it is paid for is seen later.
+    let mut paid = asked_for(request.headers());
+    if let Some(paid) = paid {
+        span.record("request", display(paid));
     }
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if paid.is_none() {
+        paid = answered_for(response.headers());
+        if let Some(paid) = paid {
+            span.record("request", display(paid));
+        }
+    }
+    let status = response.status();
+    let request = paid.map(display);
+    if status.is_server_error() && path != super::ready::PATH {
+        // Whoever asked was told why; whoever runs the broker should not have to ask.
+        tracing::warn!(%id, %method, ?path, request, status = status.as_u16(), "a request failed");
+    } else {
+        tracing::debug!(%id, %method, ?path, request, status = status.as_u16(), "answered");
+    }
+    counts.count(response.status());
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert("x-request-id", id);
+    }
+    // Nothing of ours is an image, a script or a style for a page of another origin.
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     response
 }

@@ -1,13 +1,13 @@
 //! Listeners and connections: bind, accept, answer, stop.
 //!
-//! Every connection is bounded in header count and bytes, in the time its headers may take (which is also how long it
-//! may idle between requests), and in number. Answers leave without Nagle's delay: a stream that passes two brokers
-//! would otherwise wait 40 ms a chunk. A stop takes nothing new, lets running requests end within a grace time, and
-//! cuts what is left.
+//! Every connection is held to the listener's [`Limits`]. Answers leave without Nagle's delay: a stream that passes two
+//! brokers would otherwise wait 40 ms a chunk. A stop takes nothing new, lets running requests end within a grace time,
+//! and cuts what is left.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,38 +15,21 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
+use super::Problem;
+use super::limits::Limits;
+use super::patient::Patient;
+use crate::domain::network;
 use crate::tasks::Tasks;
-
-/// How much a peer may ask of a listener.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// All header bytes of one request, its first line included.
-    pub header_bytes: usize,
-    pub headers: usize,
-    /// From the first wait for a request to the end of its headers; an idle connection ends with it too.
-    pub header_read: Duration,
-    /// More connections than this wait to be accepted.
-    pub connections: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            header_bytes: 64 * 1024,
-            headers: 100,
-            header_read: Duration::from_secs(30),
-            connections: 1024,
-        }
-    }
-}
 
 /// An address that could not be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -117,10 +100,56 @@ impl Server {
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
+/// The places of a listener.
+struct Places {
+    all: Arc<Semaphore>,
+    /// Connections of each address, where it has any.
+    by_peer: Mutex<HashMap<IpAddr, usize>>,
+    most_of_one: usize,
+}
+
+/// A connection's place, given back when dropped.
+struct Place {
+    places: Arc<Places>,
+    peer: IpAddr,
+    _one: OwnedSemaphorePermit,
+}
+
+impl Places {
+    fn of(limits: &Limits) -> Arc<Self> {
+        let all = Arc::new(Semaphore::new(limits.connections));
+        Arc::new(Places { all, by_peer: Mutex::default(), most_of_one: limits.connections_of_one })
+    }
+
+    /// A place for a peer, unless it has too many. Peers on this machine share one address, so it is not held to that.
+    fn take(self: &Arc<Self>, one: OwnedSemaphorePermit, peer: SocketAddr) -> Option<Place> {
+        let peer = network(peer.ip());
+        let mut by_peer = self.by_peer.lock();
+        let taken = by_peer.entry(peer).or_default();
+        if *taken >= self.most_of_one && !peer.is_loopback() {
+            return None;
+        }
+        *taken += 1;
+        Some(Place { places: Arc::clone(self), peer, _one: one })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut by_peer = self.places.by_peer.lock();
+        if let Some(taken) = by_peer.get_mut(&self.peer) {
+            *taken -= 1;
+            if *taken == 0 {
+                by_peer.remove(&self.peer);
+            }
+        }
+    }
+}
+
 async fn accept(listener: TcpListener, router: Router, limits: Limits, tasks: Tasks) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let places = Places::of(&limits);
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Ok(one) = Arc::clone(&places.all).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -130,10 +159,14 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, tasks: Ta
                 continue;
             }
         };
+        let Some(place) = places.take(one, peer) else {
+            tracing::debug!(%peer, "a connection too many of one address was closed");
+            continue;
+        };
         let router = router.clone();
         let token = tasks.token();
         tasks.spawn(format!("connection from {peer}"), async move {
-            let _slot = slot;
+            let _place = place;
             let connection = connection(stream, peer, router, limits);
             tokio::pin!(connection);
             let ended = tokio::select! {
@@ -154,6 +187,7 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, tasks: Ta
 struct Routed {
     router: Router,
     peer: SocketAddr,
+    target_bytes: usize,
 }
 
 impl hyper::service::Service<hyper::Request<Incoming>> for Routed {
@@ -162,6 +196,15 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Routed {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        if target > self.target_bytes {
+            let problem = Problem::new(
+                StatusCode::URI_TOO_LONG,
+                "target_too_long",
+                format!("path and query are longer than {} bytes", self.target_bytes),
+            );
+            return Box::pin(std::future::ready(Ok(problem.into_response())));
+        }
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(Peer(self.peer));
         // A router is always ready, so it can be called at once.
@@ -174,14 +217,19 @@ fn connection(
     peer: SocketAddr,
     router: Router,
     limits: Limits,
-) -> http1::Connection<TokioIo<TcpStream>, Routed> {
+) -> http1::Connection<TokioIo<Patient<TcpStream>>, Routed> {
     send_at_once(&stream);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
         .max_headers(limits.headers)
         .max_header_size(limits.header_bytes)
-        .serve_connection(TokioIo::new(stream), Routed { router, peer })
+        // hyper takes no smaller one.
+        .max_buf_size(limits.header_bytes.max(8 << 10))
+        .serve_connection(
+            TokioIo::new(Patient::new(stream, limits.first_byte, limits.stalled)),
+            Routed { router, peer, target_bytes: limits.target_bytes },
+        )
 }
 
 /// Without this a stream that passes two brokers takes 40 ms a chunk.
@@ -253,6 +301,42 @@ mod tests {
         let both = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n\
                     2\r\nhi\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
         assert_eq!(exchange(&server, both.as_bytes()).await.matches("HTTP/1.1").count(), 1);
+    }
+
+    #[tokio::test]
+    async fn one_address_does_not_take_all_places() {
+        let places = Places::of(&Limits { connections: 10, connections_of_one: 3, ..Limits::default() });
+        let take = async |peer: &str| {
+            let one = Arc::clone(&places.all).acquire_owned().await.unwrap();
+            places.take(one, peer.parse().unwrap())
+        };
+        let mut taken = Vec::new();
+        for _ in 0..3 {
+            taken.push(take("203.0.113.7:1").await.unwrap());
+        }
+        assert!(take("203.0.113.7:1").await.is_none() && take("[::ffff:203.0.113.7]:2").await.is_none());
+        for _ in 0..4 {
+            taken.push(take("127.0.0.1:1").await.unwrap());
+        }
+        taken.push(take("[2001:db8::1]:1").await.unwrap());
+        taken.push(take("[2001:db8::2]:1").await.unwrap());
+        taken.push(take("[2001:db8::3]:1").await.unwrap());
+        assert_eq!(places.all.available_permits(), 0);
+        drop(taken.remove(0));
+        taken.push(take("203.0.113.7:1").await.unwrap());
+        drop(taken);
+        assert_eq!((places.all.available_permits(), places.by_peer.lock().len()), (10, 0));
+    }
+
+    #[tokio::test]
+    async fn a_request_line_is_bounded() {
+        let (server, _tasks) = server(Limits { target_bytes: 100, ..Limits::default() }).await;
+        let get = |length: usize| {
+            format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(length - 1))
+        };
+        assert!(exchange(&server, get(100).as_bytes()).await.starts_with("HTTP/1.1 200"));
+        assert!(exchange(&server, get(101).as_bytes()).await.starts_with("HTTP/1.1 414"));
+        assert!(!exchange(&server, get(1 << 20).as_bytes()).await.contains(" 200 "));
     }
 
     #[tokio::test]

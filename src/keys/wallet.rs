@@ -10,7 +10,7 @@ use rand::{TryRngCore, rngs::OsRng};
 use zeroize::Zeroizing;
 
 use super::{KeyError, Secret, keystore};
-use crate::domain::Signature;
+use crate::domain::{PublicKey, Signature};
 
 /// A key that signs. Share it in an `Arc`; it is not cloneable, so that there is one copy to wipe.
 ///
@@ -95,6 +95,14 @@ impl Wallet {
 
     pub fn address(&self) -> Address {
         self.signer.address()
+    }
+
+    pub fn public_key(&self) -> PublicKey {
+        self.signer.credential().public_key().into()
+    }
+
+    pub(in crate::keys) fn secret_key(&self) -> &secp256k1::SecretKey {
+        self.signer.credential().inner()
     }
 
     /// Signs a 32-byte digest. The answer is r, s, v with s in the lower half of the order and v 27 or 28, the form

@@ -88,7 +88,7 @@ impl Body {
                 read_event(Some(&String::from_utf8_lossy(line)), false, texts)?;
             }
             Body::Json(held) => return read_json(held, texts),
-            Body::Text(held) if !held.is_empty() => texts.append(PLAIN, "\u{fffd}")?,
+            Body::Text(held) if !held.is_empty() => texts.append_plain(PLAIN, "\u{fffd}")?,
             Body::Text(_) | Body::Media => {}
         }
         Ok(!self.is_stream() || texts.done || texts.finish_reason.is_some())
@@ -145,16 +145,16 @@ fn push_text(held: &mut Vec<u8>, block: &[u8], texts: &mut Texts) -> Result<(), 
     let mut rest = bytes.as_slice();
     loop {
         match std::str::from_utf8(rest) {
-            Ok(text) => return texts.append(PLAIN, text),
+            Ok(text) => return texts.append_plain(PLAIN, text),
             Err(fault) => {
                 let (text, after) = rest.split_at(fault.valid_up_to());
-                texts.append(PLAIN, &String::from_utf8_lossy(text))?;
+                texts.append_plain(PLAIN, &String::from_utf8_lossy(text))?;
                 let Some(bad) = fault.error_len() else {
                     // A character that the next block completes.
                     held.extend_from_slice(after);
                     return Ok(());
                 };
-                texts.append(PLAIN, "\u{fffd}")?;
+                texts.append_plain(PLAIN, "\u{fffd}")?;
                 rest = &after[bad..];
             }
         }

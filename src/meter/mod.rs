@@ -7,7 +7,8 @@
 //! transcript.
 //!
 //! `chatbot` and `storage` are the kinds of service, one file each; `api` is their common face. Below `chatbot`:
-//! `body` turns an answer's bytes into JSON texts, `texts` adds up what these hold, `tokens` counts a text. `usage`
+//! `body` turns an answer's bytes into JSON texts, `texts` adds up what these hold, `tokens` counts a text by the
+//! tokens of `vocabulary`. `usage`
 //! bounds a model server's own figures.
 
 mod api;
@@ -19,13 +20,14 @@ mod tests;
 mod texts;
 mod tokens;
 mod usage;
+mod vocabulary;
 
 pub use api::{
     Limits, MeterError, MeterResult, OutputMeter, Pushed, Request, RequestBody, input_units, max_output,
 };
 pub use chatbot::{MEDIA_BYTES_PER_UNIT, REMOTE_MEDIA_UNITS};
 pub use texts::AnswerError;
-pub use tokens::{TokenCounter, count, warm_up};
-pub use usage::{charged, usage_bound};
+pub use tokens::{TokenCounter, count};
+pub use usage::charged;
 
 pub use crate::wire::terms::MeterName;

@@ -305,6 +305,15 @@ fn faults_keep_what_was_counted() {
     let result = meter.finish();
     assert_eq!((result.units, result.complete), (Units(2), false));
 
+    // A plain text counts up to the very character, however it comes.
+    for size in [1, 3, usize::MAX] {
+        let mut meter = OutputMeter::new(ServiceKind::Chatbot, Some("text/plain"), None, limits).unwrap();
+        let fault =
+            "one two 大大大大 three".as_bytes().chunks(size).find_map(|chunk| meter.push(chunk).err());
+        assert_eq!(fault, Some(MeterError::TooLong { limit: 20 }));
+        assert_eq!(meter.finish().units, Units(count("one two 大大大大")), "by {size}");
+    }
+
     let mut meter = OutputMeter::new(ServiceKind::Chatbot, EVENTS, None, Limits::default()).unwrap();
     assert!(matches!(meter.push(&vec![b'x'; 2 << 20]), Err(MeterError::Events(_))));
     let many: String = (0..5000).map(|choice| stream(&[(choice, "a")])).collect();

@@ -85,6 +85,14 @@ impl Texts {
         Ok(())
     }
 
+    /// [`Texts::append`] for a text whose pieces nobody chose: what still fits is counted, wherever it was split.
+    pub(super) fn append_plain(&mut self, slot: Slot, text: &str) -> Result<(), MeterError> {
+        let room = usize::try_from(self.room).unwrap_or(usize::MAX);
+        let (fits, beyond) = text.split_at(text.floor_char_boundary(room));
+        self.append(slot, fits)?;
+        self.append(slot, beyond)
+    }
+
     pub(super) fn add_media(&mut self, bytes: u64) {
         self.media_bytes = self.media_bytes.saturating_add(bytes);
     }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     StoreError,
-    amount::{Count, add},
+    amount::Count,
     columns::{account, bytes},
 };
 use crate::domain::{
@@ -33,13 +33,19 @@ pub(in crate::store) fn ensure(connection: &Connection, id: AccountId) -> Result
     Ok(())
 }
 
-/// Takes over what the chain says. The last one to be written counts, so that a reorg can take things back.
-pub(in crate::store) fn observe(connection: &Connection, observed: &[Observed]) -> Result<(), StoreError> {
+/// Takes over what the chain says. A reading of an older block than the one kept changes nothing, since several are made
+/// at the same time; unless it is `forced`, because a reorg took back what was kept, or nothing was read before it in
+/// this run.
+pub(in crate::store) fn observe(
+    connection: &Connection,
+    observed: &[Observed],
+    forced: bool,
+) -> Result<(), StoreError> {
     let mut update = connection.prepare_cached(
         "UPDATE accounts SET balance = ?3, settled = ?4, epoch = ?5, delegate = ?6, rotation_delegate = ?7,
             rotation_at = ?8, refund_index = ?9, refund_amount = ?10, refund_created_at = ?11,
             refund_unlock_at = ?12, block = ?13
-         WHERE user = ?1 AND provider = ?2",
+         WHERE user = ?1 AND provider = ?2 AND (?14 OR block IS NULL OR block <= ?13)",
     )?;
     for Observed { id, account, block } in observed {
         ensure(connection, *id)?;
@@ -61,6 +67,7 @@ pub(in crate::store) fn observe(connection: &Connection, observed: &[Observed]) 
             refund.map(|refund| refund.created_at),
             refund.map(|refund| refund.unlock_at),
             Count(*block),
+            forced,
         ])?;
     }
     Ok(())
@@ -106,10 +113,14 @@ pub(in crate::store) fn keep_voucher(
     new: &SignedVoucher,
 ) -> Result<SignedVoucher, StoreError> {
     let id = new.voucher.account;
-    ensure(connection, id)?;
     let best = connection
         .prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?
-        .query_row(params![bytes(&id.user), bytes(&id.provider)], voucher)?;
+        .query_row(params![bytes(&id.user), bytes(&id.provider)], voucher)
+        .optional()?;
+    if best.is_none() {
+        ensure(connection, id)?;
+    }
+    let best = best.flatten();
     let rank = |signed: &SignedVoucher| (signed.voucher.epoch, signed.voucher.cumulative);
     match best {
         Some(best) if rank(&best) >= rank(new) => Ok(best),
@@ -137,11 +148,13 @@ pub(in crate::store) fn owe(
     id: AccountId,
     fee: Neuron,
 ) -> Result<Neuron, StoreError> {
-    let owed = add(owed(connection, id)?, fee)?;
-    let changed = connection
-        .prepare_cached("UPDATE accounts SET owed = ?3 WHERE user = ?1 AND provider = ?2")?
-        .execute(params![bytes(&id.user), bytes(&id.provider), owed])?;
-    if changed == 1 { Ok(owed) } else { Err(StoreError::invalid("a fee for an account without a row")) }
+    connection
+        .prepare_cached(
+            "UPDATE accounts SET owed = plus(owed, ?3) WHERE user = ?1 AND provider = ?2 RETURNING owed",
+        )?
+        .query_row(params![bytes(&id.user), bytes(&id.provider), fee], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| StoreError::invalid("a fee for an account without a row"))
 }
 
 /// The sum of all fees of an account; zero for one that was never seen.

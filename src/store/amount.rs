@@ -3,10 +3,12 @@
 //! SQLite's integers end at 2^63, its sums turn into floating point, and amounts of neuron need 128 bits. An amount
 //! is a BLOB of 16 bytes, most significant first: SQLite compares BLOBs byte by byte, so `<`, `ORDER BY`, `MAX` and
 //! indexes see the numeric order, and unlike zero-padded text it cannot hold anything that is not a number.
-//! Amounts are never added up by SQL; totals are kept in rows of their own or summed in Rust, checked.
+//! SQL adds amounts by two functions of ours, `plus` and the aggregate `total_of`, which are [`add`]: checked, and the statement
+//! fails with it. Its own `+` and `sum` are never used on them.
 
 use rusqlite::{
-    ToSql,
+    Connection, ToSql,
+    functions::{Aggregate, Context, FunctionFlags},
     types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
 };
 
@@ -28,14 +30,57 @@ impl FromSql for Neuron {
     }
 }
 
+/// Said of a sum that cannot be kept; also the text by which a statement that failed for it is known.
+pub(in crate::store) const BEYOND: &str = "a total would pass 2^128 neuron";
+
 /// A sum that must exist: totals of money never wrap and are never cut off.
 pub(in crate::store) fn add(total: Neuron, more: Neuron) -> Result<Neuron, StoreError> {
-    total.checked_add(more).ok_or_else(|| StoreError::invalid("a total would pass 2^128 neuron"))
+    total.checked_add(more).ok_or_else(|| StoreError::invalid(BEYOND))
+}
+
+/// Teaches a connection `plus(a, b)`, so that a sum grows in the statement that writes it, and `total_of(a)`, the sum of a group.
+pub(in crate::store) fn teach(connection: &Connection) -> rusqlite::Result<()> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("plus", 2, flags, |values| plus(values.get(0)?, values.get(1)?))?;
+    connection.create_aggregate_function("total_of", 1, flags, TotalOf)
+}
+
+fn plus(total: Neuron, more: Neuron) -> rusqlite::Result<Neuron> {
+    add(total, more).map_err(|error| rusqlite::Error::UserFunctionError(Box::new(error)))
+}
+
+/// The sum of a group of amounts, zero of none.
+struct TotalOf;
+
+impl Aggregate<Neuron, Neuron> for TotalOf {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Neuron> {
+        Ok(Neuron::ZERO)
+    }
+
+    fn step(&self, context: &mut Context<'_>, total: &mut Neuron) -> rusqlite::Result<()> {
+        *total = plus(*total, context.get(0)?)?;
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, total: Option<Neuron>) -> rusqlite::Result<Neuron> {
+        Ok(total.unwrap_or_default())
+    }
 }
 
 /// [`add`] for both parts of a fee.
 pub(in crate::store) fn add_fee(total: Fee, more: Fee) -> Result<Fee, StoreError> {
     Ok(Fee { input: add(total.input, more.input)?, output: add(total.output, more.output)? })
+}
+
+/// What is left of a sum without one of its parts.
+pub(in crate::store) fn sub(total: Neuron, part: Neuron) -> Result<Neuron, StoreError> {
+    total.checked_sub(part).ok_or_else(|| StoreError::invalid("a total is below one of its parts"))
+}
+
+/// [`sub`] for both parts of a fee.
+pub(in crate::store) fn sub_fee(total: Fee, part: Fee) -> Result<Fee, StoreError> {
+    Ok(Fee { input: sub(total.input, part.input)?, output: sub(total.output, part.output)? })
 }
 
 impl ToSql for Units {
@@ -106,6 +151,23 @@ mod tests {
             let largest: Neuron = connection.query_row("SELECT MAX(a) FROM t", [], |row| row.get(0)).unwrap();
             prop_assert_eq!(largest.get(), u128::MAX);
         }
+    }
+
+    #[test]
+    fn sql_adds_amounts_and_fails_where_the_sum_does() {
+        let connection = Connection::open_in_memory().unwrap();
+        teach(&connection).unwrap();
+        let plus = |a: u128, b: u128| {
+            connection
+                .query_row("SELECT plus(?1, ?2)", [Neuron::new(a), Neuron::new(b)], |row| {
+                    row.get::<_, Neuron>(0)
+                })
+                .map_err(StoreError::from)
+        };
+        assert_eq!(plus(1, (1 << 64) - 1).unwrap(), Neuron::new(1 << 64));
+        assert_eq!(plus(u128::MAX, 0).unwrap(), Neuron::new(u128::MAX));
+        assert!(matches!(plus(u128::MAX, 1), Err(StoreError::Invalid(said)) if said == BEYOND));
+        assert!(connection.query_row("SELECT plus(x'00', 1)", [], |row| row.get::<_, Neuron>(0)).is_err());
     }
 
     #[test]

@@ -12,10 +12,12 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
-    Role, StoreError,
+    Role, StoreError, amount, audit,
+    checkpoint::Checkpointer,
     error::JobPanicked,
-    migrate::migrate,
-    writer::{self, Counters, Message, QUEUE, WriteStats},
+    filing::Filing,
+    migrate::{is_behind, migrate},
+    writer::{self, Counters, Gate, Message, QUEUE, WriteStats},
 };
 use crate::private_files;
 
@@ -23,7 +25,7 @@ use crate::private_files;
 const READERS: usize = 4;
 
 /// How long SQLite waits for a lock that another program holds. Within one broker nothing ever waits for a lock.
-const BUSY: Duration = Duration::from_secs(5);
+pub(in crate::store) const BUSY: Duration = Duration::from_secs(5);
 
 /// Prepared statements kept by each connection; more than the number of statements in `store`.
 const STATEMENTS: usize = 256;
@@ -61,7 +63,25 @@ impl Db {
     /// [`StoreError::Newer`] and [`StoreError::Role`] for a file this program must not touch,
     /// [`StoreError::Corrupt`] for one that is no database.
     pub fn open(path: &Path, role: Role) -> Result<Self, StoreError> {
-        Self::open_with(path, role, role.migrations(), None)
+        Self::open_with(path, role, role.migrations(), None, None)
+    }
+
+    /// [`Db::open`] with a gate before each commit: for tests, which make the disk fail there.
+    pub fn open_behind(path: &Path, role: Role, gate: Gate) -> Result<Self, StoreError> {
+        Self::open_with(path, role, role.migrations(), None, Some(gate))
+    }
+
+    /// Whether opening the file will change its schema first, which takes a while where there is much in it. Blocks.
+    pub fn is_behind(path: &Path, role: Role) -> Result<bool, StoreError> {
+        if !path.try_exists().map_err(StoreError::other)? {
+            return Ok(false);
+        }
+        is_behind(&connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?, role)
+    }
+
+    /// Checks the file and recomputes every sum from its rows; says what does not fit. Reads everything.
+    pub async fn audit(&self) -> Result<Vec<String>, StoreError> {
+        audit::audit(self).await
     }
 
     /// A database in a temporary directory that vanishes when it is closed: for tests and the demo.
@@ -69,7 +89,7 @@ impl Db {
     pub fn temporary(role: Role) -> Result<Self, StoreError> {
         let dir = tempfile::Builder::new().prefix("zgserve-").tempdir().map_err(StoreError::other)?;
         let path = dir.path().join("broker.db");
-        Self::open_with(&path, role, role.migrations(), Some(dir))
+        Self::open_with(&path, role, role.migrations(), Some(dir), None)
     }
 
     pub(in crate::store) fn open_with(
@@ -77,6 +97,7 @@ impl Db {
         role: Role,
         migrations: &[&str],
         temporary: Option<tempfile::TempDir>,
+        gate: Option<Gate>,
     ) -> Result<Self, StoreError> {
         // Created here and not by SQLite: it would be readable by everybody. The WAL gets the mode of the main file.
         private_files::open_or_create(path).map_err(StoreError::other)?;
@@ -88,22 +109,25 @@ impl Db {
                 "the file system of the database allows no WAL, only {mode}"
             )));
         }
-        connection.execute_batch(if temporary.is_some() {
-            "PRAGMA synchronous = OFF"
-        } else {
-            "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON"
-        })?;
-        // After a burst the log file shrinks to this again.
-        connection.execute_batch("PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -8192")?;
+        let synchronous = if temporary.is_some() { "OFF" } else { durability()? };
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")?;
+        // What is deleted is overwritten: a conversation that somebody deletes is not to be read from the file.
+        connection.execute_batch("PRAGMA secure_delete = ON")?;
+        // `checkpoint` moves the log over; SQLite's own way is for what it leaves. After a burst the log file shrinks again.
+        connection.execute_batch("PRAGMA journal_size_limit = 33554432; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -8192")?;
         migrate(&mut connection, role, migrations)?;
 
+        let log = Checkpointer::start(path, role, synchronous)?;
         let (queue, received) = mpsc::channel(QUEUE);
         let counters = Arc::new(Counters::default());
         let counted = Arc::clone(&counters);
         // Not a task: it must outlive the runtime's own shutdown to answer whoever still waits, and it blocks.
         std::thread::Builder::new()
             .name(format!("{role}-db-writer"))
-            .spawn(move || writer::run(connection, received, &counted, temporary))
+            .spawn(move || {
+                writer::run(connection, received, &counted, temporary, gate, log, Filing::new(role))
+            })
             .map_err(StoreError::other)?;
         let readers = Readers {
             idle: Mutex::new(Vec::with_capacity(READERS)),
@@ -137,6 +161,30 @@ impl Db {
         let (job, result) = writer::job(work);
         self.inner.queue.send(Message::Write(job)).await.map_err(|_| StoreError::Closed)?;
         result.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Moves the log into the main file and cuts it. Best effort: a read that is under way keeps it until later.
+    pub(in crate::store) async fn empty_log(&self) {
+        let (waiter, emptied) = oneshot::channel();
+        // A database that closes empties it by itself.
+        if self.inner.queue.send(Message::EmptyLog(waiter)).await.is_ok() {
+            let _ = emptied.await;
+        }
+    }
+
+    /// Keeps the writer busy until what this gives is dropped, for tests of what has to wait for it.
+    #[cfg(test)]
+    pub async fn hold_writer(&self) -> std::sync::mpsc::SyncSender<()> {
+        let (hold, held) = std::sync::mpsc::sync_channel::<()>(1);
+        let (begun, ready) = oneshot::channel();
+        let (job, _) = writer::job(move |_| {
+            let _ = begun.send(());
+            let _ = held.recv();
+            Ok(())
+        });
+        let _ = self.inner.queue.send(Message::Write(job)).await;
+        let _ = ready.await;
+        hold
     }
 
     /// Runs a read on a connection of its own; it sees every change whose write has returned.
@@ -187,6 +235,21 @@ impl Db {
     }
 }
 
+/// How hard a database that stays goes to the disk: each commit is there before anybody hears of it.
+#[cfg(not(feature = "measuring"))]
+const fn durability() -> Result<&'static str, StoreError> {
+    Ok("FULL")
+}
+
+/// The same, or what ZGSERVE_MEASURED_SYNCHRONOUS says: `examples/race` measures what durability costs.
+#[cfg(feature = "measuring")]
+fn durability() -> Result<&'static str, StoreError> {
+    let wanted = std::env::var("ZGSERVE_MEASURED_SYNCHRONOUS").unwrap_or_else(|_| "FULL".to_owned());
+    ["FULL", "NORMAL", "OFF"].into_iter().find(|known| *known == wanted).ok_or_else(|| {
+        StoreError::invalid(format!("ZGSERVE_MEASURED_SYNCHRONOUS is FULL, NORMAL or OFF, not {wanted}"))
+    })
+}
+
 /// Runs a read in one transaction, so that all its queries see the same state.
 fn in_snapshot<T>(
     connection: &Connection,
@@ -198,11 +261,12 @@ fn in_snapshot<T>(
     result
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+pub(in crate::store) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // A connection is only ever used by one thread at a time; no URI, so that no path is read as parameters.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    amount::teach(&connection)?;
     connection
         .execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY")?;
     Ok(connection)

@@ -15,7 +15,7 @@ use super::{
 const SCHEMA: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, body BLOB NOT NULL UNIQUE) STRICT;";
 
 fn open(path: &Path) -> Db {
-    Db::open_with(path, Role::User, &[SCHEMA], None).unwrap()
+    Db::open_with(path, Role::User, &[SCHEMA], None, None).unwrap()
 }
 
 fn insert(connection: &Connection, id: i64) -> Result<i64, StoreError> {
@@ -68,9 +68,24 @@ async fn a_thousand_writers_at_once_are_all_durable() {
 }
 
 #[tokio::test]
+async fn what_stays_is_synced_with_every_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    // SQLite's numbers for FULL and OFF. It is the writer's connection that counts.
+    for (db, wanted) in [(open(&dir.path().join("broker.db")), 2), (Db::temporary(Role::User).unwrap(), 0)] {
+        let found = db
+            .write(|connection| {
+                Ok(connection.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0))?)
+            })
+            .await;
+        assert_eq!(found.unwrap(), wanted);
+    }
+}
+
+#[tokio::test]
 async fn jobs_run_in_the_order_they_were_queued() {
-    let db = Db::open_with(&tempfile::tempdir().unwrap().path().join("x.db"), Role::User, &[SCHEMA], None)
-        .unwrap();
+    let db =
+        Db::open_with(&tempfile::tempdir().unwrap().path().join("x.db"), Role::User, &[SCHEMA], None, None)
+            .unwrap();
     let order = Arc::new(parking_lot::Mutex::new(Vec::new()));
     let writes = (0..100).map(|id| {
         let (db, order) = (db.clone(), Arc::clone(&order));
@@ -93,7 +108,7 @@ fn group(
     jobs: Vec<Box<dyn FnOnce(&Connection) -> Result<i64, StoreError> + Send>>,
 ) -> Vec<Result<i64, StoreError>> {
     let (group, waiting): (Vec<Box<dyn Job>>, Vec<_>) = jobs.into_iter().map(writer::job).unzip();
-    writer::commit(connection, group, &Counters::default());
+    writer::commit(connection, group, &Counters::default(), None);
     waiting.into_iter().map(|mut result| result.try_recv().unwrap()).collect()
 }
 

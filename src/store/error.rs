@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc};
 
 use rusqlite::ErrorCode;
 
-use super::{Network, Role};
+use super::{Network, Role, amount::BEYOND};
 
 /// A failure of the database. Cloneable, because one failed commit is the answer to every write of its group.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -72,6 +72,8 @@ impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         let text = error.to_string();
         match &error {
+            // What `plus` has to say comes back as the text of the statement's failure.
+            rusqlite::Error::SqliteFailure(_, Some(said)) if said.contains(BEYOND) => Self::invalid(BEYOND),
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DiskFull => Self::Full,
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Locked,

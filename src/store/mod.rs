@@ -10,9 +10,12 @@
 mod accounts;
 mod amount;
 mod audit;
+mod checkpoint;
 mod columns;
+mod copy;
 mod db;
 mod error;
+mod filing;
 mod lock;
 mod migrate;
 mod network;
@@ -20,11 +23,15 @@ mod operations;
 mod page;
 mod progress;
 pub mod provider;
+mod pruning;
 mod repeats;
 mod totals;
 pub mod user;
+mod write_probe;
 mod writer;
 
+#[cfg(test)]
+mod earlier;
 #[cfg(test)]
 mod engine_tests;
 #[cfg(test)]
@@ -32,6 +39,7 @@ mod shared_tests;
 
 pub use self::{
     accounts::Observed,
+    copy::{About, copy, inspect},
     db::Db,
     error::StoreError,
     lock::{DataLock, Holder, LockError},
@@ -41,7 +49,9 @@ pub use self::{
     page::{Cursor, Direction, LONGEST_PAGE, Page, PageOf, Totals},
     progress::{BlockMark, Progress},
     provider::ProviderStore,
+    pruning::{Place, Pruned},
     repeats::{Repeat, Repeats},
     user::UserStore,
-    writer::WriteStats,
+    write_probe::WriteProbe,
+    writer::{Gate, WriteStats},
 };

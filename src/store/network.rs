@@ -31,7 +31,7 @@ pub(in crate::store) async fn bind(db: &Db, network: Network) -> Result<(), Stor
     .await
 }
 
-fn get(connection: &Connection) -> Result<Option<Network>, StoreError> {
+pub(in crate::store) fn get(connection: &Connection) -> Result<Option<Network>, StoreError> {
     let found = connection
         .query_row("SELECT chain_id, contract FROM network", [], |row| {
             let contract = Address::from(row.get::<_, [u8; 20]>(1)?);

@@ -22,6 +22,15 @@ pub enum Direction {
     Descending,
 }
 
+impl Direction {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ascending => "ASC",
+            Self::Descending => "DESC",
+        }
+    }
+}
+
 /// Which part of a list is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageOf {
@@ -150,9 +159,39 @@ impl Filter {
         self.values.extend(values);
     }
 
+    /// Adds the conditions of another.
+    pub fn and_all(&mut self, other: &Self) {
+        if let Some(conditions) = other.sql.strip_prefix(" WHERE ") {
+            self.and_values(conditions, other.values.iter().cloned());
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sql.is_empty()
+    }
+
     /// The `WHERE` clause, empty without conditions.
     pub fn sql(&self) -> &str {
         &self.sql
+    }
+
+    /// The query for a page of requests, and its values: the filed ones by an index, the few others looked at one by one, in
+    /// one order.
+    pub fn requests(mut self, order: Order, page: &PageOf) -> Result<(String, Vec<Value>), StoreError> {
+        let Order { column, id, direction } = order;
+        let word = direction.word();
+        self.and_values("filed = 1", []);
+        let filed = self.page(order, page)?;
+        let unfiled = filed.replacen("filed = 1", "filed = 0", 1);
+        let sql = format!(
+            "SELECT * FROM (SELECT * FROM requests{filed}) UNION ALL
+             SELECT * FROM (SELECT * FROM requests INDEXED BY requests_unfiled{unfiled})
+             ORDER BY {column} {word}, {id} {word} LIMIT {}",
+            limit(page) + 1
+        );
+        let mut values = self.values.clone();
+        values.append(&mut self.values);
+        Ok((sql, values))
     }
 
     /// Narrows to what follows the page before, and returns the rest of the query. One row more than the page is
@@ -160,8 +199,8 @@ impl Filter {
     pub fn page(&mut self, order: Order, page: &PageOf) -> Result<String, StoreError> {
         let Order { column, id, direction } = order;
         let (beyond, word) = match direction {
-            Direction::Ascending => (">", "ASC"),
-            Direction::Descending => ("<", "DESC"),
+            Direction::Ascending => (">", direction.word()),
+            Direction::Descending => ("<", direction.word()),
         };
         if let Some(after) = &page.after {
             if after.order != order.tag() {

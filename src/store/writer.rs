@@ -12,12 +12,14 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{StoreError, error::JobPanicked};
+use super::{StoreError, checkpoint::Checkpointer, db::BUSY, error::JobPanicked, filing::Filing};
+use crate::crash_point::{self, Point};
 use crate::tasks::panic_text;
 
 /// How many jobs share one transaction at most.
@@ -26,9 +28,14 @@ pub(in crate::store) const GROUP: usize = 256;
 /// How many jobs may wait; a caller beyond that waits for room.
 pub(in crate::store) const QUEUE: usize = 1024;
 
+/// Asked on the writer thread before each commit; its error fails the whole group, as a full disk does.
+pub type Gate = Box<dyn FnMut() -> Result<(), StoreError> + Send>;
+
 /// What the writer thread is told.
 pub(in crate::store) enum Message {
     Write(Box<dyn Job>),
+    /// Move the log into the main file and cut it, so that nothing that was deleted is left in it.
+    EmptyLog(oneshot::Sender<()>),
     /// Finish what waits, then close the file.
     Close(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -144,14 +151,20 @@ pub(in crate::store) fn run(
     mut queue: mpsc::Receiver<Message>,
     counters: &Arc<Counters>,
     temporary: Option<tempfile::TempDir>,
+    mut gate: Option<Gate>,
+    mut log: Checkpointer,
+    mut filing: Filing,
 ) {
     let mut closing = Vec::new();
     while let Some(first) = queue.blocking_recv() {
-        let mut group = Vec::new();
+        // Under load others are about to queue theirs: let them, and one sync serves more. Without load this is nothing.
+        std::thread::yield_now();
+        let (mut group, mut emptied) = (Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(message) = next {
             match message {
                 Message::Write(job) => group.push(job),
+                Message::EmptyLog(waiter) => emptied.push(waiter),
                 Message::Close(waiter) => {
                     // From here on nobody can queue anything; what waits already is still written.
                     queue.close();
@@ -161,9 +174,24 @@ pub(in crate::store) fn run(
             next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
         }
         if !group.is_empty() {
-            commit(&connection, group, counters);
+            let jobs = group.len();
+            commit(&connection, group, counters, gate.as_mut());
+            log.changed(jobs);
+            log.finish(&connection);
+            if filing.changed(jobs) {
+                file(&connection, &filing, gate.as_mut());
+            }
+        }
+        if !emptied.is_empty() {
+            let held = log.hold();
+            empty_log(&connection);
+            drop(held);
+            for waiter in emptied {
+                let _ = waiter.send(());
+            }
         }
     }
+    drop(log);
     let result = close(connection);
     if let Err(error) = &result {
         tracing::warn!(%error, "the database did not close cleanly; it will recover when opened");
@@ -175,8 +203,13 @@ pub(in crate::store) fn run(
 }
 
 /// Runs and commits a group, then tells every waiter.
-pub(in crate::store) fn commit(connection: &Connection, mut group: Vec<Box<dyn Job>>, counters: &Counters) {
-    let result = transact(connection, &mut group);
+pub(in crate::store) fn commit(
+    connection: &Connection,
+    mut group: Vec<Box<dyn Job>>,
+    counters: &Counters,
+    gate: Option<&mut Gate>,
+) {
+    let result = transact(connection, &mut group, gate);
     if result.is_err()
         && !connection.is_autocommit()
         && let Err(error) = connection.execute_batch("ROLLBACK")
@@ -192,10 +225,18 @@ pub(in crate::store) fn commit(connection: &Connection, mut group: Vec<Box<dyn J
     }
 }
 
-fn transact(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+fn transact(
+    connection: &Connection,
+    group: &mut [Box<dyn Job>],
+    gate: Option<&mut Gate>,
+) -> Result<(), StoreError> {
     step(connection, "BEGIN IMMEDIATE")?;
+    // What fails alone needs no savepoint: all of the transaction is its.
+    let alone = group.len() == 1;
     for job in group {
-        step(connection, "SAVEPOINT job")?;
+        if !alone {
+            step(connection, "SAVEPOINT job")?;
+        }
         let keep = job.run(connection);
         // SQLite undoes the whole transaction by itself on some failures; what ran before is gone then, and what
         // runs after would commit alone.
@@ -204,17 +245,58 @@ fn transact(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), S
                 "a database job ended the transaction it was part of".to_owned(),
             )));
         }
+        if alone && !keep {
+            return step(connection, "ROLLBACK");
+        }
         if !keep {
             step(connection, "ROLLBACK TO job")?;
         }
-        step(connection, "RELEASE job")?;
+        if !alone {
+            step(connection, "RELEASE job")?;
+        }
     }
-    step(connection, "COMMIT")
+    crash_point::pass(Point::StoreInGroup);
+    if let Some(gate) = gate {
+        gate()?;
+    }
+    step(connection, "COMMIT")?;
+    crash_point::pass(Point::StoreCommitted);
+    Ok(())
+}
+
+/// Files rows in a transaction of their own, after everybody has heard. Nobody waits for it: if it fails, the rows stay unfiled.
+fn file(connection: &Connection, filing: &Filing, gate: Option<&mut Gate>) {
+    if let Ok(false) = filing.is_waited_for(connection) {
+        return;
+    }
+    let filed = step(connection, "BEGIN IMMEDIATE")
+        .and_then(|()| filing.file(connection))
+        .and_then(|()| gate.map_or(Ok(()), |gate| gate()))
+        .and_then(|()| step(connection, "COMMIT"));
+    if let Err(error) = filed {
+        tracing::warn!(%error, "the lists of the database are brought up to date later");
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "could not roll a failed transaction back");
+        }
+    }
 }
 
 fn step(connection: &Connection, sql: &str) -> Result<(), StoreError> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
+}
+
+/// Nobody waits for a reader in the middle of a query: what it keeps in the log is overwritten when the log begins anew.
+fn empty_log(connection: &Connection) {
+    let emptied = connection
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+        .and_then(|()| connection.busy_timeout(BUSY));
+    if let Err(error) = emptied {
+        tracing::warn!(%error, "the log of the database is not emptied");
+    }
 }
 
 fn close(connection: Connection) -> Result<(), StoreError> {

@@ -38,11 +38,15 @@ pub async fn copy(text: &str) -> io::Result<Way> {
     if std::env::var_os("TMUX").is_some() && into_tmux(text).await.is_ok() {
         return Ok(Way::Tmux);
     }
-    let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+    let sequence = to_terminal(text);
     let mut out = io::stdout();
-    write!(out, "\u{1b}]52;c;{encoded}\u{7}")?;
+    out.write_all(sequence.as_bytes())?;
     out.flush()?;
-    Ok(if encoded.len() > LONGEST { Way::TerminalLong } else { Way::Terminal })
+    Ok(if sequence.len() > LONGEST { Way::TerminalLong } else { Way::Terminal })
+}
+
+fn to_terminal(text: &str) -> String {
+    format!("\u{1b}]52;c;{}\u{7}", base64::engine::general_purpose::STANDARD.encode(text))
 }
 
 /// `-w` hands it on to the terminal around tmux.
@@ -62,4 +66,20 @@ async fn into_tmux(text: &str) -> io::Result<()> {
     };
     let status = tokio::time::timeout(PATIENCE, done).await.map_err(io::Error::other)??;
     if status.success() { Ok(()) } else { Err(io::Error::other("tmux did not take it")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attacks::attacks;
+
+    #[test]
+    fn a_copied_text_cannot_end_its_sequence() {
+        for attack in attacks() {
+            let sequence = to_terminal(&attack.text);
+            let inside = sequence.strip_prefix("\u{1b}]52;c;").and_then(|rest| rest.strip_suffix('\u{7}'));
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+            assert!(inside.is_some_and(|text| text.chars().all(plain)), "{}", attack.name);
+        }
+    }
 }

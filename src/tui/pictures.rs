@@ -8,6 +8,7 @@ use ratatui::buffer::Buffer;
 use super::input::Input;
 use super::shell::{Program, Step};
 use super::theme::Shade;
+use crate::attacks::found;
 use crate::domain::Timestamp;
 
 /// Each screen and dialog is drawn in these sizes.
@@ -65,6 +66,15 @@ pub fn snap(folder: &str, name: &str, paint: impl Fn(Shade, (u16, u16)) -> Buffe
                 insta::assert_snapshot!(format!("{name}_light"), styles(&light));
             }
         });
+    }
+}
+
+/// Whatever strangers wrote, a picture holds nothing that a terminal would obey and nothing that leaves its cell.
+pub fn harmless(buffer: &Buffer, what: &str) {
+    for cell in buffer.content() {
+        let symbol = cell.symbol();
+        let line = symbol.contains('\n').then(|| "a line feed".to_owned());
+        assert_eq!(found(symbol).or(line), None, "{what}:\n{}", picture(buffer));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use crossterm::event::EventStream;
+use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use ratatui::Frame;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,7 +14,7 @@ use super::clipboard::{self, Way};
 use super::frame::Frames;
 use super::input::{Input, input};
 use super::keymap::KeymapError;
-use super::terminal::Screen;
+use super::terminal::{self, Screen};
 use crate::domain::Timestamp;
 
 /// Answers that wait to be taken in; whoever brings more waits.
@@ -106,7 +106,11 @@ pub async fn run<P: Program>(
 ) -> Result<Ended, TuiError> {
     let (mut term, mut interrupt, mut hangup) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    let mut events = EventStream::new();
+    // ctrl+z is a key here; this one is sent by others.
+    let mut pause = signal(terminal::PAUSE)?;
+    let mut paused = false;
+    // None while somebody else reads the keys. It is never replaced in one step: a new one waits for the old one's next key.
+    let mut events = Some(EventStream::new());
     let mut frames = Frames::default();
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -115,6 +119,9 @@ pub async fn run<P: Program>(
         vec![P::input(Input::Size { width: size.width, height: size.height }, Timestamp::now())];
     loop {
         let mut orders = Vec::new();
+        if std::mem::take(&mut paused) {
+            orders.push(ScreenOrder::Suspend);
+        }
         for message in waiting.drain(..) {
             let step = program.update(message);
             if step.changed {
@@ -136,12 +143,16 @@ pub async fn run<P: Program>(
                 ScreenOrder::Mouse(on) => screen.set_mouse(on)?,
                 ScreenOrder::Notify(text) => screen.notify(&text)?,
                 ScreenOrder::Edit(text) => {
-                    drop(std::mem::take(&mut events));
+                    drop(events.take());
                     let mut stopped = false;
                     let stop = async {
-                        tokio::select! {
-                            _ = term.recv() => {}
-                            _ = hangup.recv() => {}
+                        loop {
+                            tokio::select! {
+                                _ = term.recv() => break,
+                                _ = hangup.recv() => break,
+                                // An editor that pauses takes us along, so that the shell has the terminal.
+                                _ = pause.recv() => { terminal::pause(); }
+                            }
                         }
                         stopped = true;
                     };
@@ -149,7 +160,7 @@ pub async fn run<P: Program>(
                     if stopped {
                         return Ok(Ended::Signal);
                     }
-                    events = EventStream::new();
+                    events = Some(EventStream::new());
                     // What came in meanwhile is of now, not of when the editor opened.
                     waiting.push(P::beat(Timestamp::now()));
                     // ctrl+c in the editor was meant for the editor.
@@ -159,15 +170,15 @@ pub async fn run<P: Program>(
                 }
                 ScreenOrder::Suspend => {
                     // Nobody may read the shell's keys meanwhile.
-                    drop(std::mem::take(&mut events));
+                    drop(events.take());
                     screen.suspend().await?;
-                    events = EventStream::new();
+                    events = Some(EventStream::new());
                     waiting.push(P::beat(Timestamp::now()));
                     frames.want();
                 }
             }
         }
-        if !waiting.is_empty() {
+        if !waiting.is_empty() || paused {
             continue;
         }
         let due = frames.due(Instant::now());
@@ -176,11 +187,12 @@ pub async fn run<P: Program>(
             _ = term.recv() => return Ok(Ended::Signal),
             _ = interrupt.recv() => return Ok(Ended::Signal),
             _ = hangup.recv() => return Ok(Ended::Signal),
+            _ = pause.recv() => paused = true,
             () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
                 screen.draw(|frame| program.draw(frame))?;
                 frames.drew(Instant::now());
             }
-            event = events.next() => match event {
+            event = next(&mut events) => match event {
                 Some(Ok(event)) => waiting.extend(input(event).map(|one| P::input(one, Timestamp::now()))),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(Ended::Signal),
@@ -191,7 +203,30 @@ pub async fn run<P: Program>(
                     waiting.push(answer);
                 }
             }
-            _ = beat.tick() => waiting.push(P::beat(Timestamp::now())),
+            _ = beat.tick() => {
+                #[cfg(debug_assertions)]
+                fault_for_tests(frames.drawn());
+                waiting.push(P::beat(Timestamp::now()));
+            }
         }
+    }
+}
+
+/// The next thing that the terminal says; never, while nobody listens.
+async fn next(events: &mut Option<EventStream>) -> Option<io::Result<Event>> {
+    match events {
+        Some(events) => events.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A fault of the program, so that a test can see what it leaves of the terminal. Not in a release.
+#[cfg(debug_assertions)]
+#[allow(clippy::panic, reason = "it is what is tested")]
+fn fault_for_tests(drawn: u64) {
+    if drawn > 0
+        && let Some(text) = std::env::var_os("ZGSERVE_TEST_FAULT")
+    {
+        panic!("a fault that was asked for: `{}`", text.to_string_lossy());
     }
 }

@@ -13,6 +13,7 @@ use crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
+use nix::unistd::{getpgid, getpgrp, getppid, getsid};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use terminal_colorsaurus::{QueryOptions, ThemeMode, theme_mode};
@@ -28,6 +29,9 @@ const ANSWER: Duration = Duration::from_millis(200);
 
 /// Nobody reads a longer notice.
 const NOTICE: usize = 200;
+
+/// What a shell or another program sends to have a program pause.
+pub const PAUSE: SignalKind = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
 
 /// Whether the screen is ours at the moment.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -59,9 +63,8 @@ impl Screen {
 
     /// Tells somebody who looks at another window: a bell, and a notice (OSC 9) where the terminal knows them.
     pub fn notify(&mut self, text: &str) -> io::Result<()> {
-        let text = clean(text, NOTICE);
         let mut out = io::stdout();
-        write!(out, "\u{7}\u{1b}]9;{text}\u{7}")?;
+        out.write_all(notice(text).as_bytes())?;
         out.flush()
     }
 
@@ -83,14 +86,12 @@ impl Screen {
         edited
     }
 
-    /// Gives the terminal back to the shell until the program is continued (`fg`).
+    /// Gives the terminal back to the shell until the program is continued (`fg`): somebody asked for it by a key or by
+    /// [`PAUSE`].
     pub async fn suspend(&mut self) -> io::Result<()> {
         let mut continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
         give_back();
-        let own = rustix::process::getpid();
-        let stopped = rustix::process::kill_process(own, rustix::process::Signal::TSTP);
-        if stopped.is_ok() {
-            // A shell without job control never stops it; then there is nothing to wait for.
+        if pause() {
             let _ = tokio::time::timeout(Duration::from_secs(1), continued.recv()).await;
         }
         take(self.mouse)?;
@@ -100,10 +101,31 @@ impl Screen {
     }
 }
 
+/// The bell and the sequence of a notice. Some terminals take a number at its beginning for another order of theirs
+/// (`9;4;…` is a progress bar), so it never begins with one.
+fn notice(text: &str) -> String {
+    let text = clean(text, NOTICE);
+    let apart = if text.starts_with(|c: char| c.is_ascii_digit()) { " " } else { "" };
+    format!("\u{7}\u{1b}]9;{apart}{text}\u{7}")
+}
+
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// Stops the process until somebody continues it. Nothing happens, and `false` is given, where nobody would: a program
+/// that is a terminal's only one, or whose shell has no job control. That is the system's own rule for [`PAUSE`], which
+/// does not apply to a signal that is caught.
+pub fn pause() -> bool {
+    let shell = getppid();
+    // Both are 0 where their leader is outside of the container that the program runs in.
+    let session = getsid(Some(shell));
+    let group = getpgid(Some(shell));
+    let watched = session.is_ok() && session == getsid(None) && group.is_ok_and(|group| group != getpgrp());
+    let own = rustix::process::getpid();
+    watched && rustix::process::kill_process(own, rustix::process::Signal::STOP).is_ok()
 }
 
 fn take(mouse: bool) -> io::Result<()> {
@@ -178,4 +200,23 @@ pub fn theme() -> Theme {
         Ok(ThemeMode::Dark) | Err(_) => Shade::Dark,
     };
     Theme::new(shade, colour)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::attacks::{attacks, found};
+
+    #[test]
+    fn a_notice_is_one_sequence_whatever_it_tells() {
+        let more = ["4;1;100", "9;/etc", "1;5000", "7;reboot"].map(str::to_owned);
+        for text in attacks().into_iter().map(|attack| attack.text).chain(more) {
+            let bytes = notice(&text);
+            let told = bytes.strip_prefix("\u{7}\u{1b}]9;").unwrap().strip_suffix('\u{7}').unwrap();
+            assert_eq!(found(told).or(told.contains('\n').then(String::new)), None);
+            assert!(!told.starts_with(|c: char| c.is_ascii_digit()), "{told}");
+            assert!(told.chars().count() <= NOTICE + 1);
+        }
+    }
 }

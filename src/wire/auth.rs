@@ -1,11 +1,12 @@
-//! Vouchers and request authorisations as HTTP headers: fixed-width binary in unpadded base64url.
+//! Vouchers and request authorisations as HTTP headers: fixed-width binary in unpadded base64url. An authorisation ends
+//! in a signature or, shorter, in a tag; its length tells which.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 
 use crate::domain::voucher::SignatureError;
 use crate::domain::{
-    AccountId, Address, B256, Neuron, RequestAuth, RequestId, Signature, SignedRequestAuth, SignedVoucher,
-    Timestamp, Voucher,
+    AccountId, Address, B256, Neuron, RequestAuth, RequestId, Seal, SealedRequestAuth, Signature,
+    SignedVoucher, Tag, Timestamp, Voucher,
 };
 
 /// Carries [`encode_voucher`].
@@ -24,12 +25,17 @@ pub enum DecodeError {
     Amount,
     #[error("the status is unknown")]
     Status,
+    #[error("the expiry lies outside the calendar")]
+    Expiry,
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
 
 const VOUCHER_BYTES: usize = 20 + 20 + 4 + 16 + 65;
-const REQUEST_BYTES: usize = 32 + 32 + 16 + 8 + 8 + 65;
+/// Without its seal.
+const REQUEST_BYTES: usize = 32 + 32 + 16 + 8 + 8;
+const SIGNATURE_BYTES: usize = 65;
+const TAG_BYTES: usize = 32;
 
 /// `user 20 | provider 20 | epoch u32 | cumulative u128 | signature 65`, integers big-endian.
 pub fn encode_voucher(signed: &SignedVoucher) -> String {
@@ -63,32 +69,32 @@ pub struct RequestHeader {
     pub max_fee: Neuron,
     pub price_version: u64,
     pub expiry: Timestamp,
-    pub signature: Signature,
+    pub seal: Seal,
 }
 
-/// `request id 32 | body sha256 32 | max fee u128 | price version u64 | expiry u64 | signature 65`, big-endian.
-pub fn encode_request_auth(signed: &SignedRequestAuth) -> String {
-    let auth = &signed.auth;
-    let mut bytes = Vec::with_capacity(REQUEST_BYTES);
+/// `request id 32 | body sha256 32 | max fee u128 | price version u64 | expiry u64 | signature 65 or tag 32`, big-endian.
+pub fn encode_request_auth(sealed: &SealedRequestAuth) -> String {
+    let auth = &sealed.auth;
+    let mut bytes = Vec::with_capacity(REQUEST_BYTES + SIGNATURE_BYTES);
     bytes.extend_from_slice(auth.request.bytes());
     bytes.extend_from_slice(auth.body_hash.as_slice());
     bytes.extend_from_slice(&auth.max_fee.get().to_be_bytes());
     bytes.extend_from_slice(&auth.price_version.to_be_bytes());
     bytes.extend_from_slice(&auth.expiry.as_seconds().to_be_bytes());
-    bytes.extend_from_slice(signed.signature.bytes());
+    push_seal(&mut bytes, &sealed.seal);
     BASE64.encode(bytes)
 }
 
 pub fn decode_request_auth(text: &str) -> Result<RequestHeader, DecodeError> {
-    let bytes = decode_exactly(text, REQUEST_BYTES)?;
+    let bytes = decode_sealed(text, REQUEST_BYTES)?;
     let mut reader = Reader(&bytes);
     Ok(RequestHeader {
         request: RequestId::new(reader.take()?),
         body_hash: B256::from(reader.take::<32>()?),
         max_fee: reader.amount()?,
         price_version: u64::from_be_bytes(reader.take()?),
-        expiry: Timestamp::from_seconds(u64::from_be_bytes(reader.take()?)),
-        signature: Signature::new(reader.take()?)?,
+        expiry: reader.moment()?,
+        seal: reader.seal()?,
     })
 }
 
@@ -100,8 +106,8 @@ impl RequestHeader {
         service: &str,
         method: &str,
         path: &str,
-    ) -> SignedRequestAuth {
-        SignedRequestAuth {
+    ) -> SealedRequestAuth {
+        SealedRequestAuth {
             auth: RequestAuth {
                 request: self.request,
                 account,
@@ -113,14 +119,32 @@ impl RequestHeader {
                 max_fee: self.max_fee,
                 expiry: self.expiry,
             },
-            signature: self.signature,
+            seal: self.seal,
         }
     }
 }
 
+/// How many characters so many bytes are.
+const fn characters(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4 - (3 - bytes % 3) % 3
+}
+
+pub(super) fn push_seal(bytes: &mut Vec<u8>, seal: &Seal) {
+    match seal {
+        Seal::Signature(signature) => bytes.extend_from_slice(signature.bytes()),
+        Seal::Tag(tag) => bytes.extend_from_slice(tag.bytes()),
+    }
+}
+
+/// So many bytes and a seal. Anything else is told as missing a signature, which every reader takes.
+pub(super) fn decode_sealed(text: &str, before: usize) -> Result<Vec<u8>, DecodeError> {
+    let tagged = text.len() == characters(before + TAG_BYTES);
+    decode_exactly(text, before + if tagged { TAG_BYTES } else { SIGNATURE_BYTES })
+}
+
 pub(super) fn decode_exactly(text: &str, expected: usize) -> Result<Vec<u8>, DecodeError> {
     // Refuse by length first: a header of megabytes is not worth decoding.
-    if text.len() != expected.div_ceil(3) * 4 - (3 - expected % 3) % 3 {
+    if text.len() != characters(expected) {
         return Err(DecodeError::Length { expected, found: text.len() / 4 * 3 });
     }
     BASE64.decode(text).map_err(|_| DecodeError::Base64)
@@ -139,6 +163,22 @@ impl Reader<'_> {
 
     pub(super) fn address(&mut self) -> Result<Address, DecodeError> {
         self.take::<20>().map(Address::from)
+    }
+
+    /// Moments are held to the calendar, so a later one would read as another than was written: two headers for one
+    /// authorisation.
+    fn moment(&mut self) -> Result<Timestamp, DecodeError> {
+        let seconds = u64::from_be_bytes(self.take()?);
+        let moment = Timestamp::from_seconds(seconds);
+        if moment.as_seconds() == seconds { Ok(moment) } else { Err(DecodeError::Expiry) }
+    }
+
+    /// What is left: a tag or a signature, by its length.
+    pub(super) fn seal(&mut self) -> Result<Seal, DecodeError> {
+        if self.0.len() == TAG_BYTES {
+            return self.take().map(Tag::new).map(Seal::Tag);
+        }
+        Ok(Seal::Signature(Signature::new(self.take()?)?))
     }
 
     pub(super) fn amount(&mut self) -> Result<Neuron, DecodeError> {
@@ -170,16 +210,18 @@ mod tests {
         };
         assert_eq!(decode_voucher(&encode_voucher(&voucher)), Ok(voucher));
 
-        let header = RequestHeader {
-            request: RequestId::random(),
-            body_hash: B256::repeat_byte(3),
-            max_fee: Neuron::new(99),
-            price_version: 1_700_000_000,
-            expiry: Timestamp::from_seconds(1_800_000_000),
-            signature: signature(),
-        };
-        let signed = header.for_request(account(), "llama7b", "POST", "/chat/completions?x=1");
-        assert_eq!(decode_request_auth(&encode_request_auth(&signed)), Ok(header));
+        for seal in [Seal::Signature(signature()), Seal::Tag(Tag::new([9; 32]))] {
+            let header = RequestHeader {
+                request: RequestId::random(),
+                body_hash: B256::repeat_byte(3),
+                max_fee: Neuron::new(99),
+                price_version: 1_700_000_000,
+                expiry: Timestamp::from_seconds(1_800_000_000),
+                seal,
+            };
+            let sealed = header.for_request(account(), "llama7b", "POST", "/chat/completions?x=1");
+            assert_eq!(decode_request_auth(&encode_request_auth(&sealed)), Ok(header));
+        }
     }
 
     #[test]
@@ -196,5 +238,19 @@ mod tests {
         let mut bytes = BASE64.decode(&text).unwrap();
         bytes[44] = 0xff; // the top byte of the amount
         assert_eq!(decode_voucher(&BASE64.encode(bytes)), Err(DecodeError::Amount));
+
+        let header = RequestHeader {
+            request: RequestId::random(),
+            body_hash: B256::repeat_byte(3),
+            max_fee: Neuron::new(99),
+            price_version: 1,
+            expiry: Timestamp::from_seconds(u64::MAX),
+            seal: Seal::Signature(signature()),
+        };
+        let latest = encode_request_auth(&header.for_request(account(), "llama7b", "POST", ""));
+        assert!(decode_request_auth(&latest).is_ok());
+        let mut bytes = BASE64.decode(&latest).unwrap();
+        bytes[88..96].fill(0xff); // the expiry: would read as the same moment
+        assert_eq!(decode_request_auth(&BASE64.encode(bytes)), Err(DecodeError::Expiry));
     }
 }

@@ -76,7 +76,42 @@ const PRIVATE: [&str; 40] = [
 ];
 
 /// Beginnings of such headers.
-const PRIVATE_PREFIXES: [&str; 4] = ["access-control-", "sec-", "x-forwarded-", "x-stainless-"];
+const PRIVATE_PREFIXES: [&str; 12] = [
+    "access-control-",
+    "cf-",
+    "fly-",
+    "remote-",
+    "sec-",
+    "x-amzn-",
+    "x-b3-",
+    "x-datadog-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-remote-",
+    "x-stainless-",
+];
+
+/// Words of a name that make its value a credential, whoever invented the header: `x-goog-api-key`, `x-auth-token`.
+const CREDENTIALS: [&str; 18] = [
+    "apikey",
+    "auth",
+    "authentication",
+    "authorization",
+    "cookie",
+    "credential",
+    "credentials",
+    "csrf",
+    "jwt",
+    "key",
+    "password",
+    "secret",
+    "session",
+    "sessionid",
+    "sid",
+    "signature",
+    "token",
+    "xsrf",
+];
 
 /// Whether the body that follows an answer's head is, byte by byte, the one that the head was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +178,9 @@ fn is_own(name: &str) -> bool {
 }
 
 fn is_private(name: &str) -> bool {
-    PRIVATE.contains(&name) || PRIVATE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    PRIVATE.contains(&name)
+        || PRIVATE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        || name.split(['-', '_']).any(|word| CREDENTIALS.contains(&word))
 }
 
 fn filter(headers: &HeaderMap, drop: impl Fn(&str) -> bool) -> HeaderMap {
@@ -205,6 +242,15 @@ mod tests {
             ("Transfer-Encoding", "chunked"),
             ("Proxy-Authorization", "secret"),
             ("Expect", "100-continue"),
+            ("X-Goog-Api-Key", "secret"),
+            ("X-Auth-Token", "secret"),
+            ("X-CSRF-Token", "secret"),
+            ("Ocp-Apim-Subscription-Key", "secret"),
+            ("X-Amz-Security-Token", "secret"),
+            ("x_session_id", "secret"),
+            ("X-Amzn-Trace-Id", "Root=1"),
+            ("X-Remote-User", "me"),
+            ("CF-Ray", "1"),
         ]);
         let mut sent = to_provider(&hostile);
         assert_eq!(sent.remove("accept-encoding").unwrap(), "identity");
@@ -224,6 +270,9 @@ mod tests {
             ("Accept-Encoding", "lzma, br"),
             ("X-Custom", "1"),
             ("X-Custom", "2"),
+            // Words that only look like those of credentials.
+            ("X-Max-Tokens", "7"),
+            ("X-Keyboard", "de"),
             ("Range", "bytes=0-9"),
         ]));
         assert_eq!(sent["content-type"], "application/json");
@@ -231,6 +280,8 @@ mod tests {
         assert_eq!(sent["accept-encoding"], "gzip;q=0.5, br");
         assert_eq!(sent.get_all("x-custom").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(joined(&sent, &HeaderName::from_static("x-custom")).unwrap(), "1, 2");
+        assert_eq!(sent["x-max-tokens"], "7");
+        assert_eq!(sent["x-keyboard"], "de");
         assert_eq!(joined(&sent, &header::AGE), None);
     }
 

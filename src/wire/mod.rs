@@ -3,7 +3,7 @@
 //! What the two brokers say to each other and to applications is defined here once, so that both read
 //! and write the same bytes: `auth` (vouchers and request authorisations as headers), `receipt` (the receipt as it
 //! travels), `terms` (what a provider publishes of itself), `fault` (the one error body), `list` (lists), `admin` (the
-//! provider's own API, for its console).
+//! provider's own API, for its console), `bundle` (receipts for somebody who was not there).
 //!
 //! What passes between an application and a model server is read here too, and changed as little as possible:
 //! `path` and `headers` (what of a request may travel where), `charge` (which calls are free), `encoding`
@@ -12,6 +12,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod bundle;
 pub mod charge;
 pub mod chat;
 pub mod encoding;

@@ -204,8 +204,8 @@ fn check_segment(segment: &str) -> Result<(), PathError> {
     if decoded.chars().any(char::is_control) {
         return Err(PathError::Control);
     }
-    // `..;x` is `..` to servers that know path parameters.
-    let name = decoded.split(';').next().unwrap_or_default();
+    // `..;x` is `..` to servers that know path parameters, and `.. ` to those that drop blanks.
+    let name = decoded.split(';').next().unwrap_or_default().trim();
     if matches!(name, "." | "..") { Err(PathError::DotSegment) } else { Ok(()) }
 }
 
@@ -232,6 +232,8 @@ mod tests {
             ("/%2E./a", DotSegment),
             ("/.%2e", DotSegment),
             ("/..%3bx", DotSegment),
+            ("/..%20/a", DotSegment),
+            ("/%20.%20;x/a", DotSegment),
             ("//chat/completions", EmptySegment),
             ("/chat//completions", EmptySegment),
             ("//evil.example/x", EmptySegment),

@@ -2,10 +2,8 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 
-use super::auth::{DecodeError, Reader, decode_exactly};
-use crate::domain::{
-    AccountId, B256, Fee, Receipt, ReceiptStatus, RequestId, Signature, SignedReceipt, Units,
-};
+use super::auth::{DecodeError, Reader, decode_sealed, push_seal};
+use crate::domain::{AccountId, B256, Fee, Receipt, ReceiptStatus, RequestId, SealedReceipt, Units};
 
 /// Carries [`encode_receipt`] on an answer that was metered before its head was sent.
 pub const RECEIPT_HEADER: &str = "zg-receipt";
@@ -14,12 +12,13 @@ pub const RECEIPT_LATER_HEADER: &str = "zg-receipt-later";
 /// Starts the comment that ends an event stream.
 pub const RECEIPT_COMMENT: &str = ": zg-receipt ";
 
-const BYTES: usize = 32 + 20 + 20 + 32 + 32 + 8 + 8 + 16 + 16 + 16 + 1 + 65;
+/// Without its seal.
+const BYTES: usize = 32 + 20 + 20 + 32 + 32 + 8 + 8 + 16 + 16 + 16 + 1;
 
-/// The fields in the order of the typed data, integers big-endian, then the signature; unpadded base64url.
-pub fn encode_receipt(signed: &SignedReceipt) -> String {
-    let receipt = &signed.receipt;
-    let mut bytes = Vec::with_capacity(BYTES);
+/// The fields in the order of the typed data, integers big-endian, then the signature (65 bytes) or the tag (32); unpadded base64url.
+pub fn encode_receipt(sealed: &SealedReceipt) -> String {
+    let receipt = &sealed.receipt;
+    let mut bytes = Vec::with_capacity(BYTES + 65);
     bytes.extend_from_slice(receipt.request.bytes());
     bytes.extend_from_slice(receipt.account.user.as_slice());
     bytes.extend_from_slice(receipt.account.provider.as_slice());
@@ -31,12 +30,12 @@ pub fn encode_receipt(signed: &SignedReceipt) -> String {
     bytes.extend_from_slice(&receipt.fee.output.get().to_be_bytes());
     bytes.extend_from_slice(&receipt.owed.get().to_be_bytes());
     bytes.push(receipt.status as u8);
-    bytes.extend_from_slice(signed.signature.bytes());
+    push_seal(&mut bytes, &sealed.seal);
     BASE64.encode(bytes)
 }
 
-pub fn decode_receipt(text: &str) -> Result<SignedReceipt, DecodeError> {
-    let bytes = decode_exactly(text, BYTES)?;
+pub fn decode_receipt(text: &str) -> Result<SealedReceipt, DecodeError> {
+    let bytes = decode_sealed(text, BYTES)?;
     let mut reader = Reader(&bytes);
     let receipt = Receipt {
         request: RequestId::new(reader.take()?),
@@ -49,19 +48,19 @@ pub fn decode_receipt(text: &str) -> Result<SignedReceipt, DecodeError> {
         owed: reader.amount()?,
         status: ReceiptStatus::from_code(reader.take::<1>()?[0]).ok_or(DecodeError::Status)?,
     };
-    Ok(SignedReceipt { receipt, signature: Signature::new(reader.take()?)? })
+    Ok(SealedReceipt { receipt, seal: reader.seal()? })
 }
 
 /// The comment line and the empty line that close an event stream.
-pub fn receipt_comment(signed: &SignedReceipt) -> String {
-    format!("{RECEIPT_COMMENT}{}\n\n", encode_receipt(signed))
+pub fn receipt_comment(sealed: &SealedReceipt) -> String {
+    format!("{RECEIPT_COMMENT}{}\n\n", encode_receipt(sealed))
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::domain::{Address, Neuron, VoucherDomain};
+    use crate::domain::{Address, Neuron, Seal, Signature, SignedReceipt, Tag, VoucherDomain};
     use alloy::signers::{SignerSync, local::PrivateKeySigner};
 
     #[test]
@@ -81,11 +80,14 @@ mod tests {
         };
         let hash = receipt.signing_hash(&domain);
         let signature = Signature::new(key.sign_hash_sync(&hash).unwrap().as_bytes()).unwrap();
-        let signed = SignedReceipt { receipt, signature };
+        let signed = SealedReceipt::from(SignedReceipt { receipt, signature });
         let text = encode_receipt(&signed);
         assert_eq!(decode_receipt(&text), Ok(signed));
         assert_eq!(decode_receipt(&text).unwrap().signer(&domain), Ok(key.address()));
         assert!(decode_receipt(&text[..text.len() - 1]).is_err());
         assert!(receipt_comment(&signed).ends_with("\n\n"));
+        let tagged = SealedReceipt { receipt, seal: Seal::Tag(Tag::new([7; 32])) };
+        assert_eq!(decode_receipt(&encode_receipt(&tagged)), Ok(tagged));
+        assert!(tagged.signer(&domain).is_err());
     }
 }

@@ -192,23 +192,26 @@ impl Separator {
 struct Pass {
     /// Held back from earlier chunks; comes before everything else.
     lead: &'static [u8],
-    ranges: Vec<Range<usize>>,
+    /// The last of the ranges, most often the only one.
+    last: Option<Range<usize>>,
+    /// Those before it.
+    earlier: Vec<Range<usize>>,
 }
 
 impl Pass {
     fn keep(&mut self, range: Range<usize>) {
-        match self.ranges.last_mut() {
+        match &mut self.last {
             Some(last) if last.end == range.start => last.end = range.end,
-            _ => self.ranges.push(range),
+            last => self.earlier.extend(last.replace(range)),
         }
     }
 
     fn out_of(self, chunk: &Bytes) -> Bytes {
-        if let (b"", [range]) = (self.lead, &self.ranges[..]) {
+        if let (b"", Some(range), []) = (self.lead, &self.last, &self.earlier[..]) {
             return chunk.slice(range.clone());
         }
         let mut bytes = BytesMut::from(self.lead);
-        for range in self.ranges {
+        for range in self.earlier.into_iter().chain(self.last) {
             bytes.extend_from_slice(&chunk[range]);
         }
         bytes.freeze()

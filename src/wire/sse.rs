@@ -25,6 +25,9 @@ impl Default for Limits {
     }
 }
 
+/// The most room that is made ahead for an event.
+const NEXT_BLOCK: usize = 4 << 10;
+
 /// Why a stream is given up. Events before the fault were given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
@@ -202,7 +205,9 @@ impl Splitter {
     }
 
     fn emit(&mut self, terminated: bool) {
-        let raw = std::mem::take(&mut self.block);
+        // The next event is most often as long as this one; room for it at once spares growing to it.
+        let next = Vec::with_capacity(self.block.len().min(NEXT_BLOCK));
+        let raw = std::mem::replace(&mut self.block, next);
         let start = self.start;
         self.start += raw.len() as u64;
         self.line = 0;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Address, Neuron, ServiceKind, ServiceName};
+use crate::domain::{Address, Neuron, PublicKey, ServiceKind, ServiceName};
 
 /// The provider's terms: how much it lends, and how each service is metered and priced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,34 @@ pub struct Terms {
     /// Requests that one user may make in a minute; absent: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute_per_user: Option<u64>,
+    /// The key of the provider's address, 33 bytes as `0x…`: with it a user may seal requests with a tag, and gets
+    /// receipts with one. Absent from brokers that take signatures only.
+    #[serde(default, with = "public_key", skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<PublicKey>,
     pub services: Vec<ServiceTerms>,
+}
+
+/// `0x` and 66 digits. What is none is left out: signatures will do.
+mod public_key {
+    use alloy::primitives::hex;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::domain::PublicKey;
+
+    pub(super) fn serialize<S: Serializer>(
+        key: &Option<PublicKey>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&key.map(|key| hex::encode_prefixed(key.bytes())).unwrap_or_default())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<PublicKey>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let bytes = text.and_then(|text| hex::decode_to_array::<_, 33>(text).ok());
+        Ok(bytes.and_then(|bytes| PublicKey::from_bytes(&bytes)))
+    }
 }
 
 /// With the checksum in its case, as people see addresses everywhere else.

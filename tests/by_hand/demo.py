@@ -60,12 +60,13 @@ def wait_for(condition, what, seconds=60):
 
 @contextlib.contextmanager
 def demo(binary, *flags):
-    """The demo on its usual ports in a home of its own; gives its process. Stops it, and checks that it stops."""
+    """The demo on its usual ports in a home of its own; gives its process, with what it printed. Stops it, and checks that it
+    stops."""
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "HOME": home}
         command = [binary, "demo", "--headless", *flags]
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        output = []
+        output = process.printed = []
         reader = threading.Thread(target=lambda: output.extend(process.stdout), daemon=True)
         reader.start()
         try:

@@ -50,9 +50,9 @@ class Model(BaseHTTPRequestHandler):
         pass
 
 
-def walk(model_port):
+def walk(model_port, model_host="127.0.0.1"):
     # 3. Provider registers the service.
-    service = json.dumps({"URL": f"http://127.0.0.1:{model_port}", "inputPrice": 100000, "outputPrice": 200000,
+    service = json.dumps({"URL": f"http://{model_host}:{model_port}", "inputPrice": 100000, "outputPrice": 200000,
                           "Type": "chatbot", "Name": "llama7b"})
     status, answer = curl("-X", "POST", f"{PROVIDER}/v1/service", "-H", "Content-Type: application/json", "-d", service)
     check(status in (200, 202, 204), f"registering a second service (was {status}: {answer})")

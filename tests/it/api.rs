@@ -29,6 +29,7 @@ async fn every_documented_route_answers() {
                     .replace("{provider}", &world.provider_address().to_string())
                     .replace("{user}", &world.user_address().to_string())
                     .replace("{service}", "llama7b")
+                    .replace("{model}", "llama7b")
                     .replace("{suffix}", "models")
                     .replace("{*suffix}", "models")
                     .replace("{id}", &"ab".repeat(32));

@@ -14,20 +14,22 @@ const SUBMIT: &str = "\u{13}";
 const STOP: &str = "\u{3}";
 
 /// A chain of its own, on a port that the system chose.
-struct Devnet {
+pub struct Devnet {
     child: Child,
-    url: String,
+    pub url: String,
+    pub contract: String,
 }
 
 impl Devnet {
-    fn start() -> Devnet {
+    pub fn start() -> Devnet {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zgserve-tui"));
         let child = command.args(["devnet", "--listen", "127.0.0.1:0", "--lock-time", "120"]);
         let mut child = child.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
-        Devnet { child, url }
+        let contract = line.trim_end().rsplit(' ').next().unwrap().to_owned();
+        Devnet { child, url, contract }
     }
 }
 
@@ -55,7 +57,7 @@ fn files(home: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn named(home: &Path, end: &str) -> PathBuf {
+pub fn named(home: &Path, end: &str) -> PathBuf {
     let found = files(home);
     found
         .iter()

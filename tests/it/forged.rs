@@ -176,7 +176,7 @@ async fn a_provider_that_asks_for_more_is_not_paid_more() {
         receipt.output.0 += 10;
         receipt.fee = Fee { output: Neuron::new(u128::from(receipt.output.0) * OUTPUT_PRICE), ..receipt.fee };
         let signature = key.sign(receipt.signing_hash(&domain)).unwrap();
-        let text = encode_receipt(&SignedReceipt { receipt, signature });
+        let text = encode_receipt(&SignedReceipt { receipt, signature }.into());
         got.headers.insert(RECEIPT_HEADER, text.parse().unwrap());
         got
     });

@@ -76,7 +76,7 @@ async fn unknown_providers_services_and_types() {
         owner.post("/v1/service", body).await.refused(400, "bad_input", words);
     };
     register(service("Type", json!("llm")), "type").await;
-    register(service("Type", json!(7)), "type").await;
+    register(service("Type", json!(7)), "Type").await;
     register(service("Name", json!("a/b")), "name").await;
     register(service("Name", json!("")), "name").await;
     register(service("URL", json!("<endpoint_of_the_prepared_service>")), "URL").await;
@@ -88,6 +88,21 @@ async fn unknown_providers_services_and_types() {
     register(service("inptPrice", json!(1)), "did you mean inputPrice").await;
     assert_eq!(owner.get("/v1/service").await.is(200).json()["Metadata"]["total"], 1);
     nothing_happened(&world).await;
+}
+
+/// Zero is a price like any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_may_be_free() {
+    let world = World::new().await;
+    let body = json!({
+        "URL": world.upstream.url, "inputPrice": 0, "outputPrice": "0", "Type": "chatbot", "Name": "gratis",
+    });
+    world.owner().post("/v1/service", body.to_string()).await.is(204);
+    world.user_sees("gratis").await;
+    let got = world.api().post(&world.paid("gratis", "/chat/completions"), SAY_THIS).await.is(200);
+    assert_eq!(got.header("zg-fee"), Some("0"));
+    let books = world.check_books().await;
+    assert_eq!((books.owed.get(), books.charged()), (0, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,6 +12,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 
 use super::world::{Plan, Reply, SAY_THIS, World, until};
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_zgserve-tui");
+
 /// A program in a terminal of its own, and everything that it wrote there.
 pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
@@ -31,10 +33,14 @@ impl Terminal {
 
     /// Runs the program, for somebody with a home of their own if one is given.
     pub fn open(rows: u16, cols: u16, args: &[&str], home: Option<&Path>) -> Terminal {
+        let mut command = CommandBuilder::new(PROGRAM);
+        command.args(args);
+        Terminal::run((rows, cols), command, home)
+    }
+
+    fn run((rows, cols): (u16, u16), mut command: CommandBuilder, home: Option<&Path>) -> Terminal {
         let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_zgserve-tui"));
-        command.args(args);
         command.env("TERM", "xterm-256color");
         if let Some(home) = home {
             for variable in ["XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
@@ -63,6 +69,23 @@ impl Terminal {
 
     pub fn text(&self) -> String {
         self.screen.lock().screen().contents()
+    }
+
+    /// Whether what is typed is shown, as the terminal is set now.
+    pub fn echoes(&self) -> bool {
+        let set = format!("{:?}", self.master.get_termios().unwrap().local_flags);
+        set.split([' ', '(', ')']).any(|flag| flag == "ECHO")
+    }
+
+    /// Asks the program to end, as the system does.
+    pub fn end(&self) {
+        let pid = self.process().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    }
+
+    /// Everything that the program wrote, byte for byte.
+    pub fn written(&self) -> Vec<u8> {
+        self.written.lock().clone()
     }
 
     fn resize(&self, rows: u16, cols: u16) {
@@ -193,6 +216,67 @@ async fn a_signal_gives_the_terminal_back() {
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert_ne!(terminal.ended().await, 0);
     terminal.is_given_back().await;
+}
+
+/// The console's words, in a shell with job control that waits for a line before it goes on with what was paused.
+fn in_a_shell(world: &World) -> CommandBuilder {
+    let script = r#""$0" "$@"; echo "paused with $?"; read go; fg > /dev/null; echo "ended with $?""#;
+    let url = format!("http://{}", world.provider_side.listeners.unwrap().0);
+    let mut command = CommandBuilder::new("sh");
+    command.args(["-m", "-c", script, PROGRAM, "console", "--url", &url]);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_from_outside_gives_the_terminal_back_until_it_goes_on() {
+    let world = owing().await;
+    let mut terminal = Terminal::run((24, 80), in_a_shell(&world), None);
+    terminal.shows("Money").await;
+    let shell = terminal.process();
+    let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+    let program = children.split_whitespace().next().unwrap();
+    assert!(Command::new("kill").args(["-TSTP", program]).status().unwrap().success());
+    terminal.shows("paused with").await;
+    terminal.is_given_back().await;
+    terminal.press("\n");
+    terminal.shows("Money").await;
+    // By its own key it is the same.
+    terminal.press("\x1a");
+    terminal.shows("ended with").await;
+    terminal.is_given_back().await;
+    assert!(Command::new("kill").args(["-KILL", program]).status().unwrap().success());
+    terminal.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_where_nobody_could_go_on_is_none() {
+    let world = owing().await;
+    let mut terminal = Terminal::console(&world, 24, 80, &[]);
+    terminal.shows("Money").await;
+    let program = terminal.process().to_string();
+    assert!(Command::new("kill").args(["-TSTP", &program]).status().unwrap().success());
+    terminal.press("2");
+    terminal.shows(&world.user_address().to_string()[..6]).await;
+    terminal.press("q");
+    assert_eq!(terminal.ended().await, 0);
+    terminal.is_given_back().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_gives_the_terminal_back_and_tells_no_secret() {
+    let world = owing().await;
+    let url = format!("http://{}", world.provider_side.listeners.unwrap().0);
+    let mut command = CommandBuilder::new(PROGRAM);
+    command.args(["console", "--url", &url]);
+    command.env("ZGSERVE_TEST_FAULT", "canary of a prompt");
+    let mut terminal = Terminal::run((24, 80), command, None);
+    assert_eq!(terminal.ended().await, 1);
+    terminal.is_given_back().await;
+    terminal.shows("a fault in the program itself").await;
+    let written = String::from_utf8_lossy(&terminal.written.lock()).into_owned();
+    let said = written.rsplit("\x1b[?1049l").next().unwrap();
+    assert!(!written.contains("canary"), "{said}");
+    assert!(said.contains("src/tui/shell.rs:") && !said.contains("RUST_BACKTRACE"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,9 +14,9 @@ use tokio::sync::Semaphore;
 
 use super::ProxyRefusal;
 use super::core::Core;
-use super::rate::{Rate, network};
+use super::rate::Rate;
 use super::vouchers::Page;
-use crate::domain::{AccountId, Address, Timestamp};
+use crate::domain::{AccountId, Address, Timestamp, network};
 
 /// For how long "no account" is believed. Short: somebody may just be opening one.
 const ABSENT_FOR: Duration = Duration::from_secs(10);
@@ -117,11 +117,11 @@ impl Core {
         self.read_account(user).await.ok().flatten()
     }
 
-    /// Reads one account at the head of the chain into book and store.
+    /// Reads one account at the newest block that counts into book and store.
     async fn read_account(&self, user: Address) -> Result<Option<Page>, ProxyRefusal> {
         let id = AccountId { user, provider: self.me };
         let read = async {
-            let head = self.chain.head().await?;
+            let head = self.chain.confirmed_head().await?;
             self.book.saw_block(head.time, Timestamp::now());
             Ok::<_, crate::chain::ChainError>((self.chain.account(id, Some(head)).await?, head))
         };

@@ -13,6 +13,7 @@ use super::serve::view;
 use super::settings::ProviderSettings;
 use super::view::{Event, RequestView, Snapshot, UserView};
 use super::vouchers::check;
+use crate::crash_point::{self, Point};
 use crate::domain::{
     Address, Neuron, OperationId, ProviderRequestState, RequestId, SignedReceipt, Timestamp,
 };
@@ -56,6 +57,7 @@ impl ProviderBroker {
             max_in_flight_per_user: Some(self.core.settings.max_in_flight_per_user as u64),
             requests_per_minute_per_user: Some(u64::from(self.core.settings.requests_per_minute_per_user))
                 .filter(|most| *most > 0),
+            public_key: Some(self.core.wallet.public_key()),
             services: self
                 .core
                 .offers
@@ -80,6 +82,7 @@ impl ProviderBroker {
             core.health.store_failed(&error);
             ProxyRefusal::StorageFailed
         })?;
+        crash_point::pass(Point::VoucherKept);
         core.take_voucher(best);
         let owed = core.book.page(user).map_or(Neuron::ZERO, |page| page.owed);
         Ok(VoucherAccepted { cumulative: best.voucher.cumulative, owed })

@@ -14,21 +14,25 @@ use super::free::FreeGate;
 use super::gate::Gate;
 use super::offer::Offers;
 use super::overview::Tally;
+use super::seen::{self, Seen};
 use super::services::Services;
 use super::settings::ProviderSettings;
 use super::settlement::Settling;
 use super::upstream::Upstream;
 use super::view::{Health, Publisher};
-use super::vouchers::Page;
-use super::vouchers::book::Book;
+use super::vouchers::book::{Adopted, Book};
+use super::vouchers::{Page, Seals};
+use crate::body::Spool;
 use crate::broker::outbox;
+use crate::broker::retention;
 use crate::chain::{BlockRef, Chain, Cursor, Sender, Ticket};
+use crate::crash_point::{self, Point};
 use crate::domain::{
     AccountId, Address, ChainAccount, Neuron, OperationKind, OperationState, Receipt, ServiceName,
     SignedReceipt, Timestamp, VoucherDomain,
 };
 use crate::keys::Wallet;
-use crate::store::{Observed, OperationEnd, ProviderStore, StoreError};
+use crate::store::{Observed, OperationEnd, ProviderStore, StoreError, WriteProbe};
 use crate::tasks::Tasks;
 
 /// Rows whose task died are struck off this often.
@@ -60,14 +64,17 @@ pub struct ProviderBroker {
 /// Shared by all clones and tasks.
 pub(super) struct Core {
     pub store: ProviderStore,
+    pub writes: WriteProbe,
     pub chain: Chain,
     pub sender: Sender,
     pub wallet: Arc<Wallet>,
     /// The provider's address.
     pub me: Address,
     pub domain: VoucherDomain,
+    pub seals: Seals,
+    pub seen: Seen,
     pub tasks: Tasks,
-    pub spool: PathBuf,
+    pub spool: Spool,
     pub settings: ProviderSettings,
     pub book: Arc<Book>,
     pub offers: Offers,
@@ -106,11 +113,11 @@ impl ProviderBroker {
         if sender.address() != me {
             return Err(ProviderError::WrongSender);
         }
-        // The meter's vocabulary, so that no request has to wait for it.
-        let _ = tokio::task::spawn_blocking(crate::meter::warm_up).await;
         let upstream =
             Upstream::new(&settings.upstream).map_err(|error| ProviderError::Client(error.to_string()))?;
         let core = Arc::new(Core {
+            seals: Seals::new(Arc::clone(&wallet), chain.domain()),
+            seen: Seen::new(&settings.authorisation),
             domain: chain.domain(),
             book: Book::new(settings.credit_limit, settings.max_in_flight_per_user),
             offers: Offers::default(),
@@ -126,20 +133,22 @@ impl ProviderBroker {
             health: Health::default(),
             block: Mutex::new(None),
             cut: CancellationToken::new(),
+            writes: WriteProbe::new(store.db().clone()),
             store,
             chain,
             sender,
             wallet,
             me,
             tasks,
-            spool,
+            spool: Spool::new(spool, settings.body_memory),
             settings,
         });
         let tickets = core.resume().await?;
         core.load_decisions().await?;
+        core.recall_ids().await?;
         core.count_today().await?;
         core.count_gas().await?;
-        let head = core.read_all_accounts(false).await?;
+        let head = core.read_all_accounts(true).await?;
         core.load_services().await?;
         core.publish_first();
         core.begin(tickets, head).await?;
@@ -151,10 +160,20 @@ impl ProviderBroker {
 type UnderWay = (Ticket, OperationKind, Option<ServiceName>);
 
 impl Core {
+    /// Takes the ids of requests whose authorisations may still be good into the filter.
+    async fn recall_ids(&self) -> Result<(), ProviderError> {
+        let back = seen::lifetime(&self.settings.authorisation);
+        let since = Timestamp::from_seconds(Timestamp::now().as_seconds().saturating_sub(back));
+        let now = Instant::now();
+        self.store.ids_since(since).await?.into_iter().for_each(|id| self.seen.mark(id, now));
+        Ok(())
+    }
+
     /// Closes or takes up what the last run left.
     async fn resume(&self) -> Result<Vec<UnderWay>, ProviderError> {
         let now = Timestamp::now();
         let lost = self.store.mark_lost(now).await?;
+        crash_point::pass(Point::LostClosed);
         if !lost.is_empty() {
             tracing::warn!(
                 requests = lost.len(),
@@ -177,15 +196,18 @@ impl Core {
                 rotation: None,
                 refund: None,
             });
-            let owed = self.owed_at_least(user.id, user.owed, account.settled).await?;
+            // Nobody was paid what was never owed; the first reading sees to a contradiction.
+            let account = ChainAccount { settled: account.settled.min(user.owed), ..account };
             self.book.restore(Page {
                 account,
                 block: 0,
-                owed,
+                owed: user.owed,
+                carried: user.carried,
                 reserved: Neuron::ZERO,
                 in_flight: 0,
                 best: user.voucher,
                 debt_since: None,
+                doubt: None,
             });
             self.date_debt(user.id, account.settled).await?;
         }
@@ -238,6 +260,9 @@ impl Core {
         self.tasks.spawn_until_stopped("provider account resync", Arc::clone(self).resync());
         self.tasks.spawn_vital("provider settlement engine", Arc::clone(self).settle_when_due());
         self.tasks.spawn_until_stopped("provider housekeeping", Arc::clone(self).keep_house());
+        if let Some(days) = self.settings.keep_requests {
+            self.tasks.spawn_until_stopped("old requests", retention::run(self.store.db().clone(), days));
+        }
         let (token, cut, book) = (self.tasks.token(), self.cut.clone(), Arc::clone(&self.book));
         let drain = Duration::from_secs(self.settings.drain);
         self.tasks.spawn("provider drain", async move {
@@ -278,21 +303,6 @@ impl Core {
         }
     }
 
-    /// Our own books never say less than the chain has paid: if they do, they were lost, and the fees behind the
-    /// payment with them.
-    async fn owed_at_least(
-        &self,
-        id: AccountId,
-        owed: Neuron,
-        settled: Neuron,
-    ) -> Result<Neuron, StoreError> {
-        if owed >= settled {
-            return Ok(owed);
-        }
-        tracing::warn!(user = %id.user, %owed, %settled, "the chain has settled more than the books say is owed");
-        self.store.raise_owed(id, settled).await
-    }
-
     /// Dates the user's debt by the oldest fee that is not paid. After a payment in part it is a younger one; taken
     /// for as old as the paid ones, it would have the engine settle at every look.
     async fn date_debt(&self, id: AccountId, settled: Neuron) -> Result<(), StoreError> {
@@ -312,24 +322,53 @@ impl Core {
     ) -> Result<(), StoreError> {
         let mut observed = Vec::with_capacity(read.len());
         for (id, account) in read {
-            observed.push(Observed { id: *id, account: *account, block: at.number });
             let Some(account) = account else {
+                observed.push(Observed { id: *id, account: None, block: at.number });
                 self.book.vanished(id.user);
                 continue;
             };
             self.lookups.appeared(id.user);
             let known = self.book.page(id.user);
-            let page = self.book.refresh(*account, at.number, forced);
-            // A new page, or a settlement that our books know nothing of.
-            if known.is_none_or(|known| known.owed < account.settled) && !page.owed.is_zero() {
-                self.store.raise_owed(*id, account.settled).await?;
+            let (page, adopted) = self.book.refresh(*account, at.number, forced);
+            if let Err(error) = self.adopt_payments(*id, &page, account.settled, adopted).await {
+                self.book.not_adopted(id.user, known);
+                return Err(error);
             }
+            // What is not believed is not written down either: the next start would begin with it.
+            let account = ChainAccount { settled: account.settled.min(page.owed), ..*account };
+            observed.push(Observed { id: *id, account: Some(account), block: at.number });
             if known.is_some_and(|known| known.account.settled != page.account.settled) {
                 self.date_debt(*id, page.account.settled).await?;
             }
         }
-        self.store.observe(observed).await?;
+        self.store.observe(observed, forced).await?;
+        crash_point::pass(Point::AccountsObserved);
         self.publisher.touch();
+        Ok(())
+    }
+
+    /// Makes durable what a reading has changed about what is owed, and tells of what is not believed.
+    async fn adopt_payments(
+        &self,
+        id: AccountId,
+        page: &Page,
+        settled: Neuron,
+        adopted: Adopted,
+    ) -> Result<(), StoreError> {
+        let (user, owed) = (id.user, page.owed);
+        match adopted {
+            Adopted::Nothing => {}
+            Adopted::Beginning => drop(self.store.carry(id, owed).await?),
+            Adopted::Raised => {
+                tracing::warn!(%user, %owed, "the chain has settled more than the books said is owed; they were raised");
+                self.store.raise_owed(id, owed).await?;
+            }
+            Adopted::Doubted => tracing::warn!(
+                %user, %owed, %settled,
+                "the node says that more was settled than was ever owed; it is not believed unless it stands and a \
+                 voucher covers it"
+            ),
+        }
         Ok(())
     }
 

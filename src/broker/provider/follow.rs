@@ -15,6 +15,7 @@ use super::view::Event;
 use crate::chain::{
     BlockRef, ChainError, Cursor, EventFilter, EventKind, FollowBatch, FollowSettings, Follower,
 };
+use crate::crash_point::{self, Point};
 use crate::domain::{AccountId, Address, PendingRefund, Timestamp};
 
 /// Pause after an answer that was an error, growing up to the second.
@@ -42,7 +43,7 @@ impl Core {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     // The follower only speaks at the next block, which on a quiet chain may be long in coming.
-                    if self.chain.head().await.is_ok() {
+                    if self.chain.check_id().await.is_ok() && self.chain.head().await.is_ok() {
                         self.chain_works();
                     }
                     continue;
@@ -96,6 +97,7 @@ impl Core {
                     unlock_at: *unlock_at,
                 };
                 self.book.refund_requested(account.user, refund, event.block);
+                crash_point::pass(Point::RefundSeen);
                 let event =
                     Event::RefundRequested { user: account.user, amount: *amount, unlock_at: *unlock_at };
                 self.publisher.tell(event);
@@ -130,7 +132,7 @@ impl Core {
         Ok(())
     }
 
-    /// Reads these accounts at a block. If the node cannot read at that block any more, at its newest.
+    /// Reads these accounts at a block. If the node cannot read at that block any more, at the newest that counts.
     pub(super) async fn read_accounts(
         &self,
         users: Vec<Address>,
@@ -147,7 +149,7 @@ impl Core {
         }
         let (read, at) = match self.read_each(&users, at).await {
             Err(ChainError::UnknownBlock(_)) => {
-                let head = self.chain.head().await?;
+                let head = self.chain.confirmed_head().await?;
                 (self.read_each(&users, head).await?, head)
             }
             read => (read?, at),
@@ -174,10 +176,12 @@ impl Core {
             .await
     }
 
-    /// Reads every account at the head. What the book has and the chain has not is left in place, without a balance:
+    /// Reads every account at the newest block that counts. What the book has and the chain has not is left in place, without a balance:
     /// an answer that is short of somebody must not make us forget what is owed.
     pub(super) async fn read_all_accounts(&self, forced: bool) -> Result<BlockRef, ProviderError> {
-        let head = self.chain.head().await?;
+        // The address may lead to another chain since the last look.
+        self.chain.check_id().await?;
+        let head = self.chain.confirmed_head().await?;
         self.book.saw_block(head.time, Timestamp::now());
         let accounts = self.chain.accounts_of_provider(self.me, Some(head)).await?;
         let mut missing: BTreeSet<Address> = self.book.users().into_iter().collect();

@@ -3,17 +3,18 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use url::Url;
 
 use super::ProxyRefusal;
 use super::core::Core;
 use super::offer::Offer;
 use super::proxy::ProxyCall;
-use super::rate::{Rate, network};
+use super::rate::Rate;
 use super::settings::FreeSettings;
 use super::upstream::{Payload, UpstreamCall, UpstreamError};
-use crate::body::{Answer, AnswerBody, Body};
+use crate::body::{Answer, AnswerBody, Body, Held};
+use crate::domain::network;
 use crate::wire::headers::{self, Framing};
 
 /// The largest free answer. A list of models is far smaller.
@@ -47,12 +48,14 @@ impl Core {
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body };
         let sent = self.upstream.send(upstream).await;
         let mut answer = sent.inspect_err(|error| self.upstream_failed(offer, error)).map_err(refusal)?;
-        let mut held = BytesMut::new();
+        let mut held = Held::new(&self.spool);
         while let Some(chunk) = answer.chunk().await.map_err(refusal)? {
             if held.len() + chunk.len() > LARGEST {
                 return Err(ProxyRefusal::UpstreamBroken);
             }
-            held.extend_from_slice(&chunk);
+            if !held.push(&chunk) {
+                return Err(ProxyRefusal::MemoryFull);
+            }
         }
         Ok(Answer {
             status: answer.status,

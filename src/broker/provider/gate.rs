@@ -1,5 +1,8 @@
 //! The gate of each service: whether it takes new requests, how many it serves at a time, how many a minute; and how
-//! many a minute one user may ask for.
+//! many a minute one user may ask for, and may leave before anything was answered.
+//!
+//! Who leaves before the head of an answer pays for the input only, while the service may have written all of the
+//! output already. One who does so too often is kept out for a while: what a provider can lose that way has a bound.
 //!
 //! A request passes once its payment is verified and held. A [`Pass`] takes its place in the service until it is
 //! dropped, however the request ends. One that was refused after all gives its share of the minute back, so that
@@ -20,6 +23,9 @@ use crate::domain::{Address, ServiceName};
 /// Users whose requests are counted at the same time.
 const MOST_USERS: usize = 100_000;
 const MINUTE: Duration = Duration::from_secs(60);
+/// How often a minute one user may leave before the head of an answer. People stop a few answers; programs whose patience
+/// is too short for a service are told so.
+pub(super) const LEAVES: u32 = 30;
 
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -27,6 +33,7 @@ pub(super) struct Gate {
     places: Mutex<HashMap<ServiceName, Place>>,
     paused: Mutex<BTreeSet<ServiceName>>,
     users: Option<(u32, Rate<Address>)>,
+    leaves: Rate<Address>,
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +56,8 @@ impl Gate {
     /// `per_user`: requests a minute; 0 for any number.
     pub(super) fn new(per_user: u32) -> Arc<Self> {
         let users = (per_user > 0).then(|| (per_user, Rate::new(per_user, MINUTE, per_user, MOST_USERS)));
-        Arc::new(Gate { places: Mutex::default(), paused: Mutex::default(), users })
+        let leaves = Rate::new(LEAVES, MINUTE, LEAVES, MOST_USERS);
+        Arc::new(Gate { places: Mutex::default(), paused: Mutex::default(), users, leaves })
     }
 
     pub(super) fn set_paused(&self, service: &ServiceName, paused: bool) {
@@ -75,8 +83,16 @@ impl Gate {
         self.places.lock().retain(|name, place| name != service || place.in_flight > 0);
     }
 
+    /// A user has left before the head of an answer.
+    pub(super) fn left_early(&self, user: Address, now: Instant) {
+        self.leaves.take(&user, now);
+    }
+
     /// Counts a request of a user whose signatures were checked.
     pub(super) fn count(&self, user: Address, now: Instant) -> Result<(), ProxyRefusal> {
+        if let Some(wait) = self.leaves.wait(&user, now) {
+            return Err(ProxyRefusal::LeavesTooOften { most: LEAVES, wait });
+        }
         match &self.users {
             None => Ok(()),
             Some((most, rate)) => {
@@ -184,6 +200,25 @@ mod tests {
         assert!(gate.enter(&offer, now + wait).is_ok());
         // Another limit begins with a minute of its own.
         assert!(gate.enter(&limited(0, 3), now).is_ok());
+    }
+
+    #[test]
+    fn who_leaves_too_often_is_kept_out_until_a_minute_has_passed() {
+        let gate = Gate::new(0);
+        let (one, other, now) = (Address::repeat_byte(1), Address::repeat_byte(2), Instant::now());
+        for _ in 0..LEAVES {
+            assert_eq!(gate.count(one, now), Ok(()));
+            gate.left_early(one, now);
+        }
+        let wait = MINUTE / LEAVES;
+        assert_eq!(gate.count(one, now), Err(ProxyRefusal::LeavesTooOften { most: LEAVES, wait }));
+        assert_eq!(gate.count(other, now), Ok(()), "nobody else has to do with it");
+        assert_eq!(gate.count(one, now + wait), Ok(()));
+        gate.left_early(one, now + wait);
+        assert!(gate.count(one, now + wait).is_err(), "one more for each that has grown");
+        for _ in 0..99 {
+            assert_eq!(gate.count(one, now + MINUTE + wait), Ok(()), "who stays uses nothing up");
+        }
     }
 
     #[test]

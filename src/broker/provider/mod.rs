@@ -12,30 +12,36 @@
 //! |---|---|
 //! | `core` | the parts, start, housekeeping |
 //! | `proxy`, `gate`, `free` | the way in: checks from cheap to dear; places and limits; what costs nothing |
-//! | `serve`, `stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
+//! | `serve`, `stream`, `event_stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
 //! | `condition` | how the servers behind the services do |
 //! | `accounts`, `follow`, `rate` | what the chain says of accounts, and how often it may be asked |
 //! | `settlement` | when to settle (pure), doing it, what it brought |
-//! | `overview` | the broker on one page |
+//! | `overview`, `ready` | the broker on one page; what stands in the way of its job |
+//! | `measure` | the book at work, for benches |
 //! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
 
 mod accounts;
 mod admin;
+mod at_once;
 mod condition;
 mod core;
 mod cut;
 mod error;
+mod event_stream;
 mod follow;
 mod free;
 mod gate;
+pub mod measure;
 mod offer;
 mod overview;
 mod proxy;
 mod rate;
+mod ready;
 mod reconcile;
 mod refusal;
+mod seen;
 mod serve;
 mod services;
 mod settings;
@@ -73,8 +79,9 @@ pub use view::{
     Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,
     UserView,
 };
-// The pure parts that decide, for whoever wants to run them over books of their own (`examples/settlement`).
-pub use vouchers::{ClaimRow, LeftOut, Page as BookPage, Totals, claim};
+// The pure parts that decide, for whoever wants to run them over books of their own (`examples/settlement`, `fuzz`).
+pub use event_stream::{End, EventStream, EventTooLong, StreamFault, Taken};
+pub use vouchers::{ClaimRow, LeftOut, Offered, Page as BookPage, Seals, Totals, claim, verify_payment};
 
 // Faces list rows page by page with the store's own words for pages, filters and orders.
 pub use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement, SettlementRow};

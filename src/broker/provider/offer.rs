@@ -1,7 +1,8 @@
 //! The services on offer, as requests meet them: where each really is, how it is metered, and which prices hold.
 //!
 //! A request names the version of the prices it was signed for. When prices change the former version stays good for
-//! a grace time, so that requests already signed are served; those in flight keep their prices in any case.
+//! a grace time, so that requests already signed are served; those in flight keep their prices in any case. What is
+//! in its grace when the broker starts is found in the history of the prices.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use parking_lot::RwLock;
 use url::Url;
 
 use crate::domain::{Prices, ServiceKind, ServiceLimits, ServiceName, Timestamp};
+use crate::store::provider::PriceVersion;
 use crate::wire::terms::{MeterName, ServiceTerms};
 
 /// Former versions kept at most; each is dropped when its grace ends.
@@ -78,6 +80,34 @@ impl Offer {
     }
 }
 
+/// The versions that are in their grace time, by the history of a service (newest first) from `current` on.
+///
+/// A version is named by the moment since which the chain lists it, and so tells when the one before it ended. Nothing
+/// that is older than the service itself counts: its name may have been another's. No clock of a chain makes a grace
+/// longer than `grace` from now.
+pub(super) fn in_grace(
+    history: &[PriceVersion],
+    current: u64,
+    created_at: Timestamp,
+    now: Timestamp,
+    grace: u64,
+) -> Vec<(Version, Timestamp)> {
+    let known = history.iter().skip_while(|version| version.version != current);
+    let mut former: Vec<_> = known
+        .clone()
+        .zip(known.skip(1))
+        .take_while(|(_, old)| old.version >= created_at.as_seconds())
+        .map(|(newer, old)| {
+            let ended = Timestamp::from_seconds(newer.version).min(now);
+            (Version { number: old.version, prices: old.prices }, ended.plus_seconds(grace))
+        })
+        .take_while(|(_, until)| now < *until)
+        .take(MOST_VERSIONS)
+        .collect();
+    former.reverse();
+    former
+}
+
 /// All services on offer. Readers get a snapshot of one; writers replace it.
 #[derive(Debug, Default)]
 pub(super) struct Offers(RwLock<HashMap<ServiceName, Arc<Offer>>>);
@@ -113,6 +143,7 @@ impl Offers {
             former.drain(..over);
             offer.former = former;
         }
+        // Without a present one, what came with it from the history holds.
         offers.insert(offer.name.clone(), Arc::new(offer));
         other
     }
@@ -172,6 +203,26 @@ mod tests {
             (Some(2), Some(1), None, None)
         );
         assert!(!format!("{found:?}").contains("canary"));
+    }
+
+    #[test]
+    fn what_is_in_its_grace_is_found_in_the_history() {
+        let at = Timestamp::from_seconds;
+        let version = |number: u64| {
+            let price = Neuron::new(number.into());
+            PriceVersion { version: number, prices: Prices { input: price, output: price } }
+        };
+        let history = [version(150), version(140), version(130), version(90), version(10)];
+        let found = |created, now| {
+            let former = in_grace(&history, 140, at(created), at(now), 60);
+            former.iter().map(|(version, until)| (version.number, until.as_seconds())).collect::<Vec<_>>()
+        };
+        assert_eq!(found(0, 140), [(10, 150), (90, 190), (130, 200)]);
+        assert_eq!(found(0, 190), [(130, 200)]);
+        assert_eq!(found(0, 200), []);
+        assert_eq!(found(91, 141), [(130, 200)], "what was before the service was another's");
+        assert_eq!(found(0, 100), [(10, 150), (90, 160), (130, 160)], "a chain that is ahead");
+        assert_eq!(in_grace(&history, 7, at(0), at(140), 60), []);
     }
 
     #[test]

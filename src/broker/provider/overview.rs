@@ -95,7 +95,7 @@ impl Core {
         Ok(())
     }
 
-    async fn wallet_lately(&self) -> Option<Neuron> {
+    pub(super) async fn wallet_lately(&self) -> Option<Neuron> {
         let known = *self.tally.wallet.lock();
         if let Some((at, amount)) = known
             && at.elapsed() < WALLET_FOR

@@ -11,12 +11,13 @@
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use http::{HeaderMap, Method, header};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 use url::Url;
 
 use super::ProxyRefusal;
@@ -26,10 +27,11 @@ use super::serve::Job;
 use super::upstream::{Payload, UpstreamCall};
 use super::vouchers::Page;
 use super::vouchers::book::{Denied, Reservation, Short};
-use super::vouchers::check::{self, Payment};
-use crate::body::{Answer, Body, BodyError, BodyLimits};
+use super::vouchers::check::Payment;
+use crate::body::{Answer, Body, BodyError, BodyLimits, Opened, Spool};
 use crate::domain::clean::clean;
 use crate::domain::{Neuron, Prices, ServiceKind, ServiceName, SignedVoucher, Timestamp, Units};
+use crate::keys::SharedKey;
 use crate::meter::{self, RequestBody};
 use crate::store::provider::NewProviderRequest;
 use crate::wire::auth::encode_voucher;
@@ -68,6 +70,11 @@ impl std::fmt::Debug for ProxyCall {
 const COUNT_AT_ONCE: usize = 64 << 10;
 
 impl ProviderBroker {
+    /// Bytes of bodies in memory at the moment; bodyMemory bounds them.
+    pub fn bodies_in_memory(&self) -> u64 {
+        self.core.spool.in_memory()
+    }
+
     /// Serves a request: passes it to the service behind, and its answer back, metered and booked.
     ///
     /// Dropping the future, or the stream of the answer, tells that the caller left; what was handed over until then
@@ -80,8 +87,8 @@ impl ProviderBroker {
 /// What the body of a verified request comes to.
 struct Counted {
     body: Body,
-    /// The whole body of a chatbot request; empty otherwise.
-    text: Bytes,
+    /// The whole body of a chatbot request, with the memory to work on it; none otherwise.
+    text: Option<Opened>,
     input: Units,
     input_fee: Neuron,
     /// How much output the highest fee pays for beyond the input; `None` when output is free.
@@ -106,18 +113,20 @@ impl Core {
             return self.serve_free(&offer, &call, url).await;
         }
 
-        let (payment, prices) = self.verify(&offer, &call, &suffix).await?;
+        let (payment, prices, shared) = self.verify(&offer, &call, &suffix).await?;
         let max_fee = payment.request.max_fee;
         // Before the body: what is not covered is not worth taking in, and an upload counts as a request in flight, so
         // that nobody fills disk or memory with more of them.
         let hold = self.reserve(&payment).await?;
         let pass = self.gate.enter(&offer, Instant::now())?;
-        match self.store.request(payment.request.request).await {
-            Ok(None) => {}
-            Ok(Some(_)) => return Err(ProxyRefusal::Duplicate),
-            Err(error) => {
-                self.health.store_failed(&error);
-                return Err(ProxyRefusal::StorageFailed);
+        if self.seen.may_have(payment.request.request) {
+            match self.store.request(payment.request.request).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Err(ProxyRefusal::Duplicate),
+                Err(error) => {
+                    self.health.store_failed(&error);
+                    return Err(ProxyRefusal::StorageFailed);
+                }
             }
         }
         let body = std::mem::replace(&mut call.body, Box::pin(futures_util::stream::empty()));
@@ -132,7 +141,12 @@ impl Core {
         // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
         let headers = headers::to_upstream(&call.headers, &offer.headers);
         let counted = count(&offer, &call, &headers, &suffix, body, prices, max_fee).await?;
-        let (upstream, ask) = prepare(&offer, &call, headers, url, &counted, max_fee)?;
+        let (edited, ask) = edit(&offer, &headers, &url, &counted, max_fee)?;
+        let payload = self.payload(&counted.body, edited).await?;
+        let upstream = UpstreamCall { method: call.method.clone(), url, headers, body: payload };
+        let (input, room) = (counted.input, counted.room);
+        // What is read whole is let go before the service begins to think.
+        drop(counted);
         let new = NewProviderRequest {
             id: payment.request.request,
             account: payment.voucher.voucher.account,
@@ -148,19 +162,10 @@ impl Core {
         let endpoint = Endpoint::of(upstream.url.path());
         let (reply, answer) = oneshot::channel();
         let tasks = self.tasks.clone();
-        let job = Job {
-            core: self,
-            offer,
-            new,
-            input: counted.input,
-            room: counted.room,
-            endpoint,
-            ask,
-            hides_usage,
-            hold,
-            pass,
-        };
-        tasks.spawn("proxied request", job.run(upstream, reply));
+        // What is logged of it is logged of the caller's request.
+        let span = tracing::info_span!("proxied request", service = %offer.name);
+        let job = Job { core: self, offer, new, input, room, endpoint, ask, hides_usage, shared, hold, pass };
+        tasks.spawn("proxied request", job.run(upstream, reply).instrument(span));
         // The task ends without a word only if it panicked.
         answer.await.unwrap_or(Err(ProxyRefusal::UpstreamBroken))
     }
@@ -171,7 +176,7 @@ impl Core {
         offer: &Offer,
         call: &ProxyCall,
         suffix: &Suffix,
-    ) -> Result<(Payment, Prices), ProxyRefusal> {
+    ) -> Result<(Payment, Prices, Option<Arc<SharedKey>>), ProxyRefusal> {
         let now = Timestamp::now();
         let payment = Payment::read(&call.headers, self.me)?;
         payment.check_time(now, &self.settings.authorisation)?;
@@ -189,13 +194,12 @@ impl Core {
             payment.authorisation(offer.name.as_str(), call.method.as_str(), &suffix.to_string());
         let signed = |page: &Page| {
             let now = self.book.chain_now(now);
-            check::check_voucher(&payment.voucher, page, &self.domain, now)?;
-            check::check_authorisation(&authorisation, page, &self.domain, now)
+            payment.check_seals(&authorisation, page, (&self.domain, Some(&self.seals)), now)
         };
-        self.with_second_look(page, signed).await?;
+        let shared = self.with_second_look(page, signed).await?;
         self.gate.count(payment.user(), Instant::now())?;
         self.take_voucher(payment.voucher);
-        Ok((payment, prices))
+        Ok((payment, prices, shared))
     }
 
     /// Tries a check, and once more with a newer reading of the account if it fails: a delegate may be new.
@@ -246,12 +250,7 @@ impl Core {
                 let input_fee = least.map_or(Neuron::MAX, |fee| fee.total());
                 ProxyRefusal::MaxFeeTooLow { max_fee, input_fee }
             }
-            BodyError::TooLarge { limit } => ProxyRefusal::BodyTooLarge { limit },
-            BodyError::Receive(_) => ProxyRefusal::BodyBroken,
-            BodyError::Disk(error) => {
-                tracing::error!(%error, "a request body could not be kept on disk");
-                ProxyRefusal::StorageFailed
-            }
+            other => refused(other),
         };
         if let Some(length) = announced(headers) {
             limits.check_announced(length).map_err(refuse)?;
@@ -259,16 +258,35 @@ impl Core {
         Body::collect(body, limits, &self.spool).await.map_err(refuse)
     }
 
+    /// What the service is sent: the body as it came, or an edited one. A large one does not stay in memory for as long
+    /// as the service thinks.
+    async fn payload(&self, body: &Body, edited: Option<Vec<u8>>) -> Result<Payload, ProxyRefusal> {
+        match edited {
+            None => Ok(Payload::Whole(body.clone())),
+            Some(edited) if edited.len() <= Spool::SLIGHT => Ok(Payload::Edited(edited.into())),
+            Some(edited) => {
+                let whole =
+                    futures_util::stream::once(async { Ok::<_, std::io::Error>(Bytes::from(edited)) });
+                let body = Body::collect(whole, BodyLimits::up_to(u64::MAX), &self.spool).await;
+                body.map(Payload::Whole).map_err(refused)
+            }
+        }
+    }
+
     /// Holds the highest fee, after one more look at the chain if it seems not to be covered.
     async fn reserve(&self, payment: &Payment) -> Result<Reservation, ProxyRefusal> {
         let (user, id, max_fee) = (payment.user(), payment.request.request, payment.request.max_fee);
-        let denied = match self.book.reserve(user, id, max_fee, Timestamp::now()) {
+        let reserve = || {
+            let now = Timestamp::now();
+            self.book.reserve(user, id, max_fee, now, || self.rules(now).margin())
+        };
+        let denied = match reserve() {
             Ok(hold) => return Ok(hold),
             Err(denied) => denied,
         };
         let denied = match denied {
             Denied::Funds(_) | Denied::Promise(_) if self.page_again(user).await.is_some() => {
-                match self.book.reserve(user, id, max_fee, Timestamp::now()) {
+                match reserve() {
                     Ok(hold) => return Ok(hold),
                     Err(denied) => denied,
                 }
@@ -281,6 +299,9 @@ impl Core {
             Denied::TooMany { most } => ProxyRefusal::TooManyInFlight { most },
             Denied::Promise(short) => ProxyRefusal::VoucherNeeded(Box::new(self.shortage(&short))),
             Denied::Funds(short) => ProxyRefusal::BalanceTooLow(Box::new(self.shortage(&short))),
+            Denied::VoidSoon { seconds } => {
+                ProxyRefusal::DelegateChanges { wait: Duration::from_secs(seconds) }
+            }
         })
     }
 
@@ -313,19 +334,16 @@ async fn count(
     let encoded = encoding.is_some();
     let (kind, method) = (offer.kind, call.method.clone());
     let text = match kind {
-        ServiceKind::ZgStorage => Bytes::new(),
-        ServiceKind::Chatbot => body.read(body.len()).await.map_err(|error| {
-            tracing::error!(%error, "a request body could not be read back");
-            ProxyRefusal::StorageFailed
-        })?,
+        ServiceKind::ZgStorage => None,
+        ServiceKind::Chatbot => Some(body.open(body.len()).await.map_err(refused)?),
     };
     let length = body.len();
     let units = {
         let (suffix, text) = (suffix.clone(), text.clone());
         move || {
-            let body = match kind {
-                ServiceKind::ZgStorage => RequestBody::Length(length),
-                ServiceKind::Chatbot => RequestBody::Whole(&text),
+            let body = match &text {
+                None => RequestBody::Length(length),
+                Some(text) => RequestBody::Whole(text),
             };
             let request = meter::Request {
                 method: &method,
@@ -337,7 +355,8 @@ async fn count(
         }
     };
     // What is encoded can be far larger than it looks.
-    let input = if text.len() <= COUNT_AT_ONCE && !encoded {
+    let small = text.as_ref().is_none_or(|text| text.len() <= COUNT_AT_ONCE);
+    let input = if small && !encoded {
         units()
     } else {
         tokio::task::spawn_blocking(units)
@@ -353,55 +372,63 @@ async fn count(
     Ok(Counted { body, text, input, input_fee, room })
 }
 
-/// The call for the service: our headers, and a chatbot's answer limited to what the highest fee pays for.
-fn prepare(
+fn refused(error: BodyError) -> ProxyRefusal {
+    match error {
+        BodyError::TooLarge { limit } => ProxyRefusal::BodyTooLarge { limit },
+        BodyError::Receive(_) => ProxyRefusal::BodyBroken,
+        BodyError::Busy => ProxyRefusal::MemoryFull,
+        BodyError::Disk(error) => {
+            tracing::error!(%error, "a request body could not be kept on disk");
+            ProxyRefusal::StorageFailed
+        }
+    }
+}
+
+/// Limits a chatbot's answer to what the highest fee pays for. `None`: the body goes out as it came.
+fn edit(
     offer: &Offer,
-    call: &ProxyCall,
-    headers: HeaderMap,
-    url: Url,
+    headers: &HeaderMap,
+    url: &Url,
     counted: &Counted,
     max_fee: Neuron,
-) -> Result<(UpstreamCall, Ask), ProxyRefusal> {
-    let whole = || Payload::Whole(counted.body.clone());
-    let upstream =
-        |body| UpstreamCall { method: call.method.clone(), url: url.clone(), headers: headers.clone(), body };
+) -> Result<(Option<Vec<u8>>, Ask), ProxyRefusal> {
+    let unedited = Ask { choices: 1, ..Ask::default() };
     let endpoint = Endpoint::of(url.path());
-    if offer.kind != ServiceKind::Chatbot || !endpoint.writes_text() || counted.text.is_empty() {
-        return Ok((upstream(whole()), Ask { choices: 1, ..Ask::default() }));
-    }
+    let Some(text) = counted.text.as_deref().filter(|text| endpoint.writes_text() && !text.is_empty()) else {
+        return Ok((None, unedited));
+    };
     if counted.room == Some(Units(0)) {
         return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee: counted.input_fee });
     }
-    let encoded = headers::joined(&headers, &header::CONTENT_ENCODING)
+    let encoded = headers::joined(headers, &header::CONTENT_ENCODING)
         .is_some_and(|coding| !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity"));
     if encoded && counted.room.is_some() {
         // Its limit could not be set, and an answer that is one JSON text cannot be cut.
         return Err(ProxyRefusal::BadBody("send it without Content-Encoding".to_owned()));
     }
-    let Some(ask) = read_ask(&counted.text).filter(|_| !encoded) else {
+    let Some(ask) = read_ask(text).filter(|_| !encoded) else {
         // Some servers read more than JSON (`NaN`, a second value behind the first). What only they can read has no
         // limit that we could set, and a whole answer is not cut: a long one would go out for the fee of a short one.
-        let text = counted.text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&counted.text);
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let object = text.trim_ascii_start().starts_with(b"{");
         if counted.room.is_some() && (endpoint.generates() || object) {
             return Err(ProxyRefusal::BadBody("it is not one JSON object in UTF-8".to_owned()));
         }
-        return Ok((upstream(whole()), Ask { choices: 1, ..Ask::default() }));
+        return Ok((None, unedited));
     };
     let bad = |error: crate::wire::json_edit::EditError| ProxyRefusal::BadBody(error.to_string());
     let mut edited: Option<Vec<u8>> = None;
     if let Some(room) = counted.room {
         let per_choice = (room.0 / ask.choices.max(1)).max(1);
-        edited = limit_output(&counted.text, endpoint, per_choice).map_err(bad)?;
+        edited = limit_output(text, endpoint, per_choice).map_err(bad)?;
     }
     if offer.meter == MeterName::Usage {
-        let so_far = edited.as_deref().unwrap_or(&counted.text);
+        let so_far = edited.as_deref().unwrap_or(text);
         if let Some(asking) = ask_for_usage(so_far).map_err(bad)? {
             edited = Some(asking);
         }
     }
-    let body = edited.map_or_else(whole, |edited| Payload::Edited(edited.into()));
-    Ok((upstream(body), ask))
+    Ok((edited, ask))
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {

@@ -57,6 +57,11 @@ pub enum ProxyRefusal {
     TooOften,
     #[error("one user may make {most} requests a minute here; wait {} s", whole_seconds(*.wait))]
     UserTooOften { most: u32, wait: Duration },
+    #[error(
+        "{most} requests a minute were left before the service could answer; be more patient, and wait {} s",
+        whole_seconds(*.wait)
+    )]
+    LeavesTooOften { most: u32, wait: Duration },
     #[error("{service} serves {most} requests at a time, and all places are taken; try again in a moment")]
     ServiceFull { service: ServiceName, most: u32 },
     #[error("{service} takes {most} requests a minute from all users together; wait {} s", whole_seconds(*.wait))]
@@ -70,12 +75,21 @@ pub enum ProxyRefusal {
     /// A deposit would help.
     #[error("the account does not cover the request; deposit more or allow a smaller fee")]
     BalanceTooLow(Box<Shortage>),
+    /// Its vouchers become void, so what they promise could no longer be settled.
+    #[error(
+        "the account's delegate changes in {} s, which voids its vouchers; until then no more is served than the credit limit allows, so ask again after that",
+        whole_seconds(*.wait)
+    )]
+    DelegateChanges { wait: Duration },
     #[error("the service does not answer")]
     UpstreamUnreachable,
     #[error("the service did not answer within {} seconds", .0.as_secs())]
     UpstreamTimeout(Duration),
     #[error("the service's answer broke off or cannot be metered")]
     UpstreamBroken,
+    /// All the memory for bodies is taken.
+    #[error("the provider works on too many large requests at the moment; try again in a few seconds")]
+    MemoryFull,
     /// The books cannot be written; nothing may be served.
     #[error("the provider cannot write its books at the moment; try again later")]
     StorageFailed,
@@ -110,12 +124,16 @@ impl ProxyRefusal {
             R::TooManyInFlight { .. }
             | R::TooOften
             | R::UserTooOften { .. }
+            | R::LeavesTooOften { .. }
             | R::ServiceFull { .. }
             | R::ServiceTooOften { .. } => StatusCode::TOO_MANY_REQUESTS,
             R::UpstreamUnreachable | R::UpstreamTimeout(_) | R::UpstreamBroken => StatusCode::BAD_GATEWAY,
-            R::Paused(_) | R::StorageFailed | R::ChainUnavailable | R::Stopping => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            R::Paused(_)
+            | R::MemoryFull
+            | R::DelegateChanges { .. }
+            | R::StorageFailed
+            | R::ChainUnavailable
+            | R::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -141,14 +159,16 @@ impl ProxyRefusal {
             R::Duplicate => "duplicate_request",
             R::PriceChanged { .. } => "price_changed",
             R::TooManyInFlight { .. } => "too_many_in_flight",
-            R::TooOften | R::UserTooOften { .. } => "too_often",
+            R::TooOften | R::UserTooOften { .. } | R::LeavesTooOften { .. } => "too_often",
             R::ServiceFull { .. } | R::ServiceTooOften { .. } => "service_busy_now",
             R::Paused(_) => "service_paused",
             R::VoucherNeeded(_) => "voucher_needed",
             R::BalanceTooLow(_) => "insufficient_balance",
+            R::DelegateChanges { .. } => "delegate_changes",
             R::UpstreamUnreachable => "upstream_unreachable",
             R::UpstreamTimeout(_) => "upstream_timeout",
             R::UpstreamBroken => "upstream_broken",
+            R::MemoryFull => "busy",
             R::StorageFailed => "storage_failed",
             R::ChainUnavailable => "chain_unavailable",
             R::Stopping => "stopping",
@@ -159,9 +179,12 @@ impl ProxyRefusal {
     pub fn retry_after(&self) -> Option<u64> {
         use ProxyRefusal as R;
         match self {
-            R::UserTooOften { wait, .. } | R::ServiceTooOften { wait, .. } => Some(whole_seconds(*wait)),
+            R::UserTooOften { wait, .. }
+            | R::LeavesTooOften { wait, .. }
+            | R::ServiceTooOften { wait, .. }
+            | R::DelegateChanges { wait } => Some(whole_seconds(*wait)),
             R::TooManyInFlight { .. } | R::TooOften | R::ServiceFull { .. } => Some(1),
-            R::StorageFailed | R::ChainUnavailable | R::Stopping => Some(5),
+            R::MemoryFull | R::StorageFailed | R::ChainUnavailable | R::Stopping => Some(5),
             // How long a pause takes is for the operator to know.
             _ => None,
         }

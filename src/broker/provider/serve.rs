@@ -5,14 +5,15 @@
 //!                                     └▶ stream: passed on and metered piece by piece, booked at its end or cut
 //! ```
 //!
+//! A small answer that is there within two milliseconds is booked in the same write as its row.
 //! Nothing of the answer leaves before the row is durable (I9). Whatever happens afterwards (the caller leaves, the
 //! service breaks off, the highest fee is reached, the broker stops) what was handed over is booked, once, durably,
 //! and only then the hold is given back. If the task itself dies, the row is struck off as lost.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
@@ -26,13 +27,15 @@ use super::offer::Offer;
 use super::upstream::{UpstreamAnswer, UpstreamCall, UpstreamError};
 use super::view::{Event, RequestView};
 use super::vouchers::book::Reservation;
-use crate::body::{Answer, AnswerBody};
+use crate::body::{Answer, AnswerBody, Held};
+use crate::crash_point::{self, Point};
 use crate::domain::{
-    B256, Fee, Neuron, ProviderRequestState, ReceiptStatus, ServiceKind, SignedReceipt, Timestamp, Units,
+    B256, Fee, Neuron, ProviderRequestState, ReceiptStatus, SealedReceipt, ServiceKind, Timestamp, Units,
 };
+use crate::keys::SharedKey;
 use crate::meter::{self, MeterError, MeterResult, OutputMeter};
 use crate::store::StoreError;
-use crate::store::provider::{Admission, Completion, NewProviderRequest, ProviderRequest};
+use crate::store::provider::{Admission, Completed, Completion, NewProviderRequest, ProviderRequest};
 use crate::wire::chat::{Ask, Endpoint, Usage};
 use crate::wire::headers::{self, Framing};
 use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
@@ -42,10 +45,16 @@ pub(super) const LARGEST_WHOLE: usize = 16 << 20;
 /// An answer of a stated length up to this is held whole whatever it is.
 const SMALL: u64 = 1 << 20;
 /// Answers up to this size are counted on the spot; larger ones on a thread of their own.
-const COUNT_AT_ONCE: usize = 64 << 10;
+pub(super) const COUNT_AT_ONCE: usize = 64 << 10;
+/// How long a row may wait for the end of a small answer, so that both are written at once. The service works meanwhile,
+/// and nothing leaves before the row is on disk.
+const ROW_WAITS: Duration = Duration::from_millis(2);
 /// Pauses before a booking that failed is tried again.
 const BOOKING_PAUSES: [Duration; 4] =
     [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+
+/// The next piece of an answer, its end, or why there is none.
+pub(super) type Piece = Result<Option<Bytes>, UpstreamError>;
 
 /// Where the caller hears of the answer.
 pub(super) type Reply = oneshot::Sender<Result<Answer, ProxyRefusal>>;
@@ -62,6 +71,8 @@ pub(super) struct Job {
     pub ask: Ask,
     /// The closing usage chunk was asked for by us alone and is taken out again.
     pub hides_usage: bool,
+    /// Seals the receipt of a request that was sealed with it; any other receipt is signed.
+    pub shared: Option<Arc<SharedKey>>,
     pub hold: Reservation,
     /// The place in the service; given back with the hold.
     pub pass: Pass,
@@ -106,7 +117,7 @@ enum Head {
 
 /// How an answer goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shape {
+pub(super) enum Shape {
     Whole,
     Events,
     Raw,
@@ -115,55 +126,43 @@ enum Shape {
 impl Job {
     pub(super) async fn run(mut self, call: UpstreamCall, mut reply: Reply) {
         let core = Arc::clone(&self.core);
-        let refused = CancellationToken::new();
-        self.hold.row_written();
-        let admission = async {
-            let admission = core.store.admit(self.new.clone()).await;
-            if !matches!(admission, Ok(Admission::Admitted { .. })) {
-                refused.cancel();
-            }
-            admission
-        };
+        let (refused, user) = (CancellationToken::new(), self.new.account.user);
         let head = async {
             tokio::select! {
                 biased;
                 () = refused.cancelled() => Head::Nobody,
                 () = core.cut.cancelled() => Head::Nobody,
-                () = reply.closed() => Head::Nobody,
+                () = reply.closed() => {
+                    // The service has the input, and writes perhaps more than anybody will see. Counted before anything is
+                    // written down, so that the next request of the same caller finds it.
+                    core.gate.left_early(user, Instant::now());
+                    Head::Nobody
+                }
                 head = core.upstream.send(call) => match head {
                     Ok(answer) => Head::Answer(answer),
                     Err(error) => Head::Failed(error),
                 },
             }
         };
-        let (admission, head) = tokio::join!(admission, head);
-        match admission {
-            Ok(Admission::Admitted { voucher }) => {
-                core.health.store_works();
-                self.pass.let_in();
-                if let Some(best) = voucher {
-                    core.take_voucher(best);
-                }
+        let mut waiting = Box::pin(head);
+        // A stream does not end in that time, and its first byte would have to wait for the row.
+        let waits = if self.ask.stream { Duration::ZERO } else { ROW_WAITS };
+        let until = tokio::time::Instant::now() + waits;
+        let early = tokio::time::timeout_at(until, &mut waiting).await;
+        let (admission, head) = match early {
+            Ok(Head::Answer(answer)) if self.comes_at_once(&answer) => {
+                drop(waiting);
+                return self.serve_at_once(answer, until, reply).await;
             }
-            Ok(Admission::Duplicate(_)) => {
-                self.hold.row_refused();
-                let _ = reply.send(Err(ProxyRefusal::Duplicate));
-                return;
+            Ok(head) => {
+                drop(waiting);
+                (self.admit(&refused).await, head)
             }
-            Err(error) => {
-                tracing::error!(%error, "a request could not be written down and is not served");
-                core.health.store_failed(&error);
-                self.hold.row_refused();
-                let _ = reply.send(Err(ProxyRefusal::StorageFailed));
-                return;
-            }
+            Err(_) => tokio::join!(self.admit(&refused), waiting),
+        };
+        if !self.admitted(admission, &mut reply) {
+            return;
         }
-        core.publisher.tell(Event::RequestAdmitted {
-            id: self.new.id,
-            user: self.new.account.user,
-            service: self.new.service.clone(),
-            max_fee: self.new.max_fee,
-        });
         match head {
             Head::Answer(answer) => {
                 if answer.status.is_success() {
@@ -177,24 +176,73 @@ impl Job {
                 let _ = reply.send(Err(refusal(error)));
             }
             Head::Nobody => {
-                let stopping = core.cut.is_cancelled();
-                let status =
-                    if stopping { ReceiptStatus::UpstreamFailed } else { ReceiptStatus::CutByCaller };
-                self.book(Delivered::nothing(status)).await;
+                if core.cut.is_cancelled() {
+                    self.book(Delivered::nothing(ReceiptStatus::UpstreamFailed)).await;
+                } else {
+                    self.book(Delivered { charged: true, ..Delivered::nothing(ReceiptStatus::CutByCaller) })
+                        .await;
+                }
                 let _ = reply.send(Err(ProxyRefusal::Stopping));
             }
         }
     }
 
+    /// Writes the row. Whoever works for the request meanwhile hears by `refused` that there will be none.
+    pub(super) async fn admit(&mut self, refused: &CancellationToken) -> Result<Admission, StoreError> {
+        crash_point::pass(Point::RequestChecked);
+        self.hold.row_written();
+        let admission = self.core.store.admit(self.new.clone()).await;
+        crash_point::pass(Point::RequestRow);
+        if !matches!(admission, Ok(Admission::Admitted { .. })) {
+            refused.cancel();
+        }
+        admission
+    }
+
+    /// Takes note of whether the row is on disk. Refuses the request and says `false` if it is not.
+    pub(super) fn admitted(&mut self, admission: Result<Admission, StoreError>, reply: &mut Reply) -> bool {
+        let core = &self.core;
+        let refusal = match admission {
+            Ok(Admission::Admitted { voucher }) => {
+                core.health.store_works();
+                core.seen.mark(self.new.id, Instant::now());
+                self.pass.let_in();
+                if let Some(best) = voucher {
+                    core.take_voucher(best);
+                }
+                core.publisher.tell(Event::RequestAdmitted {
+                    id: self.new.id,
+                    user: self.new.account.user,
+                    service: self.new.service.clone(),
+                    max_fee: self.new.max_fee,
+                });
+                return true;
+            }
+            Ok(Admission::Duplicate(_)) => ProxyRefusal::Duplicate,
+            Err(error) => {
+                tracing::error!(%error, "a request could not be written down and is not served");
+                core.health.store_failed(&error);
+                ProxyRefusal::StorageFailed
+            }
+        };
+        self.hold.row_refused();
+        let (nobody, _) = oneshot::channel();
+        let _ = std::mem::replace(reply, nobody).send(Err(refusal));
+        false
+    }
+
     async fn pass_on(self, answer: UpstreamAnswer, reply: Reply) {
         match self.shape(&answer) {
-            Shape::Whole => self.send_whole(answer, reply).await,
+            Shape::Whole => {
+                let held = Held::new(&self.core.spool);
+                self.send_whole(answer, held, None, reply).await;
+            }
             Shape::Events => self.send_events(answer, reply).await,
             Shape::Raw => self.send_raw(answer, Vec::new(), reply).await,
         }
     }
 
-    fn shape(&self, answer: &UpstreamAnswer) -> Shape {
+    pub(super) fn shape(&self, answer: &UpstreamAnswer) -> Shape {
         let content_type = answer.content_type();
         let json = content_type == "application/json" || content_type.ends_with("+json");
         let small = answer.length().is_some_and(|length| length <= SMALL);
@@ -244,9 +292,15 @@ impl Job {
     }
 
     /// Holds the answer until its end, books it, and sends it with its receipt in the head.
-    async fn send_whole(self, mut answer: UpstreamAnswer, mut reply: Reply) {
+    /// `held` was read of it already, and `next` is what came behind that.
+    pub(super) async fn send_whole(
+        self,
+        mut answer: UpstreamAnswer,
+        mut held: Held,
+        mut next: Option<Piece>,
+        mut reply: Reply,
+    ) {
         let core = Arc::clone(&self.core);
-        let mut held = BytesMut::new();
         loop {
             let chunk = tokio::select! {
                 biased;
@@ -256,18 +310,28 @@ impl Job {
                     let _ = reply.send(Err(ProxyRefusal::Stopping));
                     return;
                 }
-                chunk = answer.chunk() => chunk,
+                chunk = async {
+                    match next.take() {
+                        Some(piece) => piece,
+                        None => answer.chunk().await,
+                    }
+                } => chunk,
             };
             match chunk {
                 Ok(None) => break,
                 Ok(Some(chunk)) => {
-                    held.extend_from_slice(&chunk);
+                    let storage = self.offer.kind == ServiceKind::ZgStorage;
                     let room = self.room.map_or(u64::MAX, |room| room.0);
-                    let bytes_are_units =
-                        self.offer.kind == ServiceKind::ZgStorage && answer.status.is_success();
-                    if held.len() > LARGEST_WHOLE || (bytes_are_units && held.len() as u64 > room) {
-                        if self.offer.kind == ServiceKind::ZgStorage || !answer.status.is_success() {
-                            return self.send_raw(answer, vec![held.freeze()], reply).await;
+                    let length = held.len() + chunk.len();
+                    let beyond = storage && answer.status.is_success() && length as u64 > room;
+                    let full = length <= LARGEST_WHOLE && !beyond && !held.push(&chunk);
+                    if full || length > LARGEST_WHOLE || beyond {
+                        if storage || !answer.status.is_success() {
+                            return self.send_raw(answer, vec![held.freeze(), chunk], reply).await;
+                        }
+                        if full {
+                            tracing::warn!(service = %self.offer.name, "no memory to hold an answer; see bodyMemory");
+                            return self.fail(reply, ProxyRefusal::MemoryFull).await;
                         }
                         tracing::warn!(service = %self.offer.name, "an answer is too large to be counted");
                         return self.fail(reply, ProxyRefusal::UpstreamBroken).await;
@@ -280,40 +344,46 @@ impl Job {
             }
         }
         let body = held.freeze();
-        let delivered = if answer.status.is_success() {
-            match self.count(&answer, body.clone()).await {
-                Ok(result) => Delivered::metered(ReceiptStatus::Complete, &result, hash_of(&body)),
-                Err(error) => {
-                    tracing::warn!(service = %self.offer.name, %error, "an answer cannot be counted");
-                    return self.fail(reply, ProxyRefusal::UpstreamBroken).await;
-                }
+        let delivered = match self.delivered(&answer, &body).await {
+            Ok(delivered) => delivered,
+            Err(error) => {
+                tracing::warn!(service = %self.offer.name, %error, "an answer cannot be counted");
+                return self.fail(reply, ProxyRefusal::UpstreamBroken).await;
             }
-        } else {
-            Delivered { hash: hash_of(&body), ..Delivered::nothing(ReceiptStatus::UpstreamFailed) }
         };
         if reply.is_closed() {
             return self.abandon(&answer, ReceiptStatus::CutByCaller).await;
         }
-        let mut headers = headers::to_caller(&answer.headers, Framing::Unchanged);
-        match self.book(delivered).await {
-            Some(receipt) => add_receipt(&mut headers, &receipt),
-            None => {
-                let _ = reply.send(Err(ProxyRefusal::StorageFailed));
-                return;
-            }
+        let receipt = self.book(delivered).await;
+        answer_whole(answer, body, receipt, reply);
+    }
+
+    /// What a whole answer comes to.
+    pub(super) async fn delivered(
+        &self,
+        answer: &UpstreamAnswer,
+        body: &Bytes,
+    ) -> Result<Delivered, MeterError> {
+        if !answer.status.is_success() {
+            return Ok(Delivered {
+                hash: hash_of(body),
+                ..Delivered::nothing(ReceiptStatus::UpstreamFailed)
+            });
         }
-        let _ = reply.send(Ok(Answer { status: answer.status, headers, body: AnswerBody::Full(body) }));
+        let result = self.count(answer, body.clone()).await?;
+        Ok(Delivered::metered(ReceiptStatus::Complete, &result, hash_of(body)))
     }
 
     /// The service did not deliver: nothing is charged.
-    async fn fail(self, reply: Reply, refusal: ProxyRefusal) {
+    pub(super) async fn fail(self, reply: Reply, refusal: ProxyRefusal) {
         self.book(Delivered::nothing(ReceiptStatus::UpstreamFailed)).await;
         let _ = reply.send(Err(refusal));
     }
 
-    /// The caller left before anything was handed over. The service has worked on the input, so that is charged if
-    /// it answered at all.
+    /// The caller left before anything was handed over. The service has worked on the input, so that is charged
+    /// unless it had failed.
     async fn abandon(self, answer: &UpstreamAnswer, status: ReceiptStatus) {
+        self.core.gate.left_early(self.new.account.user, Instant::now());
         let charged = answer.status.is_success();
         self.book(Delivered { charged, ..Delivered::nothing(status) }).await;
     }
@@ -337,10 +407,11 @@ impl Job {
     /// Books what was handed over: durably, once. Gives back the hold and returns the receipt.
     ///
     /// `None` when the books could not be written; then the row is struck off later and nothing is owed.
-    pub(super) async fn book(self, delivered: Delivered) -> Option<SignedReceipt> {
+    pub(super) async fn book(self, delivered: Delivered) -> Option<SealedReceipt> {
         let completion = self.completion(&delivered);
         let core = Arc::clone(&self.core);
         let mut pauses = BOOKING_PAUSES.iter();
+        crash_point::pass(Point::BeforeBooking);
         let completed = loop {
             match core.store.complete(completion).await {
                 Ok(completed) => break completed,
@@ -354,13 +425,24 @@ impl Job {
                 }
             }
         };
-        self.hold.booked(completed.owed, completion.at);
+        crash_point::pass(Point::Booked);
+        self.booked(completed, completion.at)
+    }
+
+    /// The books are on disk: the hold ends, the receipt is sealed.
+    pub(super) fn booked(self, completed: Completed, at: Timestamp) -> Option<SealedReceipt> {
+        let core = Arc::clone(&self.core);
+        self.hold.booked(completed.owed, at);
         core.health.store_works();
         let receipt = completed.request.receipt();
-        core.tally.booked(completed.request.fee, completion.at);
+        core.tally.booked(completed.request.fee, at);
         core.publisher.tell(Event::RequestBooked(Box::new(view(&completed.request))));
-        match core.sign_receipt(receipt?) {
-            Ok(receipt) => Some(receipt),
+        let receipt = receipt?;
+        if let Some(shared) = &self.shared {
+            return Some(shared.seal_receipt(receipt));
+        }
+        match core.sign_receipt(receipt) {
+            Ok(receipt) => Some(receipt.into()),
             Err(error) => {
                 tracing::error!(%error, "a receipt could not be signed");
                 None
@@ -368,7 +450,7 @@ impl Job {
         }
     }
 
-    fn completion(&self, delivered: &Delivered) -> Completion {
+    pub(super) fn completion(&self, delivered: &Delivered) -> Completion {
         let stated = delivered.usage.unwrap_or_default();
         let meter = self.offer.meter;
         let (state, input, output, fee) = if delivered.charged {
@@ -394,7 +476,23 @@ impl Job {
     }
 }
 
-fn add_receipt(headers: &mut HeaderMap, receipt: &SignedReceipt) {
+/// Hands a whole answer over, if its receipt could be written down.
+pub(super) fn answer_whole(
+    answer: UpstreamAnswer,
+    body: Bytes,
+    receipt: Option<SealedReceipt>,
+    reply: Reply,
+) {
+    let Some(receipt) = receipt else {
+        let _ = reply.send(Err(ProxyRefusal::StorageFailed));
+        return;
+    };
+    let mut headers = headers::to_caller(&answer.headers, Framing::Unchanged);
+    add_receipt(&mut headers, &receipt);
+    let _ = reply.send(Ok(Answer { status: answer.status, headers, body: AnswerBody::Full(body) }));
+}
+
+fn add_receipt(headers: &mut HeaderMap, receipt: &SealedReceipt) {
     if let Ok(value) = HeaderValue::try_from(encode_receipt(receipt)) {
         headers.insert(RECEIPT_HEADER, value);
     }

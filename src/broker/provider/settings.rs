@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::broker::retention;
 use crate::domain::{Neuron, ServiceKind};
 
 /// Everything that a provider broker can be told. Times are whole seconds, sizes bytes, amounts neuron.
@@ -23,9 +24,13 @@ pub struct ProviderSettings {
     /// How often all accounts are read again from the chain, in case an event was missed.
     pub resync: u64,
     pub body_limits: BodyLimits,
+    /// Bytes of request and answer bodies held in memory at a time, over all requests; the rest is on disk or waits.
+    pub body_memory: u64,
     pub upstream: UpstreamSettings,
     pub authorisation: AuthorisationSettings,
     pub free: FreeSettings,
+    /// Days after which requests that are over and paid are deleted. Unset: never. What they brought stays in all sums.
+    pub keep_requests: Option<u64>,
     pub settlement: SettlementSettings,
 }
 
@@ -117,9 +122,11 @@ impl Default for ProviderSettings {
             drain: 15,
             resync: 600,
             body_limits: BodyLimits::default(),
+            body_memory: crate::body::Spool::MEMORY,
             upstream: UpstreamSettings::default(),
             authorisation: AuthorisationSettings::default(),
             free: FreeSettings::default(),
+            keep_requests: None,
             settlement: SettlementSettings::default(),
         }
     }
@@ -212,6 +219,9 @@ impl ProviderSettings {
                 "settlement.oldGasShareBasisPoints",
                 "it must be at least gasShareBasisPoints: an old debt may cost more than a fresh one, not less",
             );
+        }
+        if let Err(reason) = retention::check(self.keep_requests) {
+            return Err(SettingsError { key: "keepRequests", reason });
         }
         if self.free.burst == 0 || self.free.per_second == 0 {
             return wrong("free", "perSecond and burst must be at least 1");

@@ -8,23 +8,22 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::core::Core;
 use super::cut;
+use super::event_stream::{End, EventStream, Taken};
 use super::serve::{Delivered, Job, Reply};
 use super::upstream::{UpstreamAnswer, UpstreamError};
 use crate::body::{Answer, AnswerBody};
+use crate::crash_point::{self, Point};
 use crate::domain::{B256, ReceiptStatus, Units};
-use crate::meter::{MeterResult, OutputMeter, Pushed};
-use crate::wire::chat::{Part, Usage, read_answer};
+use crate::meter::Pushed;
 use crate::wire::headers::{self, Framing};
 use crate::wire::receipt::{RECEIPT_LATER_HEADER, receipt_comment};
-use crate::wire::separator::Separator;
-use crate::wire::sse::{self, Splitter};
 
 /// Pieces that may wait between this task and the connection. Each of them is charged although the caller may leave
 /// before it is sent, so there is one.
@@ -89,35 +88,32 @@ impl Job {
         let headers = headers::to_caller(&answer.headers, Framing::Changed);
         let head = Answer { status: answer.status, headers, body: AnswerBody::Stream(body) };
         let _ = reply.send(Ok(head));
-        let mut stream = EventStream {
-            meter,
-            hash: Sha256::new(),
-            own: Separator::default(),
-            whole: WholeEvents::default(),
-            hidden: self.hides_usage.then(HiddenUsage::default),
-            first: BytesMut::new(),
-            limit: self.room.unwrap_or(Units(u64::MAX)),
-        };
+        let limit = self.room.unwrap_or(Units(u64::MAX));
+        let mut stream = EventStream::new(meter, self.hides_usage, limit);
         let mut held = Vec::new().into_iter();
         let status = loop {
             match next(&core, &pieces, &mut answer, &mut held).await {
                 Next::Piece(piece, permit) => match stream.take(&piece) {
-                    Ok(Taken { piece, cut: false }) => {
+                    Ok(Taken { piece, end: None }) => {
                         // Without room used the place is given back.
                         if !piece.is_empty() {
-                            stream.hash.update(&piece);
                             permit.send(Ok(piece));
+                            crash_point::pass(Point::EventOut);
                         }
                     }
-                    Ok(Taken { piece, cut: true }) => {
-                        let end = cut::at_max_fee(self.endpoint, &stream.first, self.ask.choices);
-                        let last: Bytes = [piece, end].concat().into();
-                        stream.hash.update(&last);
-                        permit.send(Ok(last));
+                    Ok(Taken { piece, end: Some(End::Uncountable(error)) }) => {
+                        tracing::warn!(service = %self.offer.name, %error, "an event stream cannot be counted further");
+                        permit.send(Ok(piece));
+                        break ReceiptStatus::UpstreamFailed;
+                    }
+                    Ok(Taken { piece, end: Some(End::AtMaxFee) }) => {
+                        let end = cut::at_max_fee(self.endpoint, stream.first(), self.ask.choices);
+                        stream.add(&end);
+                        permit.send(Ok([piece, end].concat().into()));
                         break ReceiptStatus::CutAtMaxFee;
                     }
                     Err(error) => {
-                        tracing::warn!(service = %self.offer.name, %error, "an event stream cannot be counted further");
+                        tracing::warn!(service = %self.offer.name, %error, "an event stream is no event stream");
                         break ReceiptStatus::UpstreamFailed;
                     }
                 },
@@ -137,13 +133,8 @@ impl Job {
             }
         };
         drop(answer);
-        let usage = stream.hidden.as_ref().and_then(|hidden| hidden.usage);
         let (result, hash) = stream.finish();
-        let usage = match (result.usage, usage) {
-            (Some(seen), Some(hidden)) => Some(seen.max(hidden)),
-            (seen, hidden) => seen.or(hidden),
-        };
-        let delivered = Delivered { usage, ..Delivered::metered(status, &result, hash) };
+        let delivered = Delivered::metered(status, &result, hash);
         match self.book(delivered).await {
             Some(receipt) => {
                 let _ = pieces.send(Ok(receipt_comment(&receipt).into())).await;
@@ -185,12 +176,15 @@ impl Job {
         let limit = self.room.filter(|_| charged).unwrap_or(Units(u64::MAX));
         let mut hash = Sha256::new();
         let mut held = first.into_iter();
+        let (length, mut handed) = (answer.length(), 0u64);
         let status = loop {
             match next(&core, &pieces, &mut answer, &mut held).await {
                 Next::Piece(piece, permit) => match meter.push_until(&piece, limit) {
                     Ok(Pushed::All) => {
                         hash.update(&piece);
+                        handed = handed.saturating_add(piece.len() as u64);
                         permit.send(Ok(piece));
+                        crash_point::pass(Point::BytesOut);
                     }
                     Ok(Pushed::Cut(at)) => {
                         let last = piece.slice(..at.min(piece.len()));
@@ -202,6 +196,10 @@ impl Job {
                     }
                     Err(error) => {
                         tracing::warn!(service = %self.offer.name, %error, "an answer cannot be counted further");
+                        // The meter has counted of it what came before the fault, so it is handed over: what is charged
+                        // is what was delivered, and the user's meter stops at the same byte.
+                        hash.update(&piece);
+                        permit.send(Ok(piece));
                         break ReceiptStatus::UpstreamFailed;
                     }
                 },
@@ -210,6 +208,8 @@ impl Job {
                     tracing::warn!(service = %self.offer.name, %error, "an answer broke off");
                     break ReceiptStatus::UpstreamFailed;
                 }
+                // Whoever has all bytes of a stated length hangs up without waiting to hear that this was all.
+                Next::CallerLeft if length == Some(handed) => break ReceiptStatus::Complete,
                 Next::CallerLeft => break ReceiptStatus::CutByCaller,
                 Next::Stop => break ReceiptStatus::UpstreamFailed,
             }
@@ -224,248 +224,5 @@ impl Job {
         if !whole {
             let _ = pieces.send(Err(cut_off())).await;
         }
-    }
-}
-
-/// An event stream on its way.
-struct EventStream {
-    meter: OutputMeter,
-    /// Of all bytes handed over.
-    hash: Sha256,
-    /// Takes out what only brokers write: the user's broker would take it for ours.
-    own: Separator,
-    whole: WholeEvents,
-    hidden: Option<HiddenUsage>,
-    /// The beginning of what was handed over, where names for the last event are found.
-    first: BytesMut,
-    limit: Units,
-}
-
-/// What of a piece may be handed over.
-struct Taken {
-    piece: Bytes,
-    /// The highest fee is reached with it.
-    cut: bool,
-}
-
-/// How much of the beginning is remembered.
-const FIRST: usize = 4 << 10;
-
-impl EventStream {
-    fn take(&mut self, piece: &Bytes) -> Result<Taken, Box<dyn std::error::Error + Send + Sync>> {
-        let piece = self.own.push(piece)?.pass;
-        let whole = self.whole.push(&piece)?;
-        self.count(whole)
-    }
-
-    fn count(&mut self, whole: Bytes) -> Result<Taken, Box<dyn std::error::Error + Send + Sync>> {
-        let whole = match &mut self.hidden {
-            Some(hidden) => hidden.take_out(&whole)?,
-            None => whole,
-        };
-        if whole.is_empty() {
-            return Ok(Taken { piece: whole, cut: false });
-        }
-        let taken = match self.meter.push_until(&whole, self.limit)? {
-            Pushed::All => Taken { piece: whole, cut: false },
-            Pushed::Cut(at) => Taken { piece: whole.slice(..at.min(whole.len())), cut: true },
-        };
-        let room = FIRST.saturating_sub(self.first.len()).min(taken.piece.len());
-        self.first.extend_from_slice(&taken.piece[..room]);
-        Ok(taken)
-    }
-
-    /// The stream has ended properly: a last event without its empty line goes out with one.
-    fn rest(&mut self) -> Bytes {
-        let held = Bytes::from_static(self.own.finish());
-        let last = self.whole.push(&held).unwrap_or_default();
-        let rest = Bytes::from([last, self.whole.rest()].concat());
-        // Nothing after it can be cut, so it may pass the limit; the fee does not.
-        let rest = match self.count(rest) {
-            Ok(taken) => taken.piece,
-            Err(_) => return Bytes::new(),
-        };
-        self.hash.update(&rest);
-        rest
-    }
-
-    fn finish(self) -> (MeterResult, B256) {
-        (self.meter.finish(), B256::new(self.hash.finalize().into()))
-    }
-}
-
-/// Holds back what is not a whole event yet.
-#[derive(Debug, Default)]
-struct WholeEvents {
-    pending: BytesMut,
-}
-
-/// An event, or a line, longer than any honest one.
-#[derive(Debug, thiserror::Error)]
-#[error("an event is longer than {0} bytes")]
-struct EventTooLong(usize);
-
-impl WholeEvents {
-    /// Takes a piece and gives out all that is whole by now.
-    fn push(&mut self, piece: &Bytes) -> Result<Bytes, EventTooLong> {
-        let most = sse::Limits::default().event;
-        if self.pending.is_empty() {
-            let end = last_boundary(piece, 0);
-            self.pending.extend_from_slice(&piece[end..]);
-            self.check(most)?;
-            return Ok(piece.slice(..end));
-        }
-        let seen = self.pending.len();
-        self.pending.extend_from_slice(piece);
-        let end = last_boundary(&self.pending, seen);
-        let whole = self.pending.split_to(end).freeze();
-        self.check(most)?;
-        Ok(whole)
-    }
-
-    fn check(&self, most: usize) -> Result<(), EventTooLong> {
-        if self.pending.len() > most { Err(EventTooLong(most)) } else { Ok(()) }
-    }
-
-    /// What is left at the end of the stream, closed by an empty line.
-    fn rest(&mut self) -> Bytes {
-        let mut rest = self.pending.split();
-        if !rest.is_empty() {
-            // After a CR one LF would only be the second half of its line end.
-            let close: &[u8] = if rest.ends_with(b"\n") { b"\n" } else { b"\n\n" };
-            rest.extend_from_slice(close);
-        }
-        rest.freeze()
-    }
-}
-
-/// Where the last whole event ends. `seen` bytes were looked at before and hold no such end.
-fn last_boundary(bytes: &[u8], seen: usize) -> usize {
-    // A line end may have begun up to three bytes earlier.
-    let from = seen.saturating_sub(3);
-    let mut at = bytes.len();
-    while at > from {
-        let upto = &bytes[..at];
-        let ended = match upto.last() {
-            Some(b'\n') => upto.ends_with(b"\n\n") || upto.ends_with(b"\n\r\n") || upto.ends_with(b"\r\r\n"),
-            // A lone CR may be the first half of a CRLF that is still to come, unless something else follows.
-            Some(b'\r') if at < bytes.len() && bytes.get(at) != Some(&b'\n') => {
-                upto.ends_with(b"\r\r") || upto.ends_with(b"\n\r")
-            }
-            _ => false,
-        };
-        if ended {
-            return at;
-        }
-        at -= 1;
-    }
-    0
-}
-
-/// Takes the usage chunk out of a stream that was made to have one.
-#[derive(Debug, Default)]
-struct HiddenUsage {
-    splitter: Splitter,
-    usage: Option<Usage>,
-}
-
-impl HiddenUsage {
-    fn take_out(&mut self, whole: &[u8]) -> Result<Bytes, sse::SseError> {
-        self.splitter.push(whole);
-        let mut kept = BytesMut::with_capacity(whole.len());
-        while let Some(event) = self.splitter.next_event()? {
-            match event.data.as_deref().and_then(usage_alone) {
-                Some(usage) => self.usage = Some(self.usage.unwrap_or_default().max(usage)),
-                None => kept.extend_from_slice(&event.raw),
-            }
-        }
-        Ok(kept.freeze())
-    }
-}
-
-/// The figures of a chunk that holds nothing else.
-fn usage_alone(data: &str) -> Option<Usage> {
-    let mut usage = None;
-    let mut other = false;
-    read_answer(data, &mut |part| match part {
-        Part::Usage(found) => usage = Some(found),
-        _ => other = true,
-    });
-    usage.filter(|_| !other)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn whole_events_end_at_empty_lines() {
-        for (bytes, end) in [
-            ("", 0),
-            ("data: a", 0),
-            ("data: a\n", 0),
-            ("data: a\n\n", 9),
-            ("data: a\n\ndata: b", 9),
-            ("data: a\r\n\r\n", 11),
-            ("data: a\r\n\r", 0),
-            ("data: a\r\rx", 9),
-            ("data: a\r\r", 0),
-            ("data: a\n\ndata: b\n\n", 18),
-            ("\n\n\n", 3),
-            (": c\n\n", 5),
-        ] {
-            assert_eq!(last_boundary(bytes.as_bytes(), 0), end, "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn a_last_event_without_its_empty_line_gets_one() {
-        for (bytes, rest) in [
-            ("data: a", "data: a\n\n"),
-            ("data: a\n", "data: a\n\n"),
-            ("data: a\r", "data: a\r\n\n"),
-            ("data: a\r\n", "data: a\r\n\n"),
-            ("data: a\n\n", ""),
-        ] {
-            let mut whole = WholeEvents::default();
-            whole.push(&Bytes::copy_from_slice(bytes.as_bytes())).unwrap();
-            assert_eq!(whole.rest(), rest, "{bytes:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_byte_is_lost_however_it_is_split(
-            parts in proptest::collection::vec("[ab:\\r\\n ]{0,6}", 0..30),
-        ) {
-            let mut whole = WholeEvents::default();
-            let mut out = Vec::new();
-            for part in &parts {
-                out.extend_from_slice(&whole.push(&Bytes::copy_from_slice(part.as_bytes())).unwrap());
-            }
-            let closed = whole.rest();
-            out.extend_from_slice(&closed);
-            let all = parts.concat();
-            prop_assert!(out.starts_with(all.as_bytes()));
-            prop_assert!(out.len() - all.len() <= 2);
-        }
-    }
-
-    #[test]
-    fn only_a_chunk_of_nothing_but_usage_is_hidden() {
-        let mut hidden = HiddenUsage::default();
-        let stream = concat!(
-            "data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n",
-            "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":5}}\n\n",
-            "data: [DONE]\n\n",
-        );
-        let kept = hidden.take_out(stream.as_bytes()).unwrap();
-        assert_eq!(
-            kept,
-            concat!("data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n", "data: [DONE]\n\n")
-        );
-        assert_eq!(hidden.usage, Some(Usage { input: Some(3), output: Some(5) }));
     }
 }

@@ -26,10 +26,12 @@ pub(super) fn page(user: u8, balance: u128, settled: u128) -> Page {
         },
         block: 1,
         owed: Neuron::new(settled),
+        carried: Neuron::new(settled),
         reserved: Neuron::ZERO,
         in_flight: 0,
         best: None,
         debt_since: None,
+        doubt: None,
     }
 }
 

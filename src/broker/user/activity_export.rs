@@ -12,7 +12,7 @@ use super::activity::OperationQuery;
 use super::handle::UserBroker;
 use super::requests::RequestFilter;
 use super::table_text::{Cell, Cells, ExportFormat, TableText};
-use crate::domain::Timestamp;
+use crate::domain::{SealedReceipt, Timestamp};
 use crate::store::user::{UserRequest, UserRequestSort};
 use crate::store::{Direction, LONGEST_PAGE, Operation, PageOf};
 
@@ -127,8 +127,8 @@ const REQUEST_COLUMNS: [&str; 29] = [
 ];
 
 fn request_cells(request: UserRequest) -> Cells {
-    let signed = request.receipt.as_ref();
-    let receipt = signed.map(|signed| &signed.receipt);
+    let sealed = request.receipt.as_ref();
+    let receipt = sealed.map(|sealed| &sealed.receipt);
     let values = [
         Cell::text(request.id),
         Cell::text(request.account.provider),
@@ -157,7 +157,11 @@ fn request_cells(request: UserRequest) -> Cells {
         Cell::maybe(receipt.map(|receipt| receipt.owed)),
         Cell::maybe(receipt.map(|receipt| receipt.body_hash)),
         Cell::maybe(receipt.map(|receipt| receipt.response_hash)),
-        Cell::maybe(signed.map(|signed| hex::encode_prefixed(signed.signature.bytes()))),
+        Cell::maybe(
+            sealed
+                .and_then(SealedReceipt::signed)
+                .map(|signed| hex::encode_prefixed(signed.signature.bytes())),
+        ),
         Cell::text(request.account.user),
     ];
     REQUEST_COLUMNS.into_iter().zip(values).collect()

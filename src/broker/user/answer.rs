@@ -8,7 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
@@ -22,8 +22,9 @@ use super::pay::Sent;
 use super::receipts;
 use super::upstream::{Outgoing, UpstreamError, failure};
 use super::verdict::{Cut, Seen};
-use crate::body::{Answer, AnswerBody};
-use crate::domain::{B256, Fee, RequestId, ServiceKind, SignedReceipt, Units};
+use crate::body::{Answer, AnswerBody, Held};
+use crate::crash_point::{self, Point};
+use crate::domain::{B256, Fee, RequestId, SealedReceipt, ServiceKind, Units};
 use crate::meter::{Limits, OutputMeter};
 use crate::wire::headers::{Framing, joined, to_caller};
 use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
@@ -36,8 +37,12 @@ pub const FEE_HEADER: HeaderName = HeaderName::from_static("zg-fee");
 pub const INPUT_UNITS_HEADER: HeaderName = HeaderName::from_static("zg-input-units");
 pub const OUTPUT_UNITS_HEADER: HeaderName = HeaderName::from_static("zg-output-units");
 
-/// An answer with its receipt in the head is held up to this size; a larger one is passed on like a stream.
+/// An answer with its receipt in the head is held up to this size, if there is memory; otherwise it is passed on like a
+/// stream.
 const HELD: usize = 16 << 20;
+/// How long the head of a stream waits for the first byte behind it. An answer that breaks before that is told as what it
+/// is, with a status; once the head is out, all that is left is to break the connection.
+const HEAD_WAITS: Duration = Duration::from_millis(100);
 /// Answers above this size are counted to their end on a blocking thread.
 const LARGE: u64 = 64 << 10;
 
@@ -56,7 +61,9 @@ enum End {
 /// Where the bytes go.
 enum Out {
     /// Held until the end.
-    Held(BytesMut, Reply),
+    Held(Held, Reply),
+    /// The head waits for the first byte.
+    Opening(Reply),
     Caller(mpsc::Sender<io::Result<Bytes>>),
     /// Nobody listens any more.
     Gone,
@@ -92,9 +99,9 @@ pub(super) async fn pump(
     insert(&mut head, &REQUEST_ID_HEADER, sent.request.to_string());
 
     let out = if in_head.is_some() && !events {
-        Out::Held(BytesMut::new(), reply)
+        Out::Held(Held::new(&inner.spool), reply)
     } else {
-        open(status, head.clone(), reply)
+        Out::Opening(reply)
     };
     let mut run = Run {
         meter: meter.ok(),
@@ -126,7 +133,9 @@ pub(super) async fn pump(
         },
         success: true,
     };
-    let receipt = receipt.and_then(|text| decode_receipt(&text).ok());
+    // A tag that does not fit is as good as none: the provider is then asked for its signature.
+    let fits = |sealed: &SealedReceipt| sealed.signed().is_some() || inner.keys.is_sealed_by_provider(sealed);
+    let receipt = receipt.and_then(|text| decode_receipt(&text).ok()).filter(fits);
     conclude(inner, case.with(seen), receipt, end, (status, head), out).await;
 }
 
@@ -140,7 +149,7 @@ pub(super) async fn left_early(inner: &Arc<Inner>, call: &Prepared, sent: &Sent)
 async fn conclude(
     inner: &Arc<Inner>,
     case: Case,
-    receipt: Option<SignedReceipt>,
+    receipt: Option<SealedReceipt>,
     end: End,
     (status, mut head): (StatusCode, HeaderMap),
     out: Out,
@@ -149,8 +158,12 @@ async fn conclude(
         // The caller does not wait while the receipt is asked for.
         let broken = matches!(end, End::Broken(_));
         match out {
-            Out::Held(_, reply) if broken => {
+            Out::Held(_, reply) | Out::Opening(reply) if broken => {
                 let _ = reply.send(Err(broken_answer(&case, end)));
+            }
+            Out::Opening(reply) => {
+                let _ =
+                    reply.send(Ok(Answer { status, headers: head, body: AnswerBody::Full(Bytes::new()) }));
             }
             Out::Held(body, reply) => {
                 let body = AnswerBody::Full(body.freeze());
@@ -164,8 +177,11 @@ async fn conclude(
     };
     let booked = inner.book_end(&case, Some(receipt)).await;
     match out {
-        Out::Held(_, reply) if matches!(end, End::Broken(_)) => {
+        Out::Held(_, reply) | Out::Opening(reply) if matches!(end, End::Broken(_)) => {
             let _ = reply.send(Err(broken_answer(&case, end)));
+        }
+        Out::Opening(reply) => {
+            let _ = reply.send(Ok(Answer { status, headers: head, body: AnswerBody::Full(Bytes::new()) }));
         }
         Out::Held(body, reply) => {
             if let Some((fee, input, output)) = booked {
@@ -217,10 +233,15 @@ impl Run {
     async fn all(&mut self, response: reqwest::Response, host: &str, head: (StatusCode, &HeaderMap)) -> End {
         let mut stream = Box::pin(response.bytes_stream());
         loop {
-            let chunk = match self.next(&mut stream).await {
+            let chunk = match self.next(&mut stream, head).await {
                 Ok(Some(Ok(chunk))) => chunk,
-                Ok(Some(Err(error))) => return End::Broken(failure(host, error).to_string()),
-                Ok(None) => return self.last().await,
+                Ok(Some(Err(error))) => {
+                    return End::Broken(match failure(host, error) {
+                        UpstreamError::Broken { reason, .. } => reason,
+                        other => other.to_string(),
+                    });
+                }
+                Ok(None) => return self.last(head).await,
                 Err(end) => return end,
             };
             if let Some(end) = self.take(chunk, head).await {
@@ -229,14 +250,26 @@ impl Run {
         }
     }
 
-    async fn next<S, E>(&self, stream: &mut S) -> Result<Option<Result<Bytes, E>>, End>
+    async fn next<S, E>(
+        &mut self,
+        stream: &mut S,
+        (status, head): (StatusCode, &HeaderMap),
+    ) -> Result<Option<Result<Bytes, E>>, End>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
     {
+        if let Out::Opening(reply) = &mut self.out {
+            tokio::select! {
+                biased;
+                chunk = stream.next() => return Ok(chunk),
+                () = reply.closed() => return Err(End::CallerLeft),
+                () = tokio::time::sleep(HEAD_WAITS.min(self.idle)) => self.open(status, head),
+            }
+        }
         let left = async {
             match &self.out {
                 Out::Caller(caller) => caller.closed().await,
-                Out::Held(..) | Out::Gone => std::future::pending().await,
+                Out::Held(..) | Out::Opening(_) | Out::Gone => std::future::pending().await,
             }
         };
         tokio::select! {
@@ -244,6 +277,14 @@ impl Run {
             chunk = stream.next() => Ok(chunk),
             () = left => Err(End::CallerLeft),
             () = tokio::time::sleep(self.idle) => Err(End::Broken("the provider fell silent".to_owned())),
+        }
+    }
+
+    /// Lets a head that waits go out.
+    fn open(&mut self, status: StatusCode, head: &HeaderMap) {
+        match std::mem::replace(&mut self.out, Out::Gone) {
+            Out::Opening(reply) => self.out = open(status, head.clone(), reply),
+            out => self.out = out,
         }
     }
 
@@ -272,10 +313,9 @@ impl Run {
     }
 
     /// What was held back at the end of an event stream.
-    async fn last(&mut self) -> End {
+    async fn last(&mut self, head: (StatusCode, &HeaderMap)) -> End {
         let rest = self.separator.as_mut().map_or(&b""[..], Separator::finish);
-        let head = HeaderMap::new();
-        let end = self.deliver(Bytes::from_static(rest), (StatusCode::OK, &head)).await;
+        let end = self.deliver(Bytes::from_static(rest), head).await;
         end.unwrap_or(End::Complete)
     }
 
@@ -290,16 +330,16 @@ impl Run {
         {
             return Some(End::Broken(error.to_string()));
         }
-        let size = match &self.out {
-            Out::Held(held, _) => held.len() + pass.len(),
-            Out::Caller(_) | Out::Gone => 0,
-        };
-        if size > HELD
-            && let Out::Held(held, reply) = std::mem::replace(&mut self.out, Out::Gone)
-        {
-            self.out = open(status, head.clone(), reply);
-            if let Some(end) = self.hand_on(held.freeze()).await {
-                return Some(end);
+        self.open(status, head);
+        if let Out::Held(held, _) = &mut self.out {
+            if held.len() + pass.len() <= HELD && held.push(&pass) {
+                return None;
+            }
+            if let Out::Held(held, reply) = std::mem::replace(&mut self.out, Out::Gone) {
+                self.out = open(status, head.clone(), reply);
+                if let Some(end) = self.hand_on(held.freeze()).await {
+                    return Some(end);
+                }
             }
         }
         self.hand_on(pass).await
@@ -307,19 +347,17 @@ impl Run {
 
     async fn hand_on(&mut self, pass: Bytes) -> Option<End> {
         match &mut self.out {
-            Out::Held(held, _) => {
-                held.extend_from_slice(&pass);
-                None
-            }
             Out::Caller(caller) => {
                 // A caller who takes nothing for so long is taken for gone.
                 let sent = tokio::time::timeout(self.idle, caller.send(Ok(pass))).await;
+                crash_point::pass(Point::PassedOn);
                 (!matches!(sent, Ok(Ok(())))).then(|| {
                     self.out = Out::Gone;
                     End::CallerLeft
                 })
             }
-            Out::Gone => Some(End::CallerLeft),
+            // What is held is not handed on, and a head goes out before what is behind it.
+            Out::Held(..) | Out::Opening(_) | Out::Gone => Some(End::CallerLeft),
         }
     }
 }
@@ -365,14 +403,21 @@ async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<Req
         hash: Sha256::new(),
         separator: None,
         receipt: None,
-        out: open(status, head.clone(), reply),
+        out: Out::Opening(reply),
         received: 0,
         limit: inner.settings.max_chat_answer,
         idle: inner.settings.idle_timeout(),
     };
     let end = run.all(response, &host, (status, &head)).await;
-    if let Out::Caller(caller) = run.out {
-        give_up(caller, end).await;
+    match (run.out, end) {
+        (Out::Caller(caller), end) => give_up(caller, end).await,
+        (Out::Opening(reply), End::Broken(reason)) => {
+            let _ = reply.send(Err(UpstreamError::Broken { host, reason }.into()));
+        }
+        (Out::Opening(reply), _) => {
+            let _ = reply.send(Ok(Answer { status, headers: head, body: AnswerBody::Full(Bytes::new()) }));
+        }
+        (Out::Held(..) | Out::Gone, _) => {}
     }
 }
 

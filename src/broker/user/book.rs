@@ -14,6 +14,9 @@
 //! voucher   = max(authorized, owed, owed + held by live requests − credit limit)
 //! ```
 //!
+//! While a voucher for what is owed is on its way by itself (`push`), a request does not bring the same promise a second
+//! time: it carries the last voucher again, as far as the credit limit allows, and nothing is signed for it.
+//!
 //! A request whose end is not known holds money but earns no voucher: a provider that keeps its receipts back would
 //! else be promised the highest fee of every request. Nor does a settlement make anything owed. What a provider took
 //! under a voucher that ran ahead is its next answers' pay.
@@ -110,8 +113,12 @@ pub(super) struct Position {
     holds: BTreeMap<RequestId, Hold>,
     held: Neuron,
     chain: Option<ChainAccount>,
+    /// The block at which `chain` was read.
+    block: u64,
     /// The highest voucher that was put on its way to the provider.
     carried: Neuron,
+    /// Somebody sees to it that a voucher for what is owed gets there.
+    bringing: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -159,7 +166,8 @@ impl Position {
     /// The voucher that covers everything owed and held beyond what the provider lends.
     fn voucher(&self, credit_limit: Neuron) -> Neuron {
         let owed = self.owed();
-        self.authorized.max(owed).max(owed.saturating_add(self.live()).above(credit_limit))
+        let promised = if self.bringing { self.authorized } else { self.authorized.max(owed) };
+        promised.max(owed.saturating_add(self.live()).above(credit_limit))
     }
 
     fn live(&self) -> Neuron {
@@ -207,12 +215,23 @@ impl Book {
         self.hold(provider, request, Hold { amount, live: false });
     }
 
-    /// Takes an account as read from the chain; `None` when there is none (any more).
-    pub fn set_chain(&mut self, provider: Address, account: Option<ChainAccount>) {
+    /// Takes an account as read from the chain at a block; `None` when there is none (any more).
+    pub fn set_chain(&mut self, provider: Address, account: Option<ChainAccount>, block: u64) {
         if account.is_none() && !self.positions.contains_key(&provider) {
             return;
         }
-        self.positions.entry(provider).or_default().chain = account;
+        let position = self.positions.entry(provider).or_default();
+        (position.chain, position.block) = (account, block);
+    }
+
+    /// Whether an account is known as it was after this block: answers may come in another order than they were asked for.
+    pub fn knows_newer(&self, provider: Address, block: u64) -> bool {
+        self.positions.get(&provider).is_some_and(|position| position.block > block)
+    }
+
+    /// From now on any reading counts, whatever its block: numbers say nothing after a reorg.
+    pub fn forget_blocks(&mut self) {
+        self.positions.values_mut().for_each(|position| position.block = 0);
     }
 
     /// Today, as far as budgets are concerned, and what was spent in it.
@@ -335,6 +354,13 @@ impl Book {
         }
     }
 
+    /// Whether somebody brings what is owed by itself; then requests need not.
+    pub fn bringing(&mut self, provider: Address, at_it: bool) {
+        if let Some(position) = self.positions.get_mut(&provider) {
+            position.bringing = at_it;
+        }
+    }
+
     /// A voucher did not arrive after all.
     pub fn not_carried(&mut self, provider: Address) {
         if let Some(position) = self.positions.get_mut(&provider) {
@@ -385,6 +411,16 @@ impl Book {
         self.spent_today = self.spent_today.saturating_add(fee);
         let position = self.positions.entry(provider).or_default();
         position.owed = position.owed.saturating_add(fee);
+    }
+
+    /// Ends the hold of a receipt that was accepted: `amount` more is owed for a request of that day.
+    pub fn accept(&mut self, provider: Address, request: RequestId, amount: Neuron, day: u64) {
+        self.release(provider, request);
+        if day >= self.day {
+            self.spent_today = self.spent_today.saturating_add(amount);
+        }
+        let position = self.positions.entry(provider).or_default();
+        position.owed = position.owed.saturating_add(amount);
     }
 
     /// How high a voucher we would sign for a provider that says it needs `required`, or how high at most.

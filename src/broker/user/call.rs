@@ -16,17 +16,19 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use http::{HeaderMap, Method};
 use tokio::sync::oneshot;
+use tracing::Instrument;
 
 use super::caps::Caps;
 use super::counting::count;
 use super::error::CallRefusal;
 use super::handle::{Inner, UserBroker};
+use super::leaving::Leaving;
 use super::pay::pay;
 use super::quote::Quote;
 use super::terms::{Conditions, TermsError};
 use super::upstream::Outgoing;
 use super::{UserError, answer};
-use crate::body::{Answer, Body, BodyLimits};
+use crate::body::{Answer, Body, BodyLimits, Opened};
 use crate::domain::{Address, Prices, Service, ServiceKind, ServiceName};
 use crate::store::user::UserRequest;
 use crate::wire::headers;
@@ -34,6 +36,9 @@ use crate::wire::path::{Charge, Suffix, charge};
 
 /// Any error of whoever delivers a request body.
 pub type BodySourceError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of a call as it arrives.
+pub type CallBody = BoxStream<'static, Result<Bytes, BodySourceError>>;
 
 /// A call of a service, as an application made it.
 pub struct PaidCall {
@@ -44,7 +49,7 @@ pub struct PaidCall {
     pub method: Method,
     /// As received; what may leave this machine is chosen here.
     pub headers: HeaderMap,
-    pub body: BoxStream<'static, Result<Bytes, BodySourceError>>,
+    pub body: CallBody,
     /// A second call with the same key is refused, so that it never pays twice.
     pub idempotency_key: Option<String>,
     /// Caps for this call, beside those of the settings.
@@ -99,6 +104,21 @@ pub(super) struct Prepared {
 }
 
 impl UserBroker {
+    /// Takes in the body of a call whose service is named in it, so that it can be read before the call is made.
+    pub async fn take_in(&self, headers: &HeaderMap, body: CallBody) -> Result<Opened, CallRefusal> {
+        let limits = BodyLimits::up_to(self.inner.settings.max_chat_body);
+        if let Some(announced) = announced_length(headers) {
+            limits.check_announced(announced)?;
+        }
+        let body = Body::collect(body, limits, &self.inner.spool).await?;
+        Ok(body.open(limits.total).await?)
+    }
+
+    /// Bytes of bodies in memory at the moment; bodyMemory bounds them.
+    pub fn bodies_in_memory(&self) -> u64 {
+        self.inner.spool.in_memory()
+    }
+
     /// Calls a service and pays for it. The answer's body may still be under way when this returns.
     ///
     /// Free endpoints of a service are forwarded without payment. Answers carry `zg-request-id`, whole ones also
@@ -125,7 +145,8 @@ impl UserBroker {
             let base = inner.upstream.base(&service.url)?;
             let name = service.name.clone();
             let suffix = suffix.to_string();
-            let outgoing = Outgoing { base, service: name, suffix, method: call.method, headers, body };
+            let (method, leaving) = (call.method, Leaving::default());
+            let outgoing = Outgoing { base, service: name, suffix, method, headers, body, leaving };
             return answer::forward_free(inner, outgoing).await;
         }
         let of = (call.provider, &call.service);
@@ -152,7 +173,9 @@ impl UserBroker {
             idempotency_key: call.idempotency_key,
         };
         let (reply, answer) = oneshot::channel();
-        let task = pay(Arc::clone(inner), prepared, reply);
+        // What is logged of it is logged of the caller's request.
+        let span = tracing::info_span!("paid call", service = %prepared.service.name);
+        let task = pay(Arc::clone(inner), prepared, reply).instrument(span);
         inner.tasks.spawn("paid call", task);
         answer.await.unwrap_or(Err(CallRefusal::Stopping))
     }

@@ -31,7 +31,7 @@ pub(super) async fn count(
         let request = Request { method, suffix, content_encoding: encoding.as_deref(), body };
         return Ok((input_units(kind, &request, &Limits::default()).map_err(bad)?, assumed));
     }
-    let bytes = body.read(settings.max_chat_body).await?;
+    let bytes = body.open(settings.max_chat_body).await?;
     let (method, suffix) = (method.clone(), suffix.clone());
     let large = bytes.len() > LARGE;
     let work = move || {

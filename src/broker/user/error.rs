@@ -50,6 +50,18 @@ pub enum UserError {
     UnknownRequest(RequestId),
     #[error("there is no receipt for request {0} (yet)")]
     NoReceipt(RequestId),
+    #[error("nothing that request {request}, which is {state}, cost is disputed; there is nothing to accept")]
+    NotDisputed { request: RequestId, state: UserRequestState },
+    #[error("the receipt of request {0} was accepted before; it is paid once")]
+    AcceptedBefore(RequestId),
+    #[error(
+        "the receipt of request {request} asks for {disputed} neuron beyond our own count, not for {amount}; look at it again before you accept it"
+    )]
+    OtherAmount { request: RequestId, amount: Neuron, disputed: Neuron },
+    #[error(
+        "the receipt that came for request {0} is not its provider's statement about it, and cannot be accepted"
+    )]
+    NotItsReceipt(RequestId),
     #[error("there is no operation {0}")]
     UnknownOperation(OperationId),
     #[error("the idempotency key was used before for something else")]

@@ -8,8 +8,9 @@ use super::handle::Inner;
 use super::pay::Sent;
 use super::push;
 use super::verdict::{Cut, OwnCount, Seen, Tolerance, Verdict};
+use crate::crash_point::{self, Point};
 use crate::domain::{
-    Address, Fee, Neuron, RequestId, ServiceKind, ServiceName, SignedReceipt, Timestamp, Units,
+    Address, Fee, Neuron, RequestId, SealedReceipt, ServiceKind, ServiceName, Timestamp, Units,
     UserRequestState,
 };
 use crate::store::user::{Finish, NewUserRequest, Reservation, UserRequest};
@@ -146,8 +147,12 @@ impl Inner {
             body_hash: call.body.sha256(),
             idempotency_key: call.idempotency_key.clone(),
         };
+        crash_point::pass(Point::BeforeReserving);
         match self.store.reserve(new, grant.voucher).await? {
-            Reservation::Made { .. } => Ok(created_at),
+            Reservation::Made { .. } => {
+                crash_point::pass(Point::Reserved);
+                Ok(created_at)
+            }
             Reservation::Before(before) => {
                 Err(repeated(&before, (call.service.provider, &call.service.name), &call.body))
             }
@@ -166,6 +171,7 @@ impl Inner {
                 return;
             }
         };
+        crash_point::pass(Point::FailureWritten);
         self.book.lock().release(case.provider(), case.own.request);
         if !applied {
             // It had ended before; whoever wrote that has told of it.
@@ -191,6 +197,7 @@ impl Inner {
         if let Err(error) = self.store.finish(finish).await {
             tracing::error!(request = %case.own.request, %error, "an unconfirmed request could not be written down");
         }
+        crash_point::pass(Point::UnconfirmedWritten);
         self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
         self.ended(case, UserRequestState::Unconfirmed, Fee::NONE, Some(WAITING.to_owned()));
     }
@@ -199,10 +206,10 @@ impl Inner {
     pub async fn book_end(
         self: &std::sync::Arc<Self>,
         case: &Case,
-        receipt: Option<SignedReceipt>,
+        receipt: Option<SealedReceipt>,
     ) -> Option<(Fee, Units, Units)> {
         let verdict = match &receipt {
-            Some(receipt) => case.own.judge(receipt, self.keys.domain()),
+            Some(sealed) => case.own.judge(&sealed.receipt, self.keys.is_sealed_by_provider(sealed)),
             None => case.own.without_receipt(),
         };
         let Verdict { paid, input, output, differences } = verdict;
@@ -235,6 +242,7 @@ impl Inner {
             authorize: Some(owed),
             ..case.end(state)
         };
+        crash_point::pass(Point::BeforeEnd);
         let finished = match self.store.finish(finish).await {
             Ok(finished) => finished,
             Err(error) => {
@@ -243,6 +251,7 @@ impl Inner {
                 return None;
             }
         };
+        crash_point::pass(Point::EndWritten);
         if finished.applied {
             let mut book = self.book.lock();
             book.finish(case.provider(), case.own.request, paid.total(), case.created_at.day());

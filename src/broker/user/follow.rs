@@ -33,7 +33,8 @@ pub(super) async fn run(inner: std::sync::Arc<Inner>) {
 
 /// Everything once, then batch by batch until the chain stops answering.
 async fn follow(inner: &Inner, wait: &mut Duration) -> Result<std::convert::Infallible, UserError> {
-    let mut head = inner.read_everything().await?;
+    inner.book.lock().forget_blocks();
+    let mut head = inner.read_everything(true).await?;
     let mut read_at = Instant::now();
     let filter = EventFilter { user: Some(inner.user), provider: None };
     let settings = FollowSettings { filter, from_block: head.number, ..FollowSettings::default() };
@@ -48,7 +49,8 @@ async fn follow(inner: &Inner, wait: &mut Duration) -> Result<std::convert::Infa
                 if batch.undone_from.is_some() {
                     // What was read above that block may be of a chain that is no more.
                     inner.catalogue.write().undone();
-                    head = inner.read_everything().await?;
+                    inner.book.lock().forget_blocks();
+                    head = inner.read_everything(true).await?;
                     read_at = Instant::now();
                 } else {
                     take(inner, &batch).await?;
@@ -57,7 +59,8 @@ async fn follow(inner: &Inner, wait: &mut Duration) -> Result<std::convert::Infa
                 inner.publish();
             }
             Err(_) => {
-                inner.read_everything().await?;
+                inner.book.lock().forget_blocks();
+                inner.read_everything(false).await?;
                 read_at = Instant::now();
             }
         }

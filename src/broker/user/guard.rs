@@ -2,12 +2,16 @@
 //!
 //! A provider's URL comes from the chain, so anybody can point it at this machine, at the local network or at a
 //! cloud's metadata service. Names are resolved here, the addresses are checked, and the connection is made to exactly
-//! the addresses that were checked ([`Guard`] is the resolver of the HTTP client), so that a name that changes its
+//! the addresses that were checked ([`Resolver`] is the resolver of the HTTP client), so that a name that changes its
 //! address between the check and the connection gains nothing. Literal addresses are checked when the URL is read;
 //! the URL parser has by then turned decimal, octal and short forms into plain addresses.
 
+use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
@@ -28,10 +32,22 @@ pub enum UrlError {
     Private(IpAddr),
 }
 
-/// The resolver of the HTTP client: names become checked addresses.
+/// Which addresses may be called.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Guard {
     pub allow_private: bool,
+}
+
+/// Asks for the addresses of a name.
+pub(super) type Lookup = Arc<dyn Fn(&str) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+/// Says of each address whether it may be called.
+pub(super) type Check = Arc<dyn Fn(IpAddr) -> Result<(), PrivateName> + Send + Sync>;
+
+/// The resolver of the HTTP client: names become checked addresses.
+#[derive(Clone)]
+pub(super) struct Resolver {
+    check: Check,
+    lookup: Lookup,
 }
 
 /// A name stands for an address that must not be called.
@@ -69,19 +85,41 @@ impl Guard {
         Ok(url)
     }
 
-    fn check(self, address: IpAddr) -> Result<(), PrivateName> {
+    pub fn check(self, address: IpAddr) -> Result<(), PrivateName> {
         if self.allow_private || is_public(address) { Ok(()) } else { Err(PrivateName(address)) }
     }
 }
 
-impl Resolve for Guard {
+impl Resolver {
+    /// Asks the system, and holds its answers against the guard.
+    pub fn system(guard: Guard) -> Resolver {
+        let lookup = |name: &str| {
+            let name = name.to_owned();
+            let found = async move { Ok(tokio::net::lookup_host((name, 0)).await?.collect()) };
+            Box::pin(found) as BoxFuture<'static, _>
+        };
+        Resolver::with(Arc::new(move |address| guard.check(address)), Arc::new(lookup))
+    }
+
+    pub fn with(check: Check, lookup: Lookup) -> Resolver {
+        Resolver { check, lookup }
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver")
+    }
+}
+
+impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = *self;
+        let (check, found) = (Arc::clone(&self.check), (*self.lookup)(name.as_str()));
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found = found.await?;
             // One forbidden address spoils the name: a mixed answer is what a rebinding attack looks like.
             for address in &found {
-                guard.check(address.ip())?;
+                (*check)(address.ip())?;
             }
             Ok(Box::new(found.into_iter()) as Addrs)
         })
@@ -146,26 +184,77 @@ mod tests {
     fn urls_that_lead_inside_are_refused() {
         for inside in [
             "http://127.0.0.1",
+            "http://127.0.0.1.",
+            "http://127.255.255.254",
             "http://127.1:3080",
+            "http://127.0.1",
             "http://2130706433",
             "http://0x7f000001",
+            "http://0x7f.1",
+            "http://0X7F.0x0.0.0x1",
             "http://0177.0.0.1",
+            "http://017700000001",
+            "http://00000177.0.0.1",
+            "http://%31%32%37.0.0.1",
+            "http://１２７.０.０.１",
+            "http://127。0。0。1",
+            "http://①②⑦.⓪.⓪.①",
             "http://0",
+            "http://0.0.0.0",
+            "http://0.1.2.3",
             "http://10.1.2.3",
             "http://172.31.0.1",
             "http://192.168.1.1",
+            "http://172.16.0.1",
             "http://169.254.169.254/latest/meta-data",
+            "http://2852039166/latest/meta-data",
+            "http://0xa9fea9fe",
+            "http://0251.0376.0251.0376",
+            "http://169.254.170.2",
             "http://100.64.0.1",
+            "http://100.100.100.200",
+            "http://100.127.255.255",
+            "http://192.0.0.192",
+            "http://192.0.2.1",
+            "http://192.88.99.1",
+            "http://198.18.0.1",
+            "http://198.19.255.255",
+            "http://198.51.100.1",
+            "http://203.0.113.1",
+            "http://224.0.0.1",
+            "http://239.255.255.250",
+            "http://240.0.0.1",
+            "http://255.255.255.255",
             "http://[::1]",
             "http://[::]",
+            "http://[0:0:0:0:0:0:0:1]:80",
+            "http://[::127.0.0.1]",
+            "http://[::8.8.8.8]",
             "http://[::ffff:127.0.0.1]",
+            "http://[::ffff:0:127.0.0.1]",
+            "http://[::ffff:10.0.0.1]",
             "http://[::ffff:a9fe:a9fe]",
             "http://[64:ff9b::7f00:1]",
+            "http://[64:ff9b::10.0.0.1]",
+            "http://[64:ff9b:1::8.8.8.8]",
             "http://[2002:7f00:1::]",
+            "http://[2002:a9fe:a9fe::1]",
+            "http://[2001::1]",
+            "http://[2001:0:7f00:1::]",
+            "http://[2001:10::1]",
+            "http://[2001:20::1]",
+            "http://[2001:db8::1]",
+            "http://[3fff::1]",
+            "http://[5f00::1]",
+            "http://[100::1]",
             "http://[fe80::1]",
+            "http://[febf::1]",
+            "http://[fec0::1]",
+            "http://[fc00::1]",
             "http://[fd00::1]",
+            "http://[fd00:ec2::254]",
             "http://[ff02::1]",
-            "http://255.255.255.255",
+            "http://[ff0e::1]",
         ] {
             assert!(matches!(STRICT.base(inside), Err(UrlError::Private(_))), "{inside}");
             assert!(Guard { allow_private: true }.base(inside).is_ok(), "{inside}");
@@ -180,6 +269,31 @@ mod tests {
             ("http://", UrlError::Malformed),
             ("http://a\r\nHost: b", UrlError::Malformed),
             ("http://a b", UrlError::Malformed),
+            ("http://a\tb", UrlError::Malformed),
+            ("http://a\u{0}b", UrlError::Malformed),
+            ("http://a\u{85}b", UrlError::Malformed),
+            ("http://a\u{2028}b", UrlError::Malformed),
+            ("http://provider.example/%0d%0aHost:%20b\r\n", UrlError::Malformed),
+            ("http://provider.example:99999", UrlError::Malformed),
+            ("http://provider.example:-1", UrlError::Malformed),
+            ("http://provider.example:80:90", UrlError::Malformed),
+            ("http://[fe80::1%25eth0]", UrlError::Malformed),
+            ("http://[::1", UrlError::Malformed),
+            ("http://1.2.3.4.5", UrlError::Malformed),
+            ("http://256.1.1.1", UrlError::Malformed),
+            ("http://4294967296", UrlError::Malformed),
+            ("http://a%00b", UrlError::Malformed),
+            ("http:127.0.0.1@8.8.8.8", UrlError::UserInfo),
+            ("http://8.8.8.8@127.0.0.1", UrlError::UserInfo),
+            ("http://a:b@provider.example", UrlError::UserInfo),
+            ("http://provider.example#@127.0.0.1", UrlError::Query),
+            ("http://provider.example?@127.0.0.1", UrlError::Query),
+            ("gopher://127.0.0.1:25/_x", UrlError::Scheme),
+            ("javascript:alert(1)", UrlError::Scheme),
+            ("data:text/plain,x", UrlError::Scheme),
+            ("unix:/run/docker.sock", UrlError::Scheme),
+            ("ws://provider.example", UrlError::Scheme),
+            ("blob:http://provider.example/x", UrlError::Scheme),
             ("ftp://provider.example", UrlError::Scheme),
             ("file:///etc/passwd", UrlError::Scheme),
             ("http://me@provider.example", UrlError::UserInfo),
@@ -199,6 +313,13 @@ mod tests {
             ("http://8.8.8.8:3080/serving//", "http://8.8.8.8:3080/serving"),
             ("https://[2606:4700::1111]", "https://[2606:4700::1111]/"),
             ("http://[::ffff:8.8.8.8]", "http://[::ffff:808:808]/"),
+            ("http://[64:ff9b::8.8.8.8]", "http://[64:ff9b::808:808]/"),
+            // What one address calls itself is written one way, so that it is checked and called as the same.
+            ("HTTP://Provider.EXAMPLE.:80/a/../b", "http://provider.example./b"),
+            ("https://bücher.example:443", "https://xn--bcher-kva.example/"),
+            ("https://pаypal.example", "https://xn--pypal-4ve.example/"),
+            ("http:\\\\provider.example\\x", "http://provider.example/x"),
+            ("http://provider.example/%2e%2e/%2e%2e/etc", "http://provider.example/etc"),
         ] {
             assert_eq!(STRICT.base(text).unwrap().as_str(), base);
         }
@@ -206,9 +327,26 @@ mod tests {
 
     #[tokio::test]
     async fn names_that_stand_for_this_machine_are_refused_when_they_are_resolved() {
+        let strict = Resolver::system(STRICT);
+        let open = Resolver::system(Guard { allow_private: true });
         let name = || "localhost".parse::<Name>().unwrap();
-        assert!(STRICT.resolve(name()).await.is_err());
-        let open = Guard { allow_private: true };
+        assert!(strict.resolve(name()).await.is_err());
         assert!(open.resolve(name()).await.is_ok_and(|mut found| found.next().is_some()));
+    }
+
+    #[tokio::test]
+    async fn one_private_address_among_public_ones_spoils_the_name() {
+        let addresses = ["8.8.8.8", "2606:4700::1111", "169.254.169.254", "9.9.9.9"];
+        for (count, fine) in [(1, true), (2, true), (3, false), (4, false)] {
+            let found: Vec<SocketAddr> =
+                addresses[..count].iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect();
+            let lookup = move |_: &str| {
+                let found = found.clone();
+                Box::pin(async move { Ok(found) }) as BoxFuture<'static, _>
+            };
+            let resolver = Resolver::with(Arc::new(|ip| STRICT.check(ip)), Arc::new(lookup));
+            let answer = resolver.resolve("provider.example".parse().unwrap()).await;
+            assert_eq!(answer.map(Iterator::count).ok(), fine.then_some(count));
+        }
     }
 }

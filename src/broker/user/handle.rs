@@ -24,10 +24,11 @@ use super::terms::TermsCache;
 use super::turn::Counts;
 use super::upstream::Upstream;
 use super::view::{AccountView, OperationView};
+use crate::body::Spool;
 use crate::chain::{BlockRef, Chain, Sender};
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 use crate::keys::{DelegateKeys, Wallet};
-use crate::store::UserStore;
+use crate::store::{UserStore, WriteProbe};
 use crate::tasks::Tasks;
 
 /// What a user broker is made of.
@@ -60,12 +61,13 @@ pub struct UserBroker {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub store: UserStore,
+    pub writes: WriteProbe,
     pub chain: Chain,
     pub sender: Option<Sender>,
     pub user: Address,
     pub keys: Keyring,
     pub tasks: Tasks,
-    pub spool: PathBuf,
+    pub spool: Spool,
     pub settings: Settings,
     /// Set by the user beside those of the settings.
     pub own_caps: RwLock<Caps>,
@@ -77,6 +79,8 @@ pub(super) struct Inner {
     pub probes: Semaphore,
     pub histories: Histories,
     pub book: Mutex<Book>,
+    /// The turn of whoever takes an account as read from the chain into store and book.
+    pub taking: tokio::sync::Mutex<()>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
     pub catalogue: RwLock<Catalogue>,
@@ -115,16 +119,18 @@ impl Inner {
             counts: Counts::default(),
             probes: Semaphore::new(probe::AT_ONCE),
             histories: Histories::default(),
+            writes: WriteProbe::new(store.db().clone()),
             store,
             chain,
             sender,
             user,
             tasks,
-            spool,
+            spool: Spool::new(spool, settings.body_memory),
             settings,
             own_caps: RwLock::default(),
             upstream,
             book: Mutex::default(),
+            taking: tokio::sync::Mutex::default(),
             room: Notify::new(),
             catalogue: RwLock::default(),
             pushing: Mutex::default(),

@@ -11,18 +11,20 @@
 //!
 //! Pure rules, each without I/O: `book` (the one gate to spending), `caps` (`own_caps` beside those of the settings), `quote` (what a request can cost),
 //! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
-//! for). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
-//! `receipts` (what is unconfirmed), `push` (vouchers between requests). For screens: `turn` (words
+//! for), `leaving` (whether a body has left whole). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
+//! `receipts` (what is unconfirmed), `accept` (receipts that a person accepts), `bundle` (evidence for others), `push` (vouchers between requests). For screens: `turn` (words
 //! and cost as they come), `estimate` and `shortfall` (what a turn would cost and lacks), `probe`, `verification` (evidence looked at
-//! again), `screen` (refusals without routes). Everything particular to vouchers is in `book`,
+//! again), `screen` (refusals without routes). `ready` says what stands in the way of a paid request. Everything particular to vouchers is in `book`,
 //! `keyring`, `pay`, `heal` and `push`. Apart from all that, `library` keeps the conversations and preferences of the
-//! terminal, with or without a broker at work.
+//! terminal, with or without a broker at work. `measure` puts the book to work for benches.
 
+mod accept;
 mod accounts;
 mod activity;
 mod activity_export;
 mod answer;
 mod book;
+mod bundle;
 mod call;
 mod caps;
 mod catalogue;
@@ -31,13 +33,16 @@ mod counting;
 mod error;
 mod estimate;
 mod event;
+mod evidence;
 mod finish;
 mod follow;
 mod guard;
 mod handle;
 mod heal;
 mod keyring;
+mod leaving;
 pub mod library;
+pub mod measure;
 mod models;
 mod operations;
 mod own_caps;
@@ -48,6 +53,8 @@ mod price_history;
 mod probe;
 mod push;
 mod quote;
+mod reach;
+mod ready;
 mod receipts;
 mod refunds;
 mod requests;
@@ -69,6 +76,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::domain::{Check, Finding};
 pub use crate::store::user::RefundState;
 pub use activity::{OperationList, OperationQuery};
 pub use activity_export::ExportError;
@@ -83,11 +91,13 @@ pub use event::{EVENT_QUEUE, Event};
 pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
 pub use library::{Library, LibraryError, Preferences};
+pub use models::Model;
 pub use preview::{Action, Depositable, GasPreview, Locked, Preview, WalletPreview};
 pub use preview_warning::PreviewWarning;
 pub use price_history::{PriceEntry, PriceHistory};
 pub use probe::{Measured, Probe, ProbeLimits, ProbeOutcome};
 pub use quote::{Quote, QuoteOverflow};
+pub use reach::{ReachError, reach};
 pub use refunds::Replace;
 pub use requests::{RequestFilter, RequestList, RequestSort};
 pub use settings::{CutAllowance, DefaultMaxOutput, Settings};
@@ -101,5 +111,5 @@ pub use turn::{
 };
 pub use upstream::UpstreamError;
 pub use verdict::Difference;
-pub use verification::{Check, Finding, Reconciliation, ReconciliationVerdict, Verification};
+pub use verification::{Reconciliation, ReconciliationVerdict, Verification};
 pub use view::{AccountView, OperationView, RefundView, RequestRecord, RequestView};

@@ -21,8 +21,12 @@ use super::handle::{Inner, UserBroker};
 use super::view::OperationView;
 use crate::broker::outbox::{end_of, refused};
 use crate::chain::{Call, Outcome, Revert, SendError, Ticket};
+use crate::crash_point::{self, Point};
 use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
-use crate::store::{Begun, NewOperation, Operation, OperationFilter, PageOf};
+use crate::store::{Begun, NewOperation, Operation, OperationEnd, OperationFilter, PageOf};
+
+/// The pause before an end that could not be written down is tried again.
+const WRITE_AGAIN: Duration = Duration::from_millis(500);
 
 /// An action that a caller wants.
 #[derive(Clone, Debug)]
@@ -62,7 +66,7 @@ impl Inner {
         let new =
             NewOperation { id, kind: act.kind, params: act.params(), idempotency_key: act.key.clone(), at };
         match self.store.operations().begin(new).await? {
-            Begun::New => {}
+            Begun::New => crash_point::pass(Point::OperationPrepared),
             Begun::Before(known) if act.is(&known) => return self.view_of(*known).await,
             Begun::Before(_) => return Err(UserError::KeyReused),
         }
@@ -96,8 +100,9 @@ impl Inner {
                     inner.follow_operation(view, ticket).await;
                 }
                 Err(error) => {
-                    inner.refuse(view, &error).await;
+                    let end = inner.refuse(view, &error).await;
                     let _ = reply.send(Err(error));
+                    inner.write_end(id, end).await;
                 }
             }
         });
@@ -135,6 +140,7 @@ impl Inner {
             };
             if let (Some(provider), Some(block)) = (view.provider, at) {
                 self.read_back(provider, block).await;
+                crash_point::pass(Point::OperationRead);
             }
             if outcome.is_final() {
                 break;
@@ -162,20 +168,40 @@ impl Inner {
         }
     }
 
-    /// Closes an operation that was not sent.
-    async fn refuse(&self, mut view: OperationView, error: &SendError) {
+    /// Closes an operation that was not sent. Gives the end that could not be written down.
+    async fn refuse(&self, mut view: OperationView, error: &SendError) -> Option<OperationEnd> {
         view.state = OperationState::Refused;
         view.reason = Some(error.to_string());
         if matches!(error, SendError::Stopped) {
             // It may have gone out just before; the next start finds out from the journal.
             self.following.lock().remove(&view.id);
-            return;
+            return None;
         }
         let end = refused(error.to_string(), Timestamp::now());
-        if let Err(error) = self.store.operations().finish(view.id, end).await {
-            tracing::warn!(operation = %view.id, %error, "a refusal could not be written down");
+        let written = self.store.operations().finish(view.id, end.clone()).await;
+        if let Err(error) = &written {
+            tracing::warn!(operation = %view.id, %error, "a refusal could not be written down; trying again");
         }
         self.changed(view);
+        written.err().map(|_| end)
+    }
+
+    /// Goes on trying to write an end down: until it is, the operation looks as if it were still to come, and whoever
+    /// repeats the order with the same key waits for it.
+    async fn write_end(&self, id: OperationId, end: Option<OperationEnd>) {
+        let Some(end) = end else { return };
+        let stop = self.tasks.token();
+        loop {
+            tokio::select! {
+                // Closed by the next start.
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(WRITE_AGAIN) => {}
+            }
+            if self.store.operations().finish(id, end.clone()).await.is_ok() {
+                self.operation_changed.notify_waiters();
+                return;
+            }
+        }
     }
 
     /// Tells of an operation's new state; one that is over is no longer listed as under way.

@@ -18,11 +18,13 @@ use super::event::Event;
 use super::finish::Case;
 use super::handle::Inner;
 use super::heal::heal;
+use super::leaving::Leaving;
 use super::quote::Quote;
 use super::receipts;
 use super::upstream::{Outgoing, UpstreamError, read_small};
 use super::verdict::{Cut, Seen};
 use crate::body::Answer;
+use crate::crash_point::{self, Point};
 use crate::domain::{Address, Neuron, RequestAuth, RequestId, Timestamp};
 use crate::wire::auth::{REQUEST_HEADER, VOUCHER_HEADER, encode_request_auth, encode_voucher};
 use crate::wire::fault::{Fault, FaultBody};
@@ -116,6 +118,7 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         }
     };
     let provider = call.service.provider;
+    crash_point::pass(Point::Signed);
     inner.book.lock().carried(provider, sent.voucher);
     inner.emit(Event::RequestSent {
         request: sent.request,
@@ -124,10 +127,16 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         max_fee: sent.max_fee,
     });
     inner.publish();
+    let leaving = outgoing.leaving.clone();
     let response = tokio::select! {
         response = inner.upstream.send(outgoing) => response,
         () = reply.closed() => {
-            answer::left_early(inner, call, &sent).await;
+            if leaving.stop() {
+                inner.book.lock().not_carried(provider);
+                inner.failed(&Case::live(inner, call, &sent), "it was stopped before all of it had left").await;
+            } else {
+                answer::left_early(inner, call, &sent).await;
+            }
             return Err(CallRefusal::Stopping);
         }
     };
@@ -135,7 +144,7 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
         Ok(response) => response,
         Err(error) => {
             inner.book.lock().not_carried(provider);
-            if error.never_left() {
+            if error.never_left() || leaving.stop() {
                 inner.failed(&Case::live(inner, call, &sent), &error.to_string()).await;
             } else {
                 // No byte of an answer came, which bounds what a receipt for it can ask.
@@ -145,6 +154,7 @@ async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
             return Err(error.into());
         }
     };
+    crash_point::pass(Point::HeadReceived);
     let status = response.status();
     if !matches!(status, StatusCode::PAYMENT_REQUIRED | StatusCode::CONFLICT | StatusCode::UNAUTHORIZED) {
         return Ok(Attempted::Answered(sent, response));
@@ -242,12 +252,12 @@ async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
             }
         };
         if !denied.later {
-            return Err(refusal(call, denied));
+            return Err(refusal(provider, denied));
         }
         tokio::select! {
             () = room => {}
             () = reply.closed() => return Err(CallRefusal::Stopping),
-            () = tokio::time::sleep_until(until) => return Err(refusal(call, denied)),
+            () = tokio::time::sleep_until(until) => return Err(refusal(provider, denied)),
         }
     };
     let Grant { max_fee, voucher } = grant;
@@ -265,8 +275,7 @@ async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
     }
 }
 
-fn refusal(call: &Prepared, denied: Denied) -> CallRefusal {
-    let provider = call.service.provider;
+pub(super) fn refusal(provider: Address, denied: Denied) -> CallRefusal {
     let Denied { needed, available, missing, .. } = denied;
     match denied.reason {
         DeniedReason::NoAccount => CallRefusal::NoAccount { provider, needed },
@@ -291,7 +300,7 @@ fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgo
         max_fee: sent.max_fee,
         expiry: Timestamp::now().plus_seconds(inner.settings.authorization_lifetime),
     };
-    let auth = inner.keys.authorize(auth)?.ok_or_else(no_key)?;
+    let auth = inner.keys.authorize(auth, call.conditions.public_key)?.ok_or_else(no_key)?;
     let voucher = inner.keys.voucher(provider, epoch, sent.voucher)?.ok_or_else(no_key)?;
     let mut headers = call.headers.clone();
     let value = |text: String| http::HeaderValue::try_from(text).ok();
@@ -307,6 +316,7 @@ fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgo
         method: call.method.clone(),
         headers,
         body: call.body.clone(),
+        leaving: Leaving::default(),
     })
 }
 

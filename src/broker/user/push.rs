@@ -1,7 +1,8 @@
 //! Acknowledging answers: a voucher is brought to the provider shortly after it was earned.
 //!
-//! Vouchers of answers that end within a few milliseconds are brought as one, and none is brought when a request that
-//! follows carries it. If it is lost, the next request carries it; nothing depends on it arriving.
+//! Vouchers of answers that end within a twentieth of a second are brought as one: under load that is a signature for
+//! hundreds of answers. The provider lends that much by its own terms. If a voucher is lost, it is brought again after a
+//! while, and until then each request carries what is owed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,15 @@ use std::time::Duration;
 use super::UserError;
 use super::handle::Inner;
 use super::upstream::UpstreamError;
+use crate::crash_point::{self, Point};
 use crate::domain::{Address, Neuron};
 
 /// How long to wait for more answers to end.
-const COALESCE: Duration = Duration::from_millis(5);
+const COALESCE: Duration = Duration::from_millis(50);
+
+/// Pauses in seconds before a voucher that did not arrive is brought again; each is cut short when another request ends.
+/// After the last one the next request carries it.
+const AGAIN: [u64; 6] = [1, 4, 15, 60, 300, 1_800];
 
 #[derive(Debug, thiserror::Error)]
 enum PushError {
@@ -27,22 +33,48 @@ pub(super) fn push(inner: &Arc<Inner>, provider: Address) {
     if !inner.pushing.lock().insert(provider) {
         return;
     }
+    inner.book.lock().bringing(provider, true);
     let task = Arc::clone(inner);
+    let stop = inner.tasks.token();
     inner.tasks.spawn("voucher", async move {
+        let mut pauses = AGAIN.iter();
         loop {
-            tokio::time::sleep(COALESCE).await;
-            let outcome = bring(&task, provider).await;
-            if let Err(error) = &outcome {
-                task.book.lock().not_carried(provider);
-                tracing::debug!(%provider, %error, "a voucher did not arrive; the next request carries it");
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(COALESCE) => {}
             }
-            // What ended meanwhile found the provider taken, so look again before letting go.
-            let mut pushing = task.pushing.lock();
-            let more = matches!(outcome, Ok(Brought::Yes))
-                && task.book.lock().position(provider).is_some_and(|p| p.unpaid());
-            if !more {
-                pushing.remove(&provider);
-                return;
+            match bring(&task, provider).await {
+                Ok(brought) => {
+                    pauses = AGAIN.iter();
+                    task.book.lock().bringing(provider, true);
+                    // What ended meanwhile found the provider taken, so look again before letting go.
+                    let mut pushing = task.pushing.lock();
+                    let more = matches!(brought, Brought::Yes)
+                        && task.book.lock().position(provider).is_some_and(|p| p.unpaid());
+                    if !more {
+                        task.book.lock().bringing(provider, false);
+                        pushing.remove(&provider);
+                        return;
+                    }
+                }
+                Err(error) => {
+                    {
+                        let mut book = task.book.lock();
+                        book.not_carried(provider);
+                        book.bringing(provider, false);
+                    }
+                    tracing::debug!(%provider, %error, "a voucher did not arrive; it is brought again");
+                    let pause = pauses.next().filter(|_| !stop.is_cancelled());
+                    let Some(pause) = pause.map(|seconds| Duration::from_secs(*seconds)) else {
+                        task.pushing.lock().remove(&provider);
+                        return;
+                    };
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = task.room.notified() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
             }
         }
     });
@@ -71,8 +103,10 @@ async fn bring(inner: &Inner, provider: Address) -> Result<Brought, PushError> {
     let Some(voucher) = inner.keys.voucher(provider, epoch, cumulative).map_err(UserError::from)? else {
         return Ok(Brought::No);
     };
+    crash_point::pass(Point::PushAuthorized);
     inner.book.lock().carried(provider, cumulative);
     inner.upstream.push_voucher(&base, &voucher).await?;
+    crash_point::pass(Point::PushAcknowledged);
     Ok(Brought::Yes)
 }
 

@@ -16,6 +16,9 @@ const AT_ONCE: [u64; 5] = [0, 30, 150, 600, 2_000];
 /// Waits between later questions: the first, and the longest.
 const FIRST_WAIT: u64 = 2;
 const LONGEST_WAIT: u64 = 600;
+/// The longest of the first dozen, in whose time an authorisation runs out and much is decided.
+const EARLY_WAIT: u64 = 60;
+const EARLY: u32 = 12;
 /// How long after an authorisation's expiry a provider may still be at it, by a clock that is off.
 const CLOCKS: u64 = 120;
 /// Why a request failed that the provider could not book.
@@ -48,7 +51,7 @@ pub(super) async fn fetch_or_leave(inner: &Arc<Inner>, case: Case) {
     inner.unconfirmed(&case).await;
 }
 
-async fn ask(
+pub(super) async fn ask(
     inner: &Inner,
     provider: Address,
     service: &ServiceName,
@@ -83,7 +86,8 @@ pub(super) async fn run(inner: Arc<Inner>) {
         asking.await;
         for request in due {
             let times = tries.get(&request).map_or(0, |(times, _)| *times);
-            let wait = FIRST_WAIT.saturating_mul(1 << times.min(16)).min(LONGEST_WAIT);
+            let longest = if times < EARLY { EARLY_WAIT } else { LONGEST_WAIT };
+            let wait = FIRST_WAIT.saturating_mul(1 << times.min(16)).min(longest);
             tries.insert(request, (times.saturating_add(1), Timestamp::now().plus_seconds(wait)));
         }
     }
@@ -98,7 +102,7 @@ pub(super) async fn catch_up(inner: &Arc<Inner>, provider: Address) {
 }
 
 /// Asks once more, and decides when asking is over.
-async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
+pub(super) async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timestamp) {
     let row = match inner.store.request(request).await {
         // Sent: its end could not be written down at the time.
         Ok(Some(row)) if matches!(row.state, UserRequestState::Unconfirmed | UserRequestState::Sent) => row,

@@ -1,9 +1,10 @@
 //! Listings of paid requests with their sums, receipts, and refunds.
 
 use super::UserError;
+use super::evidence;
 use super::handle::UserBroker;
 use super::view::{RefundView, RequestRecord, RequestView};
-use crate::domain::{Address, Fee, RequestId, ServiceName, SignedReceipt, Timestamp, UserRequestState};
+use crate::domain::{Address, Fee, RequestId, SealedReceipt, ServiceName, Timestamp, UserRequestState};
 use crate::store::user::{RefundState, UserRequest, UserRequestFilter, UserRequestSort};
 use crate::store::{Direction, PageOf, StoreError};
 
@@ -101,10 +102,10 @@ impl UserBroker {
         })
     }
 
-    /// The provider's signed statement of what a request cost.
-    pub async fn receipt(&self, id: RequestId) -> Result<SignedReceipt, UserError> {
+    /// The provider's statement of what a request cost: signed, unless it has not signed it so far and cannot be asked.
+    pub async fn receipt(&self, id: RequestId) -> Result<SealedReceipt, UserError> {
         let request = self.inner.store.request(id).await?.ok_or(UserError::UnknownRequest(id))?;
-        request.receipt.ok_or(UserError::NoReceipt(id))
+        evidence::of(&self.inner, &request).await?.ok_or(UserError::NoReceipt(id))
     }
 
     /// Refunds, newest first; `processed` leaves only those taken, or only those not.
@@ -128,7 +129,7 @@ impl UserBroker {
     }
 }
 
-fn view(request: UserRequest) -> RequestView {
+pub(super) fn view(request: UserRequest) -> RequestView {
     RequestView {
         request: request.id,
         provider: request.account.provider,
@@ -142,5 +143,6 @@ fn view(request: UserRequest) -> RequestView {
         max_fee: request.max_fee,
         disputed: request.disputed,
         note: request.error,
+        accepted_at: request.accepted_at,
     }
 }

@@ -47,6 +47,10 @@ impl UserError {
             | UserError::RefundLocked { .. }
             | UserError::UnknownRequest(_)
             | UserError::NoReceipt(_)
+            | UserError::NotDisputed { .. }
+            | UserError::AcceptedBefore(_)
+            | UserError::OtherAmount { .. }
+            | UserError::NotItsReceipt(_)
             | UserError::UnknownOperation(_)
             | UserError::Model(ModelError::Ambiguous { .. })
             | UserError::Send(_)
@@ -142,6 +146,10 @@ mod tests {
             UserError::BadCursor,
             UserError::ReadOnly,
             UserError::InsufficientFunds { needed: n, available: n },
+            UserError::NotDisputed { request: RequestId::random(), state: UserRequestState::Done },
+            UserError::AcceptedBefore(RequestId::random()),
+            UserError::OtherAmount { request: RequestId::random(), amount: n, disputed: n },
+            UserError::NotItsReceipt(RequestId::random()),
         ];
         let mut refusals: Vec<CallRefusal> = users.into_iter().map(CallRefusal::from).collect();
         refusals.extend([

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::caps::Caps;
+use crate::broker::retention;
 
 /// Settings of the user broker, as the configuration file's top level carries them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +34,15 @@ pub struct Settings {
     pub max_storage_body: u64,
     /// The largest answer of a chatbot in bytes of its body. Storage answers end at the highest fee.
     pub max_chat_answer: u64,
+    /// Bytes of request and answer bodies held in memory at a time, over all calls; the rest is on disk or waits.
+    pub body_memory: u64,
     /// Take refunds as soon as they are due.
     pub auto_process_refunds: bool,
     /// Call providers at loopback, private and other special addresses. Unset: only where the chain itself is on
     /// this machine, as on a development network.
     pub allow_private_providers: Option<bool>,
-    /// By how many per cent (and 64 units) the figures of a model server (meter `usage`) may pass our own count.
+    /// By how many per cent the figures of a model server (meter `usage`) may pass our own count and be paid all the
+    /// same. 0: what is paid is never more than what we counted.
     pub usage_tolerance_percent: u64,
     /// What may have been on its way when we hung up on an answer, and is paid although it did not reach us.
     pub cut_allowance: CutAllowance,
@@ -46,6 +50,8 @@ pub struct Settings {
     pub receipt_patience: u64,
     /// The backstop behind chain events: everything is read again this often.
     pub refresh_interval: u64,
+    /// Days after which requests that are over are deleted. Unset: never. What they cost stays in all sums.
+    pub keep_requests: Option<u64>,
 }
 
 /// Output assumed where the request names no limit.
@@ -90,17 +96,27 @@ impl Default for Settings {
             max_chat_body: 32 << 20,
             max_storage_body: 4 << 30,
             max_chat_answer: 64 << 20,
+            body_memory: crate::body::Spool::MEMORY,
             auto_process_refunds: true,
             allow_private_providers: None,
-            usage_tolerance_percent: 100,
+            usage_tolerance_percent: 0,
             cut_allowance: CutAllowance::default(),
             receipt_patience: 86_400,
             refresh_interval: 60,
+            keep_requests: None,
         }
     }
 }
 
 impl Settings {
+    /// Checks what the types cannot. Gives the key that is wrong, and why.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        match retention::check(self.keep_requests) {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(("keepRequests", reason)),
+        }
+    }
+
     pub(super) fn reservation_wait(&self) -> Duration {
         Duration::from_secs(self.reservation_wait)
     }

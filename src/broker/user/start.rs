@@ -10,8 +10,9 @@ use super::finish::Case;
 use super::handle::{Inner, UserBroker, UserParts};
 use super::operations::plain_view;
 use super::upstream::Upstream;
-use super::{follow, receipts, refunds};
+use super::{evidence, follow, receipts, refunds};
 use crate::broker::outbox::{attempt, refused};
+use crate::broker::retention;
 use crate::chain::BlockRef;
 use crate::domain::{B256, OperationState, Timestamp, UserRequestState};
 use crate::store::user::{UserRequestFilter, UserRequestSort};
@@ -19,6 +20,9 @@ use crate::store::{Direction, PageOf};
 
 /// How long the first look at the chain may hold up the start.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// The same with so many accounts that reading them all takes seconds: what the store remembers has to do until it is done.
+const MANY_ACCOUNTS: usize = 1_000;
+const SHORT_LOOK: Duration = Duration::from_millis(250);
 
 /// Faster than this no screen shows anything.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(15);
@@ -33,7 +37,9 @@ impl UserBroker {
         restore(&inner).await?;
         resume_requests(&inner).await?;
         resume_operations(&inner).await?;
-        match tokio::time::timeout(FIRST_LOOK, inner.read_everything()).await {
+        let many = inner.accounts().len() > MANY_ACCOUNTS;
+        let patience = if many { SHORT_LOOK } else { FIRST_LOOK };
+        match tokio::time::timeout(patience, inner.read_everything(true)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error @ UserError::Chain(_))) => inner.unreachable(&error),
             Ok(Err(error)) => return Err(error),
@@ -41,11 +47,13 @@ impl UserBroker {
         }
         inner.publish();
         let tasks = &inner.tasks;
-        // Loaded now, so that the first request does not wait for it.
-        tasks.spawn("vocabulary", async { drop(tokio::task::spawn_blocking(crate::meter::warm_up).await) });
         tasks.spawn_until_stopped("snapshots", snapshots(Arc::clone(&inner)));
         tasks.spawn_until_stopped("chain follower", follow::run(Arc::clone(&inner)));
         tasks.spawn_until_stopped("receipt resolver", receipts::run(Arc::clone(&inner)));
+        tasks.spawn_until_stopped("signatures of receipts", evidence::run(Arc::clone(&inner)));
+        if let Some(days) = inner.settings.keep_requests {
+            tasks.spawn_until_stopped("old requests", retention::run(inner.store.db().clone(), days));
+        }
         if inner.settings.auto_process_refunds && inner.sender.is_some() {
             tasks.spawn_until_stopped("refund processor", refunds::run(Arc::clone(&inner)));
         }
@@ -85,7 +93,8 @@ async fn restore(inner: &Inner) -> Result<(), UserError> {
         {
             let mut book = inner.book.lock();
             book.restore(provider, account.authorized, account.owed);
-            book.set_chain(provider, account.chain);
+            // As of block 0: the chain may be another one by now.
+            book.set_chain(provider, account.chain, 0);
         }
         if let Some(chain) = &account.chain {
             inner.keys.refresh(chain).await?;

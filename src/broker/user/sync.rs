@@ -14,15 +14,19 @@ use super::event::Event;
 use super::handle::{Inner, UserBroker};
 use super::view::AccountView;
 use crate::chain::{BlockRef, EventFilter, EventKind, ServiceList};
+use crate::crash_point::{self, Point};
 use crate::domain::{
-    AccountId, Address, ChainAccount, Neuron, PendingRefund, Service, ServiceName, Timestamp,
+    AccountId, Address, ChainAccount, Neuron, OperationKind, PendingRefund, Service, ServiceName, Timestamp,
 };
-use crate::store::Observed;
 use crate::store::user::{Refund, RefundState};
+use crate::store::{Observed, OperationFilter};
 
 impl Inner {
-    /// Reads accounts, services and the wallet's own money at the newest block.
-    pub async fn read_everything(&self) -> Result<BlockRef, UserError> {
+    /// Reads accounts, services and the wallet's own money at the newest block. `anew`: what was read before does not
+    /// count against it, since a reorg may have taken it back or another run have read it.
+    pub async fn read_everything(&self, anew: bool) -> Result<BlockRef, UserError> {
+        // The address may lead to another chain since the last look.
+        self.chain.check_id().await?;
         let head = self.chain.head().await?;
         let (accounts, services, wallet) = tokio::join!(
             self.chain.accounts_of_user(self.user, Some(head)),
@@ -37,10 +41,11 @@ impl Inner {
             known.map(|(provider, _)| *provider).filter(|provider| !named.contains(provider)).collect()
         };
         for account in accounts {
-            self.take_account(account.id.provider, Some(account), Some(head)).await?;
+            self.take_account(account.id.provider, Some(account), head.number, anew).await?;
         }
         for provider in missing {
-            self.read_account(provider, Some(head)).await?;
+            let account = self.chain.account(self.keys.account(provider), Some(head)).await?;
+            self.take_account(provider, account, head.number, anew).await?;
         }
         self.take_services(services, head).await?;
         {
@@ -73,8 +78,13 @@ impl Inner {
         provider: Address,
         at: Option<BlockRef>,
     ) -> Result<Option<ChainAccount>, UserError> {
+        // The newest state is at least as new as the head that was there before it was asked for.
+        let block = match at {
+            Some(block) => block,
+            None => self.chain.head().await?,
+        };
         let account = self.chain.account(self.keys.account(provider), at).await?;
-        self.take_account(provider, account, at).await?;
+        self.take_account(provider, account, block.number, false).await?;
         Ok(account)
     }
 
@@ -90,14 +100,23 @@ impl Inner {
         Ok(service)
     }
 
-    /// Takes an account as read: into the store, then into the book.
+    /// Takes an account as read at a block: into the store, then into the book. One at a time, and nothing older than what
+    /// is known: an event, an operation and the backstop may all be reading it, and the slowest must not have the last word.
     async fn take_account(
         &self,
         provider: Address,
         account: Option<ChainAccount>,
-        at: Option<BlockRef>,
+        block: u64,
+        anew: bool,
     ) -> Result<(), UserError> {
+        let _turn = self.taking.lock().await;
+        if self.book.lock().knows_newer(provider, block) {
+            return Ok(());
+        }
         let id = self.keys.account(provider);
+        // On a quiet chain the newest block can be older than a change of delegate that has come due. Providers go by
+        // the clock as well.
+        let account = account.map(|account| account.at(self.chain_now()));
         if let Some(account) = &account {
             self.keys.refresh(account).await?;
         }
@@ -107,22 +126,47 @@ impl Inner {
             (position.and_then(|position| position.chain().copied()), position.map(Position::authorized))
         };
         if before == account {
+            self.book.lock().set_chain(provider, account, block);
             return Ok(());
         }
-        let head = self.view.lock().head;
-        let block = at.or(head).map_or(0, |block| block.number);
         self.note_refund(before.and_then(|account| account.refund), account.as_ref(), id, block).await?;
-        self.store.observe(vec![Observed { id, account, block }]).await?;
+        // Before anything of it is written down, since that makes the account one that we know.
         let settled = account.map_or(Neuron::ZERO, |account| account.settled);
         if settled > authorized.unwrap_or(Neuron::ZERO) {
-            // More was settled than our books remember having promised, so they were lost or are old: it was owed.
-            // What was settled of a known promise says nothing of the kind; providers may take it before it is due.
-            let adopted = self.store.adopt(id, settled, settled).await?;
-            self.book.lock().restore(provider, adopted.authorized, adopted.owed);
+            self.begin_at(id, settled).await?;
         }
-        self.book.lock().set_chain(provider, account);
+        self.store.observe(vec![Observed { id, account, block }], anew).await?;
+        crash_point::pass(Point::AccountObserved);
+        self.book.lock().set_chain(provider, account, block);
         self.room.notify_waiters();
         self.emit(Event::AccountChanged { provider });
+        Ok(())
+    }
+
+    /// More was settled than our books remember having promised. If they know nothing of the account they were lost, and
+    /// begin at what was paid; what was settled of a known promise says nothing of the kind, since providers may take it
+    /// before it is due.
+    ///
+    /// Books that do know the account contradict the node. To take its word would be to sign a voucher for whatever
+    /// sum it names, so nothing is taken over: if the books are an old copy, a voucher of our own that the provider
+    /// shows with its next refusal mends them (see `heal`).
+    async fn begin_at(&self, id: AccountId, settled: Neuron) -> Result<(), UserError> {
+        let opened_here = OperationFilter {
+            kind: Some(OperationKind::CreateAccount),
+            provider: Some(id.provider),
+            ..OperationFilter::default()
+        };
+        let known =
+            self.store.account(id).await?.is_some() || self.store.operations().count(opened_here).await? > 0;
+        if known {
+            tracing::warn!(
+                provider = %id.provider, %settled,
+                "the node says that more was settled than was ever promised; it is not believed"
+            );
+            return Ok(());
+        }
+        let adopted = self.store.adopt(id, settled, settled).await?;
+        self.book.lock().restore(id.provider, adopted.authorized, adopted.owed);
         Ok(())
     }
 
@@ -164,6 +208,7 @@ impl Inner {
         }
         if !refunds.is_empty() {
             self.store.put_refunds(refunds).await?;
+            crash_point::pass(Point::RefundNoted);
         }
         Ok(())
     }
@@ -213,7 +258,7 @@ impl UserBroker {
 
     /// Reads all accounts and services from the chain now.
     pub async fn sync_all(&self) -> Result<Vec<AccountView>, UserError> {
-        self.inner.read_everything().await?;
+        self.inner.read_everything(false).await?;
         Ok(self.accounts())
     }
 }

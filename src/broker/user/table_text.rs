@@ -1,8 +1,10 @@
-//! Rows as text for other programs: CSV that a spreadsheet cannot take for formulas, or a JSON array.
+//! Rows as text for other programs: CSV that a spreadsheet cannot take for formulas, a JSON array, or JSON lines.
 //!
 //! Amounts are decimal text in either, since spreadsheets and JSON readers round long numbers.
 
 use std::io::{self, Write};
+
+use crate::domain::clean::clean_lines;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub enum ExportFormat {
     /// RFC 4180, with a line of names; every field quoted.
     Csv,
     Json,
+    /// One object a line, for programs that read while it is written.
+    JsonLines,
 }
 
 /// A value of a row.
@@ -47,6 +51,8 @@ impl<W: Write> TableText<W> {
         match format {
             ExportFormat::Csv => line(&mut writer, names.iter().map(|name| (*name).to_owned()))?,
             ExportFormat::Json => writer.write_all(b"[")?,
+            // A line is a row.
+            ExportFormat::JsonLines => {}
         }
         Ok(TableText { format, writer, rows: 0 })
     }
@@ -56,13 +62,21 @@ impl<W: Write> TableText<W> {
             ExportFormat::Csv => line(&mut self.writer, cells.into_iter().map(|(_, cell)| field(cell)))?,
             ExportFormat::Json => {
                 self.writer.write_all(if self.rows == 0 { b"\n" } else { b",\n" })?;
-                let object: serde_json::Map<String, serde_json::Value> =
-                    cells.into_iter().map(|(name, cell)| (name.to_owned(), value(cell))).collect();
-                serde_json::to_writer(&mut self.writer, &object)?;
+                self.object(cells)?;
+            }
+            ExportFormat::JsonLines => {
+                self.object(cells)?;
+                self.writer.write_all(b"\n")?;
             }
         }
         self.rows = self.rows.saturating_add(1);
         Ok(())
+    }
+
+    fn object(&mut self, cells: Cells) -> io::Result<()> {
+        let object: serde_json::Map<String, serde_json::Value> =
+            cells.into_iter().map(|(name, cell)| (name.to_owned(), value(cell))).collect();
+        Ok(serde_json::to_writer(&mut self.writer, &object)?)
     }
 
     /// Ends the table; gives the number of rows and the writer, flushed.
@@ -78,7 +92,7 @@ impl<W: Write> TableText<W> {
 fn value(cell: Cell) -> serde_json::Value {
     match cell {
         Cell::Nothing => serde_json::Value::Null,
-        Cell::Text(text) => text.into(),
+        Cell::Text(text) => clean_lines(&text, usize::MAX).into(),
         Cell::Count(count) => count.into(),
     }
 }
@@ -98,7 +112,9 @@ fn harmless(text: String) -> String {
         first,
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠' | '|' | '%')
     );
-    if formula { format!("'{text}") } else { text }
+    let text = if formula { format!("'{text}") } else { text };
+    // A file may be looked at in a terminal, too.
+    clean_lines(&text, usize::MAX)
 }
 
 /// One line, each field quoted: separators and line ends inside are text, whatever the reader's language separates with.
@@ -114,6 +130,7 @@ fn line(writer: &mut impl Write, fields: impl Iterator<Item = String>) -> io::Re
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::attacks::{attacks, found};
     use proptest::prelude::*;
 
     fn written(format: ExportFormat, rows: &[&str]) -> String {
@@ -133,6 +150,11 @@ mod tests {
         assert_eq!(
             written(ExportFormat::Json, &["a", "=b"]),
             "[\n{\"name\":\"a\",\"count\":7},\n{\"name\":\"=b\",\"count\":7}\n]\n"
+        );
+        assert_eq!(written(ExportFormat::JsonLines, &[]), "");
+        assert_eq!(
+            written(ExportFormat::JsonLines, &["a\nb", "c"]),
+            "{\"name\":\"a\\nb\",\"count\":7}\n{\"name\":\"c\",\"count\":7}\n"
         );
     }
 
@@ -167,12 +189,28 @@ mod tests {
         fields
     }
 
+    #[test]
+    fn nothing_of_the_corpus_leaves_its_field_or_steers_who_reads_it() {
+        for attack in attacks() {
+            let text = written(ExportFormat::Csv, &[&attack.text]);
+            let read = fields(&text);
+            assert_eq!((read.len(), read[3].as_str()), (4, "7"), "{}", attack.name);
+            let first = read[2].trim_start().chars().next();
+            assert!(!matches!(first, Some('=' | '+' | '-' | '@' | '\t' | '\r')), "{}", attack.name);
+            assert_eq!(found(&text.replace("\r\n", "\n").replace('\t', " ")), None, "{}", attack.name);
+            let json: serde_json::Value =
+                serde_json::from_str(&written(ExportFormat::Json, &[&attack.text])).unwrap();
+            assert_eq!(json[0]["count"], 7, "{}", attack.name);
+            assert_eq!(found(&serde_json::to_string(&json).unwrap()), None, "{}", attack.name);
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_breaks_out_of_its_field(text in "[\\PC\t\r\n\"',;=+@|-]{0,30}") {
             let read = fields(&written(ExportFormat::Csv, &[&text]));
             prop_assert_eq!(read.len(), 4);
-            let kept = read[2].strip_prefix('\'').unwrap_or(&read[2]);
+            let (kept, text) = (read[2].strip_prefix('\'').unwrap_or(&read[2]), clean_lines(&text, usize::MAX));
             prop_assert!(read[2] == text || kept == text);
             prop_assert!(!read[2].trim_start().starts_with(['=', '+', '-', '@']));
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::upstream::{Upstream, UpstreamError};
-use crate::domain::{Address, Neuron, Service, ServiceName};
+use crate::domain::{Address, Neuron, PublicKey, Service, ServiceName};
 use crate::wire::terms::{MeterName, Terms};
 
 /// How long terms are believed without asking again. A change of prices is told at once by a 409.
@@ -37,6 +37,8 @@ pub enum TermsError {
 pub(super) struct Conditions {
     pub credit_limit: Neuron,
     pub meter: MeterName,
+    /// With it requests are sealed with a tag. Whether it is the provider's is seen when it is used.
+    pub public_key: Option<PublicKey>,
 }
 
 #[derive(Debug)]
@@ -134,7 +136,7 @@ pub(super) fn fit(terms: &Terms, service: &Service) -> Result<Conditions, TermsE
     if bytes != (service.kind == crate::domain::ServiceKind::ZgStorage) {
         return Err(disagree("the meter"));
     }
-    Ok(Conditions { credit_limit: terms.credit_limit, meter: own.meter })
+    Ok(Conditions { credit_limit: terms.credit_limit, meter: own.meter, public_key: terms.public_key })
 }
 
 #[cfg(test)]
@@ -175,11 +177,13 @@ mod tests {
                 credit_limit: Neuron::new(9),
                 max_in_flight_per_user: None,
                 requests_per_minute_per_user: None,
+                public_key: None,
                 services: own.into_iter().collect(),
             };
             fit(&terms, &service)
         };
-        let conditions = Conditions { credit_limit: Neuron::new(9), meter: MeterName::O200k };
+        let conditions =
+            Conditions { credit_limit: Neuron::new(9), meter: MeterName::O200k, public_key: None };
         assert_eq!(with(Some(good.clone())), Ok(conditions));
         assert!(matches!(with(None), Err(TermsError::NotServed(_))));
         let table = [

@@ -13,11 +13,12 @@ use futures_util::StreamExt;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::guard::{Guard, PrivateName, UrlError};
+use super::guard::{Guard, PrivateName, Resolver, UrlError};
+use super::leaving::Leaving;
 use super::settings::Settings;
 use crate::body::Body;
 use crate::domain::clean::{clean, clean_reason};
-use crate::domain::{RequestId, ServiceName, SignedReceipt, SignedVoucher};
+use crate::domain::{RequestId, SealedReceipt, ServiceName, SignedVoucher};
 use crate::wire::auth::encode_voucher;
 use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
 use crate::wire::terms::{Terms, VoucherAccepted, VoucherBody};
@@ -28,7 +29,7 @@ const IDLE_FOR: Duration = Duration::from_secs(20);
 
 /// The largest terms, error or receipt that is read.
 const SMALL: usize = 1 << 20;
-/// How long a small exchange (terms, voucher, receipt) may take.
+/// How long a small exchange (terms, voucher, receipt) may take, if the first byte of an answer may take that long.
 const SMALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why a provider gave no usable answer.
@@ -67,12 +68,14 @@ pub(super) struct Outgoing {
     pub method: Method,
     pub headers: HeaderMap,
     pub body: Body,
+    /// Told when the last of the body goes out.
+    pub leaving: Leaving,
 }
 
 /// What a provider knows of a receipt that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ReceiptAnswer {
-    Here(Box<SignedReceipt>),
+    Here(Box<SealedReceipt>),
     /// The request is still being answered.
     NotYet,
     /// The provider has never seen the request.
@@ -86,26 +89,32 @@ pub(super) struct Upstream {
     client: reqwest::Client,
     guard: Guard,
     first_byte: Duration,
+    small: Duration,
 }
 
 impl Upstream {
     pub fn new(settings: &Settings, allow_private: bool) -> Result<Upstream, reqwest::Error> {
+        let guard = Guard { allow_private };
+        Upstream::with(settings, guard, Resolver::system(guard))
+    }
+
+    pub fn with(settings: &Settings, guard: Guard, resolver: Resolver) -> Result<Upstream, reqwest::Error> {
         // `main` has chosen the TLS provider already; this serves whoever uses the library without it.
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let guard = Guard { allow_private };
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(guard))
+            .dns_resolver(Arc::new(resolver))
             .connect_timeout(settings.connect_timeout())
             .pool_idle_timeout(IDLE_FOR)
             .pool_max_idle_per_host(64)
             .tcp_nodelay(true)
             .user_agent(concat!("zgserve-tui/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Upstream { client, guard, first_byte: settings.first_byte_timeout() })
+        let first_byte = settings.first_byte_timeout();
+        Ok(Upstream { client, guard, first_byte, small: first_byte.min(SMALL_TIMEOUT) })
     }
 
     /// Reads a service's URL and refuses one that must not be called.
@@ -125,11 +134,13 @@ impl Upstream {
         let url = Url::parse(&text).map_err(|_| UrlError::Malformed)?;
         let mut request = self.client.request(outgoing.method, url).headers(outgoing.headers);
         request = match outgoing.body.bytes() {
-            Some(bytes) if bytes.is_empty() => request,
-            Some(bytes) => request.body(bytes.clone()),
             None => request
                 .header(http::header::CONTENT_LENGTH, outgoing.body.len())
-                .body(reqwest::Body::wrap_stream(outgoing.body.stream())),
+                .body(reqwest::Body::wrap_stream(outgoing.leaving.stream(&outgoing.body))),
+            Some(bytes) => {
+                outgoing.leaving.at_once();
+                if bytes.is_empty() { request } else { request.body(bytes.clone()) }
+            }
         };
         // A large body takes its time; the wait for the answer begins when it has left, which we do not see, so the
         // slowest line that we bear with is added: 64 KiB a second.
@@ -206,7 +217,7 @@ impl Upstream {
             let body = read_small(&host, response).await?;
             Ok((status, headers, body))
         };
-        match tokio::time::timeout(SMALL_TIMEOUT, exchange).await {
+        match tokio::time::timeout(self.small, exchange).await {
             Ok(result) => result,
             Err(_) => Err(UpstreamError::Timeout { host }),
         }
@@ -247,6 +258,15 @@ pub(super) fn host(base: &Url) -> String {
     clean(&format!("{}{port}", base.host_str().unwrap_or_default()), 200).into_owned()
 }
 
+/// What broke, without the words of the HTTP library where they say nothing to people.
+fn in_words(reason: &str) -> String {
+    let lower = reason.to_ascii_lowercase();
+    if ["eof", "incomplete", "before message completed", "chunk"].iter().any(|word| lower.contains(word)) {
+        return "it ended in the middle of an answer".to_owned();
+    }
+    clean_reason(reason, 200)
+}
+
 /// Sorts the client's errors by whether the request can have left.
 pub(super) fn failure(host: &str, error: reqwest::Error) -> UpstreamError {
     let host = host.to_owned();
@@ -260,7 +280,7 @@ pub(super) fn failure(host: &str, error: reqwest::Error) -> UpstreamError {
         reason = inner.to_string();
         source = inner.source();
     }
-    let reason = clean_reason(&reason, 200);
+    let reason = in_words(&reason);
     if error.is_connect() || error.is_builder() {
         UpstreamError::Unreachable { host, reason }
     } else if error.is_timeout() {

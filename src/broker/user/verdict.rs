@@ -7,7 +7,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::domain::{AccountId, B256, Fee, Neuron, Prices, RequestId, SignedReceipt, Units, VoucherDomain};
+use crate::domain::{AccountId, B256, Fee, Neuron, Prices, Receipt, RequestId, Units};
 
 /// What we know of a request and its answer ourselves.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(super) struct OwnCount {
     pub body_hash: B256,
     pub prices: Prices,
     pub max_fee: Neuron,
-    /// Whether the provider's figures are bounded by ours (`usage`) instead of equal to them.
+    /// By how much figures of a model server (`usage`) may pass ours, where the settings allow that.
     pub bounded: Option<Tolerance>,
     /// Absent when the answer was not seen to its end, as after a crash of ours.
     pub seen: Option<Seen>,
@@ -64,19 +64,16 @@ fn nothing_hash() -> B256 {
 /// More units than the books can hold are a joke; they are cut, so that the request can be written down at all.
 const MOST_UNITS: Units = Units(i64::MAX as u64);
 
-/// By how much the model server's own figures may pass our count.
+/// By how much the model server's own figures may pass our count: nothing, unless the user's settings say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tolerance {
     pub percent: u64,
 }
 
 impl Tolerance {
-    /// Chat templates add a few tokens per message that nobody outside can count; so a fixed part is allowed too.
-    const SLACK: u64 = 64;
-
     fn most(self, own: Units) -> Units {
         let share = u128::from(own.0) * u128::from(self.percent) / 100;
-        Units(own.0.saturating_add(u64::try_from(share).unwrap_or(u64::MAX)).saturating_add(Self::SLACK))
+        Units(own.0.saturating_add(u64::try_from(share).unwrap_or(u64::MAX)))
     }
 }
 
@@ -183,10 +180,9 @@ impl OwnCount {
     }
 
     /// Judges a receipt against what we saw.
-    pub fn judge(&self, signed: &SignedReceipt, domain: &VoucherDomain) -> Verdict {
-        let receipt = &signed.receipt;
+    pub fn judge(&self, receipt: &Receipt, sealed: bool) -> Verdict {
         let mut differences = Vec::new();
-        if signed.signer(domain) != Ok(self.account.provider) {
+        if !sealed {
             differences.push(Difference::Signature);
         }
         if receipt.request != self.request
@@ -243,7 +239,7 @@ impl OwnCount {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::domain::{Address, Receipt, ReceiptStatus, Signature};
+    use crate::domain::{Address, ReceiptStatus, Signature, SignedReceipt, VoucherDomain};
     use alloy::signers::{SignerSync, local::PrivateKeySigner};
 
     struct Case {
@@ -291,7 +287,8 @@ mod tests {
             let hash = self.receipt.signing_hash(&self.domain);
             let signature = Signature::new(self.key.sign_hash_sync(&hash).unwrap().as_bytes()).unwrap();
             let signed = SignedReceipt { receipt: self.receipt, signature };
-            let verdict = self.own.judge(&signed, &self.domain);
+            let verdict =
+                self.own.judge(&self.receipt, signed.signer(&self.domain) == Ok(self.own.account.provider));
             (verdict.paid.total().get(), verdict.differences)
         }
 
@@ -389,17 +386,36 @@ mod tests {
     }
 
     #[test]
-    fn a_model_servers_figures_are_bounded_by_our_count() {
+    fn a_model_servers_figures_cost_no_more_than_our_count_unless_the_user_allows_it() {
         let mut case = agreed();
-        case.own.bounded = Some(Tolerance { percent: 20 });
         case.own.max_fee = Neuron::new(1_000_000);
-        case.see(|seen| seen.output = Units(100));
-        case.charge(20, 184);
-        assert_eq!(case.verdict(), (38_800, vec![]));
-        case.charge(20, 185);
+        case.see(|seen| (seen.input, seen.output) = (Units(50), Units(100)));
+        let most = |percent| {
+            let mut case = Case {
+                receipt: case.receipt,
+                own: case.own.clone(),
+                key: case.key.clone(),
+                domain: case.domain.clone(),
+            };
+            case.own.bounded = Some(Tolerance { percent });
+            case
+        };
+        let mut usual = most(crate::broker::user::Settings::default().usage_tolerance_percent);
+        usual.charge(50, 100);
+        assert_eq!(usual.verdict(), (25_000, vec![]));
+        usual.charge(50, 101);
+        let output = Difference::Output { own: Units(100), receipt: Units(101) };
+        assert_eq!(usual.verdict(), (25_000, vec![output]));
+        usual.charge(51, 100);
+        assert_eq!(usual.verdict(), (25_000, vec![Difference::Input { own: Units(50), receipt: Units(51) }]));
+
+        let mut allowed = most(20);
+        allowed.charge(60, 120);
+        assert_eq!(allowed.verdict(), (30_000, vec![]));
+        allowed.charge(60, 121);
         assert_eq!(
-            case.verdict(),
-            (20_600, vec![Difference::Output { own: Units(100), receipt: Units(185) }])
+            allowed.verdict(),
+            (25_000, vec![Difference::Output { own: Units(100), receipt: Units(121) }])
         );
     }
 

@@ -1,32 +1,19 @@
 //! Looking at the evidence again, on demand: one request's receipt, and one provider's books against the chain.
 //!
 //! A request was judged when it was booked (`verdict`). Here the same evidence is read from the store and checked anew,
-//! point by point, so that a person sees what holds and what does not. Nothing is asked and nothing changes.
+//! point by point, so that a person sees what holds and what does not. The provider is asked for a signature that is
+//! missing; nothing else is asked and nothing changes.
 
 use super::UserError;
+use super::evidence;
 use super::handle::UserBroker;
 use super::verdict::Difference;
-use crate::domain::{Address, Neuron, RequestId, SignedReceipt, UserRequestState, VoucherDomain};
+use crate::domain::finding::overall;
+use crate::domain::{
+    Address, Check, Finding, Neuron, RequestId, Seal, SealedReceipt, UserRequestState, VoucherDomain,
+};
 use crate::store::user::{UserAccount, UserRequest, UserRequestFilter, UserRequestSort};
 use crate::store::{Direction, PageOf};
-
-/// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Finding {
-    Passed,
-    Failed,
-    /// What it takes to say is not at hand.
-    Unknown,
-}
-
-/// One point that was looked at.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    pub name: &'static str,
-    pub finding: Finding,
-    /// What was found: one sentence.
-    pub says: String,
-}
 
 /// All points of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +25,7 @@ pub struct Verification {
 impl Verification {
     /// Failed if one check failed, else unknown if one is unknown.
     pub fn finding(&self) -> Finding {
-        let any = |finding| self.checks.iter().any(|check| check.finding == finding);
-        if any(Finding::Failed) {
-            Finding::Failed
-        } else if any(Finding::Unknown) {
-            Finding::Unknown
-        } else {
-            Finding::Passed
-        }
+        overall(&self.checks)
     }
 }
 
@@ -105,7 +85,8 @@ impl UserBroker {
     /// Checks the evidence of one request anew.
     pub async fn verify(&self, request: RequestId) -> Result<Verification, UserError> {
         let store = &self.inner.store;
-        let row = store.request(request).await?.ok_or(UserError::UnknownRequest(request))?;
+        let mut row = store.request(request).await?.ok_or(UserError::UnknownRequest(request))?;
+        row.receipt = evidence::of(&self.inner, &row).await?;
         let account = store.account(row.account).await?;
         let open = self
             .inner
@@ -161,15 +142,6 @@ impl UserBroker {
     }
 }
 
-fn check(name: &'static str, finding: Finding, says: impl Into<String>) -> Check {
-    Check { name, finding, says: says.into() }
-}
-
-/// A check that holds or does not.
-fn is(name: &'static str, holds: bool, good: impl Into<String>, bad: impl Into<String>) -> Check {
-    if holds { check(name, Finding::Passed, good) } else { check(name, Finding::Failed, bad) }
-}
-
 /// All checks. `open` says that other requests of the account are not over.
 fn checks(
     row: &UserRequest,
@@ -182,15 +154,15 @@ fn checks(
         None => vec![without_receipt(row)],
     };
     let paid = row.fee.total();
-    checks.push(is(
+    checks.push(Check::is(
         "max fee",
         paid <= row.max_fee,
         format!("the fee of {paid} neuron is within the highest one agreed, {}", row.max_fee),
         format!("the fee of {paid} neuron is above the highest one agreed, {}", row.max_fee),
     ));
     checks.push(match account {
-        None => check("voucher", Finding::Unknown, "the books have no account for it"),
-        Some(account) => is(
+        None => Check::new("voucher", Finding::Unknown, "the books have no account for it"),
+        Some(account) => Check::is(
             "voucher",
             account.authorized >= account.owed,
             format!("vouchers of up to {} neuron cover the {} owed", account.authorized, account.owed),
@@ -203,49 +175,57 @@ fn checks(
 fn without_receipt(row: &UserRequest) -> Check {
     match row.state {
         UserRequestState::Failed => {
-            check("receipt", Finding::Passed, "the request failed and cost nothing, so there is none")
+            Check::new("receipt", Finding::Passed, "the request failed and cost nothing, so there is none")
         }
         UserRequestState::Done | UserRequestState::Disputed => {
-            check("receipt", Finding::Failed, "the provider gave none; our own count is owed")
+            Check::new("receipt", Finding::Failed, "the provider gave none; our own count is owed")
         }
         UserRequestState::Reserved | UserRequestState::Sent | UserRequestState::Unconfirmed => {
-            check("receipt", Finding::Unknown, "there is none yet; the provider is being asked for it")
+            Check::new("receipt", Finding::Unknown, "there is none yet; the provider is being asked for it")
         }
     }
 }
 
 fn of_receipt(
     row: &UserRequest,
-    signed: &SignedReceipt,
+    sealed: &SealedReceipt,
     account: Option<&UserAccount>,
     open: bool,
     domain: &VoucherDomain,
 ) -> Vec<Check> {
-    let receipt = &signed.receipt;
+    let receipt = &sealed.receipt;
     let (asked, paid) = (receipt.fee.total(), row.fee.total());
     let exact = row.prices.fee(receipt.input, receipt.output).map(|fee| fee.capped(row.max_fee));
     let priced = asked.is_zero() || exact == Some(receipt.fee);
     let mut checks = vec![
-        is(
-            "signature",
-            signed.signer(domain) == Ok(row.account.provider),
-            "the provider signed the receipt",
-            "somebody else than the provider signed the receipt",
-        ),
-        is(
+        match sealed.seal {
+            Seal::Signature(_) => Check::is(
+                "signature",
+                sealed.signer(domain) == Ok(row.account.provider),
+                "the provider signed the receipt",
+                "somebody else than the provider signed the receipt",
+            ),
+            // Whose it is was seen when it came.
+            Seal::Tag(_) => Check::new(
+                "signature",
+                Finding::Unknown,
+                "the provider sealed the receipt with the shared key and cannot be asked to sign it now",
+            ),
+        },
+        Check::is(
             "request",
             receipt.request == row.id && receipt.account == row.account,
             "it is about this request and account",
             "it is about another request or account",
         ),
-        is(
+        Check::is(
             "body",
             receipt.body_hash == row.body_hash,
             "it is about what was sent",
             "it is about another body than what was sent",
         ),
-        response(row, signed),
-        is(
+        response(row, sealed),
+        Check::is(
             "arithmetic",
             priced,
             format!(
@@ -254,13 +234,13 @@ fn of_receipt(
             ),
             format!("its fee of {asked} neuron is not price times units"),
         ),
-        is(
+        Check::is(
             "asked",
             asked <= row.max_fee,
             "it asks for no more than was agreed",
             format!("it asks for {asked} neuron, more than the {} that were agreed", row.max_fee),
         ),
-        is(
+        Check::is(
             "count",
             asked <= paid,
             format!("it asks for what our own count agrees with, {paid} neuron"),
@@ -270,25 +250,25 @@ fn of_receipt(
         ),
     ];
     checks.push(match account {
-        None => check("owed in all", Finding::Unknown, "the books have no account for it"),
+        None => Check::new("owed in all", Finding::Unknown, "the books have no account for it"),
         Some(account) => {
             let known = account.owed.saturating_add(account.disputed);
             if receipt.owed < asked {
-                check("owed in all", Finding::Failed, format!("it says that {} neuron are owed in all, less than its own fee", receipt.owed))
+                Check::new("owed in all", Finding::Failed, format!("it says that {} neuron are owed in all, less than its own fee", receipt.owed))
             } else if receipt.owed <= known {
-                check(
+                Check::new(
                     "owed in all",
                     Finding::Passed,
                     format!("it says that {} neuron were owed in all, and {known} are in our books now", receipt.owed),
                 )
             } else if open {
-                check(
+                Check::new(
                     "owed in all",
                     Finding::Unknown,
                     format!("it says that {} neuron were owed in all, more than the {known} in our books, but requests are under way", receipt.owed),
                 )
             } else {
-                check(
+                Check::new(
                     "owed in all",
                     Finding::Failed,
                     format!("it says that {} neuron were owed in all, our books have {known}", receipt.owed),
@@ -299,24 +279,26 @@ fn of_receipt(
     checks
 }
 
-fn response(row: &UserRequest, signed: &SignedReceipt) -> Check {
-    let receipt = &signed.receipt;
+fn response(row: &UserRequest, sealed: &SealedReceipt) -> Check {
+    let receipt = &sealed.receipt;
     match row.response_hash {
-        None => check(
+        None => Check::new(
             "answer",
             Finding::Unknown,
             "this program did not see the answer to its end, so it has nothing to compare",
         ),
         Some(hash) if hash == receipt.response_hash => {
-            check("answer", Finding::Passed, "it is about the answer that came")
+            Check::new("answer", Finding::Passed, "it is about the answer that came")
         }
         // An answer that costs nothing needs no proof.
-        Some(_) if receipt.fee.total().is_zero() => check("answer", Finding::Passed, "it asks for nothing"),
+        Some(_) if receipt.fee.total().is_zero() => {
+            Check::new("answer", Finding::Passed, "it asks for nothing")
+        }
         // When it was judged it was known who had cut the answer; a difference that counted then stands in the note.
         Some(_) if judged(row, Difference::ResponseHash) => {
-            check("answer", Finding::Failed, "it is about another answer than the one that came")
+            Check::new("answer", Finding::Failed, "it is about another answer than the one that came")
         }
-        Some(_) => check(
+        Some(_) => Check::new(
             "answer",
             Finding::Unknown,
             "the answer was cut, and what was on the way then is in the receipt only",

@@ -3,7 +3,7 @@
 use super::book::Position;
 use crate::domain::{
     Address, B256, ChainAccount, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund,
-    Prices, RequestId, ServiceName, SignedReceipt, Timestamp, Units, UserRequestState,
+    Prices, RequestId, SealedReceipt, ServiceName, Timestamp, Units, UserRequestState,
 };
 use crate::store::user::RefundState;
 
@@ -91,8 +91,10 @@ pub struct RequestView {
     pub max_fee: Neuron,
     /// What the provider asked for beyond that; not paid.
     pub disputed: Neuron,
-    /// Why it failed or is disputed.
+    /// Why it failed or is disputed, or was until its receipt was accepted.
     pub note: Option<String>,
+    /// When a person accepted the provider's receipt although our own count differs.
+    pub accepted_at: Option<Timestamp>,
 }
 
 /// A request with everything that is known of it.
@@ -106,7 +108,7 @@ pub struct RequestRecord {
     pub body_hash: B256,
     /// SHA-256 of what came, by our own count.
     pub response_hash: Option<B256>,
-    pub receipt: Option<SignedReceipt>,
+    pub receipt: Option<SealedReceipt>,
 }
 
 /// An on-chain action, from intent to outcome.

@@ -20,6 +20,8 @@ use std::{
 use alloy::primitives::{B256, keccak256};
 use serde::{Deserialize, Serialize};
 
+use crate::crash_point::{self, Point};
+
 use super::{
     blocks::{Block, Blocks},
     error::DevnetError,
@@ -168,6 +170,7 @@ impl Journal {
         self.usable()?;
         let mut line = Vec::with_capacity(4096);
         let outcome = Line::of(change).write(&mut line).and_then(|()| self.file.write_all(&line));
+        crash_point::pass(Point::DevnetAppended);
         self.note(outcome)
     }
 
@@ -175,6 +178,7 @@ impl Journal {
     pub fn sync(&mut self) -> Result<(), DevnetError> {
         self.usable()?;
         let outcome = self.file.sync_data();
+        crash_point::pass(Point::DevnetSynced);
         self.note(outcome)
     }
 

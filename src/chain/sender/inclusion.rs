@@ -10,6 +10,7 @@ use crate::chain::block::{BlockRef, FullBlock, Receipt};
 use crate::chain::journal::{Outcome, TxState};
 use crate::chain::rpc::At;
 use crate::chain::{Chain, ChainError};
+use crate::crash_point::{self, Point};
 use crate::domain::Address;
 
 /// Looks at a used nonce without a receipt of ours before it is asked who used it; a power of two.
@@ -121,6 +122,7 @@ impl Worker {
             let slot = &mut self.slots[at];
             if let Some((block, receipt)) = found {
                 slot.missing = 0;
+                crash_point::pass(Point::MinedSeen);
                 if slot.order.op.is_some() {
                     slot.state.send_replace(TxState::Included { hash: receipt.transaction_hash, block });
                 }

@@ -19,12 +19,15 @@ use crate::chain::journal::{Attempt, SignerError, TxState};
 use crate::chain::line;
 use crate::chain::rpc::At;
 use crate::chain::{Bid, Call, Chain, ChainError, Revert};
+use crate::crash_point::{self, Point};
 use crate::domain::{Address, Timestamp};
 
 /// How often a nonce or a fee is chosen anew before a submission is given up.
 const ROUNDS: u32 = 6;
 /// A settlement of a thousand rows needs a quarter of this.
 const MOST_GAS: u64 = 100_000_000;
+/// What a transaction costs that does nothing. A node that estimates less would have us sign what no node takes.
+const LEAST_GAS: u64 = 21_000;
 
 impl Chain {
     /// The fields of a transaction as `eth_call` and `eth_estimateGas` want them.
@@ -48,9 +51,9 @@ impl Chain {
         let gas: Result<U64, _> =
             self.rpc().ask_at("eth_estimateGas", |block| json!([request, block]), at).await;
         match gas {
-            Ok(gas) if gas.to::<u64>() <= MOST_GAS => Ok(gas.to()),
+            Ok(gas) if (LEAST_GAS..=MOST_GAS).contains(&gas.to()) => Ok(gas.to()),
             Ok(gas) => {
-                let reason = format!("{gas} units of gas are more than a block holds");
+                let reason = format!("no transaction takes {gas} units of gas");
                 Err(ChainError::BadAnswer { method: "eth_estimateGas", reason })
             }
             // Some nodes estimate without saying why it fails; the call itself says.
@@ -140,7 +143,15 @@ impl Worker {
             let attempt = self.sign(order, quote.nonce, quote.gas_limit, fees)?;
             self.journal.record(attempt.clone()).await?;
             *recorded = true;
-            let said = verdict(&self.chain.broadcast(&attempt).await);
+            crash_point::pass(Point::AttemptRecorded);
+            let mut said = verdict(&self.chain.broadcast(&attempt).await);
+            if !matches!(said, Verdict::Accepted | Verdict::Uncertain | Verdict::NonceUsed) {
+                // A server in between may have failed after it had passed the transaction on, or have passed it on twice.
+                // Were it told of as not done, or sent again under another nonce, while it is mined, it would be done
+                // twice. If it is out there, the same bytes are "known".
+                said = verdict(&self.chain.broadcast(&attempt).await);
+            }
+            crash_point::pass(Point::AttemptBroadcast);
             tracing::debug!(op = ?order.op, nonce = quote.nonce, hash = %attempt.hash, ?said, "broadcast");
             match said {
                 Verdict::Accepted => return Ok((quote.gas_limit, attempt, later)),

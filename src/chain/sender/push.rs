@@ -14,6 +14,7 @@ use crate::chain::fees::{Fees, GasPrice};
 use crate::chain::journal::TxState;
 use crate::chain::line;
 use crate::chain::rpc::At;
+use crate::crash_point::{self, Point};
 use crate::domain::{Neuron, OperationId, Timestamp};
 
 /// Nonces that one sweep fills.
@@ -120,6 +121,7 @@ impl Worker {
             tracing::error!(%error, nonce, "a replacement is not sent");
             return Ok(false);
         }
+        crash_point::pass(Point::ReplacementRecorded);
         let slot = &mut self.slots[at];
         slot.bumps += 1;
         slot.pushed_for = payer.filter(|payer| slot.order.op != Some(*payer));

@@ -10,6 +10,7 @@ use crate::chain::block::BlockRef;
 use crate::chain::journal::{Outcome, TxState};
 use crate::chain::rpc::At;
 use crate::chain::{ChainError, Revert};
+use crate::crash_point::{self, Point};
 use crate::domain::Timestamp;
 
 /// Finished transactions that are watched for reorgs at most.
@@ -75,6 +76,7 @@ impl Worker {
                 tracing::error!(%error, %op, "an outcome could not be written down; trying again");
                 continue;
             }
+            crash_point::pass(Point::OutcomeRecorded);
             let slot = &mut self.slots[at];
             slot.place = Place::Included { block, receipt, reported: true };
             slot.told_unknown = false;

@@ -20,7 +20,10 @@ pub use self::provider::{
     Behind, ConsoleArgs, OwnServiceCommand, ProviderCommand, Served, ServiceChange, ServiceDetails,
     SettleArgs,
 };
-pub use self::user::{AccountCommand, ChatArgs, RefundCommand, RequestCommand, ServiceCommand};
+pub use self::user::{
+    AccountCommand, ChatArgs, ExportAs, RefundCommand, RequestCommand, RequestFilters, ServiceCommand,
+    VerifyArgs,
+};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 bad input or setting, 4 short of funds, \
 5 unreachable, 6 refused or reverted, 7 sent but the outcome is not known yet, 8 port or data directory in use, 130 interrupted.";
@@ -82,6 +85,14 @@ pub struct Global {
     /// A file whose first line is the passphrase of the key file.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// An open descriptor whose first line is that passphrase: --passphrase-fd 3 3<file.
+    #[arg(
+        long,
+        global = true, help_heading = EVERYWHERE,
+        value_name = "NUMBER",
+        conflicts_with = "passphrase_file"
+    )]
+    pub passphrase_fd: Option<u32>,
     /// JSON-RPC address of the chain.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub rpc_url: Option<String>,
@@ -107,6 +118,10 @@ pub struct Global {
         default_value = "text"
     )]
     pub log_format: LogFormat,
+    /// Send traces of what a daemon does to a collector of OpenTelemetry (OTLP over HTTP, in JSON).
+    #[cfg(feature = "otel")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp: Option<url::Url>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -122,6 +137,10 @@ pub struct RunArgs {
     /// Run the user broker as a daemon: its HTTP API on 127.0.0.1:1034.
     #[arg(long, conflicts_with_all = ["serve", "read_only"])]
     pub headless: bool,
+    /// With --headless: serve with the delegate keys alone, without wallet and passphrase. Deposits are spent as the caps
+    /// allow; nothing can be sent to the chain.
+    #[arg(long, requires = "headless")]
+    pub delegates_only: bool,
     /// Open the HTTP API on 127.0.0.1:1034 while the screens are open.
     #[arg(long)]
     pub serve: bool,
@@ -180,6 +199,8 @@ pub enum Command {
     },
     /// Completions for your shell, to stdout.
     Completions { shell: clap_complete::Shell },
+    /// Manual pages, one a command, into a directory.
+    Man { directory: PathBuf },
     /// The OpenAPI document of a broker's API.
     Openapi {
         #[arg(value_enum, default_value = "user")]
@@ -189,6 +210,30 @@ pub enum Command {
     Doctor {
         #[arg(value_enum, default_value = "user")]
         role: Role,
+    },
+    /// A data directory as one file: database and keys, as they are at this moment, also while a broker runs on it.
+    Backup {
+        /// A new file, which only you can read.
+        file: PathBuf,
+        #[arg(value_enum, default_value = "user")]
+        role: Role,
+    },
+    /// Turn a backup into a data directory again, in a new place.
+    Restore {
+        file: PathBuf,
+        /// A directory that does not exist yet, or is empty.
+        directory: PathBuf,
+    },
+    /// Look at a bundle of receipts: whether it is signed, and counts and fees come out again. Needs no network.
+    Verify(VerifyArgs),
+    /// Ask a broker whether it is alive, for container health checks: exit code 0 or 1 and one sentence.
+    Health {
+        /// Where its API or proxy is, as in http://127.0.0.1:1034.
+        #[arg(value_name = "URL")]
+        at: url::Url,
+        /// Ask whether it is ready for paid requests instead.
+        #[arg(long)]
+        ready: bool,
     },
     /// How an on-chain action stands.
     Operation {
@@ -220,6 +265,25 @@ pub enum WalletCommand {
         #[arg(value_parser = address)]
         address: Address,
     },
+    /// The keyring of your session: let it keep the passphrase of a key file, never the key.
+    #[command(subcommand)]
+    Keyring(KeyringCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyringCommand {
+    /// Keep the passphrase of a key file, once it was seen to open it.
+    Add {
+        #[arg(value_parser = address)]
+        address: Address,
+    },
+    /// Take it out again.
+    Remove {
+        #[arg(value_parser = address)]
+        address: Address,
+    },
+    /// Whether there is a keyring, and of which key files it has the passphrase.
+    Status(Json),
 }
 
 #[derive(Debug, Subcommand)]

@@ -43,6 +43,11 @@ fn every_command_of_the_design_is_understood() {
         "wallet import --file key.json",
         "wallet list --json",
         "wallet export PROVIDER",
+        "wallet keyring add PROVIDER",
+        "wallet keyring remove PROVIDER --passphrase-fd 3",
+        "wallet keyring status --json",
+        "--headless --delegates-only",
+        "--headless --passphrase-fd 3",
         "service list --json --limit 5",
         "service show PROVIDER llama7b --json",
         "account list",
@@ -56,6 +61,10 @@ fn every_command_of_the_design_is_understood() {
         "refund process PROVIDER",
         "refund cancel PROVIDER",
         "request list --json",
+        "request list --service llama7b --status done --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z",
+        "request export --format jsonl --provider PROVIDER --output r.jsonl",
+        "request bundle 0x1111111111111111111111111111111111111111111111111111111111111111 --output b.json",
+        "verify b.json --body q.json --answer a.json --content-type application/json",
         "settle",
         "settle --dry-run",
         "settle --dry-run --json",
@@ -70,8 +79,14 @@ fn every_command_of_the_design_is_understood() {
         "keys",
         "keys provider --json",
         "completions bash",
+        "man d",
         "openapi",
         "doctor provider",
+        "backup b.tar",
+        "backup b.tar provider",
+        "restore b.tar d",
+        "health http://127.0.0.1:1034",
+        "health --ready http://127.0.0.1:3080",
     ];
     for line in lines {
         let line = line.replace("PROVIDER", PROVIDER);
@@ -90,13 +105,59 @@ fn wrong_values_and_secrets_are_refused() {
         "provider service update a --max-in-flight few".to_owned(),
         "provider service update a --api-key-file k --no-headers".to_owned(),
         "provider requests --status odd".to_owned(),
+        "request export --status odd".to_owned(),
+        "request export --format xml".to_owned(),
+        "request bundle".to_owned(),
         "--set privateKeys=0x00".to_owned(),
         "--set token=x".to_owned(),
         "--set nothing".to_owned(),
         "nonsense".to_owned(),
+        "--delegates-only".to_owned(),
+        "--passphrase-fd 3 --passphrase-file p".to_owned(),
+        "--passphrase-fd secret".to_owned(),
     ];
     for line in lines {
         let words = std::iter::once("zgserve-tui").chain(line.split_whitespace());
         assert!(Cli::try_parse_from(words).is_err(), "{line}");
     }
+}
+
+/// Whether a name of something on the command line is that of a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_lowercase().replace(['-', '_'], "");
+    ["passphrase", "password", "privatekey", "secret", "token", "apikey", "mnemonic", "seed"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+#[test]
+fn no_secret_is_typed_on_the_command_line() {
+    fn look(command: &clap::Command, path: &str, wrong: &mut Vec<String>, seen: &mut usize) {
+        for argument in command.get_arguments() {
+            let names = [argument.get_id().as_str(), argument.get_long().unwrap_or_default()];
+            if !names.iter().any(|name| is_secret(name)) {
+                continue;
+            }
+            *seen += 1;
+            // Where a secret is, and how many tokens an answer may have, are none.
+            let place = names
+                .iter()
+                .all(|name| ["file", "fd", "tokens"].iter().any(|end| name.to_lowercase().ends_with(end)));
+            let value = argument.get_value_names().unwrap_or_default();
+            let named = value.iter().all(|name| ["FILE", "NUMBER", "MAX_TOKENS"].contains(&name.as_str()));
+            if argument.get_action().takes_values() && !(place && named) {
+                wrong.push(format!("{path} {}", argument.get_id()));
+            }
+            if argument.get_env().is_some() {
+                wrong.push(format!("{path} {} from the environment", argument.get_id()));
+            }
+        }
+        for inner in command.get_subcommands() {
+            look(inner, &format!("{path} {}", inner.get_name()), wrong, seen);
+        }
+    }
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    look(&command(), "", &mut wrong, &mut seen);
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(seen >= 3, "the names are still these");
 }

@@ -1,13 +1,16 @@
 //! What a user types.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::value::{address, amount};
 use super::{Json, Listing};
-use crate::domain::{Address, Neuron, RequestId, ServiceKind, ServiceName};
+use crate::domain::{Address, Neuron, RequestId, ServiceKind, ServiceName, Timestamp, UserRequestState};
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceCommand {
+    /// List services, with what a unit costs.
     List {
         #[command(flatten)]
         listing: Listing,
@@ -16,6 +19,7 @@ pub enum ServiceCommand {
         #[arg(long = "type")]
         kind: Option<ServiceKind>,
     },
+    /// Show one service.
     Show {
         #[arg(value_parser = address)]
         provider: Address,
@@ -27,7 +31,9 @@ pub enum ServiceCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
+    /// List accounts.
     List(Listing),
+    /// Show one account.
     Show {
         #[arg(value_parser = address)]
         provider: Address,
@@ -67,6 +73,7 @@ pub enum RefundCommand {
         #[arg(long)]
         replace: bool,
     },
+    /// List refunds, newest first.
     List {
         #[command(flatten)]
         listing: Listing,
@@ -87,17 +94,115 @@ pub enum RefundCommand {
 
 #[derive(Debug, Subcommand)]
 pub enum RequestCommand {
+    /// List requests with what each cost, newest first.
     List {
         #[command(flatten)]
         listing: Listing,
-        #[arg(long, value_parser = address)]
-        provider: Option<Address>,
+        #[command(flatten)]
+        filters: RequestFilters,
     },
+    /// Write all requests with everything that is known of them, oldest first, to stdout or into a file.
+    Export {
+        #[command(flatten)]
+        filters: RequestFilters,
+        #[arg(long, value_enum, default_value = "csv")]
+        format: ExportAs,
+        /// A new file, which only you can read.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Everything about requests that others need to check them, to stdout or into a file: for `verify`.
+    Bundle {
+        #[arg(required = true)]
+        ids: Vec<RequestId>,
+        /// A new file, which only you can read.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show one request.
     Show {
         id: RequestId,
         #[command(flatten)]
         json: Json,
     },
+    /// Accept the provider's receipt of a disputed request, and pay what it asks for beyond our own count.
+    Accept {
+        id: RequestId,
+        /// What `request show` says is disputed; another sum is refused.
+        #[arg(value_parser = amount)]
+        amount: Neuron,
+    },
+}
+
+/// Which requests; everything that is given must fit.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RequestFilters {
+    #[arg(long, value_parser = address)]
+    pub provider: Option<Address>,
+    /// Only of services of this name.
+    #[arg(long)]
+    pub service: Option<ServiceName>,
+    /// reserved, sent, done, disputed, unconfirmed or failed.
+    #[arg(long)]
+    pub status: Option<UserRequestState>,
+    /// Made at this time or later, as in 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+    /// Made before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Timestamp>,
+}
+
+impl RequestFilters {
+    /// As the API takes them.
+    pub fn query(&self) -> [(&'static str, Option<String>); 5] {
+        [
+            ("provider", self.provider.map(|provider| provider.to_string())),
+            ("service", self.service.as_ref().map(ToString::to_string)),
+            ("status", self.status.map(|status| status.to_string())),
+            ("from", self.from.map(|time| time.to_string())),
+            ("to", self.to.map(|time| time.to_string())),
+        ]
+    }
+}
+
+/// How an export is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportAs {
+    /// For spreadsheets, with a line of names.
+    Csv,
+    /// An object a line.
+    Jsonl,
+    /// One array.
+    Json,
+}
+
+impl ExportAs {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ExportAs::Csv => "csv",
+            ExportAs::Jsonl => "jsonl",
+            ExportAs::Json => "json",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// What `request bundle` wrote.
+    pub file: PathBuf,
+    /// Only this request of it.
+    #[arg(long, value_name = "ID")]
+    pub request: Option<RequestId>,
+    /// The body that was sent: its hash and its units are recounted.
+    #[arg(long, value_name = "FILE")]
+    pub body: Option<PathBuf>,
+    /// The answer that came, byte for byte.
+    #[arg(long, value_name = "FILE")]
+    pub answer: Option<PathBuf>,
+    /// The answer's Content-Type, where it is neither JSON nor an event stream.
+    #[arg(long, value_name = "TYPE", requires = "answer")]
+    pub content_type: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,17 @@ use super::upstream;
 /// Variables with this prefix are settings: `ZGSERVE_CHAIN__RPC_URL` is `chain.rpcUrl`.
 const PREFIX: &str = "ZGSERVE_";
 /// Variables of ours that are no settings.
-const OTHER_VARIABLES: &[&str] = &["CONFIG", "LOG", "LOG_FORMAT"];
+const OTHER_VARIABLES: &[&str] = &[
+    "CONFIG",
+    "LOG",
+    "LOG_FORMAT",
+    // Of `crash_point`; in what people run it is a mistake like any other.
+    #[cfg(feature = "crash-points")]
+    "CRASH_AT",
+    // Of `store`, likewise.
+    #[cfg(feature = "measuring")]
+    "MEASURED_SYNCHRONOUS",
+];
 /// Keys whose values are never shown.
 const SECRET: &[&str] = &["privateKeys", "token"];
 /// A settings file has a few hundred lines; this is a hundred times that.

@@ -35,6 +35,13 @@ fn the_procedures_two_keys_are_enough() {
         let config: UserConfig = with_file(&list).unwrap();
         assert_eq!(config.shell.private_keys.0[0].expose(), KEY);
     }
+    // The environment does as well, with one key or several.
+    for (text, count) in [(KEY.to_owned(), 1), (format!("0x{KEY}, {}", "1".repeat(64)), 2)] {
+        let (config, layers) = load::<UserConfig>(&variable("ZGSERVE_PRIVATE_KEYS", &text)).unwrap();
+        assert_eq!(config.shell.private_keys.0.len(), count);
+        assert!(config.shell.private_keys.0[0].expose().ends_with(KEY));
+        assert_eq!(layers[0].source, "the variable ZGSERVE_PRIVATE_KEYS");
+    }
     // Keys of which YAML would make a number.
     for digits in ["1".repeat(64), format!("1e{}", "2".repeat(62)), format!("0x{}", "3".repeat(64))] {
         for text in [format!("privateKeys: {digits}"), format!("privateKeys: [{digits}]")] {
@@ -104,6 +111,16 @@ fn what_does_not_fit_is_named_with_its_source() {
     assert!(
         error.contains("ZGSERVE_CHAIN__CHAIN_IDD") && error.contains("did you mean ZGSERVE_CHAIN__CHAIN_ID?")
     );
+}
+
+/// An ordinary build, which this is, takes what is there for tests and measurements for a mistake.
+#[cfg(not(any(feature = "crash-points", feature = "measuring")))]
+#[test]
+fn variables_of_tests_and_measurements_are_unknown() {
+    for name in ["ZGSERVE_CRASH_AT", "ZGSERVE_MEASURED_SYNCHRONOUS"] {
+        let error = load::<UserConfig>(&variable(name, "OFF")).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("there is no setting"), "{error}");
+    }
 }
 
 #[test]

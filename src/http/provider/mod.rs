@@ -3,6 +3,7 @@
 //! [`router`] has both, so that the single port of the usage procedure works; [`proxy_router`] has the proxy and
 //! nothing else, for the public listener. `table` lists the routes; the files beside it answer them.
 
+mod answers;
 mod error;
 mod once;
 mod overview;

@@ -17,11 +17,34 @@ use super::Face;
 use crate::broker::provider::{ProviderError, Repeat};
 use crate::domain::{B256, Timestamp};
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, Refusal, optional};
 
 /// The largest answer of an order: a settlement report of thousands of rows.
 const LARGEST: usize = 16 << 20;
 /// Names the operation behind an answer.
 pub(super) const OPERATION: &str = "zg-operation-id";
+
+/// The query of every route that acts on the chain.
+pub(super) const WAIT: &[Field] = &[WAIT_FIELD];
+pub(super) const WAIT_FIELD: Field = optional(
+    "wait",
+    Kind::Truth,
+    "false: answer 202 with the operation as soon as it is broadcast. Default true.",
+);
+/// The head of a request that is done once only.
+pub(super) const ONCE: &[Field] = &[optional(
+    "Idempotency-Key",
+    Kind::Key,
+    "1 to 255 plain characters of your own: with it this is done once, however often it is sent.",
+)];
+/// What an answer of such a route names.
+pub(super) const NAMES: &[Field] =
+    &[optional(OPERATION, Kind::Id(32), "The operation; `GET /v1/operation/{id}` shows how it stands.")];
+/// What any action on the chain may be refused with.
+pub(super) const REFUSALS: &[Refusal] =
+    &[(409, "refused"), (409, "reverted"), (503, "not_sent"), (503, "chain_unavailable")];
+/// What a repeated action may be refused with.
+pub(super) const REPEATS: &[Refusal] = &[(409, "unanswered"), (409, "idempotency_key_reused")];
 
 /// An answer as it is kept.
 #[derive(Deserialize, Serialize)]
@@ -101,7 +124,7 @@ fn conflict(code: &str, message: &str) -> Problem {
 }
 
 /// The caller's key, 1 to 255 plain characters.
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut keys = headers.get_all("idempotency-key").iter();
     let Some(key) = keys.next() else { return Ok(None) };
     let text = key.to_str().ok().filter(|text| (1..=255).contains(&text.len()) && keys.next().is_none());

@@ -18,7 +18,7 @@ pub(super) async fn show(State(face): State<Face>) -> Result<Json<Overview>, Pro
     let totals = &snapshot.totals;
     let forecast = snapshot.settlement.forecast.as_ref();
     Ok(Json(Overview {
-        at: crate::domain::Timestamp::now(),
+        at: crate::domain::Timestamp::now().second(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         provider: snapshot.provider,
         chain_id: snapshot.chain_id,

@@ -13,12 +13,62 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use super::Face;
-use crate::broker::provider::{ProxyCall, ReceiptState};
+use crate::broker::provider::{ProxyCall, ProxyRefusal, ReceiptState};
+use crate::http::field::{AMOUNT, COUNT, Field, Kind, Refusal, TEXT, optional, required};
 use crate::http::input::{BodyStreamError, Fields, JsonBody, body_stream, path_value};
 use crate::http::pass::{respond, suffix_after};
 use crate::http::{Peer, Problem};
 use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
 use crate::wire::terms::{Terms, VoucherAccepted};
+
+pub(super) const VOUCHER: &[Field] = &[required("voucher", Kind::Voucher, "The signed voucher.")];
+/// What a paid request brings along.
+pub(super) const HEADERS: &[Field] = &[
+    optional("zg-voucher", TEXT, "The voucher in base64url; free endpoints need none."),
+    optional("zg-request", TEXT, "The authorisation of this request in base64url."),
+];
+/// What the answer brings back.
+pub(super) const ANSWER: &[Field] = &[
+    optional("zg-receipt", Kind::Text(1), "The receipt in base64url; of a stream it is the last event."),
+    optional("zg-fee", AMOUNT, "What it cost."),
+    optional("zg-input-units", COUNT, "Units in."),
+    optional("zg-output-units", COUNT, "Units out."),
+];
+/// What is wrong with a voucher or an authorisation.
+pub(super) const BAD_VOUCHER: &[Refusal] = &[
+    (400, "wrong_provider"),
+    (401, "wrong_signer"),
+    (401, "wrong_epoch"),
+    (403, "unknown_account"),
+    (429, "too_often"),
+    (503, "storage_failed"),
+    (503, "chain_unavailable"),
+];
+/// What a proxied request may be refused with before or instead of the service's answer.
+pub(super) const REFUSALS: &[Refusal] = &[
+    (400, "bad_path"),
+    (400, "bad_header"),
+    (400, "body_mismatch"),
+    (400, "body_broken"),
+    (400, "bad_body"),
+    (400, "max_fee_too_low"),
+    (401, "payment_missing"),
+    (401, "authorisation_expired"),
+    (401, "authorisation_too_long"),
+    (402, "voucher_needed"),
+    (402, "insufficient_balance"),
+    (404, "unknown_service"),
+    (409, "duplicate_request"),
+    (409, "price_changed"),
+    (413, "body_too_large"),
+    (429, "too_many_in_flight"),
+    (429, "service_busy_now"),
+    (502, "upstream_unreachable"),
+    (502, "upstream_timeout"),
+    (502, "upstream_broken"),
+    (503, "service_paused"),
+    (503, "delegate_changes"),
+];
 
 /// `/v1/proxy/{service}` with whatever follows, exactly as sent: that is what was signed.
 pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<Response, Problem> {
@@ -60,15 +110,20 @@ pub(super) async fn voucher(
     peer_extension: Option<axum::Extension<Peer>>,
     body: JsonBody,
 ) -> Result<Json<VoucherAccepted>, Problem> {
-    let input = Fields::of_body(body, &["voucher"], &[])?;
+    let input = Fields::of_body(body, VOUCHER, &[])?;
     let from = peer(peer_extension.as_deref()).ip();
-    Ok(Json(face.broker.voucher(input.need_text("voucher")?, from).await?))
+    match face.broker.voucher(input.need_text("voucher")?, from).await {
+        Err(ProxyRefusal::BadHeader { reason, .. }) => {
+            Err(Problem::field("voucher", format_args!("it cannot be read: {reason}")))
+        }
+        answer => Ok(Json(answer?)),
+    }
 }
 
 pub(super) async fn receipt(State(face): State<Face>, Path(id): Path<String>) -> Result<Response, Problem> {
     match face.broker.receipt(path_value("id", &id)?).await? {
         ReceiptState::Ready(receipt) => {
-            let text = encode_receipt(&receipt);
+            let text = encode_receipt(&(*receipt).into());
             let mut response = Json(json!({"Receipt": text})).into_response();
             if let Ok(value) = HeaderValue::try_from(text) {
                 response.headers_mut().insert(RECEIPT_HEADER, value);

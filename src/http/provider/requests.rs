@@ -8,17 +8,28 @@ use crate::broker::provider::{
     Direction, OperationFilter, PageCursor, PageOf, ProviderRequestFilter, ProviderRequestSort,
 };
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, optional};
 use crate::http::input::{Fields, path_value};
-use crate::http::list::limit;
+use crate::http::list::{CURSOR, LIMIT, PAGE, bad_cursor, limit};
 use crate::wire::admin::{OperationItem, RequestItem};
 use crate::wire::list::List;
+
+pub(super) const LISTING: &[Field] = &[
+    optional("user", Kind::Address, "Only of this user."),
+    optional("service", Kind::Name, "Only of this service."),
+    optional("status", super::answers::STATES, "Only in this state."),
+    optional("from", Kind::Moment, "Made at this time or later."),
+    optional("to", Kind::Moment, "Made before this time."),
+    optional("sort", Kind::Words(&["newest", "oldest", "dearest", "cheapest"]), "Default newest."),
+    LIMIT,
+    CURSOR,
+];
 
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<RequestItem>, Problem> {
-    let known = &["user", "service", "status", "from", "to", "sort", "limit", "cursor"];
-    let query = Fields::of_query(query.as_deref(), known)?;
+    let query = Fields::of_query(query.as_deref(), LISTING)?;
     let filter = ProviderRequestFilter {
         user: query.address("user")?,
         service: query.parse("service")?,
@@ -42,7 +53,7 @@ pub(super) async fn list(
 }
 
 pub(super) fn page_of(query: &Fields) -> Result<PageOf, Problem> {
-    let after: Option<PageCursor> = query.parse("cursor")?;
+    let after: Option<PageCursor> = query.parse("cursor").map_err(|_| bad_cursor())?;
     Ok(PageOf { after, limit: u32::try_from(limit(query)?).unwrap_or(u32::MAX) })
 }
 
@@ -64,7 +75,7 @@ pub(super) async fn operations(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<OperationItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), PAGE)?;
     let page = face.broker.operations(OperationFilter::default(), page_of(&query)?).await?;
     let total = face.broker.count_operations(OperationFilter::default()).await?;
     let next = page.next.map(|cursor| cursor.to_string());

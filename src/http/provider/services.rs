@@ -9,27 +9,66 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::Face;
-use super::once::{self, OPERATION, once};
+use super::once::{self, OPERATION, WAIT, once};
 use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
 use crate::domain::{Prices, ServiceLimits, ServiceName};
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, PRICE, optional, required, untold};
 use crate::http::input::{Fields, JsonBody, path_value};
-use crate::http::list::cut;
+use crate::http::list::{PAGE, cut};
 use crate::wire::admin::{ListedItem, ServiceItem, Services};
 use crate::wire::terms::MeterName;
 
-pub(super) const FIELDS: &[&str] = &[
-    "name",
-    "type",
-    "URL",
-    "model",
-    "inputPrice",
-    "outputPrice",
-    "meter",
-    "upstreamHeaders",
-    "maxInFlight",
-    "requestsPerMinute",
+const NUMBER: Kind = Kind::Count(0, u32::MAX as u64);
+/// The longest model name that the contract stores.
+const MODEL: Kind = Kind::Line(128);
+pub(super) const SERVICE: &[Field] = &[
+    required("Name", Kind::Name, "Unique for this provider."),
+    required("Type", Kind::Words(&["chatbot", "zgStorage"]), "Decides how units are counted."),
+    required(
+        "URL",
+        Kind::Url,
+        "Where the service itself is: its root, or its one endpoint. Never published.",
+    ),
+    required("inputPrice", PRICE, "Neuron a unit in: a token, or a byte."),
+    required("outputPrice", PRICE, "Neuron a unit out."),
+    optional("model", MODEL, "Published, and what OpenAI clients may call it by."),
+    optional("meter", METER, "o200k (default) or usage for chatbots, bytes for zgStorage."),
+    optional("upstreamHeaders", Kind::Headers, "Headers to send along, such as an API key. Kept secret."),
+    optional(
+        "maxInFlight",
+        NUMBER,
+        "Requests of all users that it serves at the same time. 0 or absent: any number.",
+    ),
+    optional(
+        "requestsPerMinute",
+        NUMBER,
+        "Requests of all users that it takes in a minute. 0 or absent: any number.",
+    ),
 ];
+const METER: Kind = Kind::Words(&["o200k", "usage", "bytes"]);
+pub(super) const CHANGE: &[Field] = &[
+    optional("URL", Kind::Url, "Where the service itself is."),
+    optional("model", MODEL, "What it calls its model; \"\" takes it away."),
+    optional("inputPrice", PRICE, "Neuron a unit in."),
+    optional("outputPrice", PRICE, "Neuron a unit out."),
+    optional("meter", METER, "o200k or usage for chatbots, bytes for zgStorage."),
+    optional("upstreamHeaders", Kind::Headers, "Replaces all that were sent along; {} sends none."),
+    optional("maxInFlight", NUMBER, "null or 0: any number."),
+    optional("requestsPerMinute", NUMBER, "null or 0: any number."),
+    untold("Name", Kind::Name),
+    untold("Type", Kind::Words(&["chatbot", "zgStorage"])),
+];
+
+/// Which meter goes with which type, as JSON Schema.
+pub(super) fn meter_of_type() -> Value {
+    json!({
+        "if": {"properties": {"Type": {"const": "zgStorage"}}},
+        "then": {"properties": {"meter": {"enum": ["bytes", null]}}},
+        "else": {"properties": {"meter": {"enum": ["o200k", "usage", null]}}},
+    })
+}
+
 /// What answers carry and clients repeat.
 const WITHOUT_EFFECT: &[&str] = &[
     "updatedAt",
@@ -50,7 +89,7 @@ pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<Json<Services>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), PAGE)?;
     let items = face.broker.services().into_iter().map(ServiceItem::from).collect();
     let list = cut(items, |service: &ServiceItem| service.name.to_string(), &query)?;
     let unknown = face.broker.unknown_services().into_iter().map(ListedItem::from).collect();
@@ -77,15 +116,15 @@ pub(super) async fn register(
 ) -> Result<Response, Problem> {
     let wait = wait(query.as_deref())?;
     let call = once::call("POST /v1/service", query.as_deref(), &body.0);
-    let input = Fields::of_body(body, FIELDS, WITHOUT_EFFECT)?;
+    let input = Fields::of_body(body, SERVICE, WITHOUT_EFFECT)?;
     let service = ServiceInput {
-        name: input.need_text("name")?.to_owned(),
-        kind: input.need_parse("type")?,
+        name: input.need_text("Name")?.to_owned(),
+        kind: input.need_parse("Type")?,
         url: input.need_text("URL")?.to_owned(),
         model: input.text("model")?.unwrap_or_default().to_owned(),
         prices: Prices { input: input.need_amount("inputPrice")?, output: input.need_amount("outputPrice")? },
         meter: meter(&input)?,
-        upstream_headers: upstream_headers(&input)?.map(secret),
+        upstream_headers: upstream_headers(&input, &[])?.map(secret),
         limits: limits(&input, None)?,
     };
     let (acting, broker) = (face.clone(), face.broker.clone());
@@ -105,14 +144,14 @@ pub(super) async fn update(
 ) -> Result<Response, Problem> {
     let wait = wait(query.as_deref())?;
     let name: ServiceName = path_value("service", &name)?;
-    let input = Fields::of_body(body, FIELDS, WITHOUT_EFFECT)?;
-    if input.text("name")?.is_some_and(|other| other != name.as_str()) {
-        return Err(Problem::field("name", "a service cannot be renamed; register another one"));
+    let input = Fields::of_body(body, CHANGE, WITHOUT_EFFECT)?;
+    if input.text("Name")?.is_some_and(|other| other != name.as_str()) {
+        return Err(Problem::field("Name", "a service cannot be renamed; register another one"));
     }
     let before = known(&face, &name)?;
     let service = ServiceInput {
         name: name.to_string(),
-        kind: input.parse("type")?.unwrap_or(before.kind),
+        kind: input.parse("Type")?.unwrap_or(before.kind),
         url: input.text("URL")?.unwrap_or(&before.target).to_owned(),
         model: input.text("model")?.unwrap_or(&before.model).to_owned(),
         prices: Prices {
@@ -120,7 +159,7 @@ pub(super) async fn update(
             output: input.amount("outputPrice")?.unwrap_or(before.prices.output),
         },
         meter: meter(&input)?.or(Some(before.meter)),
-        upstream_headers: upstream_headers(&input)?.map(secret),
+        upstream_headers: upstream_headers(&input, &before.header_names)?.map(secret),
         limits: limits(&input, Some(before.limits))?,
     };
     let broker = face.broker.clone();
@@ -174,7 +213,7 @@ pub(super) async fn sync(State(face): State<Face>) -> Result<Response, Problem> 
 }
 
 pub(super) fn wait(query: Option<&str>) -> Result<Wait, Problem> {
-    let query = Fields::of_query(query, &["wait"])?;
+    let query = Fields::of_query(query, WAIT)?;
     Ok(if query.truth("wait")? == Some(false) { Wait::Broadcast } else { Wait::Receipt })
 }
 
@@ -204,11 +243,22 @@ fn limits(input: &Fields, before: Option<ServiceLimits>) -> Result<Option<Servic
 }
 
 /// Headers to send along to the service: an object of names and values.
-fn upstream_headers(input: &Fields) -> Result<Option<Vec<(String, String)>>, Problem> {
+///
+/// A list of names, as answers show them, changes nothing, so it has to be the names that `kept` has.
+fn upstream_headers(input: &Fields, kept: &[String]) -> Result<Option<Vec<(String, String)>>, Problem> {
     match input.get("upstreamHeaders") {
         None => Ok(None),
-        // As answers show them: names only, which changes nothing.
-        Some(Value::Array(_)) => Ok(None),
+        Some(Value::Array(names)) => {
+            if names.len() == kept.len()
+                && names
+                    .iter()
+                    .all(|name| name.as_str().is_some_and(|name| kept.iter().any(|kept| kept == name)))
+            {
+                return Ok(None);
+            }
+            let message = "a list of names changes nothing and must be the one that is there; to set headers, give an object of names and values";
+            Err(Problem::field("upstreamHeaders", message))
+        }
         Some(Value::Object(headers)) => headers
             .iter()
             .map(|(name, value)| match value {

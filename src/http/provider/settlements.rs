@@ -7,16 +7,20 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Map;
 
 use super::Face;
-use super::once::{self, once};
+use super::once::{self, WAIT_FIELD, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
 use crate::broker::provider::{Forecast, OperationFilter, SettleRequest};
 use crate::domain::{OperationKind, OperationState, Timestamp};
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, optional};
 use crate::http::input::Fields;
-use crate::http::list::limit;
+use crate::http::list::{PAGE, bad_cursor, limit};
 use crate::wire::admin::{DecisionItem, ReportItem, SettlementItem, Settlements};
 use crate::wire::list::List;
+
+pub(super) const SETTLE: &[Field] =
+    &[WAIT_FIELD, optional("dryRun", Kind::Truth, "true: only say what would be done, and answer 200.")];
 
 pub(super) async fn settle(
     State(face): State<Face>,
@@ -24,10 +28,12 @@ pub(super) async fn settle(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let call = once::call("POST /v1/settle", query.as_deref(), &Map::new());
-    let query = Fields::of_query(query.as_deref(), &["wait", "dryRun"])?;
+    let query = Fields::of_query(query.as_deref(), SETTLE)?;
     let dry_run = query.truth("dryRun")?.unwrap_or(false);
     let request = SettleRequest { dry_run, no_wait: query.truth("wait")? == Some(false) };
     if dry_run {
+        // Nothing is done that could be done twice; a key that is none is told all the same.
+        once::key(&headers)?;
         return settle_now(face, request).await;
     }
     once(&face, &headers, call, settle_now(face.clone(), request)).await
@@ -56,7 +62,7 @@ async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Prob
 }
 
 pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), PAGE)?;
     let page = face.broker.settlements(page_of(&query)?).await?;
     // While the chain cannot be read, the last look is better than none; history is there in any case.
     let forecast = match face.broker.forecast().await {
@@ -84,11 +90,9 @@ pub(super) async fn decisions(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<DecisionItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), PAGE)?;
     let limit = limit(&query)?;
-    let before: Option<Timestamp> = query
-        .parse("cursor")
-        .map_err(|_| Problem::field("cursor", "it must be one that this list gave as the next"))?;
+    let before: Option<Timestamp> = query.parse("cursor").map_err(|_| bad_cursor())?;
     let past = face.broker.past_decisions(before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     let next = past.next.map(|at| at.to_string());
     Ok(List::page(past.decisions.into_iter().map(DecisionItem::from).collect(), past.total, next))

@@ -1,7 +1,8 @@
-//! How the broker is: health for people and containers, figures for Prometheus.
+//! How the broker is: alive, and ready for work, for people and containers; figures for Prometheus.
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Face;
@@ -9,6 +10,7 @@ use crate::broker::provider::{ServiceView, Snapshot, UpstreamState};
 use crate::domain::Timestamp;
 use crate::http::Problem;
 use crate::http::metrics::{Figures, label};
+use crate::http::ready;
 
 /// Says no more than a stranger may know.
 pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
@@ -28,6 +30,10 @@ pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
         "Tasks": snapshot.health.dead.is_empty(),
         "Version": env!("CARGO_PKG_VERSION"),
     }))
+}
+
+pub(super) async fn ready(State(face): State<Face>) -> Response {
+    ready::answer(face.broker.obstacles().await)
 }
 
 pub(super) async fn metrics(State(face): State<Face>) -> Result<Figures, Problem> {
@@ -76,6 +82,11 @@ pub(super) async fn metrics(State(face): State<Face>) -> Result<Figures, Problem
             u8::from(snapshot.health.store.is_some()),
         )
         .gauge("dead_tasks", "Vital tasks that died; only a restart brings them back.", snapshot.health.dead.len())
+        .gauge(
+            "bodies_in_memory_bytes",
+            "Request and answer bodies in memory; bodyMemory bounds them.",
+            face.broker.bodies_in_memory(),
+        )
         .gauge("settling", "Settlements under way.", snapshot.settlement.running.len())
         .gauge("debtors", "Users with something unsettled.", overview.debtors)
         .gauge(

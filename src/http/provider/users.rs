@@ -8,7 +8,7 @@ use super::Face;
 use crate::broker::provider::ProviderError;
 use crate::http::Problem;
 use crate::http::input::{Fields, path_address};
-use crate::http::list::cut;
+use crate::http::list::{PAGE, cut};
 use crate::wire::admin::UserItem;
 use crate::wire::list::List;
 
@@ -16,7 +16,7 @@ pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<UserItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), PAGE)?;
     let items = face.broker.users().into_iter().map(UserItem::from).collect();
     cut(items, |user: &UserItem| user.user.to_string(), &query)
 }

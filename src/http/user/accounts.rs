@@ -10,15 +10,26 @@ use super::done::{Wait, answer, idempotency_key};
 use super::shapes::AccountItem;
 use crate::domain::{Address, Neuron};
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, SUM, required, untold};
 use crate::http::input::{Fields, JsonBody, path_address};
-use crate::http::list::cut;
+use crate::http::list::{PAGE, cut};
 use crate::wire::list::List;
+
+pub(super) const OPENING: &[Field] = &[
+    required("provider", Kind::Address, "The provider's address."),
+    required("balance", SUM, "The deposit in neuron."),
+];
+pub(super) const CHARGE: &[Field] = &[
+    required("balance", SUM, "What is added, in neuron; `amount` means the same."),
+    untold("amount", SUM),
+    untold("provider", Kind::Address),
+];
 
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<AccountItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), PAGE)?;
     let items = face.broker.accounts().into_iter().map(AccountItem::from).collect();
     cut(items, |account: &AccountItem| account.provider.to_string(), &query)
 }
@@ -38,9 +49,10 @@ pub(super) async fn create(
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let wait = Wait::of(query.as_deref())?;
-    let input = Fields::of_body(body, &["provider", "balance"], &[])?;
+    let input = Fields::of_body(body, OPENING, &[])?;
     let (provider, balance) = (input.need_address("provider")?, input.need_amount("balance")?);
-    let operation = face.broker.create_account(provider, balance, idempotency_key(&headers)?).await?;
+    let begun = face.broker.create_account(provider, balance, idempotency_key(&headers)?).await;
+    let operation = begun.map_err(|error| Problem::from(error).renamed("amount", "balance"))?;
     answer(&face, operation, wait, StatusCode::NO_CONTENT).await
 }
 
@@ -53,10 +65,12 @@ pub(super) async fn charge(
 ) -> Result<Response, Problem> {
     let provider = path_address("provider", &provider)?;
     let wait = Wait::of(query.as_deref())?;
-    let input = Fields::of_body(body, &["balance", "amount", "provider"], &[])?;
+    let input = Fields::of_body(body, CHARGE, &[])?;
     same_provider(&input, provider)?;
     let amount = balance_or_amount(&input)?;
-    let operation = face.broker.deposit(provider, amount, idempotency_key(&headers)?).await?;
+    let name = if input.get("amount").is_some() { "amount" } else { "balance" };
+    let begun = face.broker.deposit(provider, amount, idempotency_key(&headers)?).await;
+    let operation = begun.map_err(|error| Problem::from(error).renamed("amount", name))?;
     answer(&face, operation, wait, StatusCode::ACCEPTED).await
 }
 

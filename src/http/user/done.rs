@@ -11,13 +11,38 @@ use super::shapes::OperationItem;
 use crate::broker::user::OperationView;
 use crate::domain::OperationState;
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, Refusal, optional, required};
 use crate::http::input::Fields;
-use crate::http::routes::{Field, optional};
 
 /// The query of every route that acts on the chain.
 pub(super) const WAIT: &[Field] = &[WAIT_FIELD];
-const WAIT_FIELD: Field =
-    optional("wait", "false: answer 202 with the OperationID as soon as it is broadcast. Default true.");
+const WAIT_FIELD: Field = optional(
+    "wait",
+    Kind::Truth,
+    "false: answer 202 with the operation as soon as it is broadcast. Default true.",
+);
+/// The head of a request that is done once only.
+pub(super) const KEY: Field = optional(
+    "Idempotency-Key",
+    Kind::Key,
+    "1 to 255 plain characters of your own: with it this is done once, however often it is sent.",
+);
+pub(super) const ONCE: &[Field] = &[KEY];
+/// What an answer of such a route names.
+pub(super) const OPERATION: &[Field] = &[required(
+    "zg-operation-id",
+    Kind::Id(32),
+    "The operation; `GET /v1/operation/{id}` shows how it stands.",
+)];
+/// What any action on the chain may be refused with.
+pub(super) const REFUSALS: &[Refusal] = &[
+    (403, "read_only"),
+    (409, "refused"),
+    (409, "reverted"),
+    (409, "idempotency_key_reused"),
+    (503, "not_sent"),
+    (503, "chain_unavailable"),
+];
 
 /// How long a call waits for a block before it answers 202 with the operation's id instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(90);
@@ -32,7 +57,7 @@ pub(super) enum Wait {
 
 impl Wait {
     pub(super) fn of(query: Option<&str>) -> Result<Wait, Problem> {
-        let query = Fields::of_query(query, &["wait"])?;
+        let query = Fields::of_query(query, WAIT)?;
         Ok(if query.truth("wait")? == Some(false) { Wait::No } else { Wait::ForBlock })
     }
 }

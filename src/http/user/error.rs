@@ -5,6 +5,7 @@ use http::StatusCode;
 use crate::broker::user::{CallRefusal, ModelError, TermsError, UpstreamError, UserError};
 use crate::domain::Neuron;
 use crate::http::Problem;
+use crate::http::list::bad_cursor;
 
 fn text(amount: Neuron) -> String {
     amount.to_string()
@@ -45,9 +46,18 @@ impl From<UserError> for Problem {
             E::UnknownService { .. } => say(StatusCode::NOT_FOUND, "unknown_service"),
             E::UnknownRequest(_) => say(StatusCode::NOT_FOUND, "unknown_request"),
             E::NoReceipt(_) => say(StatusCode::NOT_FOUND, "no_receipt"),
+            E::NotDisputed { state, .. } => {
+                say(StatusCode::CONFLICT, "not_disputed").with("status", state.as_str())
+            }
+            E::AcceptedBefore(_) => say(StatusCode::CONFLICT, "accepted_before"),
+            E::OtherAmount { amount, disputed, .. } => say(StatusCode::CONFLICT, "other_amount")
+                .with("field", "amount")
+                .with("amount", text(*amount))
+                .with("disputed", text(*disputed)),
+            E::NotItsReceipt(_) => say(StatusCode::CONFLICT, "not_its_receipt"),
             E::UnknownOperation(_) => say(StatusCode::NOT_FOUND, "unknown_operation"),
             E::KeyReused => say(StatusCode::CONFLICT, "idempotency_key_reused"),
-            E::BadCursor => say(StatusCode::BAD_REQUEST, "bad_input").with("field", "cursor"),
+            E::BadCursor => bad_cursor(),
             E::Model(ModelError::Unknown { near, .. }) => {
                 say(StatusCode::NOT_FOUND, "unknown_model").with("near", near.clone())
             }
@@ -79,6 +89,10 @@ impl From<CallRefusal> for Problem {
                     say(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large").with("limit", *limit)
                 }
                 crate::body::BodyError::Receive(_) => say(StatusCode::BAD_REQUEST, "body_broken"),
+                crate::body::BodyError::Busy => say(StatusCode::SERVICE_UNAVAILABLE, "busy").retry_after(5),
+                crate::body::BodyError::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+                    Problem::disk_full()
+                }
                 crate::body::BodyError::Disk(error) => Problem::internal(error),
             },
             R::BadBody(_) => say(StatusCode::BAD_REQUEST, "bad_body"),

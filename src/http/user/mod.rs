@@ -1,12 +1,14 @@
 //! The user broker's API, by default on 127.0.0.1:1034.
 //!
 //! `table` lists every route; the files beside it answer them, named by what they are about. `shapes` is how objects
-//! look in JSON. `paid` is the call that everything else is for: it passes a request to a provider's service and pays.
+//! look in JSON, `answers` what is told of them. `paid` is the call that everything else is for: it passes a request to a provider's service and pays.
 
 mod accounts;
+mod answers;
 mod done;
 mod error;
 mod events;
+mod export;
 mod models;
 mod paid;
 mod refunds;

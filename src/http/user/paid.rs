@@ -5,12 +5,53 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 
 use super::Face;
-use super::done::idempotency_key;
+use super::done::{KEY, idempotency_key};
 use crate::broker::user::{Caps, PaidCall};
 use crate::domain::Neuron;
 use crate::http::Problem;
+use crate::http::field::{AMOUNT, COUNT, Field, Kind, Refusal, optional, required};
 use crate::http::input::{body_stream, path_address, path_value};
 use crate::http::pass::{respond, suffix_after};
+
+/// What the broker reads of a paid request's head; all but `zg-max-fee` goes on to the service.
+pub(super) const HEADERS: &[Field] = &[
+    optional("zg-max-fee", AMOUNT, "The most that it may cost, in neuron; beyond it nothing is sent."),
+    KEY,
+];
+/// What it writes into the head of the answer.
+pub(super) const ANSWER: &[Field] = &[
+    required("zg-request-id", Kind::Id(64), "The request; `GET /v1/request/{id}` shows what it cost."),
+    optional("zg-fee", AMOUNT, "What it cost, where the answer is no stream."),
+    optional("zg-input-units", COUNT, "Units in."),
+    optional("zg-output-units", COUNT, "Units out."),
+];
+/// What a paid call may be refused with before or instead of the service's answer.
+pub(super) const REFUSALS: &[Refusal] = &[
+    (400, "bad_path"),
+    (400, "bad_body"),
+    (400, "body_broken"),
+    (400, "price_too_high"),
+    (402, "insufficient_balance"),
+    (403, "cap_reached"),
+    (403, "exposure_reached"),
+    (403, "no_key"),
+    (404, "no_account"),
+    (404, "unknown_service"),
+    (409, "price_changed"),
+    (409, "provider_disagrees"),
+    (409, "repeated_request"),
+    (409, "idempotency_key_reused"),
+    (413, "body_too_large"),
+    (502, "wrong_provider"),
+    (502, "not_served"),
+    (502, "terms_disagree"),
+    (502, "provider_address_refused"),
+    (502, "provider_unreachable"),
+    (502, "provider_broke_off"),
+    (502, "provider_timeout"),
+    (502, "provider_failed"),
+    (502, "provider_nonsense"),
+];
 
 /// `/v1/provider/{provider}/service/{service}` with whatever follows.
 pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<Response, Problem> {

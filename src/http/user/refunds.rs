@@ -10,15 +10,28 @@ use super::done::{Wait, answer, idempotency_key};
 use super::shapes::RefundItem;
 use crate::broker::user::Replace;
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, SUM, optional, required, untold};
 use crate::http::input::{Fields, JsonBody, path_address};
-use crate::http::list::cut;
+use crate::http::list::{CURSOR, LIMIT, cut};
 use crate::wire::list::List;
+
+pub(super) const LISTING: &[Field] = &[
+    optional("processed", Kind::Truth, "true: only those taken; false: only those not."),
+    optional("provider", Kind::Address, "Only with this provider."),
+    LIMIT,
+    CURSOR,
+];
+pub(super) const REFUND: &[Field] = &[
+    required("amount", SUM, "Neuron."),
+    optional("replace", Kind::Truth, "true: change the amount of a refund that is pending already."),
+    untold("provider", Kind::Address),
+];
 
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<RefundItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["processed", "provider", "limit", "cursor"])?;
+    let query = Fields::of_query(query.as_deref(), LISTING)?;
     let provider = query.address("provider")?;
     let refunds = face.broker.refunds(query.truth("processed")?).await?;
     let wanted =
@@ -37,11 +50,7 @@ pub(super) async fn request(
     let provider = path_address("provider", &provider)?;
     let wait = Wait::of(query.as_deref())?;
     // What answers carry and upstream's clients repeat has no effect.
-    let input = Fields::of_body(
-        body,
-        &["amount", "replace", "provider"],
-        &["index", "createdAt", "unlockAt", "processed"],
-    )?;
+    let input = Fields::of_body(body, REFUND, &["index", "createdAt", "unlockAt", "processed"])?;
     same_provider(&input, provider)?;
     let replace = if input.truth("replace")? == Some(true) { Replace::Yes } else { Replace::No };
     let amount = input.need_amount("amount")?;

@@ -7,24 +7,38 @@ use super::Face;
 use super::shapes::{OperationItem, ReceiptItem, RequestItem};
 use crate::broker::user::{RequestFilter, RequestSort};
 use crate::http::Problem;
-use crate::http::input::{Fields, path_value};
-use crate::http::list::limit;
+use crate::http::field::{Field, Kind, SUM, optional, required};
+use crate::http::input::{Fields, JsonBody, path_value};
+use crate::http::list::{CURSOR, LIMIT, limit};
+use crate::wire::bundle::Bundle;
 use crate::wire::list::List;
+
+// What listings and exports filter by.
+pub(super) const PROVIDER: Field = optional("provider", Kind::Address, "Only of this provider.");
+pub(super) const SERVICE: Field = optional("service", Kind::Name, "Only of services of this name.");
+pub(super) const STATUS: Field = optional("status", super::answers::STATES, "Only in this state.");
+pub(super) const FROM: Field = optional("from", Kind::Moment, "Made at this time or later.");
+pub(super) const TO: Field = optional("to", Kind::Moment, "Made before this time.");
+pub(super) const LISTING: &[Field] = &[
+    PROVIDER,
+    SERVICE,
+    STATUS,
+    FROM,
+    TO,
+    optional("sort", Kind::Words(&["newest", "oldest", "dearest", "cheapest"]), "Default newest."),
+    LIMIT,
+    CURSOR,
+];
+pub(super) const ACCEPTANCE: &[Field] =
+    &[required("amount", SUM, "The request's `Disputed`, in neuron; another sum is refused.")];
+pub(super) const OPERATIONS: &[Field] = &[LIMIT];
 
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<RequestItem>, Problem> {
-    let known = &["provider", "service", "status", "from", "to", "sort", "limit", "cursor"];
-    let query = Fields::of_query(query.as_deref(), known)?;
-    let filter = RequestFilter {
-        provider: query.address("provider")?,
-        service: query.parse("service")?,
-        state: query.parse("status")?,
-        from: query.parse("from")?,
-        to: query.parse("to")?,
-        search: None,
-    };
+    let query = Fields::of_query(query.as_deref(), LISTING)?;
+    let filter = filter(&query)?;
     let orders = [
         ("newest", RequestSort::Newest),
         ("oldest", RequestSort::Oldest),
@@ -38,6 +52,18 @@ pub(super) async fn list(
     Ok(List::page(items, page.total, page.next).with_fee(page.fee.total()))
 }
 
+/// What listings and exports filter by.
+pub(super) fn filter(query: &Fields) -> Result<RequestFilter, Problem> {
+    Ok(RequestFilter {
+        provider: query.address("provider")?,
+        service: query.parse("service")?,
+        state: query.parse("status")?,
+        from: query.parse("from")?,
+        to: query.parse("to")?,
+        search: None,
+    })
+}
+
 pub(super) async fn show(
     State(face): State<Face>,
     Path(id): Path<String>,
@@ -45,11 +71,28 @@ pub(super) async fn show(
     Ok(Json(face.broker.request(path_value("id", &id)?).await?.into()))
 }
 
+pub(super) async fn accept(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+    body: JsonBody,
+) -> Result<Json<RequestItem>, Problem> {
+    let id = path_value("id", &id)?;
+    let amount = Fields::of_body(body, ACCEPTANCE, &[])?.need_amount("amount")?;
+    Ok(Json(face.broker.accept(id, amount).await?.into()))
+}
+
 pub(super) async fn receipt(
     State(face): State<Face>,
     Path(id): Path<String>,
 ) -> Result<Json<ReceiptItem>, Problem> {
     Ok(Json(face.broker.receipt(path_value("id", &id)?).await?.into()))
+}
+
+pub(super) async fn bundle(
+    State(face): State<Face>,
+    Path(id): Path<String>,
+) -> Result<Json<Bundle>, Problem> {
+    Ok(Json(face.broker.bundle(path_value("id", &id)?).await?))
 }
 
 pub(super) async fn operation(
@@ -64,7 +107,7 @@ pub(super) async fn operations(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<OperationItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), &["limit"])?;
+    let query = Fields::of_query(query.as_deref(), OPERATIONS)?;
     let limit = u32::try_from(limit(&query)?).unwrap_or(u32::MAX);
     let operations = face.broker.operations(limit).await?;
     let total = operations.len() as u64;

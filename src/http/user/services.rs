@@ -7,16 +7,26 @@ use super::Face;
 use super::shapes::ServiceItem;
 use crate::broker::user::ServiceFilter;
 use crate::http::Problem;
+use crate::http::field::{Field, Kind, TEXT, optional};
 use crate::http::input::{Fields, path_address, path_value};
-use crate::http::list::cut;
+use crate::http::list::{CURSOR, LIMIT, cut};
 use crate::wire::list::List;
+
+pub(super) const LISTING: &[Field] = &[
+    optional("provider", Kind::Address, "Only of this provider."),
+    optional("type", Kind::Words(&["chatbot", "zgStorage"]), "Only of this type."),
+    optional("name", TEXT, "Only of this name."),
+    optional("model", TEXT, "Only of this model."),
+    optional("sort", Kind::Words(&["provider", "name", "price", "newest"]), "Default provider."),
+    LIMIT,
+    CURSOR,
+];
 
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<ServiceItem>, Problem> {
-    let known = &["provider", "type", "name", "model", "sort", "limit", "cursor"];
-    let query = Fields::of_query(query.as_deref(), known)?;
+    let query = Fields::of_query(query.as_deref(), LISTING)?;
     let filter = ServiceFilter {
         provider: query.address("provider")?,
         kind: query.parse("type")?,

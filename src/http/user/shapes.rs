@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use crate::broker::user::{AccountView, OperationView, RefundView, RequestView};
 use crate::domain::{
-    Address, B256, Neuron, OperationId, RequestId, Service, ServiceName, SignedReceipt, Timestamp,
+    Address, B256, Neuron, OperationId, RequestId, SealedReceipt, Service, ServiceName, Timestamp,
 };
 use crate::http::Explorer;
 use crate::wire::list::{checksummed, maybe_checksummed};
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ServiceItem {
     pub updated_at: Timestamp,
@@ -41,6 +42,7 @@ impl From<Service> for ServiceItem {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize), serde(bound(deserialize = "'de: 'static")))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AccountItem {
     #[serde(serialize_with = "checksummed")]
@@ -88,6 +90,7 @@ impl From<AccountView> for AccountItem {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RefundItem {
     #[serde(serialize_with = "checksummed")]
@@ -116,6 +119,7 @@ impl From<RefundView> for RefundItem {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct RequestItem {
     #[serde(rename = "RequestID")]
@@ -135,6 +139,8 @@ pub(super) struct RequestItem {
     /// What the provider asked for beyond the fee; not paid.
     pub disputed: Neuron,
     pub note: Option<String>,
+    /// When a person accepted the provider's receipt although our own count differs.
+    pub accepted_at: Option<Timestamp>,
 }
 
 impl From<RequestView> for RequestItem {
@@ -154,11 +160,13 @@ impl From<RequestView> for RequestItem {
             max_fee: request.max_fee,
             disputed: request.disputed,
             note: request.note,
+            accepted_at: request.accepted_at,
         }
     }
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct OperationItem {
     #[serde(rename = "OperationID")]
@@ -196,6 +204,7 @@ impl OperationItem {
 
 /// A receipt with everything that is needed to check it elsewhere.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ReceiptItem {
     #[serde(rename = "RequestID")]
@@ -213,14 +222,16 @@ pub(super) struct ReceiptItem {
     pub fee: Neuron,
     pub owed: Neuron,
     pub status: &'static str,
-    pub signature: String,
+    /// Absent where the provider has only sealed it with the shared key so far and cannot be asked to sign it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
     /// The receipt as it travels between brokers.
     pub encoded: String,
 }
 
-impl From<SignedReceipt> for ReceiptItem {
-    fn from(signed: SignedReceipt) -> Self {
-        let receipt = signed.receipt;
+impl From<SealedReceipt> for ReceiptItem {
+    fn from(sealed: SealedReceipt) -> Self {
+        let receipt = sealed.receipt;
         ReceiptItem {
             request_id: receipt.request,
             user: receipt.account.user,
@@ -234,8 +245,10 @@ impl From<SignedReceipt> for ReceiptItem {
             fee: receipt.fee.total(),
             owed: receipt.owed,
             status: receipt.status.as_str(),
-            signature: alloy::primitives::hex::encode_prefixed(signed.signature.bytes()),
-            encoded: crate::wire::receipt::encode_receipt(&signed),
+            signature: sealed
+                .signed()
+                .map(|signed| alloy::primitives::hex::encode_prefixed(signed.signature.bytes())),
+            encoded: crate::wire::receipt::encode_receipt(&sealed),
         }
     }
 }

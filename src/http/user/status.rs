@@ -1,12 +1,14 @@
-//! How the broker is: health for people and containers, figures for Prometheus.
+//! How the broker is: alive, and ready for work, for people and containers; figures for Prometheus.
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Face;
 use crate::domain::{Neuron, Timestamp};
 use crate::http::metrics::{Figures, label};
+use crate::http::ready;
 
 pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
     let snapshot = face.broker.snapshot();
@@ -22,6 +24,10 @@ pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
         "CanSend": snapshot.can_send,
         "Version": env!("CARGO_PKG_VERSION"),
     }))
+}
+
+pub(super) async fn ready(State(face): State<Face>) -> Response {
+    ready::answer(face.broker.obstacles().await)
 }
 
 pub(super) async fn metrics(State(face): State<Face>) -> Figures {
@@ -46,6 +52,11 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
         .gauge("reserved_neuron", "Highest fees of requests in flight.", snapshot.reserved)
         .gauge("spent_today_neuron", "Fees of this UTC day.", snapshot.spent_today)
         .gauge("operations_pending", "On-chain actions that are not over.", snapshot.operations.len())
+        .gauge(
+            "bodies_in_memory_bytes",
+            "Request and answer bodies in memory; bodyMemory bounds them.",
+            face.broker.bodies_in_memory(),
+        )
         .gauge("chain_stale", "1 while the chain cannot be read.", u8::from(snapshot.stale.is_some()));
     if let Some(wallet) = snapshot.wallet {
         figures.gauge("wallet_neuron", "Money of the wallet outside the contract.", wallet);

@@ -1,192 +1,338 @@
 //! Every route of the user broker's API.
 
-use super::done::WAIT;
-use super::{Face, accounts, events, models, paid, refunds, requests, services, status};
-use crate::http::routes::{Access, Field, Route, Table, optional, required};
+use super::answers as told;
+use super::done::{ONCE, OPERATION, REFUSALS as NOT_DONE, WAIT};
+use super::{Face, accounts, events, export, models, paid, refunds, requests, services, status};
+use crate::http::field::{Answer, Content, Field, Kind, answer, required};
+use crate::http::list::PAGE;
+use crate::http::ready;
+use crate::http::routes::{Access, Route, Table, in_group};
 
-const PAGE: &[Field] = &[LIMIT, CURSOR];
-const LIMIT: Field = optional("limit", "Items of a page, 1 to 1000. Default 100.");
-const CURSOR: Field = optional("cursor", "Metadata.Next of the page before.");
+const NAMED: Kind = Kind::Text(1);
+const MODEL: Field =
+    required("model", NAMED, "`provider/service`, or a service's name or model where only one has it.");
 const CHAT: &[Field] = &[
-    required("model", "provider/service, or a service's name or model where that is unambiguous."),
-    required("messages", "As in OpenAI's API, like everything else in the body."),
+    MODEL,
+    required("messages", Kind::List(&Kind::Free), "As in OpenAI's API, like everything else in the body."),
 ];
-const MODEL: &[Field] =
-    &[required("model", "provider/service, or a service's name or model where that is unambiguous.")];
-const DONE: &[(u16, &str)] =
-    &[(202, "Done, empty; or, if it is not in a block yet, the operation to follow.")];
+const DONE: &[Answer] = &[answer(
+    202,
+    Content::Perhaps(&told::OPERATION),
+    "Done, empty; or, if it is not in a block yet, the operation to follow.",
+)];
+const READ: &[Answer] = &[answer(202, Content::Nothing, "Read.")];
+const PASSED: &[Answer] = &[answer(200, Content::Passed, "The service's answer.")];
+const AS_OPENAI: &[Answer] = &[answer(200, Content::Streamed, "As in OpenAI's API.")];
+const SAY_THIS: &str = r#"{"messages": [{"role": "user", "content": "Say this is a test!"}]}"#;
+
+const ACCOUNTS: &str = "Accounts";
+const REFUNDS: &str = "Refunds";
+const SERVICES: &str = "Services";
+const CALLS: &str = "Paid calls";
+const OPENAI: &str = "OpenAI's API";
+const PAID: &str = "What was paid";
+const STATUS: &str = "How it is";
 
 pub(super) fn table() -> Table<Face> {
-    let mut routes = account_routes();
-    routes.extend(service_routes());
-    routes.extend(other_routes());
+    let groups = [
+        (SERVICES, service_routes()),
+        (ACCOUNTS, account_routes()),
+        (CALLS, call_routes()),
+        (OPENAI, openai_routes()),
+        (PAID, request_routes()),
+        (REFUNDS, refund_routes()),
+        (STATUS, status_routes()),
+    ];
     Table {
         title: "0G Serving user broker",
         about: "Accounts with providers, their services, and what each request cost.",
-        routes,
+        address: "http://127.0.0.1:1034",
+        groups: &[
+            (SERVICES, "What can be bought."),
+            (ACCOUNTS, "Deposits with providers. What acts on the chain answers once it is in a block."),
+            (CALLS, "Requests to a service, passed on as they are and paid for."),
+            (OPENAI, "The same for OpenAI's clients: set their base URL to this broker's `/v1`."),
+            (PAID, "Requests, receipts and on-chain actions."),
+            (REFUNDS, "Taking deposits back: asked for, locked for a time, then taken."),
+            (STATUS, "Health, figures, news."),
+            (crate::http::document::GROUP, "This API, told."),
+        ],
+        routes: groups.into_iter().flat_map(|(group, routes)| in_group(group, routes)).collect(),
     }
 }
 
 fn account_routes() -> Vec<Route<Face>> {
     vec![
         Route::get("/v1/provider", accounts::list)
+            .named("listAccounts")
             .about("Your accounts with providers.")
             .query(PAGE)
-            .answers(&[(200, "List of accounts")]),
+            .answers(const { &[answer(200, Content::Json(&told::ACCOUNTS), "The accounts.")] }),
         Route::post("/v1/provider", accounts::create)
+            .named("openAccount")
             .about("Opens an account with a first deposit.")
             .query(WAIT)
-            .body(
+            .headers(ONCE)
+            .body(accounts::OPENING)
+            .answers(
                 const {
                     &[
-                        required("provider", "The provider's address."),
-                        required("balance", "The deposit in neuron."),
+                        answer(204, Content::Nothing, "Opened."),
+                        answer(
+                            202,
+                            Content::Json(&told::OPERATION),
+                            "Not in a block yet: the operation to follow.",
+                        ),
                     ]
                 },
             )
-            .answers(&[(204, "Opened."), (202, "Not in a block yet: the operation to follow.")]),
+            .answer_headers(OPERATION)
+            .refuses(&[
+                NOT_DONE,
+                &[
+                    (400, "own_address"),
+                    (402, "insufficient_funds"),
+                    (404, "unknown_provider"),
+                    (409, "account_exists"),
+                ],
+            ]),
         Route::get("/v1/provider/{provider}", accounts::show)
+            .named("getAccount")
             .about("One account.")
-            .answers(&[(200, "The account")]),
+            .answers(const { &[answer(200, Content::Json(&told::ACCOUNT), "The account.")] })
+            .refuses(&[&[(404, "no_account")]]),
         Route::post("/v1/provider/{provider}/charge", accounts::charge)
+            .named("addToAccount")
             .about("Adds to an account.")
             .query(WAIT)
-            .body(const { &[required("balance", "What is added, in neuron; `amount` means the same.")] })
-            .answers(DONE),
+            .headers(ONCE)
+            .body(accounts::CHARGE)
+            .answers(DONE)
+            .answer_headers(OPERATION)
+            .refuses(&[NOT_DONE, &[(402, "insufficient_funds"), (404, "no_account")]]),
+        Route::post("/v1/provider/{provider}/delegate", accounts::take_over)
+            .named("takeOverAccount")
+            .about("Names this broker's key on an account whose delegate key is lost or elsewhere.")
+            .query(WAIT)
+            .headers(ONCE)
+            .answers(DONE)
+            .answer_headers(OPERATION)
+            .refuses(&[NOT_DONE, &[(404, "no_account")]]),
+        Route::post("/v1/provider/{provider}/sync", accounts::sync)
+            .named("syncAccount")
+            .about("Reads one account from the chain now.")
+            .answers(READ)
+            .refuses(&[&[(503, "chain_unavailable")]]),
+        Route::post("/v1/sync", accounts::sync_all)
+            .named("syncAll")
+            .about("Reads all accounts and services from the chain now.")
+            .answers(READ)
+            .refuses(&[&[(503, "chain_unavailable")]]),
+    ]
+}
+
+fn refund_routes() -> Vec<Route<Face>> {
+    vec![
+        Route::get("/v1/refund", refunds::list)
+            .named("listRefunds")
+            .about("Refunds, newest first.")
+            .query(refunds::LISTING)
+            .answers(const { &[answer(200, Content::Json(&told::REFUNDS), "The refunds.")] }),
         Route::post("/v1/provider/{provider}/refund", refunds::request)
+            .named("requestRefund")
             .about(
                 "Asks for part of the deposit back. It is locked for the contract's lock time, then taken.",
             )
             .query(WAIT)
-            .body(
-                const {
-                    &[
-                        required("amount", "Neuron."),
-                        optional("replace", "true: change the amount of a refund that is pending already."),
-                    ]
-                },
-            )
-            .answers(DONE),
+            .headers(ONCE)
+            .body(refunds::REFUND)
+            .answers(DONE)
+            .answer_headers(OPERATION)
+            .refuses(&[NOT_DONE, &[(404, "no_account"), (409, "not_free"), (409, "refund_pending")]]),
         Route::post("/v1/provider/{provider}/refund/cancel", refunds::cancel)
+            .named("cancelRefund")
             .about("Leaves the deposit where it is.")
             .query(WAIT)
-            .answers(DONE),
+            .headers(ONCE)
+            .answers(DONE)
+            .answer_headers(OPERATION)
+            .refuses(&[NOT_DONE, &[(404, "no_account"), (404, "no_refund")]]),
         Route::post("/v1/provider/{provider}/refund/process", refunds::process)
+            .named("takeRefund")
             .about("Takes a refund that is due. The broker does so by itself unless told otherwise.")
             .query(WAIT)
-            .answers(DONE),
-        Route::post("/v1/provider/{provider}/delegate", accounts::take_over)
-            .about("Names this broker's key on an account whose delegate key is lost or elsewhere.")
-            .query(WAIT)
-            .answers(DONE),
-        Route::post("/v1/provider/{provider}/sync", accounts::sync)
-            .about("Reads one account from the chain now.")
-            .answers(&[(202, "Read.")]),
-        Route::post("/v1/sync", accounts::sync_all)
-            .about("Reads all accounts and services from the chain now.")
-            .answers(&[(202, "Read.")]),
-        Route::get("/v1/refund", refunds::list)
-            .about("Refunds, newest first.")
-            .query(
-                const {
-                    &[
-                        optional("processed", "true: only those taken; false: only those not."),
-                        optional("provider", "Only with this provider."),
-                        LIMIT,
-                        CURSOR,
-                    ]
-                },
-            )
-            .answers(&[(200, "List of refunds")]),
+            .headers(ONCE)
+            .answers(DONE)
+            .answer_headers(OPERATION)
+            .refuses(&[NOT_DONE, &[(404, "no_account"), (404, "no_refund"), (409, "refund_locked")]]),
     ]
 }
 
 fn service_routes() -> Vec<Route<Face>> {
     vec![
         Route::get("/v1/service", services::list)
+            .named("listServices")
             .about("All services that the chain lists.")
-            .query(const { &[
-                optional("provider", "Only of this provider."),
-                optional("type", "chatbot or zgStorage."),
-                optional("name", "Only of this name."),
-                optional("model", "Only of this model."),
-                optional("sort", "provider (default), name, price or newest."),
-                LIMIT,
-                CURSOR,
-            ] })
-            .answers(&[(200, "List of services")]),
+            .query(services::LISTING)
+            .answers(const { &[answer(200, Content::Json(&told::SERVICES), "The services.")] }),
         Route::get("/v1/provider/{provider}/service/{service}", services::show)
+            .named("getService")
             .about("One service.")
-            .answers(&[(200, "The service")]),
-        Route::post("/v1/provider/{provider}/service/{service}", paid::call)
-            .about("The paid call, for a service that is one endpoint. The body is the service's own.")
-            .answers(&[(200, "The service's answer; zg-request-id names the request.")]),
-        Route::any("/v1/provider/{provider}/service/{service}/", paid::call)
-            .about("The paid call of the service's root.")
-            .answers(&[(200, "The service's answer; zg-request-id names the request.")]),
-        Route::any("/v1/provider/{provider}/service/{service}/{*suffix}", paid::call)
-            .about(
-                "The paid call: the request goes to the service as it is and is paid for. zg-max-fee caps its cost; \
-                 with an Idempotency-Key it is never paid twice.",
-            )
-            .answers(&[(200, "The service's answer; zg-request-id names the request.")]),
-        Route::get("/v1/models", models::list)
-            .about("Chatbot services in the shape of OpenAI's API.")
-            .answers(&[(200, "List of models")]),
-        Route::post("/v1/chat/completions", models::chat)
-            .about("The paid call for OpenAI clients: set their base URL to this broker's /v1.")
-            .body(CHAT)
-            .answers(&[(200, "As in OpenAI's API")]),
-        Route::post("/v1/completions", models::completions)
-            .about("The same for plain completions.")
-            .body(MODEL)
-            .answers(&[(200, "As in OpenAI's API")]),
-        Route::post("/v1/embeddings", models::embeddings)
-            .about("The same for embeddings.")
-            .body(MODEL)
-            .answers(&[(200, "As in OpenAI's API")]),
+            .answers(const { &[answer(200, Content::Json(&told::SERVICE), "The service.")] })
+            .refuses(&[&[(404, "unknown_service")]]),
     ]
 }
 
-fn other_routes() -> Vec<Route<Face>> {
+fn call_routes() -> Vec<Route<Face>> {
+    let routes = vec![
+        Route::any("/v1/provider/{provider}/service/{service}/{*suffix}", paid::call)
+            .named("callService")
+            .about(
+                "The paid call: the request goes to the service as it is and is paid for. `zg-max-fee` caps its \
+                 cost; with an `Idempotency-Key` it is never paid twice.",
+            ),
+        Route::any("/v1/provider/{provider}/service/{service}/", paid::call)
+            .named("callServiceRoot")
+            .about("The paid call of the service's root."),
+        Route::post("/v1/provider/{provider}/service/{service}", paid::call)
+            .passes_on()
+            .named("callOneEndpoint")
+            .about("The paid call, for a service that is one endpoint. The body is the service's own."),
+    ];
+    let routes = routes.into_iter().map(|route| {
+        route
+            .headers(paid::HEADERS)
+            .answers(PASSED)
+            .answer_headers(paid::ANSWER)
+            .refuses(&[paid::REFUSALS])
+            .example(SAY_THIS)
+    });
+    routes.collect()
+}
+
+fn openai_routes() -> Vec<Route<Face>> {
+    let calls = vec![
+        Route::post("/v1/chat/completions", models::chat)
+            .named("createChatCompletion")
+            .about("A chat. The service is looked for in `model`; the name that its server knows is put in its place.")
+            .body(CHAT)
+            .example(r#"{"model": "eliza", "messages": [{"role": "user", "content": "Say this is a test!"}]}"#),
+        Route::post("/v1/completions", models::completions)
+            .named("createCompletion")
+            .about("A plain completion, where the service has it.")
+            .body(const { &[MODEL] })
+            .example(r#"{"model": "eliza", "prompt": "Say"}"#),
+        Route::post("/v1/embeddings", models::embeddings)
+            .named("createEmbedding")
+            .about("Embeddings, where the service has them.")
+            .body(const { &[MODEL] })
+            .example(r#"{"model": "eliza", "input": "Say"}"#),
+    ];
+    let mut routes = vec![
+        Route::get("/v1/models", models::list)
+            .named("listModels")
+            .about("Chatbot services as OpenAI's API lists models.")
+            .answers(const { &[answer(200, Content::Json(&told::MODELS), "The models.")] }),
+        Route::get("/v1/models/{*model}", models::show)
+            .named("getModel")
+            .about("One of them, by its id or any other name that a call may give it.")
+            .answers(const { &[answer(200, Content::Json(&told::MODEL), "The model.")] })
+            .refuses(&[&[(400, "ambiguous_model"), (404, "unknown_model"), (404, "not_found")]]),
+    ];
+    routes.extend(calls.into_iter().map(|route| {
+        route
+            .passes_on()
+            .headers(paid::HEADERS)
+            .answers(AS_OPENAI)
+            .answer_headers(paid::ANSWER)
+            .refuses(&[&[(400, "ambiguous_model"), (404, "unknown_model")], paid::REFUSALS])
+    }));
+    routes
+}
+
+fn request_routes() -> Vec<Route<Face>> {
     vec![
         Route::get("/v1/request", requests::list)
-            .about("Paid requests with what each cost. Fee is the sum of all that the filter matches.")
-            .query(
-                const {
-                    &[
-                        optional("provider", "Only of this provider."),
-                        optional("service", "Only of services of this name."),
-                        optional("status", "reserved, sent, done, disputed, unconfirmed or failed."),
-                        optional("from", "Made at this time or later, RFC 3339."),
-                        optional("to", "Made before this time."),
-                        optional("sort", "newest (default), oldest, dearest or cheapest."),
-                        LIMIT,
-                        CURSOR,
-                    ]
-                },
+            .named("listRequests")
+            .about("Paid requests with what each cost. `Fee` is the sum of all that the filter matches.")
+            .query(requests::LISTING)
+            .answers(const { &[answer(200, Content::Json(&told::REQUESTS), "The requests, with the sum of their fees.")] }),
+        Route::get("/v1/request/export", export::requests)
+            .named("exportRequests")
+            .about("All requests that a filter covers with everything that is known of them, as a file, oldest first.")
+            .query(export::EXPORT)
+            .answers(const { &[answer(200, Content::Text(export::TYPES), "The file. One that breaks off is not whole.")] }),
+        Route::get("/v1/request/{id}", requests::show)
+            .named("getRequest")
+            .about("One request.")
+            .answers(const { &[answer(200, Content::Json(&told::REQUEST), "The request.")] })
+            .refuses(&[&[(404, "unknown_request")]]),
+        Route::post("/v1/request/{id}/accept", requests::accept)
+            .named("acceptReceipt")
+            .about(
+                "Accepts the provider's receipt of a disputed request: what it asks for beyond our own count is owed \
+                 from now on, within the request's highest fee, the deposit and the caps.",
             )
-            .answers(&[(200, "List of requests with their Fee")]),
-        Route::get("/v1/request/{id}", requests::show).about("One request.").answers(&[(200, "The request")]),
+            .body(requests::ACCEPTANCE)
+            .answers(const { &[answer(200, Content::Json(&told::REQUEST), "The request, paid as its receipt says.")] })
+            .refuses(&[&[
+                (403, "read_only"),
+                (404, "unknown_request"),
+                (404, "no_receipt"),
+                (409, "not_disputed"),
+                (409, "accepted_before"),
+                (409, "other_amount"),
+                (409, "not_its_receipt"),
+            ]]),
+        Route::get("/v1/request/{id}/bundle", requests::bundle)
+            .named("getBundle")
+            .about(
+                "Everything about a request that others need to check it: hashes, prices, the signed receipt, a voucher for \
+                 what is owed, chain and contract. `zgserve-tui verify` reads it.",
+            )
+            .answers(const { &[answer(200, Content::Json(&told::BUNDLE), "The bundle.")] })
+            .refuses(&[&[(404, "unknown_request")]]),
         Route::get("/v1/receipt/{id}", requests::receipt)
+            .named("getReceipt")
             .about("The provider's signed statement of what a request cost.")
-            .answers(&[(200, "The receipt")]),
+            .answers(const { &[answer(200, Content::Json(&told::RECEIPT), "The receipt.")] })
+            .refuses(&[&[(404, "unknown_request"), (404, "no_receipt")]]),
         Route::get("/v1/operation", requests::operations)
+            .named("listOperations")
             .about("On-chain actions, newest first.")
-            .query(const { &[LIMIT] })
-            .answers(&[(200, "List of operations")]),
+            .query(requests::OPERATIONS)
+            .answers(const { &[answer(200, Content::Json(&told::OPERATIONS), "The operations.")] }),
         Route::get("/v1/operation/{id}", requests::operation)
+            .named("getOperation")
             .about("How an on-chain action stands.")
-            .answers(&[(200, "The operation")]),
-        Route::get("/v1/events", events::events)
-            .about("What happens, as server-sent events.")
-            .answers(&[(200, "Event stream")]),
+            .answers(const { &[answer(200, Content::Json(&told::OPERATION), "The operation.")] })
+            .refuses(&[&[(404, "unknown_operation")]]),
+    ]
+}
+
+fn status_routes() -> Vec<Route<Face>> {
+    vec![
         Route::get("/health", status::health)
+            .named("getHealth")
             .open_to(Access::Open)
-            .about("Whether the broker works. degraded: the chain cannot be read at the moment.")
-            .answers(&[(200, "Status and block")]),
+            .about("Whether the broker is alive. degraded: the chain cannot be read at the moment.")
+            .answers(const { &[answer(200, Content::Json(&told::HEALTH), "Status and block.")] }),
+        Route::get(ready::PATH, status::ready)
+            .named("getReadiness")
+            .open_to(Access::Open)
+            .about(
+                "Whether it could make a paid request now. If not, `details.reasons` name each reason: stopping, store, \
+                 chain_unreachable, services_not_read, no_account, no_key, no_funds, cap_reached.",
+            )
+            .answers(const { &[answer(200, Content::Json(&ready::READY), "Ready.")] })
+            .refuses(&[&[(503, "not_ready")]]),
         Route::get("/metrics", status::metrics)
+            .named("getMetrics")
             .about("Figures for Prometheus.")
-            .answers(&[(200, "Prometheus text")]),
+            .answers(const { &[answer(200, Content::Text(&["text/plain"]), "The figures.")] }),
+        Route::get("/v1/events", events::events)
+            .named("followEvents")
+            .about("What happens, as it happens. An event says that something changed; the lists say what is true.")
+            .answers(const { &[answer(200, Content::Events, "A stream that does not end.")] }),
     ]
 }

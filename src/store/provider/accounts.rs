@@ -22,6 +22,8 @@ pub struct UserRow {
     pub block: Option<u64>,
     /// The sum of all fees.
     pub owed: Neuron,
+    /// The part of `owed` whose calls are not in these books: what the chain had settled before they began.
+    pub carried: Neuron,
     /// The best voucher, by epoch and amount.
     pub voucher: Option<SignedVoucher>,
 }
@@ -67,9 +69,10 @@ impl UserRow {
 }
 
 impl ProviderStore {
-    /// Takes over what the chain says of accounts. The last one to be written counts.
-    pub async fn observe(&self, observed: Vec<Observed>) -> Result<(), StoreError> {
-        self.db.write(move |connection| accounts::observe(connection, &observed)).await
+    /// Takes over what the chain says of accounts. Older readings change nothing, unless `forced` after a reorg or at
+    /// the start.
+    pub async fn observe(&self, observed: Vec<Observed>, forced: bool) -> Result<(), StoreError> {
+        self.db.write(move |connection| accounts::observe(connection, &observed, forced)).await
     }
 
     /// Keeps a voucher if it is better than the one kept, and returns the best. Acknowledge it to the user only after
@@ -158,7 +161,8 @@ fn get(connection: &Connection, id: AccountId) -> Result<Option<UserRow>, StoreE
     Ok(statement.query_row(params![bytes(&id.user), bytes(&id.provider)], read).optional()?)
 }
 
-/// The first charge that took the sum of fees above what is paid.
+/// The first charge that took the sum of fees above what is paid; of charges that are not filed yet only where no filed one is, so
+/// that a long debt may look some seconds younger than it is.
 fn debt_since(
     connection: &Connection,
     id: AccountId,
@@ -167,7 +171,19 @@ fn debt_since(
     let since = connection
         .prepare_cached(
             "SELECT finished_at FROM requests
-             WHERE user = ?1 AND provider = ?2 AND state = 'charged' AND owed_after > ?3
+             WHERE user = ?1 AND provider = ?2 AND filed = 1 AND state = 'charged' AND owed_after > ?3
+             ORDER BY owed_after LIMIT 1",
+        )?
+        .query_row(params![bytes(&id.user), bytes(&id.provider), settled], |row| row.get(0))
+        .optional()?
+        .flatten();
+    if since.is_some() {
+        return Ok(since);
+    }
+    let since = connection
+        .prepare_cached(
+            "SELECT finished_at FROM requests INDEXED BY requests_unfiled
+             WHERE filed = 0 AND user = ?1 AND provider = ?2 AND state = 'charged' AND owed_after > ?3
              ORDER BY owed_after LIMIT 1",
         )?
         .query_row(params![bytes(&id.user), bytes(&id.provider), settled], |row| row.get(0))
@@ -181,6 +197,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<UserRow> {
         chain: accounts::chain_view(row)?,
         block: accounts::block(row)?,
         owed: row.get("owed")?,
+        carried: row.get("carried")?,
         voucher: accounts::voucher(row)?,
     })
 }

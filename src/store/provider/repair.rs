@@ -3,8 +3,8 @@
 use rusqlite::params;
 
 use super::ProviderStore;
-use super::requests::{get, shift};
-use crate::domain::{AccountId, Fee, Neuron, ProviderRequestState, RequestId, Timestamp};
+use super::requests::get;
+use crate::domain::{AccountId, Neuron, ProviderRequestState, RequestId, Timestamp};
 use crate::store::{StoreError, accounts, amount::add, columns::bytes};
 
 impl ProviderStore {
@@ -21,7 +21,6 @@ impl ProviderStore {
                     connection
                         .prepare_cached("UPDATE requests SET state = ?2, finished_at = ?3 WHERE id = ?1")?
                         .execute(params![id, ProviderRequestState::Lost, now])?;
-                    shift(connection, &request, ProviderRequestState::Lost, Fee::NONE)?;
                     lost += 1;
                 }
                 Ok(lost)
@@ -52,11 +51,30 @@ impl ProviderStore {
     }
 }
 
+impl ProviderStore {
+    /// While nothing was booked on an account here, what is owed is what the chain says was paid, up and down: a word
+    /// that the chain takes back leaves nothing behind. Returns what is owed.
+    pub async fn carry(&self, id: AccountId, settled: Neuron) -> Result<Neuron, StoreError> {
+        self.db
+            .write(move |connection| {
+                accounts::ensure(connection, id)?;
+                connection
+                    .prepare_cached(
+                        "UPDATE accounts SET owed = ?3, carried = ?3
+                         WHERE user = ?1 AND provider = ?2 AND owed = carried",
+                    )?
+                    .execute(params![bytes(&id.user), bytes(&id.provider), settled])?;
+                accounts::owed(connection, id)
+            })
+            .await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::domain::{Address, B256, Prices, ReceiptStatus, Units};
+    use crate::domain::{Address, B256, Fee, Prices, ReceiptStatus, Units};
     use crate::store::provider::{Completion, NewProviderRequest};
     use crate::store::{Db, Network, Role};
 
@@ -112,6 +130,20 @@ mod tests {
         let states = futures_util::future::join_all(states).await;
         let states: Vec<_> = states.into_iter().map(|row| row.unwrap().unwrap().state).collect();
         assert_eq!(states, [ProviderRequestState::Lost, ProviderRequestState::Charged]);
+        assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn what_the_chain_takes_back_leaves_nothing_behind_until_something_was_booked() {
+        let store = store().await;
+        let n = Neuron::new;
+        assert_eq!(store.carry(id(), n(40)).await.unwrap(), n(40));
+        assert_eq!(store.carry(id(), n(0)).await.unwrap(), n(0));
+        assert_eq!(store.carry(id(), n(25)).await.unwrap(), n(25));
+        let request = admitted(&store).await;
+        assert_eq!(store.complete(charged(request, 7)).await.unwrap().owed, n(32));
+        assert_eq!(store.carry(id(), n(90)).await.unwrap(), n(32));
+        assert_eq!(store.user(id()).await.unwrap().unwrap().carried, n(25));
         assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
     }
 

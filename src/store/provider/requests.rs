@@ -12,8 +12,8 @@ use crate::{
         Direction, Page, PageOf, StoreError, Totals, accounts,
         amount::{Count, add},
         columns::{account, bytes, hash, hash_if_any},
-        page::{Filter, Order, cut},
-        totals::{self, Key},
+        page::{Order, cut},
+        totals::Asked,
     },
 };
 
@@ -111,7 +111,41 @@ pub enum ProviderRequestSort {
     Fee(Direction),
 }
 
+impl NewProviderRequest {
+    /// Its row as it begins.
+    fn begun(&self) -> ProviderRequest {
+        ProviderRequest {
+            id: self.id,
+            account: self.account,
+            service: self.service.clone(),
+            created_at: self.created_at,
+            finished_at: None,
+            state: ProviderRequestState::Admitted,
+            input: Units(0),
+            output: Units(0),
+            fee: Fee::NONE,
+            max_fee: self.max_fee,
+            price_version: self.price_version,
+            prices: self.prices,
+            body_hash: self.body_hash,
+            response_hash: None,
+            status: None,
+            owed_after: None,
+        }
+    }
+}
+
 impl ProviderRequest {
+    /// What its end makes of the row; `owed` is the account's sum with its fee.
+    fn end(&mut self, completion: &Completion, state: ProviderRequestState, owed: Neuron) {
+        self.state = state;
+        self.finished_at = Some(completion.at);
+        (self.input, self.output, self.fee) = (completion.input, completion.output, completion.fee);
+        self.response_hash = Some(completion.response_hash);
+        self.status = Some(completion.status);
+        self.owed_after = Some(owed);
+    }
+
     /// The receipt of a call that has ended, to be signed; the same one each time.
     pub fn receipt(&self) -> Option<Receipt> {
         Some(Receipt {
@@ -135,6 +169,16 @@ impl ProviderStore {
         self.db.write(move |connection| admit(connection, &new)).await
     }
 
+    /// [`ProviderStore::admit`] and [`ProviderStore::complete`] in one write, for a call that has ended before it was
+    /// written down. A duplicate is not booked.
+    pub async fn serve(
+        &self,
+        new: NewProviderRequest,
+        completion: Completion,
+    ) -> Result<(Admission, Option<Completed>), StoreError> {
+        self.db.write(move |connection| serve(connection, &new, &completion)).await
+    }
+
     /// Books how an answer ended: the call's row and what its account owes in all, in one write. The first end counts;
     /// repeating it, or another end after it, changes nothing and answers with the books as they are.
     ///
@@ -149,14 +193,14 @@ impl ProviderStore {
         self.db
             .write(move |connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT * FROM requests WHERE state = 'admitted' ORDER BY created_at, id",
+                    "SELECT * FROM requests INDEXED BY requests_unfiled
+                     WHERE filed = 0 AND state = 'admitted' ORDER BY created_at, id",
                 )?;
                 let mut lost = statement.query_map([], read)?.collect::<Result<Vec<_>, _>>()?;
                 let mut update = connection
                     .prepare_cached("UPDATE requests SET state = ?2, finished_at = ?3 WHERE id = ?1")?;
                 for request in &mut lost {
                     update.execute(params![request.id, ProviderRequestState::Lost, now])?;
-                    shift(connection, request, ProviderRequestState::Lost, Fee::NONE)?;
                     request.state = ProviderRequestState::Lost;
                     request.finished_at = Some(now);
                 }
@@ -169,6 +213,19 @@ impl ProviderStore {
         self.db.read(move |connection| get(connection, id)).await
     }
 
+    /// The ids of all calls that were made at `since` or later.
+    pub async fn ids_since(&self, since: Timestamp) -> Result<Vec<RequestId>, StoreError> {
+        self.db
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT id FROM requests WHERE filed = 1 AND created_at >= ?1 UNION ALL
+                     SELECT id FROM requests INDEXED BY requests_unfiled WHERE filed = 0 AND created_at >= ?1",
+                )?;
+                Ok(statement.query_map([since], |row| row.get(0))?.collect::<Result<_, _>>()?)
+            })
+            .await
+    }
+
     pub async fn requests(
         &self,
         filter: ProviderRequestFilter,
@@ -178,40 +235,34 @@ impl ProviderStore {
         self.db
             .read(move |connection| {
                 let order = sort.order();
-                let mut conditions = filter.conditions();
-                let sql = format!("SELECT * FROM requests{}", conditions.page(order, &page)?);
+                let (sql, values) = filter.asked().conditions().requests(order, &page)?;
                 let mut statement = connection.prepare_cached(&sql)?;
-                let values = rusqlite::params_from_iter(&conditions.values);
-                let items = statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()?;
+                let items =
+                    statement
+                        .query_map(rusqlite::params_from_iter(values), read)?
+                        .collect::<Result<Vec<_>, _>>()?;
                 Ok(cut(items, &page, order, |last| (sort.key(last), last.id.bytes().to_vec())))
             })
             .await
     }
 
-    /// How many calls a filter covers and what they cost, exactly. Without limits of time it reads running totals.
+    /// How many calls a filter covers and what they cost, exactly. Only limits of time with one user look at each call.
     pub async fn request_totals(&self, filter: ProviderRequestFilter) -> Result<Totals, StoreError> {
-        self.db
-            .read(move |connection| {
-                let conditions = filter.conditions();
-                if filter.from.is_none() && filter.to.is_none() {
-                    totals::sum(connection, &conditions)
-                } else {
-                    totals::scan(connection, &conditions)
-                }
-            })
-            .await
+        self.db.read(move |connection| filter.asked().sum(connection)).await
     }
 }
 
 impl ProviderRequestFilter {
-    fn conditions(&self) -> Filter {
-        let mut conditions = Filter::default();
-        conditions.and_if("user = ?", self.user.map(|user| user.to_vec()));
-        conditions.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
-        conditions.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
-        conditions.and_if("created_at >= ?", self.from.map(Timestamp::as_micros));
-        conditions.and_if("created_at < ?", self.to.map(Timestamp::as_micros));
-        conditions
+    fn asked(&self) -> Asked {
+        let mut asked = Asked {
+            from: self.from.map(Timestamp::as_micros),
+            to: self.to.map(Timestamp::as_micros),
+            ..Asked::default()
+        };
+        asked.account.and_if("user = ?", self.user.map(|user| user.to_vec()));
+        asked.kind.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
+        asked.kind.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
+        asked
     }
 }
 
@@ -236,38 +287,106 @@ fn admit(connection: &Connection, new: &NewProviderRequest) -> Result<Admission,
     if let Some(before) = get(connection, new.id)? {
         return Ok(Admission::Duplicate(Box::new(before)));
     }
+    own_voucher(new)?;
+    insert(connection, &new.begun())?;
+    Ok(Admission::Admitted { voucher: keep_voucher(connection, new)? })
+}
+
+/// Writes a call's row.
+fn insert(connection: &Connection, request: &ProviderRequest) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO requests (id, user, provider, service, created_at, finished_at, state, input_units,
+                output_units, input_fee, output_fee, fee, max_fee, price_version, input_price, output_price,
+                body_hash, response_hash, status, owed_after, filed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, 0)",
+        )?
+        .execute(params![
+            request.id,
+            bytes(&request.account.user),
+            bytes(&request.account.provider),
+            request.service,
+            request.created_at,
+            request.finished_at,
+            request.state,
+            request.input,
+            request.output,
+            request.fee.input,
+            request.fee.output,
+            request.fee.total(),
+            request.max_fee,
+            Count(request.price_version),
+            request.prices.input,
+            request.prices.output,
+            bytes(&request.body_hash),
+            request.response_hash.as_ref().map(bytes),
+            request.status.map(|status| status as u8),
+            request.owed_after
+        ])?;
+    Ok(())
+}
+
+fn own_voucher(new: &NewProviderRequest) -> Result<(), StoreError> {
     if new.voucher.is_some_and(|voucher| voucher.voucher.account != new.account) {
         return Err(StoreError::invalid("a call came with the voucher of another account"));
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO requests (id, user, provider, service, created_at, state, max_fee, price_version,
-                input_price, output_price, body_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            new.id,
-            bytes(&new.account.user),
-            bytes(&new.account.provider),
-            new.service,
-            new.created_at,
-            ProviderRequestState::Admitted,
-            new.max_fee,
-            Count(new.price_version),
-            new.prices.input,
-            new.prices.output,
-            bytes(&new.body_hash)
-        ])?;
-    let key = Key { account: new.account, service: &new.service, state: ProviderRequestState::Admitted };
-    totals::enter(connection, key, Fee::NONE)?;
-    let voucher = match &new.voucher {
-        Some(voucher) => Some(accounts::keep_voucher(connection, voucher)?),
-        None => {
-            accounts::ensure(connection, new.account)?;
-            None
-        }
-    };
-    Ok(Admission::Admitted { voucher })
+    Ok(())
+}
+
+/// Keeps a call's voucher, or at least a row for its account.
+fn keep_voucher(
+    connection: &Connection,
+    new: &NewProviderRequest,
+) -> Result<Option<SignedVoucher>, StoreError> {
+    match &new.voucher {
+        Some(voucher) => accounts::keep_voucher(connection, voucher).map(Some),
+        None => accounts::ensure(connection, new.account).map(|()| None),
+    }
+}
+
+fn serve(
+    connection: &Connection,
+    new: &NewProviderRequest,
+    completion: &Completion,
+) -> Result<(Admission, Option<Completed>), StoreError> {
+    if completion.id != new.id {
+        return Err(StoreError::invalid("the end of another call"));
+    }
+    if let Some(before) = get(connection, new.id)? {
+        return Ok((Admission::Duplicate(Box::new(before)), None));
+    }
+    own_voucher(new)?;
+    let next = ProviderRequestState::Admitted
+        .to(completion.state)
+        .map_err(|error| StoreError::invalid(error.to_string()))?;
+    let total = fee_of(completion, next, new.max_fee)?;
+    let voucher = keep_voucher(connection, new)?;
+    let owed = owe(connection, new.account, total)?;
+    let mut request = new.begun();
+    request.end(completion, next, owed);
+    insert(connection, &request)?;
+    Ok((Admission::Admitted { voucher }, Some(Completed { applied: true, request, owed })))
+}
+
+/// What a completion costs in all, if a call that ends so may cost it.
+fn fee_of(
+    completion: &Completion,
+    next: ProviderRequestState,
+    max_fee: Neuron,
+) -> Result<Neuron, StoreError> {
+    let total = add(completion.fee.input, completion.fee.output)?;
+    if next != ProviderRequestState::Charged && !total.is_zero() {
+        return Err(StoreError::invalid(format!("nothing can be owed for a call that is {next}")));
+    }
+    if total > max_fee {
+        return Err(StoreError::invalid(format!("a fee of {total} is above the highest, {max_fee}")));
+    }
+    Ok(total)
+}
+
+/// Adds a fee to what an account owes, and gives the sum.
+fn owe(connection: &Connection, account: AccountId, fee: Neuron) -> Result<Neuron, StoreError> {
+    if fee.is_zero() { accounts::owed(connection, account) } else { accounts::owe(connection, account, fee) }
 }
 
 fn complete(connection: &Connection, completion: &Completion) -> Result<Completed, StoreError> {
@@ -278,21 +397,8 @@ fn complete(connection: &Connection, completion: &Completion) -> Result<Complete
         return Ok(Completed { applied: false, request, owed });
     }
     let next = request.state.to(completion.state).map_err(|error| StoreError::invalid(error.to_string()))?;
-    let total = add(completion.fee.input, completion.fee.output)?;
-    if next != ProviderRequestState::Charged && !total.is_zero() {
-        return Err(StoreError::invalid(format!("nothing can be owed for a call that is {next}")));
-    }
-    if total > request.max_fee {
-        return Err(StoreError::invalid(format!(
-            "a fee of {total} is above the highest, {}",
-            request.max_fee
-        )));
-    }
-    let owed = if total.is_zero() {
-        accounts::owed(connection, request.account)?
-    } else {
-        accounts::owe(connection, request.account, total)?
-    };
+    let total = fee_of(completion, next, request.max_fee)?;
+    let owed = owe(connection, request.account, total)?;
     connection
         .prepare_cached(
             "UPDATE requests SET state = ?2, finished_at = ?3, input_units = ?4, output_units = ?5, input_fee = ?6,
@@ -312,26 +418,8 @@ fn complete(connection: &Connection, completion: &Completion) -> Result<Complete
             completion.status as u8,
             owed
         ])?;
-    shift(connection, &request, next, completion.fee)?;
-    request.state = next;
-    request.finished_at = Some(completion.at);
-    (request.input, request.output, request.fee) = (completion.input, completion.output, completion.fee);
-    request.response_hash = Some(completion.response_hash);
-    request.status = Some(completion.status);
-    request.owed_after = Some(owed);
+    request.end(completion, next, owed);
     Ok(Completed { applied: true, request, owed })
-}
-
-/// Moves a call from its state's total to another's.
-pub(super) fn shift(
-    connection: &Connection,
-    request: &ProviderRequest,
-    next: ProviderRequestState,
-    fee: Fee,
-) -> Result<(), StoreError> {
-    let key = |state| Key { account: request.account, service: &request.service, state };
-    totals::leave(connection, key(request.state))?;
-    totals::enter(connection, key(next), fee)
 }
 
 pub(super) fn get(connection: &Connection, id: RequestId) -> Result<Option<ProviderRequest>, StoreError> {

@@ -14,7 +14,7 @@ use crate::{
         Prices, ProviderRequestState as State, ReceiptStatus, RequestId, ServiceKind, Signature,
         SignedVoucher, Timestamp, Units, Voucher,
     },
-    store::{Begun, Direction, NewOperation, Observed, Page, PageOf},
+    store::{Begun, Direction, NewOperation, Observed, Page, PageOf, earlier::as_it_was},
 };
 
 fn network() -> Network {
@@ -177,7 +177,7 @@ async fn claims_are_what_is_owed_promised_and_not_paid() {
         on_chain(4, 0, 0),
         on_chain(5, 0, 100),
     ];
-    store.observe(seen).await.unwrap();
+    store.observe(seen, false).await.unwrap();
     for (user, promised) in [(1, 500), (2, 60), (3, 500), (5, 500)] {
         store.record_voucher(voucher(user, 0, promised)).await.unwrap();
     }
@@ -350,13 +350,18 @@ async fn an_audit_finds_what_was_tampered_with() {
     let store = store().await;
     store.admit(new(1, 1)).await.unwrap();
     store.complete(completion(1, State::Charged, 10)).await.unwrap();
+    // Enough changes for it to be filed.
+    for number in 2..6 {
+        store.admit(new(number, 2)).await.unwrap();
+    }
     assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
     store
         .db
         .write(|connection| {
-            let more = n(11);
-            connection
-                .execute("UPDATE requests SET input_fee = ?1, output_fee = ?2, fee = ?1", (more, n(0)))?;
+            connection.execute(
+                "UPDATE requests SET input_fee = ?1, output_fee = ?2, fee = ?1 WHERE filed = 1",
+                (n(11), n(0)),
+            )?;
             Ok(())
         })
         .await
@@ -364,6 +369,58 @@ async fn an_audit_finds_what_was_tampered_with() {
     let wrong = store.audit().await.unwrap();
     assert!(wrong[0].contains("owed is 10, but its calls come to 11"), "{wrong:?}");
     assert_eq!(wrong.len(), 2);
+}
+
+#[tokio::test]
+async fn old_calls_go_once_they_are_paid() {
+    let store = store().await;
+    for number in 1..=9 {
+        store.admit(new(number, 1)).await.unwrap();
+        if number < 9 {
+            store.complete(completion(number, State::Charged, 10)).await.unwrap();
+        }
+    }
+    // Enough changes for the last one to be filed.
+    for number in 20..24 {
+        store.admit(new(number, 2)).await.unwrap();
+    }
+    let user = store.all_users().await.unwrap().remove(0);
+    assert_eq!(store.db().prune(at(u64::from(u32::MAX)), None).await.unwrap().requests, 0, "nothing is paid");
+    store.observe(vec![on_chain(1, 0, 50)], false).await.unwrap();
+    assert_eq!(store.db().prune(at(u64::from(u32::MAX)), None).await.unwrap().requests, 5);
+    let after = store.user(user.id).await.unwrap().unwrap();
+    assert_eq!(after.owed, user.owed);
+    assert_eq!(store.request_totals(ProviderRequestFilter::default()).await.unwrap().count, 8);
+    assert!(store.debt_since(user.id, n(50)).await.unwrap().is_some());
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+    // Another charge goes on from the same sum.
+    assert_eq!(store.complete(completion(9, State::Charged, 10)).await.unwrap().owed, n(90));
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_calls_of_the_version_before_are_filed_and_keep_their_order_and_sums() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("provider.db");
+    let store = open(&path).await;
+    for number in 1..=9 {
+        store.admit(new(number, 1 + number % 2)).await.unwrap();
+        if number < 7 {
+            store.complete(completion(number, State::Charged, u128::from(number))).await.unwrap();
+        }
+    }
+    let everything = ProviderRequestFilter::default();
+    let sort = ProviderRequestSort::CreatedAt(Direction::Ascending);
+    let (rows, users) = (all(&store, &everything, sort).await, store.all_users().await.unwrap());
+    let totals = store.request_totals(everything.clone()).await.unwrap();
+    store.db().close().await.unwrap();
+    as_it_was(&path, Role::Provider, 3);
+    let store = open(&path).await;
+    assert_eq!(all(&store, &everything, sort).await, rows);
+    assert_eq!(store.all_users().await.unwrap(), users);
+    assert_eq!(store.request_totals(everything).await.unwrap(), totals);
+    assert_eq!(store.mark_lost(at(900)).await.unwrap().len(), 3);
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
 }
 
 /// One step of the model.

@@ -6,8 +6,7 @@ use super::UserStore;
 use crate::{
     domain::{AccountId, ChainAccount, Neuron, SignedVoucher},
     store::{
-        Observed, StoreError,
-        accounts::{self, ensure},
+        Observed, StoreError, accounts,
         columns::{account, bytes},
     },
 };
@@ -45,9 +44,10 @@ impl UserStore {
         self.db.read(move |connection| get(connection, id)).await
     }
 
-    /// Takes over what the chain says of accounts. The last one to be written counts.
-    pub async fn observe(&self, observed: Vec<Observed>) -> Result<(), StoreError> {
-        self.db.write(move |connection| accounts::observe(connection, &observed)).await
+    /// Takes over what the chain says of accounts. Older readings change nothing, unless `forced` after a reorg or at
+    /// the start.
+    pub async fn observe(&self, observed: Vec<Observed>, forced: bool) -> Result<(), StoreError> {
+        self.db.write(move |connection| accounts::observe(connection, &observed, forced)).await
     }
 
     /// Raises what may be signed for an account to at least `cumulative`, and returns what it is now. Sign only after
@@ -86,14 +86,36 @@ pub(super) fn authorize(
     id: AccountId,
     cumulative: Neuron,
 ) -> Result<Neuron, StoreError> {
-    ensure(connection, id)?;
     let raised = connection
         .prepare_cached(
-            "UPDATE accounts SET authorized = MAX(authorized, ?3) WHERE user = ?1 AND provider = ?2
-             RETURNING authorized",
+            "INSERT INTO accounts (user, provider, authorized) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET authorized = MAX(authorized, ?3) RETURNING authorized",
         )?
         .query_row(params![bytes(&id.user), bytes(&id.provider), cumulative], |row| row.get(0))?;
     Ok(raised)
+}
+
+/// The sums of an account.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    pub owed: Neuron,
+    pub disputed: Neuron,
+    pub authorized: Neuron,
+}
+
+/// Adds to what is owed and disputed and raises what may be signed, in one statement. `None` without such an account.
+pub(super) fn grow(connection: &Connection, id: AccountId, by: Sums) -> Result<Option<Sums>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "UPDATE accounts SET owed = plus(owed, ?3), disputed = plus(disputed, ?4),
+                authorized = MAX(authorized, ?5)
+             WHERE user = ?1 AND provider = ?2 RETURNING owed, disputed, authorized",
+        )?
+        .query_row(
+            params![bytes(&id.user), bytes(&id.provider), by.owed, by.disputed, by.authorized],
+            |row| Ok(Sums { owed: row.get(0)?, disputed: row.get(1)?, authorized: row.get(2)? }),
+        )
+        .optional()?)
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<UserAccount> {

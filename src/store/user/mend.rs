@@ -5,12 +5,13 @@ use rusqlite::params;
 use super::{Finish, Finished, UserAccount, UserStore, accounts, requests};
 use crate::{
     domain::{AccountId, Neuron, UserRequestState},
-    store::{StoreError, accounts::ensure, columns::bytes},
+    store::{StoreError, accounts::ensure, amount::add, columns::bytes},
 };
 
 impl UserStore {
     /// Takes over what was promised and owed at least, by evidence (our own signature, the chain's settled sum) that
-    /// a lost or older book did not know. Neither figure ever falls.
+    /// a lost or older book did not know. Neither figure ever falls. What is owed without a call is kept apart, so that an
+    /// audit can still hold the rest against the calls.
     pub async fn adopt(
         &self,
         id: AccountId,
@@ -20,12 +21,24 @@ impl UserStore {
         self.db
             .write(move |connection| {
                 ensure(connection, id)?;
+                let (before, carried): (Neuron, Neuron) = connection
+                    .prepare_cached("SELECT owed, carried FROM accounts WHERE user = ?1 AND provider = ?2")?
+                    .query_row(params![bytes(&id.user), bytes(&id.provider)], |row| {
+                        Ok((row.get(0)?, row.get(1)?))
+                    })?;
+                let missing = owed.above(before);
                 connection
                     .prepare_cached(
-                        "UPDATE accounts SET authorized = MAX(authorized, ?3), owed = MAX(owed, ?4)
+                        "UPDATE accounts SET authorized = MAX(authorized, ?3), owed = ?4, carried = ?5
                          WHERE user = ?1 AND provider = ?2",
                     )?
-                    .execute(params![bytes(&id.user), bytes(&id.provider), authorized.max(owed), owed])?;
+                    .execute(params![
+                        bytes(&id.user),
+                        bytes(&id.provider),
+                        authorized.max(owed),
+                        add(before, missing)?,
+                        add(carried, missing)?
+                    ])?;
                 accounts::get(connection, id)?.ok_or_else(|| StoreError::invalid("an account vanished"))
             })
             .await

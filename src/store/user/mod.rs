@@ -5,6 +5,7 @@
 //! nothing. The sums it keeps (`owed` of an account, the day's spending, the totals of listings) are always those of
 //! the rows.
 
+mod accept;
 mod accounts;
 pub mod conversations;
 mod days;
@@ -20,8 +21,9 @@ mod tests;
 
 use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit, network};
 
-pub(in crate::store) use self::days::Recount;
+pub(in crate::store) use self::days::Days;
 pub use self::{
+    accept::{Accept, Accepted},
     accounts::UserAccount,
     conversations::LibraryStore,
     days::RequestDay,

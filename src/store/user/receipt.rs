@@ -1,27 +1,88 @@
-//! A provider's receipt as bytes: the evidence of what one call cost, kept as it was signed.
+//! A provider's receipt as bytes: the evidence of what one call cost, kept as it was sealed.
 
-use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{ToSql, params};
 
+use super::UserStore;
 use crate::domain::{
-    AccountId, Address, B256, Fee, Neuron, Receipt, ReceiptStatus, RequestId, Signature, SignedReceipt, Units,
+    AccountId, Address, B256, Fee, Neuron, Receipt, ReceiptStatus, RequestId, Seal, SealedReceipt, Signature,
+    Tag, Units,
 };
+use crate::store::StoreError;
 
-/// The first byte of the layout below.
-const LAYOUT: u8 = 1;
+/// The first byte: what stands at the end.
+const SIGNED: u8 = 1;
+const TAGGED: u8 = 2;
 
-/// Layout byte, the receipt's fields in the order of its typed data, signature.
+/// Layout byte, the receipt's fields in the order of its typed data, signature or tag.
 const LENGTH: usize = 1 + 32 + 20 + 20 + 32 + 32 + 8 + 8 + 16 + 16 + 16 + 1 + 65;
 
 /// A receipt on its way to or from a column.
-pub(super) struct Kept(pub SignedReceipt);
+pub(super) struct Kept(pub SealedReceipt);
+
+impl UserStore {
+    /// Keeps the signed form of a receipt that is there with a tag. Any other is left as it is.
+    pub async fn keep_signed(&self, signed: SealedReceipt) -> Result<(), StoreError> {
+        self.db
+            .write(move |connection| {
+                connection
+                    .prepare_cached(
+                        "UPDATE requests SET receipt = ?2 WHERE id = ?1 AND substr(receipt, 1, 1) = x'02'",
+                    )?
+                    .execute(params![signed.receipt.request, Kept(signed)])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Calls behind a place in the table whose receipts have no signature yet, oldest first, and the place to go on from.
+    /// At most `rows` calls are looked at, of which no index is kept: it would cost every call a page of the log. A call that
+    /// is being answered ends the look, so that it is not passed over. (An unconfirmed one gets a signed receipt anyway.)
+    pub async fn unsigned(&self, after: i64, rows: u32) -> Result<(Vec<RequestId>, i64), StoreError> {
+        self.db
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT rowid, id, ifnull(substr(receipt, 1, 1) = x'02', 0), state IN ('reserved', 'sent')
+                     FROM requests WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+                )?;
+                let (mut found, mut last) = (Vec::new(), after);
+                let mut looked = statement.query(params![after, rows])?;
+                while let Some(row) = looked.next()? {
+                    if row.get(3)? {
+                        break;
+                    }
+                    last = row.get(0)?;
+                    if row.get(2)? {
+                        found.push(row.get(1)?);
+                    }
+                }
+                Ok((found, last))
+            })
+            .await
+    }
+
+    /// The place in the table behind which the newest `rows` calls stand.
+    pub async fn place_before(&self, rows: i64) -> Result<i64, StoreError> {
+        self.db
+            .read(move |connection| {
+                let last: Option<i64> = connection
+                    .prepare_cached("SELECT max(rowid) FROM requests")?
+                    .query_row([], |row| row.get(0))?;
+                Ok(last.unwrap_or_default().saturating_sub(rows))
+            })
+            .await
+    }
+}
 
 impl ToSql for Kept {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let Receipt { request, account, body_hash, response_hash, input, output, fee, owed, status } =
             &self.0.receipt;
         let mut bytes = Vec::with_capacity(LENGTH);
-        bytes.push(LAYOUT);
+        bytes.push(match self.0.seal {
+            Seal::Signature(_) => SIGNED,
+            Seal::Tag(_) => TAGGED,
+        });
         bytes.extend_from_slice(request.bytes());
         bytes.extend_from_slice(account.user.as_slice());
         bytes.extend_from_slice(account.provider.as_slice());
@@ -33,7 +94,10 @@ impl ToSql for Kept {
             bytes.extend_from_slice(&amount.get().to_be_bytes());
         }
         bytes.push(*status as u8);
-        bytes.extend_from_slice(self.0.signature.bytes());
+        match &self.0.seal {
+            Seal::Signature(signature) => bytes.extend_from_slice(signature.bytes()),
+            Seal::Tag(tag) => bytes.extend_from_slice(tag.bytes()),
+        }
         Ok(ToSqlOutput::from(bytes))
     }
 }
@@ -46,8 +110,8 @@ impl FromSql for Kept {
     }
 }
 
-fn parse(blob: &[u8]) -> Option<SignedReceipt> {
-    let mut rest = blob.strip_prefix(&[LAYOUT])?;
+fn parse(blob: &[u8]) -> Option<SealedReceipt> {
+    let (layout, mut rest) = blob.split_first()?;
     let request = RequestId::new(take(&mut rest)?);
     let user = Address::from(take::<20>(&mut rest)?);
     let provider = Address::from(take::<20>(&mut rest)?);
@@ -59,7 +123,11 @@ fn parse(blob: &[u8]) -> Option<SignedReceipt> {
     let fee = Fee { input: amount()?, output: amount()? };
     let owed = amount()?;
     let [status] = take(&mut rest)?;
-    let signature = Signature::from_slice(rest).ok()?;
+    let seal = match *layout {
+        SIGNED => Seal::Signature(Signature::from_slice(rest).ok()?),
+        TAGGED => Seal::Tag(Tag::new(rest.try_into().ok()?)),
+        _ => return None,
+    };
     let receipt = Receipt {
         request,
         account: AccountId { user, provider },
@@ -71,7 +139,7 @@ fn parse(blob: &[u8]) -> Option<SignedReceipt> {
         owed,
         status: ReceiptStatus::from_code(status)?,
     };
-    Some(SignedReceipt { receipt, signature })
+    Some(SealedReceipt { receipt, seal })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {

@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Value};
 
-use super::{UserStore, accounts::authorize, days, receipt::Kept};
+use super::{
+    UserStore,
+    accounts::{Sums, authorize, grow},
+    days,
+    receipt::Kept,
+};
 use crate::{
     domain::{
-        AccountId, Address, B256, Fee, Neuron, Prices, RequestId, ServiceName, SignedReceipt, Timestamp,
+        AccountId, Address, B256, Fee, Neuron, Prices, RequestId, SealedReceipt, ServiceName, Timestamp,
         Units, UserRequestState,
     },
     store::{
-        Direction, Page, PageOf, StoreError, Totals, accounts,
+        Direction, Page, PageOf, StoreError, Totals,
         amount::{Count, add},
         columns::{account, bytes, hash, hash_if_any},
         page::{Filter, Order, cut},
-        totals::{self, Key},
+        totals::{self, Asked},
     },
 };
 
@@ -58,9 +63,11 @@ pub struct UserRequest {
     pub prices: Prices,
     pub body_hash: B256,
     pub response_hash: Option<B256>,
-    pub receipt: Option<SignedReceipt>,
-    /// Why it failed or is disputed.
+    pub receipt: Option<SealedReceipt>,
+    /// Why it failed or is disputed, or was until a person accepted the receipt.
     pub error: Option<String>,
+    /// When a person accepted the receipt although our own count differs.
+    pub accepted_at: Option<Timestamp>,
     pub idempotency_key: Option<String>,
 }
 
@@ -85,7 +92,7 @@ pub struct Finish {
     pub fee: Fee,
     pub disputed: Neuron,
     pub response_hash: Option<B256>,
-    pub receipt: Option<SignedReceipt>,
+    pub receipt: Option<SealedReceipt>,
     pub error: Option<String>,
     /// Raise what may be signed in the same write, for the voucher that acknowledges the answer.
     pub authorize: Option<Neuron>,
@@ -146,7 +153,6 @@ impl UserStore {
                     return Ok(());
                 }
                 let next = moved(request.state, UserRequestState::Sent)?;
-                shift(connection, &request, next, Fee::NONE)?;
                 connection
                     .prepare_cached("UPDATE requests SET state = ?2 WHERE id = ?1")?
                     .execute(params![id, next])?;
@@ -179,7 +185,8 @@ impl UserStore {
         self.db
             .read(|connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT * FROM requests WHERE state IN ('reserved', 'sent', 'unconfirmed') ORDER BY created_at, id",
+                    "SELECT * FROM requests INDEXED BY requests_unfiled
+                     WHERE filed = 0 AND state IN ('reserved', 'sent', 'unconfirmed') ORDER BY created_at, id",
                 )?;
                 Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
             })
@@ -195,25 +202,26 @@ impl UserStore {
         self.db
             .read(move |connection| {
                 let order = sort.order();
-                let mut conditions = filter.conditions();
-                let sql = format!("SELECT * FROM requests{}", conditions.page(order, &page)?);
+                let (sql, values) = filter.conditions().requests(order, &page)?;
                 let mut statement = connection.prepare_cached(&sql)?;
-                let values = rusqlite::params_from_iter(&conditions.values);
-                let items = statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()?;
+                let items =
+                    statement
+                        .query_map(rusqlite::params_from_iter(values), read)?
+                        .collect::<Result<Vec<_>, _>>()?;
                 Ok(cut(items, &page, order, |last| (sort.key(last), last.id.bytes().to_vec())))
             })
             .await
     }
 
-    /// How many calls a filter covers and what they cost, exactly. Without limits of time it reads running totals.
+    /// How many calls a filter covers and what they cost, exactly. Only a search, and limits of time with one provider, look at
+    /// each call.
     pub async fn request_totals(&self, filter: UserRequestFilter) -> Result<Totals, StoreError> {
         self.db
             .read(move |connection| {
-                let conditions = filter.conditions();
-                if filter.from.is_none() && filter.to.is_none() && filter.search.is_none() {
-                    totals::sum(connection, &conditions)
+                if filter.search.is_some() {
+                    totals::scan(connection, &filter.conditions())
                 } else {
-                    totals::scan(connection, &conditions)
+                    filter.asked().sum(connection)
                 }
             })
             .await
@@ -222,27 +230,26 @@ impl UserStore {
     /// What was spent with each provider on a UTC day (days since 1970, as [`Timestamp::day`] gives it). A call
     /// counts for the day it was made.
     pub async fn spent_on(&self, day: u64) -> Result<BTreeMap<Address, Neuron>, StoreError> {
-        self.db
-            .read(move |connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT provider, fee FROM spend_days WHERE day = ?1")?;
-                let days = statement.query_map([Count(day)], |row| {
-                    Ok((Address::from(row.get::<_, [u8; 20]>(0)?), row.get(1)?))
-                })?;
-                Ok(days.collect::<Result<_, _>>()?)
-            })
-            .await
+        self.db.read(move |connection| days::spent_on(connection, day)).await
     }
 }
 
 impl UserRequestFilter {
+    /// All but the search.
+    fn asked(&self) -> Asked {
+        let mut asked = Asked {
+            from: self.from.map(Timestamp::as_micros),
+            to: self.to.map(Timestamp::as_micros),
+            ..Asked::default()
+        };
+        asked.account.and_if("provider = ?", self.provider.map(|provider| provider.to_vec()));
+        asked.kind.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
+        asked.kind.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
+        asked
+    }
+
     fn conditions(&self) -> Filter {
-        let mut conditions = Filter::default();
-        conditions.and_if("provider = ?", self.provider.map(|provider| provider.to_vec()));
-        conditions.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
-        conditions.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
-        conditions.and_if("created_at >= ?", self.from.map(Timestamp::as_micros));
-        conditions.and_if("created_at < ?", self.to.map(Timestamp::as_micros));
+        let mut conditions = self.asked().conditions();
         if let Some(search) = &self.search {
             let text = search.to_lowercase();
             let digits = text.strip_prefix("0x").unwrap_or(&text).to_owned();
@@ -281,25 +288,19 @@ fn reserve(
     new: &NewUserRequest,
     authorized: Neuron,
 ) -> Result<Reservation, StoreError> {
-    let before = match &new.idempotency_key {
-        Some(key) => by_key(connection, key)?,
-        None => None,
-    };
-    let before = match before {
-        Some(before) => Some(before),
-        None => get(connection, new.id)?,
-    };
-    if let Some(before) = before {
+    if let Some(key) = &new.idempotency_key
+        && let Some(before) = by_key(connection, key)?
+    {
         return Ok(Reservation::Before(Box::new(before)));
     }
     if !matches!(new.state, UserRequestState::Reserved | UserRequestState::Sent) {
         return Err(StoreError::invalid(format!("a call cannot begin as {}", new.state)));
     }
-    connection
+    let written = connection
         .prepare_cached(
             "INSERT INTO requests (id, user, provider, service, created_at, state, max_fee, price_version,
-                input_price, output_price, body_hash, idempotency_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                input_price, output_price, body_hash, idempotency_key, filed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0) ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
             new.id,
@@ -315,16 +316,16 @@ fn reserve(
             bytes(&new.body_hash),
             new.idempotency_key
         ])?;
-    let key = Key { account: new.account, service: &new.service, state: new.state };
-    totals::enter(connection, key, Fee::NONE)?;
-    days::begun(connection, new)?;
+    if written == 0 {
+        return Ok(Reservation::Before(Box::new(existing(connection, new.id)?)));
+    }
     Ok(Reservation::Made { authorized: authorize(connection, new.account, authorized)? })
 }
 
 pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished, StoreError> {
     let request = existing(connection, finish.id)?;
     let id = request.account;
-    let applied = !request.state.is_final() && request.state != finish.state;
+    let applied = !request.state.has_ended() && request.state != finish.state;
     if applied {
         let next = moved(request.state, finish.state)?;
         check(&request, finish)?;
@@ -350,21 +351,15 @@ pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished
                 finish.receipt.map(Kept),
                 finish.error
             ])?;
-        shift(connection, &request, next, finish.fee)?;
-        days::ended(connection, &request, finish)?;
-        if !total.is_zero() {
-            accounts::owe(connection, id, total)?;
-            spend(connection, request.created_at.day(), id.provider, total)?;
-        }
-        if !finish.disputed.is_zero() {
-            dispute(connection, id, finish.disputed)?;
-        }
     }
-    if let Some(cumulative) = finish.authorize {
-        authorize(connection, id, cumulative)?;
-    }
-    let account = super::accounts::get(connection, id)?
-        .ok_or_else(|| StoreError::invalid("a call without an account"))?;
+    let authorized = finish.authorize.unwrap_or_default();
+    let by = if applied {
+        Sums { owed: finish.fee.total(), disputed: finish.disputed, authorized }
+    } else {
+        Sums { owed: Neuron::ZERO, disputed: Neuron::ZERO, authorized }
+    };
+    let account =
+        grow(connection, id, by)?.ok_or_else(|| StoreError::invalid("a call without an account"))?;
     Ok(Finished {
         applied,
         state: if applied { finish.state } else { request.state },
@@ -391,41 +386,7 @@ fn moved(from: UserRequestState, to: UserRequestState) -> Result<UserRequestStat
     from.to(to).map_err(|error| StoreError::invalid(error.to_string()))
 }
 
-/// Moves a call from its state's total to another's.
-fn shift(
-    connection: &Connection,
-    request: &UserRequest,
-    next: UserRequestState,
-    fee: Fee,
-) -> Result<(), StoreError> {
-    let key = |state| Key { account: request.account, service: &request.service, state };
-    totals::leave(connection, key(request.state))?;
-    totals::enter(connection, key(next), fee)
-}
-
-fn spend(connection: &Connection, day: u64, provider: Address, fee: Neuron) -> Result<(), StoreError> {
-    let spent = connection
-        .prepare_cached("SELECT fee FROM spend_days WHERE day = ?1 AND provider = ?2")?
-        .query_row(params![Count(day), bytes(&provider)], |row| row.get(0))
-        .optional()?;
-    let spent = add(spent.unwrap_or(Neuron::ZERO), fee)?;
-    connection
-        .prepare_cached(
-            "INSERT INTO spend_days (day, provider, fee) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET fee = ?3",
-        )?
-        .execute(params![Count(day), bytes(&provider), spent])?;
-    Ok(())
-}
-
-fn dispute(connection: &Connection, id: AccountId, amount: Neuron) -> Result<(), StoreError> {
-    let disputed = super::accounts::get(connection, id)?.map_or(Neuron::ZERO, |account| account.disputed);
-    connection
-        .prepare_cached("UPDATE accounts SET disputed = ?3 WHERE user = ?1 AND provider = ?2")?
-        .execute(params![bytes(&id.user), bytes(&id.provider), add(disputed, amount)?])?;
-    Ok(())
-}
-
-fn existing(connection: &Connection, id: RequestId) -> Result<UserRequest, StoreError> {
+pub(super) fn existing(connection: &Connection, id: RequestId) -> Result<UserRequest, StoreError> {
     get(connection, id)?.ok_or_else(|| StoreError::invalid(format!("there is no call {id}")))
 }
 
@@ -458,6 +419,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<UserRequest> {
         response_hash: hash_if_any(row, "response_hash")?,
         receipt: row.get::<_, Option<Kept>>("receipt")?.map(|kept| kept.0),
         error: row.get("error")?,
+        accepted_at: row.get("accepted_at")?,
         idempotency_key: row.get("idempotency_key")?,
     })
 }

@@ -13,7 +13,7 @@ use crate::{
         RequestId, Rotation, Service, ServiceKind, ServiceName, Signature, SignedReceipt, SignedVoucher,
         Timestamp, Units, UserRequestState as State, Voucher,
     },
-    store::{Direction, Observed, Page, PageOf},
+    store::{Direction, Observed, Page, PageOf, earlier::as_it_was},
 };
 
 fn network() -> Network {
@@ -113,7 +113,8 @@ async fn a_call_is_held_sent_paid_once_and_survives_a_restart() {
     // Without a receipt first, then with one.
     let waiting = store.finish(finish(1, State::Unconfirmed, 0)).await.unwrap();
     assert_eq!((waiting.applied, waiting.owed), (true, n(0)));
-    let done = Finish { receipt: Some(receipt(1)), authorize: Some(n(700)), ..finish(1, State::Done, 90) };
+    let done =
+        Finish { receipt: Some(receipt(1).into()), authorize: Some(n(700)), ..finish(1, State::Done, 90) };
     let first = store.finish(done.clone()).await.unwrap();
     assert_eq!(
         (first.applied, first.state, first.owed, first.authorized),
@@ -127,7 +128,7 @@ async fn a_call_is_held_sent_paid_once_and_survives_a_restart() {
 
     let store = open(&path).await;
     let kept = store.request_by_key("k".into()).await.unwrap().unwrap();
-    assert_eq!((kept.state, kept.fee, kept.receipt), (State::Done, done.fee, Some(receipt(1))));
+    assert_eq!((kept.state, kept.fee, kept.receipt), (State::Done, done.fee, Some(receipt(1).into())));
     let book = store.account(account(2)).await.unwrap().unwrap();
     assert_eq!((book.authorized, book.owed, book.chain), (n(700), n(90), None));
     assert_eq!(store.spent_on(at(3600).day()).await.unwrap(), BTreeMap::from([(account(2).provider, n(90))]));
@@ -182,11 +183,33 @@ async fn the_chains_view_is_kept_whole_and_can_go_back() {
     let bare = ChainAccount { delegate: None, rotation: None, refund: None, ..full };
     store.authorize(account(2), n(11)).await.unwrap();
     for view in [Some(full), Some(bare), None] {
-        store.observe(vec![Observed { id: account(2), account: view, block: 12 }]).await.unwrap();
+        store.observe(vec![Observed { id: account(2), account: view, block: 12 }], false).await.unwrap();
         let book = store.account(account(2)).await.unwrap().unwrap();
         assert_eq!((book.chain, book.block, book.authorized), (view, Some(12), n(11)));
     }
     assert_eq!(store.accounts().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_older_reading_changes_nothing_unless_a_reorg_forces_it() {
+    let store = store().await;
+    let read = |balance| ChainAccount {
+        id: account(2),
+        balance: n(balance),
+        settled: n(0),
+        epoch: 0,
+        delegate: None,
+        rotation: None,
+        refund: None,
+    };
+    for (balance, block, forced, kept) in
+        [(10, 12, false, 10), (9, 11, false, 10), (8, 12, false, 8), (7, 11, true, 7), (6, 12, false, 6)]
+    {
+        let seen = Observed { id: account(2), account: Some(read(balance)), block };
+        store.observe(vec![seen], forced).await.unwrap();
+        let chain = store.account(account(2)).await.unwrap().unwrap().chain.unwrap();
+        assert_eq!(chain.balance, n(kept), "{balance} at {block}");
+    }
 }
 
 #[tokio::test]
@@ -280,34 +303,113 @@ async fn lists_filter_sort_and_page_exactly() {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Whole days from their sums, parts of days row by row, filed or not: always what the list comes to.
+    #[test]
+    fn totals_of_any_time_are_those_of_the_list(
+        moments in proptest::collection::vec(-30i64..150, 1..14),
+        limits in proptest::collection::vec((proptest::option::of(-30i64..150), proptest::option::of(-30i64..150)), 12),
+    ) {
+        // In hours around 1970, some of them a microsecond beside a day's beginning.
+        let at = |hours: i64| Timestamp::from_micros(hours * 3_600_000_000 - i64::from(hours % 3 == 0));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let store = store().await;
+            for (number, hours) in (1..).zip(&moments) {
+                let new = NewUserRequest { created_at: at(*hours), ..new(number, 2 + number % 2) };
+                store.reserve(new, n(0)).await.unwrap();
+                store.finish(finish(number, State::Done, 100 + u128::from(number))).await.unwrap();
+            }
+            for (from, to) in limits {
+                for provider in [None, Some(account(2).provider)] {
+                    let (from, to) = (from.map(at), to.map(at));
+                    let filter = UserRequestFilter { provider, from, to, ..Default::default() };
+                    let rows = all(&store, &filter, UserRequestSort::Fee(Direction::Descending), 3).await;
+                    let totals = store.request_totals(filter).await.unwrap();
+                    let fee = rows.iter().fold(0, |sum, row| sum + row.fee.total().get());
+                    assert_eq!((totals.count, totals.fee.total()), (rows.len() as u64, n(fee)), "{from:?} {to:?}");
+                }
+            }
+            assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+        });
+    }
+}
+
+#[tokio::test]
+async fn old_calls_go_and_nothing_that_is_owed_or_summed_up_goes_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("user.db");
+    let store = open(&path).await;
+    for number in 1..=40 {
+        store.reserve(new(number, 2 + number % 2), n(0)).await.unwrap();
+        match number {
+            // One in dispute, one that failed, one whose end is not known.
+            5 => drop(store.finish(disputed(5, 90, 30)).await.unwrap()),
+            6 => drop(store.fail(finish(6, State::Failed, 0)).await.unwrap()),
+            7 => {}
+            _ => drop(store.finish(finish(number, State::Done, u128::from(number))).await.unwrap()),
+        }
+    }
+    let user = account(2).user;
+    let (days, accounts) =
+        (store.request_days(user, 0, u64::MAX).await.unwrap(), store.accounts().await.unwrap());
+    let spent = store.spent_on(at(3_600).day()).await.unwrap();
+    let (cut, mut place, mut gone) = (at(30 * 3600), None, 0);
+    loop {
+        let pruned = store.db().prune(cut, place).await.unwrap();
+        gone += pruned.requests;
+        place = pruned.next;
+        if place.is_none() {
+            break;
+        }
+    }
+    assert_eq!(gone, 29 - 2);
+    assert_eq!(store.db().prune(cut, None).await.unwrap().requests, 0);
+
+    let everything = UserRequestFilter::default();
+    let rows = all(&store, &everything, UserRequestSort::CreatedAt(Direction::Ascending), 5).await;
+    let left: Vec<u8> = rows.iter().map(|row| row.id.bytes()[0]).collect();
+    assert_eq!(left, [5, 7].into_iter().chain(30..=40).collect::<Vec<_>>());
+    let totals = store.request_totals(everything).await.unwrap();
+    assert_eq!(totals.count, 13);
+    assert_eq!(totals.fee.total(), n(90 + (30..=40).sum::<u128>()));
+    assert_eq!(store.request_days(user, 0, u64::MAX).await.unwrap(), days);
+    assert_eq!(store.accounts().await.unwrap(), accounts);
+    assert_eq!(store.spent_on(at(3_600).day()).await.unwrap(), spent);
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+    // What is left goes on as before.
+    assert!(matches!(store.accept(accept(5, 30)).await.unwrap(), Accepted::Done { .. }));
+    store.finish(finish(7, State::Done, 8)).await.unwrap();
+    store.db().close().await.unwrap();
+    assert_eq!(open(&path).await.audit().await.unwrap(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn an_audit_finds_what_was_tampered_with() {
     let store = store().await;
     store.reserve(new(1, 2), n(0)).await.unwrap();
     store.finish(finish(1, State::Done, 10)).await.unwrap();
+    // Enough changes for it to be filed.
+    for number in 2..6 {
+        store.reserve(new(number, 3), n(0)).await.unwrap();
+    }
     assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
     store
         .db
         .write(|connection| {
-            let more = n(11);
-            connection
-                .execute("UPDATE requests SET input_fee = ?1, output_fee = ?2, fee = ?1", (more, n(0)))?;
+            connection.execute(
+                "UPDATE requests SET input_fee = ?1, output_fee = ?2, fee = ?1 WHERE filed = 1",
+                (n(11), n(0)),
+            )?;
             Ok(())
         })
         .await
         .unwrap();
     let wrong = store.audit().await.unwrap();
     assert!(wrong[0].contains("owed is 10, but its calls come to 11"), "{wrong:?}");
-    assert_eq!(wrong.len(), 4);
-}
-
-/// Takes a database back to before it had sums of days.
-async fn forget_days(store: &UserStore) {
-    store
-        .db
-        .write(|connection| Ok(connection.execute_batch("DROP TABLE request_days; PRAGMA user_version = 2")?))
-        .await
-        .unwrap();
+    assert!(wrong[1].contains("running totals") && wrong[2].contains("the sums of a day"), "{wrong:?}");
+    assert_eq!(wrong.len(), 3);
 }
 
 #[tokio::test]
@@ -336,10 +438,99 @@ async fn a_migration_adds_the_calls_so_far_up_by_day_in_128_bits() {
     let only = store.request_days(account(2).user, at(0).day(), at(0).day()).await.unwrap();
     assert_eq!(only, days[..1]);
     assert_eq!(store.request_days(account(2).provider, 0, u64::MAX).await.unwrap(), []);
-    forget_days(&store).await;
     store.db().close().await.unwrap();
+    for version in [2, 6] {
+        as_it_was(&path, Role::User, version);
+        let store = open(&path).await;
+        assert_eq!(store.request_days(account(2).user, 0, u64::MAX).await.unwrap(), days);
+        assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+        store.db().close().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_calls_of_the_version_before_are_filed_and_keep_their_order_and_sums() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("user.db");
     let store = open(&path).await;
-    assert_eq!(store.request_days(account(2).user, 0, u64::MAX).await.unwrap(), days);
+    for number in 1..=9 {
+        let key = (number % 2 == 0).then(|| format!("key {number}"));
+        let new = NewUserRequest { idempotency_key: key, ..new(number, 2 + number % 2) };
+        store.reserve(new, n(0)).await.unwrap();
+        if number < 7 {
+            store.finish(finish(number, State::Done, u128::from(number))).await.unwrap();
+        }
+    }
+    store.finish(Finish { disputed: n(0), ..finish(7, State::Unconfirmed, 0) }).await.unwrap();
+    let everything = UserRequestFilter::default();
+    let sort = UserRequestSort::CreatedAt(Direction::Ascending);
+    let rows = all(&store, &everything, sort, 4).await;
+    let totals = store.request_totals(everything.clone()).await.unwrap();
+    store.db().close().await.unwrap();
+    as_it_was(&path, Role::User, 6);
+    let store = open(&path).await;
+    assert_eq!(all(&store, &everything, sort, 4).await, rows);
+    assert_eq!(store.request_totals(everything).await.unwrap(), totals);
+    assert_eq!(store.unfinished_requests().await.unwrap(), rows[6..]);
+    assert_eq!(store.request_by_key("key 4".into()).await.unwrap().as_ref(), rows.get(3));
+    let again = NewUserRequest { idempotency_key: Some("key 4".into()), ..new(20, 2) };
+    assert!(matches!(store.reserve(again, n(0)).await.unwrap(), Reservation::Before(_)));
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+}
+
+/// A disputed call whose receipt asks for `more` than its fee.
+fn disputed(number: u8, fee: u128, more: u128) -> Finish {
+    let end = finish(number, State::Disputed, fee);
+    let asked = Fee { output: n(end.fee.output.get() + more), ..end.fee };
+    let mut signed = receipt(number);
+    signed.receipt.fee = asked;
+    Finish { disputed: n(more), receipt: Some(signed.into()), ..end }
+}
+
+fn accept(number: u8, amount: u128) -> Accept {
+    Accept { id: RequestId::new([number; 32]), amount: n(amount), day_cap: None, at: at(200) }
+}
+
+#[tokio::test]
+async fn an_accepted_receipt_is_owed_once_and_every_sum_follows() {
+    let store = store().await;
+    store.reserve(new(1, 2), n(0)).await.unwrap();
+    assert!(matches!(store.accept(accept(1, 30)).await.unwrap(), Accepted::Differs(_)), "it has not ended");
+    store.finish(disputed(1, 90, 30)).await.unwrap();
+    for other in [0, 29, 31] {
+        assert!(matches!(store.accept(accept(1, other)).await.unwrap(), Accepted::Differs(_)));
+    }
+    // The day's cap leaves one neuron too few.
+    let capped = Accept { day_cap: Some(n(119)), ..accept(1, 30) };
+    assert_eq!(store.accept(capped).await.unwrap(), Accepted::DayCap { available: n(29) });
+    assert_eq!(store.account(account(2)).await.unwrap().unwrap().owed, n(90));
+
+    let Accepted::Done { request, authorized } =
+        store.accept(Accept { day_cap: Some(n(120)), ..accept(1, 30) }).await.unwrap()
+    else {
+        panic!("refused")
+    };
+    assert_eq!((request.state, request.accepted_at, request.disputed), (State::Done, Some(at(200)), n(0)));
+    assert_eq!((request.fee.total(), authorized), (n(120), n(120)));
+    let book = store.account(account(2)).await.unwrap().unwrap();
+    assert_eq!((book.owed, book.disputed, book.authorized), (n(120), n(0), n(120)));
+    assert!(matches!(store.accept(accept(1, 30)).await.unwrap(), Accepted::Differs(_)), "once");
+    // Nor does another end of the same call change it.
+    assert!(!store.finish(disputed(1, 90, 30)).await.unwrap().applied);
+    assert_eq!(store.account(account(2)).await.unwrap().unwrap().owed, n(120));
+    assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn no_more_is_accepted_than_the_receipt_in_the_row_asks_for() {
+    let store = store().await;
+    store.reserve(new(1, 2), n(0)).await.unwrap();
+    store.finish(Finish { disputed: n(50), ..disputed(1, 90, 30) }).await.unwrap();
+    assert!(store.accept(accept(1, 50)).await.is_err());
+    store.reserve(new(2, 2), n(0)).await.unwrap();
+    store.finish(Finish { receipt: None, ..disputed(2, 90, 30) }).await.unwrap();
+    assert!(store.accept(accept(2, 30)).await.is_err());
+    assert_eq!(store.account(account(2)).await.unwrap().unwrap().owed, n(180));
     assert_eq!(store.audit().await.unwrap(), Vec::<String>::new());
 }
 
@@ -349,6 +540,7 @@ enum Step {
     Reserve { number: u8, provider: u8, authorized: u64 },
     Sent(u8),
     Finish { number: u8, state: usize, fee: u128, disputed: u64, authorize: Option<u64> },
+    Accept { number: u8, amount: u64 },
     Authorize { provider: u8, cumulative: u64 },
     Reopen,
 }
@@ -365,6 +557,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(number, provider, authorized)| Step::Reserve { number, provider, authorized }),
         1 => number.prop_map(Step::Sent),
         6 => ends,
+        3 => (0u8..8, 0u64..50).prop_map(|(number, amount)| Step::Accept { number, amount }),
         1 => (2u8..4, any::<u64>()).prop_map(|(provider, cumulative)| Step::Authorize { provider, cumulative }),
         1 => Just(Step::Reopen),
     ]
@@ -413,6 +606,7 @@ proptest! {
             let path = dir.path().join("user.db");
             let mut store = open(&path).await;
             let mut authorized = BTreeMap::new();
+            let earlier = if steps.len() % 2 == 0 { 2 } else { 6 };
             for step in steps {
                 match step {
                     Step::Reserve { number, provider, authorized } => {
@@ -424,6 +618,7 @@ proptest! {
                     Step::Finish { number, state, fee, disputed, authorize } => {
                         let state = State::ALL[state];
                         let end = Finish {
+                            receipt: super::tests::disputed(number, fee, disputed.into()).receipt,
                             disputed: n(if state == State::Disputed { disputed.into() } else { 0 }),
                             authorize: authorize.map(|cumulative| n(cumulative.into())),
                             ..finish(number, state, if fee % 3 == 0 { 0 } else { fee })
@@ -432,6 +627,16 @@ proptest! {
                         if let Ok(first) = first {
                             let again = store.finish(end).await.unwrap();
                             assert_eq!(again, Finished { applied: false, ..first });
+                        }
+                    }
+                    Step::Accept { number, amount } => {
+                        // Mostly the sum that is disputed, so that much is accepted.
+                        let row = store.request(RequestId::new([number; 32])).await.unwrap();
+                        let amount = row.map_or(amount.into(), |row| row.disputed.get());
+                        if let Ok(Accepted::Done { request, .. }) = store.accept(accept(number, amount)).await {
+                            assert_eq!((request.state, request.disputed), (State::Done, n(0)));
+                            let again = store.accept(accept(number, amount)).await.unwrap();
+                            assert!(matches!(again, Accepted::Differs(_)));
                         }
                     }
                     Step::Authorize { provider, cumulative } => {
@@ -448,8 +653,8 @@ proptest! {
             store.db().close().await.unwrap();
             store = open(&path).await;
             sums_are_those_of_the_rows(&store, &mut authorized).await;
-            forget_days(&store).await;
             store.db().close().await.unwrap();
+            as_it_was(&path, Role::User, earlier);
             sums_are_those_of_the_rows(&open(&path).await, &mut authorized).await;
         });
     }

@@ -97,6 +97,7 @@ pub enum Action {
     Search,
     // requests
     Verify,
+    Accept,
     Reconcile,
     OtherList,
     ToService,

@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use unicode_segmentation::UnicodeSegmentation;
+use zeroize::Zeroize;
 
 use super::draw;
 use super::look::Look;
@@ -47,7 +48,16 @@ impl std::fmt::Debug for Field {
 
 impl Field {
     pub fn new(key: &'static str, label: &'static str, kind: Kind, hint: &'static str) -> Field {
-        Field { key, label, hint, kind, value: String::new(), complaint: None, cursor: 0 }
+        // A secret that grows would be moved, and every place where it was left as it was.
+        let value = if kind == Kind::Secret { String::with_capacity(LONGEST) } else { String::new() };
+        Field { key, label, hint, kind, value, complaint: None, cursor: 0 }
+    }
+
+    /// Takes what was typed away, and wipes it.
+    pub fn empty(&mut self) {
+        self.value.zeroize();
+        self.cursor = 0;
+        self.complaint = None;
     }
 
     #[must_use]
@@ -61,10 +71,13 @@ impl Field {
         if self.value.len() + text.len() > LONGEST {
             return;
         }
-        let text: String = text.chars().filter(|c| !c.is_control()).collect();
-        let at = self.byte(self.cursor);
-        self.value.insert_str(at, &text);
-        self.cursor = self.value[..at + text.len()].graphemes(true).count();
+        let mut at = self.byte(self.cursor);
+        // Letter by letter, so that there is no copy to wipe.
+        for letter in text.chars().filter(|c| !c.is_control()) {
+            self.value.insert(at, letter);
+            at += letter.len_utf8();
+        }
+        self.cursor = self.value[..at].graphemes(true).count();
         self.complaint = None;
     }
 
@@ -105,6 +118,14 @@ impl Field {
                 self.insert(letter.encode_utf8(&mut [0; 4]));
             }
             _ => {}
+        }
+    }
+}
+
+impl Drop for Field {
+    fn drop(&mut self) {
+        if self.kind == Kind::Secret {
+            self.value.zeroize();
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::domain::clean::{clean, clean_lines};
+use crate::domain::clean::{Pieces, clean};
 
 /// Nobody types a longer line.
 const LONGEST: usize = 1 << 20;
@@ -22,6 +22,8 @@ const BURST: Duration = Duration::from_millis(100);
 pub struct Paper {
     out: Box<dyn Write + Send>,
     lines: Option<mpsc::Receiver<String>>,
+    /// What was streamed of the line so far.
+    streamed: Pieces,
 }
 
 impl fmt::Debug for Paper {
@@ -33,12 +35,12 @@ impl fmt::Debug for Paper {
 impl Paper {
     /// The terminal. Reading begins with the first question, so that a passphrase can be asked for before.
     pub fn terminal() -> Paper {
-        Paper { out: Box::new(io::stdout()), lines: None }
+        Paper { out: Box::new(io::stdout()), lines: None, streamed: Pieces::default() }
     }
 
     /// Scripted lines, and a place for what is written.
     pub fn new(out: Box<dyn Write + Send>, lines: mpsc::Receiver<String>) -> Paper {
-        Paper { out, lines: Some(lines) }
+        Paper { out, lines: Some(lines), streamed: Pieces::default() }
     }
 
     /// A line; whatever is hostile in it is replaced.
@@ -48,12 +50,13 @@ impl Paper {
 
     /// A piece of an answer, as it comes.
     pub fn stream(&mut self, text: &str) -> io::Result<()> {
-        write!(self.out, "{}", clean_lines(text, usize::MAX))?;
+        write!(self.out, "{}", self.streamed.clean(text))?;
         self.out.flush()
     }
 
     /// The end of a line that was streamed.
     pub fn end(&mut self) -> io::Result<()> {
+        self.streamed = Pieces::default();
         writeln!(self.out)
     }
 
@@ -133,11 +136,46 @@ fn read() -> mpsc::Receiver<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
     use super::*;
+    use crate::attacks::{attacks, found};
 
     fn paper() -> (Paper, mpsc::Sender<String>) {
         let (sender, lines) = mpsc::channel(AHEAD);
         (Paper::new(Box::new(io::sink()), lines), sender)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_that_is_written_steers_the_terminal() {
+        #[derive(Clone, Default)]
+        struct Sheet(Arc<Mutex<Vec<u8>>>);
+        impl Write for Sheet {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.lock().extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for attack in attacks() {
+            let sheet = Sheet::default();
+            let (sender, lines) = mpsc::channel(AHEAD);
+            let mut paper = Paper::new(Box::new(sheet.clone()), lines);
+            drop(sender);
+            paper.say(&attack.text).unwrap();
+            assert_eq!(sheet.0.lock().iter().filter(|byte| **byte == b'\n').count(), 1, "{}", attack.name);
+            paper.ask(&attack.text).await.unwrap();
+            for letter in attack.text.chars().take(5_000) {
+                paper.stream(letter.encode_utf8(&mut [0; 4])).unwrap();
+            }
+            paper.end().unwrap();
+            let text = String::from_utf8(sheet.0.lock().clone()).unwrap();
+            assert_eq!(found(&text.replace('\t', " ")), None, "{}", attack.name);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -35,12 +35,26 @@ pub enum KeyOrder {
     Unlock { address: Address, passphrase: Secret<String> },
 }
 
+impl KeyOrder {
+    /// The one that locks the key here.
+    pub fn passphrase(&self) -> &Secret<String> {
+        match self {
+            KeyOrder::Create { passphrase }
+            | KeyOrder::Import { passphrase, .. }
+            | KeyOrder::ImportFile { passphrase, .. }
+            | KeyOrder::Unlock { passphrase, .. } => passphrase,
+        }
+    }
+}
+
 /// A key at hand.
 #[derive(Clone, Debug)]
 pub struct OwnKey {
     pub wallet: Arc<Wallet>,
     /// The file that it rests in.
     pub file: PathBuf,
+    /// Whether the keyring took its passphrase, where it was to.
+    pub kept: Option<Result<(), String>>,
 }
 
 impl OwnKey {
@@ -83,7 +97,8 @@ pub enum SaveTrouble {
 /// Each is one answer; errors are sentences for people. Nothing here may block the runtime.
 pub trait Deeds: fmt::Debug + Send + Sync + 'static {
     fn look(&self, rpc_url: String, contract: String) -> BoxFuture<'static, ChainSeen>;
-    fn key(&self, order: KeyOrder) -> BoxFuture<'static, Result<OwnKey, KeyTrouble>>;
+    /// `keep` has the keyring keep the passphrase, once it fitted.
+    fn key(&self, order: KeyOrder, keep: bool) -> BoxFuture<'static, Result<OwnKey, KeyTrouble>>;
     /// What an address holds outside the contract.
     fn balance(&self, rpc_url: String, address: Address) -> BoxFuture<'static, Result<Neuron, String>>;
     /// Writes the settings file; one that exists only if `replace` says so.

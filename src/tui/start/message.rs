@@ -21,7 +21,7 @@ pub enum Message {
 
 pub enum Effect {
     Look { number: u64, rpc_url: String, contract: String },
-    Key(KeyOrder),
+    Key { order: KeyOrder, keep: bool },
     Balance { rpc_url: String, address: Address },
     Save { choice: Choice, replace: bool },
 }
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Effect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Effect::Look { number, .. } => write!(f, "Look({number})"),
-            Effect::Key(order) => write!(f, "Key({order:?})"),
+            Effect::Key { order, keep } => write!(f, "Key({order:?}, {keep})"),
             Effect::Balance { address, .. } => write!(f, "Balance({address})"),
             Effect::Save { choice, replace } => write!(f, "Save({choice:?}, {replace})"),
         }

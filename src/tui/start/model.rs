@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use zeroize::Zeroize;
-
 use super::deeds::{ChainSeen, Choice, KeyOrder, OwnKey};
 use crate::domain::address::parse_address;
 use crate::domain::{Address, Neuron, Timestamp};
@@ -25,7 +23,11 @@ const FILE_PASSPHRASE: &str = "The one that opens that file.";
 const PASSPHRASE: &str =
     "Locks the key file here. Nobody can open it without, and nobody can send it to you again.";
 const AGAIN: &str = "The same once more.";
+const KEEP: &str = "yes: the keyring that your login opens keeps the passphrase, never the key, and the next start asks for nothing.";
 const OPEN: &str = "Opening it takes about a second of work, on purpose.";
+
+/// Whether the keyring keeps a passphrase: not unless somebody says so.
+const KEPT: [&str; 2] = ["no", "yes"];
 
 /// Why the guide opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct Setup {
     /// Where settings would be written, for people.
     pub settings_file: PathBuf,
     pub settings: Settings,
+    /// This session has a keyring.
+    pub keyring: bool,
 }
 
 impl std::fmt::Debug for Setup {
@@ -187,7 +191,13 @@ impl Model {
             Opening::Unlock(address) => Place::Unlock(address),
         };
         let secret = |key, label, hint| Field::new(key, label, Kind::Secret, hint);
-        let locked = || [secret("passphrase", "Passphrase", PASSPHRASE), secret("again", "Again", AGAIN)];
+        let keep =
+            setup.keyring.then(|| Field::new("keep", "Keyring", Kind::Choice(&KEPT), KEEP).with(KEPT[0]));
+        let locked = || {
+            let twice = [secret("passphrase", "Passphrase", PASSPHRASE), secret("again", "Again", AGAIN)];
+            twice.into_iter().chain(keep.clone())
+        };
+        let unlock = [secret("passphrase", "Passphrase", OPEN)].into_iter().chain(keep.clone()).collect();
         let chain = vec![
             Field::new("rpcUrl", "RPC URL", Kind::Text, URL).with(&setup.rpc_url),
             Field::new("contract", "Contract", Kind::Text, CONTRACT).with(setup.contract.to_string()),
@@ -207,10 +217,10 @@ impl Model {
             chain: Form::new("", chain),
             check: Check::default(),
             wallet: 0,
-            create: Form::new("", locked().into()),
+            create: Form::new("", locked().collect()),
             import: Form::new("", import),
             import_file: Form::new("", import_file),
-            unlock: Form::new("", vec![secret("passphrase", "Passphrase", OPEN)]),
+            unlock: Form::new("", unlock),
             working: false,
             saving: false,
             saved: None,
@@ -244,6 +254,11 @@ impl Model {
             Place::Unlock(_) => Some(&mut self.unlock),
             Place::Welcome | Place::Wallet | Place::Fund => None,
         }
+    }
+
+    /// Whether the keyring is to keep the passphrase of the form.
+    pub fn keeps(&mut self) -> bool {
+        self.setup.keyring && self.form().is_some_and(|form| form.value("keep") == KEPT[1])
     }
 
     /// The chain as it is typed.
@@ -289,23 +304,21 @@ impl Model {
         }
         // As typed: blanks belong to a passphrase.
         let exact = |key: &str| {
-            form.fields
-                .iter()
-                .find(|field| field.key == key)
-                .map_or("", |field| field.value.as_str())
-                .to_owned()
+            form.fields.iter().find(|field| field.key == key).map_or("", |field| field.value.as_str())
         };
         let twice = form.fields.iter().any(|field| field.key == "again");
         if twice && exact("passphrase") != exact("again") {
             wrong.push(("again", "the two differ"));
         }
-        let passphrase = Secret::new(exact("passphrase"));
+        // Every copy is in something that wipes it.
+        let secret = |key: &str| Secret::new(exact(key).to_owned());
+        let passphrase = secret("passphrase");
         let order = match place {
             Place::Create => KeyOrder::Create { passphrase },
-            Place::Import => KeyOrder::Import { key: Secret::new(exact("key")), passphrase },
+            Place::Import => KeyOrder::Import { key: secret("key"), passphrase },
             Place::ImportFile => KeyOrder::ImportFile {
                 file: PathBuf::from(form.value("file")),
-                file_passphrase: Secret::new(exact("filePassphrase")),
+                file_passphrase: secret("filePassphrase"),
                 passphrase,
             },
             Place::Unlock(address) => KeyOrder::Unlock { address, passphrase },
@@ -322,8 +335,7 @@ impl Model {
     pub fn wipe(&mut self) {
         for form in [&mut self.create, &mut self.import, &mut self.import_file, &mut self.unlock] {
             for field in form.fields.iter_mut().filter(|field| field.kind == Kind::Secret) {
-                field.value.zeroize();
-                *field = field.clone().with("");
+                field.empty();
             }
         }
     }

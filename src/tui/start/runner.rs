@@ -25,8 +25,8 @@ pub fn perform(effect: Effect, deeds: &Arc<dyn Deeds>, tasks: &Tasks, answers: &
             });
         }
         // These two reach their end when somebody leaves meanwhile: a file is whole or not there.
-        Effect::Key(order) => {
-            let key = deeds.key(order);
+        Effect::Key { order, keep } => {
+            let key = deeds.key(order, keep);
             tasks.spawn("start: a key", async move {
                 let _ = answers.send(Message::Key(key.await)).await;
             });

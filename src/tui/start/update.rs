@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use zeroize::Zeroizing;
 
 use super::deeds::{ChainSeen, KeyTrouble, OwnKey, SaveTrouble};
 use super::message::{Effect, Message};
@@ -22,7 +23,7 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
         Message::Beat(now) => beat(model, now, &mut step),
         Message::Input(Input::Size { width, height }, _) => model.size = (width, height),
         Message::Input(Input::Key(key), at) => pressed(model, key, at, &mut step),
-        Message::Input(Input::Paste(text), _) => paste(model, &text),
+        Message::Input(Input::Paste(text), _) => paste(model, &Zeroizing::new(text)),
         Message::Input(Input::Click { .. } | Input::Wheel(_) | Input::Focus(_), _) => step.changed = false,
         Message::Followed(Followed::Copied { way, .. }) => model.funds.copied = Some(way),
         // The guide hands nothing to an editor.
@@ -218,8 +219,9 @@ fn back(model: &mut Model) {
 fn submit(model: &mut Model, step: &mut Step<Effect>) {
     if model.place() != Place::Chain {
         if let Some(order) = model.order() {
+            let keep = model.keeps();
             model.working = true;
-            step.effects.push(Effect::Key(order));
+            step.effects.push(Effect::Key { order, keep });
         }
         return;
     }

@@ -288,6 +288,17 @@ fn fund(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let file =
         format!("The key is in {}. Keep a copy of it, and the passphrase elsewhere.", own.file.display());
     let y = y + 1 + draw::wrapped(buffer, area, y + 1, &file, look.style(Tone::Dim));
+    let y = y + match &own.kept {
+        None => 0,
+        Some(Ok(())) => {
+            let text = "✓ The keyring keeps the passphrase: the next start asks for nothing.";
+            draw::wrapped(buffer, area, y, text, look.style(Tone::Good))
+        }
+        Some(Err(why)) => {
+            let text = format!("! {why}; the passphrase is asked for at the next start.");
+            draw::wrapped(buffer, area, y, &text, look.style(Tone::Warn))
+        }
+    };
     let text = "It can be funded later too: enter goes on.";
     draw::wrapped(buffer, area, y, text, look.style(Tone::Dim));
     None

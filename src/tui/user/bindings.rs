@@ -181,6 +181,13 @@ const REST: &[Binding] = &[
     ),
     order(Spend, "caps", &[letter('C')], Action::Caps, "set caps: the most that may be spent"),
     bind(Requests, "verify", &[letter('v')], Action::Verify, "verify the receipt again"),
+    order(
+        Requests,
+        "accept",
+        &[letter('P')],
+        Action::Accept,
+        "accept the receipt of a disputed request, and pay what it asks for",
+    ),
     bind(
         Requests,
         "reconcile",
@@ -219,8 +226,8 @@ mod tests {
 
     #[test]
     fn money_keys_are_capitals() {
-        use Action::{CancelRefund, Deposit, OpenAccount, Refund, TakeOver, TakeRefund};
-        let money = [OpenAccount, Deposit, Refund, TakeRefund, CancelRefund, TakeOver];
+        use Action::{Accept, CancelRefund, Deposit, OpenAccount, Refund, TakeOver, TakeRefund};
+        let money = [Accept, OpenAccount, Deposit, Refund, TakeRefund, CancelRefund, TakeOver];
         for binding in TABLES.iter().copied().flatten().filter(|b| money.contains(&b.action)) {
             assert!(matches!(binding.keys, [Key { code: KeyCode::Char('A'..='Z'), control: false, .. }]));
             assert!(binding.writes);

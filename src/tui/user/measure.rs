@@ -118,5 +118,6 @@ fn request(number: u64) -> Option<RequestView> {
         max_fee: Neuron::new(300_000_000),
         disputed: Neuron::ZERO,
         note: None,
+        accepted_at: None,
     })
 }

@@ -90,17 +90,60 @@ const MAX_DEPTH: usize = 8;
 /// Calls `sink` with every piece of a request body; false (and no piece) when the body is not a JSON object.
 pub fn read_input<'a>(body: &'a str, sink: &mut dyn FnMut(Piece<'a>)) -> bool {
     let body = body.strip_prefix('\u{feff}').unwrap_or(body);
-    // The whole body is checked before the first piece is given out.
-    if json::members(body, |_, _| {}).is_err() {
+    // The whole body is checked before the first piece is given out, so what holds pieces is noted on the way. A body
+    // of more members than are noted is walked again: it shall cost no memory but its own.
+    let mut noted: [(Member, &str); NOTED] = [(Member::Plain, ""); NOTED];
+    let mut count = 0;
+    let checked = json::members(body, |name, value| {
+        let Some(member) = Member::of(name, value) else { return };
+        if let Some(place) = noted.get_mut(count) {
+            *place = (member, value);
+        }
+        count += 1;
+    });
+    if checked.is_err() {
         return false;
     }
-    let _ = json::members(body, |name, value| match name {
-        "messages" | "input" | "prompt" | "system" | "instructions" => walk(value, MAX_DEPTH, sink),
-        "image" | "images" | "mask" => media(value, MAX_DEPTH, sink),
-        _ if SETTINGS.contains(&name) => {}
-        _ => plain(value, sink),
-    });
+    if let Some(noted) = noted.get(..count) {
+        noted.iter().for_each(|(member, value)| member.read(value, sink));
+    } else {
+        let _ = json::members(body, |name, value| {
+            Member::of(name, value).into_iter().for_each(|member| member.read(value, sink));
+        });
+    }
     true
+}
+
+/// How many top-level members with pieces are noted in one walk; requests have a few.
+const NOTED: usize = 16;
+
+/// How a top-level member is read.
+#[derive(Clone, Copy)]
+enum Member {
+    Walked,
+    Media,
+    Plain,
+}
+
+impl Member {
+    /// `None` for one without pieces.
+    fn of(name: &str, value: &str) -> Option<Member> {
+        match name {
+            "messages" | "input" | "prompt" | "system" | "instructions" => Some(Member::Walked),
+            "image" | "images" | "mask" => Some(Member::Media),
+            _ if matches!(json::kind(value), Kind::Number | Kind::Word) => None,
+            _ if SETTINGS.contains(&name) => None,
+            _ => Some(Member::Plain),
+        }
+    }
+
+    fn read<'a>(self, value: &'a str, sink: &mut dyn FnMut(Piece<'a>)) {
+        match self {
+            Member::Walked => walk(value, MAX_DEPTH, sink),
+            Member::Media => media(value, MAX_DEPTH, sink),
+            Member::Plain => plain(value, sink),
+        }
+    }
 }
 
 /// Strings, token ids, lists and messages.

@@ -1,5 +1,6 @@
 //! What a request asks for, and the few members that a broker sets in it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Endpoint;
@@ -26,13 +27,16 @@ const LIMITS: [&str; 5] =
     ["max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict", "max_new_tokens"];
 
 /// A member's name as the most tolerant server reads it: readers in Go take any case, by Unicode's simple folding.
-fn folded(name: &str) -> String {
+fn folded(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        return Cow::Borrowed(name);
+    }
     let fold = |c: char| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         c => c.to_ascii_lowercase(),
     };
-    name.chars().map(fold).collect()
+    Cow::Owned(name.chars().map(fold).collect())
 }
 
 /// Reads a request body; `None` when it is not a JSON object.
@@ -40,7 +44,7 @@ pub fn read_ask(body: &[u8]) -> Option<Ask> {
     let text = std::str::from_utf8(body).ok()?;
     let mut ask = Ask { choices: 1, ..Ask::default() };
     let mut options = None;
-    json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| match folded(name).as_str() {
+    json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| match &*folded(name) {
         "model" => ask.model = json::text(value).map(|model| model.into_owned()),
         "stream" => ask.stream |= json::is_true(value),
         "stream_options" => options = Some(value),
@@ -87,12 +91,13 @@ pub fn limit_output(body: &[u8], endpoint: Endpoint, per_choice: u64) -> Result<
         if endpoint == Endpoint::Ollama && known == "options" {
             stated |= name == known;
             match limit_options(value, &limit, too_much) {
+                Ok(options) if options == value => {}
                 Ok(options) => {
                     set.insert(name.to_owned(), options);
                 }
                 Err(error) => nested = Err(error),
             }
-        } else if LIMITS.contains(&known.as_str()) {
+        } else if LIMITS.contains(&&*known) {
             stated |= endpoint.obeys(name);
             if too_much(value) {
                 set.insert(name.to_owned(), limit.clone());
@@ -215,10 +220,7 @@ mod tests {
             limit(r#"{"options":{"seed":1,"num_predict":-1},"x":1}"#, ollama).unwrap(),
             r#"{"options":{"seed":1,"num_predict":100},"x":1}"#
         );
-        assert_eq!(
-            limit(r#"{"options":{"num_predict":7}}"#, ollama).unwrap(),
-            r#"{"options":{"num_predict":7}}"#
-        );
+        assert_eq!(limit(r#"{"options":{"num_predict":7}}"#, ollama), None, "nothing to change");
         assert_eq!(limit("{}", Endpoint::Embeddings), None);
         assert!(limit_output(b"not json", chat, 1).is_err());
     }

@@ -14,8 +14,9 @@ use super::{Coding, EncodingError};
 
 type Out<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), EncodingError>;
 
-/// How much is decoded before it is handed on.
-const BLOCK: usize = 16 << 10;
+/// How much is decoded before it is handed on: as much as deflate looks back. Its decoder holds no more than that, and
+/// on damage gives out in one go what it holds or never.
+const BLOCK: usize = 32 << 10;
 
 /// 8 MiB, the largest window that zstd as a content encoding may ask for (RFC 9659).
 const ZSTD_WINDOW_LOG: u32 = 23;
@@ -242,18 +243,24 @@ impl Brotli {
         Brotli { state: BrotliState::new_strict(alloc(), alloc(), alloc()), ended: false }
     }
 
+    /// Byte by byte: the library holds back what it has decoded until it needs more input, and never gives it out when
+    /// damage comes first. So what came out would depend on how the bytes were split.
     fn decode(&mut self, input: &[u8], out: Out<'_>) -> Result<(), EncodingError> {
-        let (mut left, mut read, mut total) = (input.len(), 0, 0);
         let mut block = [0; BLOCK];
+        input.iter().try_for_each(|byte| self.decode_byte(*byte, &mut block, out))
+    }
+
+    fn decode_byte(&mut self, byte: u8, block: &mut [u8; BLOCK], out: Out<'_>) -> Result<(), EncodingError> {
+        let (mut left, mut read, mut total) = (1, 0, 0);
         while !self.ended {
             let (mut room, mut written) = (BLOCK, 0);
             let result = BrotliDecompressStream(
                 &mut left,
                 &mut read,
-                input,
+                &[byte],
                 &mut room,
                 &mut written,
-                &mut block,
+                block,
                 &mut total,
                 &mut self.state,
             );
@@ -279,34 +286,39 @@ pub(super) enum Zstd {
         decoder: zstd::stream::raw::Decoder<'static>,
         /// The bytes so far end with a frame.
         whole: bool,
+        /// Bytes to the end of the block or header that is being read.
+        wanted: usize,
     },
 }
 
 impl Zstd {
-    fn decode(&mut self, input: &[u8], out: Out<'_>) -> Result<(), EncodingError> {
+    /// Block by block: on damage the library keeps to itself what the blocks before it in the same input decode to. So
+    /// what came out would depend on how the bytes were split.
+    fn decode(&mut self, mut input: &[u8], out: Out<'_>) -> Result<(), EncodingError> {
         let corrupt = |_| EncodingError::Corrupt("zstd");
         if let Zstd::Closed = self {
             let mut decoder = zstd::stream::raw::Decoder::new().map_err(corrupt)?;
             decoder.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG)).map_err(corrupt)?;
-            *self = Zstd::Open { decoder, whole: true };
+            *self = Zstd::Open { decoder, whole: true, wanted: 1 };
         }
-        let Zstd::Open { decoder, whole } = self else { return Ok(()) };
-        let mut input = InBuffer::around(input);
+        let Zstd::Open { decoder, whole, wanted } = self else { return Ok(()) };
         let mut block = [0; BLOCK];
         loop {
-            let before = input.pos();
+            let (now, _) = input.split_at(input.len().min((*wanted).max(1)));
+            let mut source = InBuffer::around(now);
             let mut output = OutBuffer::around(&mut block[..]);
-            let result = decoder.run(&mut input, &mut output);
-            let written = output.pos();
+            let result = decoder.run(&mut source, &mut output);
+            let (taken, written) = (source.pos(), output.pos());
             if written > 0 {
                 out(&block[..written])?;
             }
             let hint = result.map_err(corrupt)?;
-            let moved = written > 0 || input.pos() > before;
+            input = &input[taken..];
+            let moved = written > 0 || taken > 0;
             if moved {
-                *whole = hint == 0;
+                (*whole, *wanted) = (hint == 0, hint);
             }
-            if !moved || (input.pos() == input.src.len() && written < BLOCK) {
+            if !moved || (input.is_empty() && written < BLOCK) {
                 return Ok(());
             }
         }

@@ -160,6 +160,33 @@ fn damage_is_found() {
     assert_eq!(unpack("gzip", &packed, Limits::default(), 9).2, Some(EncodingError::Corrupt("gzip")));
 }
 
+/// Both brokers read the same damaged body in other pieces, and must have read the same text until then.
+#[test]
+fn what_came_before_the_damage_is_the_same_for_every_split() {
+    let mut state = 3_u32;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize % below
+    };
+    for (packer, header) in PACKERS {
+        for round in 0..24 {
+            let length = [700, 9_000, 60_000][round % 3];
+            let text: Vec<u8> = (0..length)
+                .map(|at| b"data: {\"choices\":[{\"delta\":\n\n"[(at * 7 + next(5)) % 29])
+                .collect();
+            let mut packed = pack(packer, &text);
+            let at = next(packed.len());
+            packed[at] ^= 1 << next(8);
+            let at_once = unpack(header, &packed, Limits::default(), usize::MAX);
+            for size in [1, 7, 1000] {
+                let other = unpack(header, &packed, Limits::default(), size);
+                assert_eq!((other.0.len(), &other.2), (at_once.0.len(), &at_once.2), "{packer:?} by {size}");
+                assert!(other == at_once, "{packer:?} by {size}");
+            }
+        }
+    }
+}
+
 #[test]
 fn gzip_headers_and_members_are_read() {
     let mut packed = flate2::GzBuilder::new()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use alloy::rpc::json_rpc::{ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload};
@@ -32,20 +33,54 @@ pub enum Fault {
     Answer(Value),
     /// It does not arrive; this, which is not JSON, comes back.
     Garbage(&'static str),
+    /// It goes through, but its answer is changed on the way.
+    Twist(Twist),
+}
+
+/// A change of an answer.
+#[derive(Clone)]
+pub struct Twist(pub Arc<dyn Fn(Value) -> Value + Send + Sync>);
+
+impl std::fmt::Debug for Twist {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Twist")
+    }
+}
+
+impl Fault {
+    pub fn twist(change: impl Fn(Value) -> Value + Send + Sync + 'static) -> Fault {
+        Fault::Twist(Twist(Arc::new(change)))
+    }
 }
 
 type Rule = Box<dyn FnMut(&str, &Value) -> Fault + Send>;
 
 #[derive(Clone)]
 pub struct Faulty {
-    inner: BoxTransport,
+    inner: Arc<Mutex<BoxTransport>>,
     rule: Arc<Mutex<Rule>>,
     counts: Arc<Mutex<BTreeMap<String, usize>>>,
+    struck: Arc<AtomicUsize>,
 }
 
 impl Faulty {
     pub fn new(inner: BoxTransport) -> Faulty {
-        Faulty { inner, rule: Arc::new(Mutex::new(Box::new(|_, _| Fault::None))), counts: Arc::default() }
+        Faulty {
+            inner: Arc::new(Mutex::new(inner)),
+            rule: Arc::new(Mutex::new(Box::new(|_, _| Fault::None))),
+            counts: Arc::default(),
+            struck: Arc::default(),
+        }
+    }
+
+    /// From now on another node answers.
+    pub fn lead_to(&self, node: BoxTransport) {
+        *self.inner.lock() = node;
+    }
+
+    /// How many requests something happened to.
+    pub fn struck(&self) -> usize {
+        self.struck.load(Ordering::Relaxed)
     }
 
     /// From now on `rule` decides by method and parameters.
@@ -90,7 +125,10 @@ impl Service<RequestPacket> for Faulty {
         let id = request.id().clone();
         *self.counts.lock().entry(method.clone()).or_default() += 1;
         let fault = (*self.rule.lock())(&method, &params);
-        let mut inner = self.inner.clone();
+        if !matches!(fault, Fault::None) {
+            self.struck.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut inner = self.inner.lock().clone();
         let broken = || TransportErrorKind::custom_str("connection reset by peer");
         let error = move |code, message: &'static str| {
             let payload =
@@ -119,6 +157,17 @@ impl Service<RequestPacket> for Faulty {
                     };
                     let payload = ResponsePayload::Success(to_raw_value(&value).unwrap());
                     Ok(ResponsePacket::Single(Response { id, payload }))
+                }
+                Fault::Twist(Twist(change)) => {
+                    let mut answer = inner.call(packet).await?;
+                    if let ResponsePacket::Single(Response {
+                        payload: ResponsePayload::Success(raw), ..
+                    }) = &mut answer
+                    {
+                        let value = serde_json::from_str(raw.get()).unwrap();
+                        *raw = to_raw_value(&change(value)).unwrap();
+                    }
+                    Ok(answer)
                 }
                 Fault::Garbage(text) => {
                     let parsed = serde_json::from_str::<ResponsePacket>(text);

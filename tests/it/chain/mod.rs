@@ -3,13 +3,17 @@
 
 mod bids;
 mod crashes;
+mod failover;
 mod faults;
 mod following;
 mod life;
-mod net;
+pub mod net;
 mod nonces;
 mod opening;
 mod reorgs;
+
+pub use faults::{Fault, Faulty};
+pub use net::{Anvil, anvil};
 
 /// Makes one test for each kind of node out of `async fn name(net: Net)`.
 macro_rules! on_both {

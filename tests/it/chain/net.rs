@@ -41,7 +41,7 @@ pub struct Net {
 }
 
 /// An anvil process, ended with the test.
-struct Anvil(Child);
+pub struct Anvil(Child);
 
 impl Drop for Anvil {
     fn drop(&mut self) {
@@ -50,39 +50,51 @@ impl Drop for Anvil {
     }
 }
 
+/// Starts an anvil, if `ZGSERVE_TEST_ANVIL` names the binary, and gives the way to it and where it listens.
+pub fn anvil(options: &[&str]) -> Option<(Anvil, BoxTransport, String)> {
+    let binary = std::env::var_os("ZGSERVE_TEST_ANVIL")?;
+    let mut child = std::process::Command::new(binary)
+        .args(["--port", "0", "--order", "fifo"])
+        .args(options)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("anvil starts");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let child = Anvil(child);
+    let address = loop {
+        let line = lines.next().expect("anvil says where it listens").unwrap();
+        if let Some(address) = line.strip_prefix("Listening on ") {
+            break address.to_owned();
+        }
+    };
+    // Anvil must not block on a pipe that nobody reads.
+    std::thread::spawn(move || lines.for_each(drop));
+    let client = alloy::transports::http::reqwest::Client::builder().tls_certs_only([]);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let http = alloy::transports::http::Http::with_client(
+        client.build().unwrap(),
+        format!("http://{address}").parse().unwrap(),
+    );
+    Some((child, BoxTransport::new(http), format!("http://{address}")))
+}
+
 impl Net {
     pub async fn devnet() -> Net {
-        let devnet = Devnet::start(DevnetConfig::default()).await.unwrap();
+        Net::devnet_of(DevnetConfig::default().chain_id).await
+    }
+
+    /// The embedded chain under another id.
+    pub async fn devnet_of(chain_id: u64) -> Net {
+        let devnet = Devnet::start(DevnetConfig { chain_id, ..DevnetConfig::default() }).await.unwrap();
         let net = Self::over(BoxTransport::new(devnet.transport()), None).await;
         Net { devnet: Some(devnet), ..net }
     }
 
     pub async fn anvil() -> Option<Net> {
-        let binary = std::env::var_os("ZGSERVE_TEST_ANVIL")?;
-        let mut child = std::process::Command::new(binary)
-            .args(["--port", "0", "--order", "fifo"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("anvil starts");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let child = Anvil(child);
-        let address = loop {
-            let line = lines.next().expect("anvil says where it listens").unwrap();
-            if let Some(address) = line.strip_prefix("Listening on ") {
-                break address.to_owned();
-            }
-        };
-        // Anvil must not block on a pipe that nobody reads.
-        std::thread::spawn(move || lines.for_each(drop));
-        let client = alloy::transports::http::reqwest::Client::builder().tls_certs_only([]);
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = alloy::transports::http::Http::with_client(
-            client.build().unwrap(),
-            format!("http://{address}").parse().unwrap(),
-        );
-        let mut net = Self::over(BoxTransport::new(http), Some(child)).await;
-        net.url = Some(format!("http://{address}"));
+        let (child, http, url) = anvil(&[])?;
+        let mut net = Self::over(http, Some(child)).await;
+        net.url = Some(url);
         Some(net)
     }
 

@@ -309,14 +309,15 @@ async fn a_node_that_wants_higher_fees_gets_them(net: Net) {
     let (key, book) = (key(0), std::sync::Arc::new(Book::default()));
     let sender = net.sender(key.clone(), &book);
     net.account(&sender, PROVIDER).await;
-    net.faults.next("eth_sendRawTransaction", 2, Fault::Error(-32000, "transaction underpriced"));
+    // What a node refuses is offered once more before the word is believed.
+    net.faults.next("eth_sendRawTransaction", 4, Fault::Error(-32000, "transaction underpriced"));
     let op = OperationId::random();
     assert!(mined(&sender.submit(op, deposit(PROVIDER, 5)).await.unwrap().wait().await));
     let attempts = book.of(op);
     assert_eq!(attempts.len(), 3);
     assert!(attempts.iter().all(|attempt| attempt.nonce == attempts[0].nonce));
     // A refusal that is final ends the operation in the journal too.
-    net.faults.next("eth_sendRawTransaction", 1, Fault::Error(-32000, "intrinsic gas too low"));
+    net.faults.next("eth_sendRawTransaction", 2, Fault::Error(-32000, "intrinsic gas too low"));
     let op = OperationId::random();
     let error = sender.submit(op, deposit(PROVIDER, 5)).await.unwrap_err();
     assert!(matches!(error, SendError::Refused { .. }), "{error}");

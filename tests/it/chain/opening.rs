@@ -99,6 +99,133 @@ async fn lasting_faults_are_told_apart(net: Net) {
     assert!(began.elapsed() < Duration::from_millis(300));
 }
 
+/// Ids under which nobody develops: what their nodes say is a stranger's word.
+const PUBLIC: u64 = 16_600;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_public_chain_only_our_own_code_is_paid_into() {
+    // It answers every question as ours does, but may keep what is paid into it.
+    let other = json!("0x60016002");
+    for (id, refused) in [(PUBLIC, true), (1, true), (31_337, false), (1_337, false)] {
+        let net = Net::devnet_of(id).await;
+        let contract = net.chain.contract();
+        assert!(Chain::open(settings(&net, contract)).await.is_ok(), "{id}: ours");
+        net.faults.next("eth_getCode", usize::MAX, Fault::Answer(other.clone()));
+        let opened = Chain::open(settings(&net, contract)).await.map(|chain| chain.contract());
+        let expected = if refused { Err(ChainError::OtherCode { address: contract }) } else { Ok(contract) };
+        assert_eq!(opened, expected, "{id}");
+        // Nor can it be taken later.
+        assert_eq!(net.chain.at_contract(contract).await.is_err(), refused, "{id}");
+        let trusting = ChainSettings { trust_other_contract_code: true, ..settings(&net, contract) };
+        assert!(Chain::open(trusting).await.is_ok(), "{id}: whoever says so gets it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_public_chain_blocks_from_the_future_are_not_believed() {
+    for (id, most) in [(PUBLIC, 3_600), (31_337, 10 * 365 * 86_400)] {
+        let net = Net::devnet_of(id).await;
+        let header = net.rpc("eth_getBlockByNumber", json!(["latest", false])).await;
+        let now = zgserve_tui::domain::Timestamp::now().as_seconds();
+        for (ahead, fine) in [(0, true), (most - 120, true), (most + 120, false), (u64::MAX - now, false)] {
+            let mut header = header.clone();
+            header["timestamp"] = json!(format!("{:#x}", now + ahead));
+            let number = u64::from_str_radix(&header["number"].as_str().unwrap()[2..], 16).unwrap();
+            net.faults.next("eth_getBlockByNumber", usize::MAX, Fault::Answer(header));
+            let answers = [
+                net.chain.head().await.map(drop),
+                net.chain.confirmed_head().await.map(drop),
+                net.chain.block(number).await.map(drop),
+                net.chain.gas_price().await.map(drop),
+            ];
+            for answer in answers {
+                match answer {
+                    Ok(()) => assert!(fine, "{id}: {ahead} s ahead"),
+                    Err(ChainError::BadAnswer { reason, .. }) => {
+                        assert!(!fine && reason.contains("clock"), "{id}: {ahead} s ahead: {reason}");
+                    }
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_counts_is_as_deep_as_the_settings_want() {
+    let net = Net::devnet().await;
+    let deep = ChainSettings { confirmations: 4, ..settings(&net, net.chain.contract()) };
+    let deep = Chain::open(deep).await.unwrap();
+    assert_eq!(deep.confirmed_head().await.unwrap().number, 0, "younger chains have only their beginning");
+    net.mine(10).await;
+    let head = net.chain.head().await.unwrap();
+    assert_eq!(net.chain.confirmed_head().await.unwrap(), head);
+    let counts = deep.confirmed_head().await.unwrap();
+    assert_eq!(Some(counts), net.chain.block(head.number - 3).await.unwrap());
+    // A reorg that is not deeper leaves it as it is.
+    net.reorg(3).await;
+    assert_eq!(net.chain.block(counts.number).await.unwrap(), Some(counts));
+    assert_ne!(net.chain.block(head.number).await.unwrap(), Some(head));
+}
+
+/// Lists and answers that are longer than anything honest end, whatever their length says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listings_without_end_are_not_read() {
+    use alloy::primitives::{U256, hex};
+    use alloy::sol_types::SolValue;
+    let net = Net::devnet().await;
+    // No entries, and a total that never comes nearer; then one beyond all numbers.
+    for total in [U256::from(1), U256::from(199_999_u64), U256::from(200_001_u64), U256::MAX] {
+        let empty: (Vec<U256>, U256) = (Vec::new(), total);
+        let page = json!(hex::encode_prefixed(empty.abi_encode_params()));
+        net.faults.next("eth_call", usize::MAX, Fault::Answer(page));
+        let before = net.faults.count("eth_call");
+        let listed = net.chain.services(None).await;
+        assert_eq!(net.faults.count("eth_call") - before, 1);
+        assert!(matches!(listed, Err(ChainError::BadAnswer { .. })), "{listed:?}");
+    }
+    // Events of a node that sends more than anybody has.
+    let log = json!({
+        "address": net.chain.contract(), "topics": [format!("0x{}", "11".repeat(32))], "data": "0x",
+        "blockNumber": "0x1", "blockHash": format!("0x{}", "22".repeat(32)), "logIndex": "0x0",
+        "transactionHash": format!("0x{}", "33".repeat(32)), "transactionIndex": "0x0", "removed": false,
+    });
+    net.faults.next("eth_getLogs", usize::MAX, Fault::Answer(json!(vec![log; 50_001])));
+    let filter = zgserve_tui::chain::EventFilter::default();
+    assert!(matches!(net.chain.events(1, 1, filter).await, Err(ChainError::BadAnswer { .. })));
+    net.faults.heal();
+    assert!(net.chain.services(None).await.is_ok());
+}
+
+/// What a node says of itself or of its refusals reaches people and logs as one clean line.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn words_of_a_node_are_cleaned() {
+    let net = Net::devnet().await;
+    let provider = key(1).address();
+    let call = deposit(provider, 5);
+    for attack in crate::attacks::short_attacks() {
+        let text: &'static str = Box::leak(attack.text.into_boxed_str());
+        for code in [3, -32000] {
+            net.faults.next("eth_getBalance", usize::MAX, Fault::Error(code, text));
+            let error = net.chain.native_balance(provider).await.unwrap_err();
+            let told = format!("{error}");
+            let why = crate::attacks::found(&told).or(told.contains('\n').then(String::new));
+            assert_eq!(why, None, "{}: {told:?}", attack.name);
+            net.faults.next("eth_estimateGas", usize::MAX, Fault::Error(code, text));
+            if let Err(error) = net.chain.estimate_gas(key(0).address(), &call).await {
+                assert_eq!(crate::attacks::found(&error.to_string()), None, "{}", attack.name);
+            }
+        }
+        net.faults.next(
+            "eth_getBlockByNumber",
+            usize::MAX,
+            Fault::Answer(json!({ "number": text, "hash": text })),
+        );
+        let told = net.chain.head().await.unwrap_err().to_string();
+        assert_eq!(crate::attacks::found(&told), None, "{}: {told:?}", attack.name);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_own_http_client_talks_to_a_node() {
     let Some(net) = Net::anvil().await else {

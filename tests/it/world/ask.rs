@@ -121,7 +121,11 @@ impl Client {
 
 /// Sends, and reads the answer to its end or to where it broke.
 pub async fn finish(request: reqwest::RequestBuilder) -> Got {
-    let mut answer = request.send().await.unwrap();
+    read(request.send().await.unwrap()).await
+}
+
+/// Reads an answer to its end or to where it broke.
+pub async fn read(mut answer: reqwest::Response) -> Got {
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     let (mut body, mut whole) = (Vec::new(), true);
     loop {

@@ -71,7 +71,7 @@ impl World {
             .request(Method::POST, &path)
             .header("content-type", "application/json")
             .header(VOUCHER_HEADER, encode_voucher(&forged.voucher(key)))
-            .header(REQUEST_HEADER, encode_request_auth(&forged.authorisation(key)))
+            .header(REQUEST_HEADER, encode_request_auth(&forged.authorisation(key).into()))
             .body(forged.body.clone());
         finish(request).await
     }
@@ -87,7 +87,7 @@ impl Forged {
 
     /// The two headers of the payment: voucher and request.
     pub fn headers(&self, key: &Wallet) -> (String, String) {
-        (encode_voucher(&self.voucher(key)), encode_request_auth(&self.authorisation(key)))
+        (encode_voucher(&self.voucher(key)), encode_request_auth(&self.authorisation(key).into()))
     }
 
     fn authorisation(&self, key: &Wallet) -> SignedRequestAuth {

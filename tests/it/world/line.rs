@@ -1,4 +1,4 @@
-//! A broker's line to the chain, which a test can cut.
+//! A broker's line to the chain, which a test can cut, and whose answers it can falsify.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -6,7 +6,10 @@ use std::task::{Context, Poll};
 use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
 use alloy::transports::{BoxTransport, TransportError, TransportErrorKind, TransportFut};
 use parking_lot::Mutex;
+use serde_json::Value;
 use tower::Service;
+
+use crate::chain::{Fault, Faulty};
 
 /// What is wrong with the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +25,38 @@ pub enum Trouble {
 
 #[derive(Clone)]
 pub struct Line {
-    chain: BoxTransport,
+    chain: Faulty,
     trouble: Arc<Mutex<Trouble>>,
 }
 
 impl Line {
     pub fn new(chain: BoxTransport) -> Line {
-        Line { chain, trouble: Arc::new(Mutex::new(Trouble::None)) }
+        Line { chain: Faulty::new(chain), trouble: Arc::new(Mutex::new(Trouble::None)) }
+    }
+
+    /// From now on `rule` decides by method and parameters what happens to each question.
+    pub fn rule(&self, rule: impl FnMut(&str, &Value) -> Fault + Send + 'static) {
+        self.chain.set(rule);
+    }
+
+    /// `fault` happens to the next `times` questions of a method.
+    pub fn next(&self, method: &'static str, times: usize, fault: Fault) {
+        self.chain.next(method, times, fault);
+    }
+
+    /// From now on another node answers.
+    pub fn lead_to(&self, node: BoxTransport) {
+        self.chain.lead_to(node);
+    }
+
+    /// How often a method was asked.
+    pub fn count(&self, method: &str) -> usize {
+        self.chain.count(method)
+    }
+
+    /// How many questions were hit by a fault so far.
+    pub fn struck(&self) -> usize {
+        self.chain.struck()
     }
 
     pub fn set(&self, trouble: Trouble) {
@@ -37,6 +65,7 @@ impl Line {
 
     pub fn heal(&self) {
         self.set(Trouble::None);
+        self.chain.heal();
     }
 }
 

@@ -3,13 +3,16 @@
 
 mod ask;
 mod books;
+mod disk;
 mod forge;
 mod line;
+mod proxy;
 mod side;
 mod tap;
 mod upstream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alloy::transports::BoxTransport;
 use futures_util::future::BoxFuture;
@@ -22,13 +25,17 @@ use zgserve_tui::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender,
 };
 use zgserve_tui::domain::{AccountId, Address, Neuron, OperationId};
+use zgserve_tui::http::{Bound, Limits};
 use zgserve_tui::meter::count;
 use zgserve_tui::store::{ProviderStore, UserStore};
 use zgserve_tui::tasks::Tasks;
 
-pub use ask::{Client, Got, finish, settles, until};
+pub use ask::{Client, Got, finish, read, settles, until};
+pub use books::Books;
+pub use disk::Disk;
 pub use forge::Forged;
 pub use line::{Line, Trouble};
+pub use proxy::{FaultProxy, NetFault};
 pub use side::{Place, ProviderSide, UserSide, fast, wallet};
 pub use tap::{Tap, replay};
 pub use upstream::{Arrived, Ends, Reply, Upstream, encode};
@@ -70,6 +77,27 @@ pub struct Plan {
     pub user: Settings,
     /// Put a listener between the brokers.
     pub tap: bool,
+    /// Put fault proxies between the brokers, and between the provider and its service.
+    pub proxies: bool,
+    /// Let both brokers reach the chain over HTTP, each through a fault proxy of its own.
+    pub nodes: bool,
+    /// The longest wait for one answer of the chain.
+    pub chain_timeout: Duration,
+    /// The chain, if it is not to be the embedded one.
+    pub chain: Option<BoxTransport>,
+    /// Where the chain says that the provider is, if not at its own listener.
+    pub public: Option<String>,
+    /// Seconds that refunds and changes of delegate wait.
+    pub lock: u64,
+}
+
+/// The real listeners in between, where a plan asks for them.
+#[derive(Clone, Default)]
+pub struct Proxies {
+    pub to_provider: Option<FaultProxy>,
+    pub to_upstream: Option<FaultProxy>,
+    pub user_node: Option<FaultProxy>,
+    pub provider_node: Option<FaultProxy>,
 }
 
 impl Default for Plan {
@@ -81,7 +109,17 @@ impl Default for Plan {
         provider.free.burst = 1_000;
         // They count what the service is asked.
         provider.upstream.health_interval = 0;
-        Plan { provider, user: Settings::default(), tap: false }
+        Plan {
+            provider,
+            user: Settings::default(),
+            tap: false,
+            proxies: false,
+            nodes: false,
+            chain_timeout: Duration::from_secs(2),
+            chain: None,
+            public: None,
+            lock: LOCK,
+        }
     }
 }
 
@@ -105,6 +143,7 @@ pub struct World {
     pub outsider: Sender,
     pub upstream: Upstream,
     pub tap: Option<Tap>,
+    pub proxies: Proxies,
     pub provider_side: ProviderSide,
     pub user_side: UserSide,
     pub tasks: Tasks,
@@ -116,12 +155,12 @@ impl World {
     pub async fn bare(plan: Plan) -> World {
         let devnet = Devnet::start(DevnetConfig::default()).await.unwrap();
         let tasks = Tasks::new();
-        let transport = || BoxTransport::new(devnet.transport());
+        let transport = || plan.chain.clone().unwrap_or_else(|| BoxTransport::new(devnet.transport()));
         let settings = ChainSettings::new(Endpoint::InProcess(transport()), Address::ZERO);
         let bare = Chain::open_bare(settings).await.unwrap();
         let third = outbox::signer(wallet(&devnet.accounts()[9]));
         let deployer = Sender::start(bare.clone(), third.clone(), Arc::new(Forgetful), &tasks, fast());
-        let deploy = Call::Deploy { lock_time: LOCK };
+        let deploy = Call::Deploy { lock_time: plan.lock };
         let mut ticket = deployer.submit(OperationId::random(), deploy).await.unwrap();
         let Outcome::Mined { contract: Some(contract), .. } = ticket.wait().await else {
             panic!("the contract is deployed")
@@ -131,14 +170,36 @@ impl World {
         let outsider = Sender::start(chain.clone(), third, Arc::new(Forgetful), &tasks, fast());
 
         let directory = tempfile::tempdir().unwrap();
-        let place = || Place { line: Line::new(transport()), contract, chain_id: chain.id() };
+        let place = |node: Option<&FaultProxy>| Place {
+            line: Line::new(transport()),
+            node: node.map(|node| node.url.clone()),
+            contract,
+            chain_id: chain.id(),
+            timeout: plan.chain_timeout,
+        };
         let upstream = Upstream::start().await;
+        let mut proxies = Proxies::default();
+        if plan.proxies {
+            let (to_provider, to_upstream) = (FaultProxy::start().await, FaultProxy::start().await);
+            to_upstream.lead_to(upstream.url.trim_start_matches("http://").parse().unwrap());
+            (proxies.to_provider, proxies.to_upstream) = (Some(to_provider), Some(to_upstream));
+        }
+        if plan.nodes {
+            let node = node(&devnet, &tasks).await;
+            for proxy in [&mut proxies.user_node, &mut proxies.provider_node] {
+                proxy.insert(FaultProxy::start().await).lead_to(node);
+            }
+        }
         let tap = if plan.tap { Some(Tap::start().await) } else { None };
         let mut provider_side = ProviderSide {
-            place: place(),
+            place: place(proxies.provider_node.as_ref()),
             wallet: wallet(&devnet.accounts()[1]),
             settings: plan.provider,
-            public: tap.as_ref().map(|tap| tap.url.clone()),
+            public: plan.public.or_else(|| match (&tap, &proxies.to_provider) {
+                (Some(tap), _) => Some(tap.url.clone()),
+                (None, proxy) => proxy.as_ref().map(|proxy| proxy.url.clone()),
+            }),
+            disk: Disk::default(),
             directory: directory.path().join("provider"),
             listeners: None,
             running: None,
@@ -147,10 +208,15 @@ impl World {
         if let Some(tap) = &tap {
             tap.lead_to(format!("http://{}", provider_side.listeners.unwrap().1));
         }
+        if let Some(proxy) = &proxies.to_provider {
+            proxy.lead_to(provider_side.listeners.unwrap().1);
+        }
         let mut user_side = UserSide {
-            place: place(),
+            place: place(proxies.user_node.as_ref()),
             wallet: wallet(&devnet.accounts()[0]),
+            delegates_only: false,
             settings: plan.user,
+            disk: Disk::default(),
             directory: directory.path().join("user"),
             listener: None,
             running: None,
@@ -162,6 +228,7 @@ impl World {
             outsider,
             upstream,
             tap,
+            proxies,
             provider_side,
             user_side,
             tasks,
@@ -183,16 +250,21 @@ impl World {
 
     pub async fn register_chatbot(&self) {
         let body = json!({
-            "URL": self.upstream.url, "inputPrice": INPUT_PRICE as u64, "outputPrice": OUTPUT_PRICE as u64,
+            "URL": self.service_url(), "inputPrice": INPUT_PRICE as u64, "outputPrice": OUTPUT_PRICE as u64,
             "Type": "chatbot", "Name": "llama7b",
         });
         self.owner().post("/v1/service", body.to_string()).await.is(204);
         self.user_sees("llama7b").await;
     }
 
+    /// Where the provider broker finds its service.
+    fn service_url(&self) -> &str {
+        self.proxies.to_upstream.as_ref().map_or(&self.upstream.url, |proxy| &proxy.url)
+    }
+
     pub async fn register_storage(&self) {
         let body = json!({
-            "URL": self.upstream.url, "inputPrice": UPLOAD_PRICE as u64, "outputPrice": DOWNLOAD_PRICE as u64,
+            "URL": self.service_url(), "inputPrice": UPLOAD_PRICE as u64, "outputPrice": DOWNLOAD_PRICE as u64,
             "Type": "zgStorage", "Name": "files",
         });
         self.owner().post("/v1/service", body.to_string()).await.is(204);
@@ -322,6 +394,16 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Serves the embedded chain over HTTP, as `zgserve-tui devnet` does.
+async fn node(devnet: &Devnet, tasks: &Tasks) -> std::net::SocketAddr {
+    let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), "devnet").await.unwrap();
+    let address = bound.address();
+    let router = zgserve_tui::http::devnet::router(devnet.clone());
+    // It runs until the test's tasks end.
+    std::mem::forget(bound.serve(router, Limits::default(), tasks.child()));
+    address
 }
 
 /// Waits until the last connection to a database is gone. A dead process holds none; here a thread may still be writing

@@ -21,6 +21,7 @@ use zgserve_tui::keys::{DelegateKeys, Secret, Wallet};
 use zgserve_tui::store::{Db, Network, ProviderStore, Role, UserStore};
 use zgserve_tui::tasks::Tasks;
 
+use super::disk::Disk;
 use super::line::Line;
 
 pub fn wallet(account: &DevAccount) -> Arc<Wallet> {
@@ -78,16 +79,22 @@ impl Drop for Engine {
 #[derive(Clone)]
 pub struct Place {
     pub line: Line,
+    /// Where the chain answers over HTTP; unset: in this process, over the line.
+    pub node: Option<String>,
     pub contract: Address,
     pub chain_id: u64,
+    pub timeout: Duration,
 }
 
 impl Place {
     pub async fn open(&self) -> Result<Chain, String> {
-        let endpoint = Endpoint::InProcess(BoxTransport::new(self.line.clone()));
+        let endpoint = match &self.node {
+            Some(url) => Endpoint::parse(url).map_err(|error| error.to_string())?,
+            None => Endpoint::InProcess(BoxTransport::new(self.line.clone())),
+        };
         let mut settings = ChainSettings::new(endpoint, self.contract);
         settings.chain_id = Some(self.chain_id);
-        settings.timeout = Duration::from_secs(2);
+        settings.timeout = self.timeout;
         settings.poll = Some(Duration::from_millis(10));
         Chain::open(settings).await.map_err(|error| error.to_string())
     }
@@ -163,6 +170,7 @@ pub struct ProviderSide {
     /// What the chain lists; unset: the proxy listener itself.
     pub public: Option<String>,
     pub directory: PathBuf,
+    pub disk: Disk,
     /// The owner's listener and the proxy's, once there were any.
     pub listeners: Option<(SocketAddr, SocketAddr)>,
     pub running: Option<Running<ProviderBroker, ProviderStore>>,
@@ -175,6 +183,7 @@ impl ProviderSide {
         let (place, wallet, directory) =
             (self.place.clone(), Arc::clone(&self.wallet), self.directory.clone());
         let (mut settings, public, listeners) = (self.settings.clone(), self.public.clone(), self.listeners);
+        let disk = self.disk.clone();
         let started = engine.run(move || async move {
             let tasks = Tasks::new();
             let (owner, proxy) = listeners.unwrap_or((any_port(), any_port()));
@@ -182,7 +191,7 @@ impl ProviderSide {
             let addresses = (owner.address(), proxy.address());
             settings.serving_url = public.unwrap_or_else(|| format!("http://{}", addresses.1));
             let chain = place.open().await?;
-            let db = open(&directory, Role::Provider)?;
+            let db = open(&directory, Role::Provider, &disk)?;
             let store = ProviderStore::new(db, place.network()).await.map_err(|error| error.to_string())?;
             let signer = outbox::signer(Arc::clone(&wallet));
             let sender =
@@ -219,8 +228,11 @@ impl ProviderSide {
 pub struct UserSide {
     pub place: Place,
     pub wallet: Arc<Wallet>,
+    /// The wallet stays locked: it starts with the delegate keys of its directory alone.
+    pub delegates_only: bool,
     pub settings: Settings,
     pub directory: PathBuf,
+    pub disk: Disk,
     pub listener: Option<SocketAddr>,
     pub running: Option<Running<UserBroker, UserStore>>,
 }
@@ -231,23 +243,26 @@ impl UserSide {
         let engine = Engine::new("user");
         let (place, wallet, directory) =
             (self.place.clone(), Arc::clone(&self.wallet), self.directory.clone());
-        let (settings, listener) = (self.settings.clone(), self.listener);
+        let (settings, listener, disk) = (self.settings.clone(), self.listener, self.disk.clone());
+        let user = wallet.address();
+        let wallet = Some(wallet).filter(|_| !self.delegates_only);
         let started = engine.run(move || async move {
             let tasks = Tasks::new();
             let bound = bind(listener.unwrap_or(any_port()), "user API").await;
             let address = bound.address();
             let chain = place.open().await?;
-            let db = open(&directory, Role::User)?;
+            let db = open(&directory, Role::User, &disk)?;
             let store = UserStore::new(db, place.network()).await.map_err(|error| error.to_string())?;
-            let signer = outbox::signer(Arc::clone(&wallet));
-            let journal = outbox::journal(store.operations());
-            let sender = Sender::start(chain.clone(), signer, journal, &tasks, fast());
+            let sender = wallet.as_ref().map(|wallet| {
+                let signer = outbox::signer(Arc::clone(wallet));
+                Sender::start(chain.clone(), signer, outbox::journal(store.operations()), &tasks, fast())
+            });
             let parts = UserParts {
                 store: store.clone(),
                 chain,
-                sender: Some(sender),
-                user: wallet.address(),
-                wallet: Some(wallet),
+                sender,
+                user,
+                wallet,
                 delegates: DelegateKeys::new(&directory),
                 tasks: tasks.child(),
                 spool: directory.clone(),
@@ -269,7 +284,7 @@ impl UserSide {
     }
 }
 
-fn open(directory: &Path, role: Role) -> Result<Db, String> {
+fn open(directory: &Path, role: Role, disk: &Disk) -> Result<Db, String> {
     std::fs::create_dir_all(directory).unwrap();
-    Db::open(&directory.join("broker.db"), role).map_err(|error| error.to_string())
+    Db::open_behind(&directory.join("broker.db"), role, disk.gate()).map_err(|error| error.to_string())
 }

@@ -13,10 +13,11 @@ use super::{ServiceChange, Turn, Wait};
 use crate::broker::outbox;
 use crate::broker::provider::core::Core;
 use crate::broker::provider::error::ProviderError;
-use crate::broker::provider::offer::{Offer, Version};
+use crate::broker::provider::offer::{Offer, Version, in_grace};
 use crate::broker::provider::target::parse_target;
 use crate::broker::provider::view::Event;
 use crate::chain::{Call, Outcome, SendError, Ticket};
+use crate::crash_point::{self, Point};
 use crate::domain::{OperationId, OperationKind, Service, ServiceName, Timestamp};
 use crate::store::provider::{OfferedService, ServiceStatus as StoredStatus};
 use crate::store::{NewOperation, OperationEnd};
@@ -69,6 +70,7 @@ impl Core {
             return Ok(ServiceChange { operation: None, done: true, service: Some(self.service_view(&row)) });
         }
         self.store.put_service(row.clone()).await?;
+        crash_point::pass(Point::ServiceWritten);
         self.services.set(row.clone());
         if let Some(listed) = self.listed_as_wanted(&row).await {
             // Somebody put it there before, such as the broker whose database was lost: taking it over costs no gas.
@@ -77,7 +79,10 @@ impl Core {
             return Ok(ServiceChange { operation: None, done: true, service });
         }
         match self.send(&row, Errand::Put).await {
-            Ok(ticket) => self.watch(turn, ticket, row, before, Errand::Put, wait).await,
+            Ok(ticket) => {
+                crash_point::pass(Point::ServiceSent);
+                self.watch(turn, ticket, row, before, Errand::Put, wait).await
+            }
             Err(error) => {
                 self.undo(&row, before).await;
                 Err(error)
@@ -298,6 +303,7 @@ impl Core {
         let before = row.clone();
         if row.version != Some(listed.version) || row.status == StoredStatus::Pending {
             self.store.listed(row.name.clone(), listed.version, listed.prices).await?;
+            crash_point::pass(Point::ServiceListed);
             row.version = Some(listed.version);
             if row.status == StoredStatus::Pending {
                 row.status = StoredStatus::Listed;
@@ -323,8 +329,8 @@ impl Core {
         };
         let history = self.store.price_history(row.name.clone()).await?;
         let Some(listed) = history.iter().find(|listed| listed.version == number) else { return Ok(()) };
-        let target = parse_target(&row.target).map_err(|error| ProviderError::input("url", error))?;
-        let now = Timestamp::now();
+        let target = parse_target(&row.target).map_err(|error| ProviderError::input("URL", error))?;
+        let (now, grace) = (Timestamp::now(), self.settings.price_grace);
         let offer = Offer {
             name: row.name.clone(),
             kind: row.kind,
@@ -334,9 +340,9 @@ impl Core {
             headers: header_values(&row.headers)?,
             limits: row.limits,
             current: Version { number, prices: listed.prices },
-            former: Vec::new(),
+            former: in_grace(&history, number, row.created_at, now, grace),
         };
-        if self.offers.put(offer, now, now.plus_seconds(self.settings.price_grace)) {
+        if self.offers.put(offer, now, now.plus_seconds(grace)) {
             self.conditions.reset(&row.name);
         }
         Ok(())

@@ -24,7 +24,7 @@ pub(super) fn check(
     before: Option<&OfferedService>,
     now: Timestamp,
 ) -> Result<OfferedService, ProviderError> {
-    let target = parse_target(input.url.trim()).map_err(|error| ProviderError::input("url", error))?;
+    let target = parse_target(input.url.trim()).map_err(|error| ProviderError::input("URL", error))?;
     if input.model.len() > LONGEST_MODEL {
         return Err(ProviderError::input("model", format!("it is longer than {LONGEST_MODEL} bytes")));
     }

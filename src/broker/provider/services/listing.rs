@@ -35,6 +35,10 @@ impl Listing {
         }
     }
 
+    pub(in crate::broker::provider) fn is_read(&self) -> bool {
+        self.0.lock().is_some()
+    }
+
     /// What is listed of one service. The outer `None`: the list was not read yet.
     pub(super) fn of(&self, name: &ServiceName) -> Option<Option<Service>> {
         self.0.lock().as_ref().map(|all| all.get(name).cloned())

@@ -184,7 +184,7 @@ impl ProviderBroker {
 
     /// Registers a service, or replaces the one of that name (as the procedure's POST does).
     pub async fn put_service(&self, input: ServiceInput, wait: Wait) -> Result<ServiceChange, ProviderError> {
-        let name: ServiceName = input.name.parse().map_err(|error| ProviderError::input("name", error))?;
+        let name: ServiceName = input.name.parse().map_err(|error| ProviderError::input("Name", error))?;
         let turn = self.core.turn(&name)?;
         let before = self.core.services.row(&name);
         let row = check(&input, name, before.as_ref(), Timestamp::now())?;
@@ -197,7 +197,7 @@ impl ProviderBroker {
         input: ServiceInput,
         wait: Wait,
     ) -> Result<ServiceChange, ProviderError> {
-        let name: ServiceName = input.name.parse().map_err(|error| ProviderError::input("name", error))?;
+        let name: ServiceName = input.name.parse().map_err(|error| ProviderError::input("Name", error))?;
         match self.core.services.row(&name) {
             Some(_) => self.put_service(input, wait).await,
             None => Err(ProviderError::UnknownService(name)),

@@ -102,7 +102,7 @@ impl Core {
     }
 
     /// Looks at the books and at the price of gas.
-    async fn look(&self, asked: bool) -> Result<Forecast, ProviderError> {
+    pub(in crate::broker::provider) async fn look(&self, asked: bool) -> Result<Forecast, ProviderError> {
         let (gas, head) = tokio::try_join!(self.chain.gas_price(), self.chain.head())?;
         // Deadlines are by the chain's clock, whoever else may have failed to look at it.
         self.book.saw_block(head.time, Timestamp::now());

@@ -60,7 +60,7 @@ const KEPT: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     /// Held from the look at the books until what is chosen is with the sender.
-    turn: tokio::sync::Mutex<()>,
+    pub(in crate::broker::provider) turn: tokio::sync::Mutex<()>,
     under_way: Mutex<HashMap<OperationId, UnderWay>>,
     /// Something happened that may make it due.
     pub(super) wake: Notify,

@@ -13,6 +13,7 @@ use super::super::error::ProviderError;
 use super::super::view::Event;
 use super::forecast::{Forecast, Left};
 use super::rules::Reason;
+use crate::crash_point::{self, Point};
 use crate::domain::{Neuron, Timestamp};
 use crate::store::provider::StoredDecision;
 
@@ -294,6 +295,7 @@ impl Core {
         if let Err(error) = self.store.record_decisions(rows).await {
             self.health.store_failed(&error);
         }
+        crash_point::pass(Point::DecisionWritten);
     }
 }
 

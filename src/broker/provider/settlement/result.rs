@@ -7,6 +7,7 @@ use super::super::core::Core;
 use super::super::error::ProviderError;
 use super::forecast::Tried;
 use crate::chain::{BlockRef, ChainError, EventFilter, EventKind};
+use crate::crash_point::{self, Point};
 use crate::domain::{AccountId, Address, B256, Neuron, OperationId, OperationState, Timestamp};
 use crate::store::PageOf;
 use crate::store::provider::SettlementRow;
@@ -31,6 +32,7 @@ impl Core {
             return Err(ChainError::UnknownBlock(block).into());
         }
         self.remember_unpaid(&rows);
+        crash_point::pass(Point::SettlementAccounts);
         Ok(())
     }
 
@@ -57,6 +59,7 @@ impl Core {
             .map(|row| (row.account, paid.get(&row.account.user).copied().unwrap_or_default()))
             .collect();
         self.store.settled(operation, per_row.clone()).await?;
+        crash_point::pass(Point::SettlementResult);
         Ok(per_row.into_iter().map(|(account, amount)| (account.user, amount)).collect())
     }
 

@@ -18,6 +18,7 @@ use super::record::Verdict;
 use super::rules::Reason;
 use crate::broker::outbox;
 use crate::chain::{Bid, BlockRef, Call, Outcome, SendError, SettleRow, Ticket};
+use crate::crash_point::{self, Point};
 use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
 use crate::store::NewOperation;
 use crate::store::provider::SettlementRow;
@@ -110,8 +111,14 @@ impl Core {
             let turn = self.settling.turn.lock().await;
             let forecast = self.look_closely(true).await?;
             if forecast.rows.is_empty() {
-                if let Some(operation) = self.settling.running().first() {
-                    return Err(ProviderError::SettlementRunning { operation: Some(*operation) });
+                for operation in self.settling.running() {
+                    // One whose result is in the books is over for whoever reads them, if not yet for the task that follows it.
+                    let state =
+                        self.store.operations().get(operation).await?.map(|operation| operation.state);
+                    let rows = self.store.settlement_rows(operation).await?;
+                    if state != Some(OperationState::Mined) || rows.iter().any(|row| row.paid.is_none()) {
+                        return Err(ProviderError::SettlementRunning { operation: Some(operation) });
+                    }
                 }
                 self.decided(&forecast, Verdict::NothingToClaim).await;
                 return Ok(report(&forecast, Vec::new(), &HashMap::new(), false));
@@ -124,7 +131,7 @@ impl Core {
     }
 
     /// Sends the rows, in as many transactions as they need. An error only if none of them went out.
-    pub(super) async fn send_all(
+    pub(in crate::broker::provider) async fn send_all(
         self: &Arc<Self>,
         forecast: &Forecast,
         turn: &MutexGuard<'_, ()>,
@@ -195,6 +202,7 @@ impl Core {
             })
             .collect();
         self.store.begin_settlement(operation, stored).await?;
+        crash_point::pass(Point::SettlementIntent);
         let users: Vec<(Address, Neuron)> = rows.iter().map(|row| (row.user(), row.pays)).collect();
         let bid = self.bid(&users, forecast.gas_price.get(), asked);
         let call = Call::Settle {
@@ -203,6 +211,7 @@ impl Core {
         self.settling.begun(id, UnderWay { rows: users, asked, bid: Some(bid), since: now });
         match self.sender.submit_at(id, call, bid).await {
             Ok(ticket) => {
+                crash_point::pass(Point::SettlementSent);
                 self.publisher.tell(Event::SettlementSent { operation: id, rows: rows.len() });
                 Ok(ticket)
             }

@@ -128,7 +128,7 @@ async fn a_node_that_forgot_an_account_does_not_make_us_forget_its_debt() {
     read(world.call(&world.ask(CHAT)).await.unwrap()).await;
     let before = world.idle().await;
     let gone = Observed { id: world.account(), account: None, block: 1 };
-    world.store.observe(vec![gone]).await.unwrap();
+    world.store.observe(vec![gone], true).await.unwrap();
     world.restart().await;
     let after = world.idle().await;
     assert_eq!((after.owed, after.voucher), (before.owed, before.voucher));

@@ -1,5 +1,6 @@
 //! Cut at any point, an answer costs what was handed over (I8), and many at once never pass a limit.
 
+use super::super::gate::LEAVES;
 use super::upstream::{End, Plan, chunk, whole};
 use super::*;
 use crate::domain::{ReceiptStatus, ServiceKind as Kind};
@@ -78,14 +79,97 @@ async fn a_caller_who_leaves_pays_for_what_was_handed_over() {
     assert_eq!(user.owed, receipt.receipt.fee.total());
 }
 
+/// A server hangs up at the last byte of a stated length; it does not wait for us to say that this was all.
 #[tokio::test]
-async fn a_caller_who_leaves_before_the_head_stops_the_service_and_pays_nothing() {
+async fn a_download_whose_last_byte_was_taken_is_complete() {
+    const PIECE: usize = 256 << 10;
+    let world = World::new(Kind::ZgStorage).await;
+    let piece = vec![7u8; PIECE];
+    // Longer than what is held whole, with a connection that stays open as for a next request.
+    let mut plan = Plan::bytes(&[&piece[..]; 5]);
+    plan.headers.push(("content-length", (5 * PIECE).to_string()));
+    world.upstream.plan(Plan { end: End::Silent, ..plan });
+    let mut ask = world.ask("");
+    (ask.method, ask.path) = (Method::GET, "/file".to_owned());
+    for (taken, status) in [(5 * PIECE, ReceiptStatus::Complete), (PIECE, ReceiptStatus::CutByCaller)] {
+        let max_fee = Neuron::new(5 * PIECE as u128 * OUTPUT_PRICE);
+        let ask = Ask { id: RequestId::random(), max_fee, ..ask.clone() };
+        let mut answer = world.call(&ask).await.unwrap();
+        let mut seen = 0;
+        while seen < taken {
+            seen += answer.body.next().await.unwrap().unwrap().len();
+        }
+        drop(answer);
+        world.idle().await;
+        let ReceiptState::Ready(receipt) = world.broker.receipt(ask.id).await.unwrap() else { panic!() };
+        assert_eq!((receipt.receipt.status, receipt.receipt.output.0 >= seen as u64), (status, true));
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_before_the_head_stops_the_service_and_pays_for_the_input() {
     let world = World::new(Kind::Chatbot).await;
     world.upstream.plan(Plan { delay: Duration::from_secs(60), ..Plan::json("{}") });
     let ask = world.ask(CHAT);
     let call = tokio::time::timeout(Duration::from_millis(200), world.call(&ask));
     assert!(call.await.is_err());
-    assert_eq!(world.idle().await.owed, Neuron::ZERO);
+    let owed = world.idle().await.owed;
+    let ReceiptState::Ready(receipt) = world.broker.receipt(ask.id).await.unwrap() else { panic!() };
+    let receipt = receipt.receipt;
+    assert_eq!((receipt.status, receipt.output.0), (ReceiptStatus::CutByCaller, 0));
+    assert_eq!((receipt.response_hash, receipt.fee.output), (hash(b""), Neuron::ZERO));
+    assert_eq!((receipt.fee.input, receipt.fee.total()), (owed, owed));
+    assert_eq!(owed.get(), INPUT_PRICE * u128::from(receipt.input.0));
+}
+
+/// The service may have written an answer that nobody pays for: what a provider can lose that way has a bound.
+#[tokio::test]
+async fn callers_who_leave_before_the_head_over_and_over_are_kept_out() {
+    let world = World::new(Kind::Chatbot).await;
+    let other = world.other_user(2, Neuron::A0GI).await;
+    world.upstream.plan(Plan { delay: Duration::from_secs(60), ..Plan::json("{}") });
+    let (mut worked, mut kept_out) = (0, 0);
+    let began = std::time::Instant::now();
+    while kept_out < 5 {
+        let ask = world.ask(CHAT);
+        let before = world.upstream.seen().len();
+        let mut call = std::pin::pin!(world.call(&ask));
+        let refused = async {
+            // Leaves the moment the service has the request.
+            while world.upstream.seen().len() == before {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            answer = &mut call => match answer.map(|_| ()) {
+                Err(ProxyRefusal::LeavesTooOften { most: LEAVES, .. }) => kept_out += 1,
+                other => panic!("{other:?}"),
+            },
+            () = refused => worked += 1,
+        }
+    }
+    // One more for each that grew meanwhile.
+    let grown = u32::try_from(began.elapsed().as_secs()).unwrap() * LEAVES / 60 + 1;
+    assert!((LEAVES..=LEAVES + grown).contains(&worked), "{worked} of {LEAVES} and {grown}");
+    assert_eq!(world.upstream.seen().len() as u32, worked);
+    // The last ones are booked behind their callers' backs.
+    let looks = async || {
+        let owed = world.idle().await.owed;
+        (owed, world.broker.request_totals(ProviderRequestFilter::default()).await.unwrap())
+    };
+    let (mut owed, mut rows) = looks().await;
+    for _ in 0..400 {
+        if owed == rows.fee.total() && rows.count == u64::from(worked) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        (owed, rows) = looks().await;
+    }
+    assert_eq!((owed, rows.count), (rows.fee.total(), u64::from(worked)));
+    assert!(!rows.fee.total().is_zero(), "each has paid for its input");
+    // Who stays is served, and so is everybody else.
+    world.upstream.plan(Plan::json(&whole("yes")));
+    read(world.call_as(&other.wallet, &world.ask(CHAT)).await.unwrap()).await;
 }
 
 #[tokio::test]

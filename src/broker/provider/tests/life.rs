@@ -1,6 +1,6 @@
 //! Crashes, restarts and stops.
 
-use super::upstream::{End, Plan, chunk};
+use super::upstream::{End, Plan, chunk, whole};
 use super::*;
 use crate::domain::{Fee, ProviderRequestState, ReceiptStatus};
 use crate::store::provider::NewProviderRequest;
@@ -123,4 +123,33 @@ async fn a_reorg_takes_a_deposit_back() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the book did not follow the chain");
+}
+
+#[tokio::test]
+async fn no_byte_of_an_answer_leaves_before_its_request_is_durable() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let stream = [chunk("Hello"), "data: [DONE]\n\n".to_owned()];
+    for (number, plan) in [Plan::json(&whole("Hello")), Plan::events(&stream)].into_iter().enumerate() {
+        world.upstream.plan(plan);
+        let held = world.store.db().hold_writer().await;
+        let ask = world.ask(CHAT);
+        let mut call = Box::pin(world.call(&ask));
+        let answered = async {
+            while world.upstream.seen().len() <= number {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            // Long enough for an answer that waits for nothing.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        };
+        tokio::select! {
+            answer = &mut call => panic!("before its row: {answer:?}"),
+            () = answered => {}
+        }
+        assert!(world.store.request(ask.id).await.unwrap().is_none());
+        drop(held);
+        let answer = call.await.unwrap();
+        assert!(world.store.request(ask.id).await.unwrap().is_some(), "I9");
+        read(answer).await;
+    }
+    world.idle().await;
 }

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::upstream::{End, Plan, chunk};
+use super::upstream::{End, Plan, chunk, whole};
 use super::*;
 use crate::domain::{ServiceLimits, ServiceName};
 
@@ -218,4 +218,44 @@ async fn requests_tell_how_a_service_does() {
     assert_eq!(world.call(&world.ask(CHAT)).await.unwrap_err(), ProxyRefusal::UpstreamUnreachable);
     let reason = becomes(&world, UpstreamState::Failing).await.reason.unwrap();
     assert!(reason.contains("cannot be reached") && !reason.contains("secret-path"), "{reason}");
+}
+
+/// An answer whose fee is booked and that is lost with the process before it was delivered is a loss that the provider
+/// bears until the user pays for it; it is one of those that the credit limit bounds.
+#[tokio::test]
+async fn what_is_booked_and_never_delivered_stays_within_the_credit_limit() {
+    const CREDIT: u128 = 30_000;
+    const LONG: &str = "a rather long answer of many words of which nobody will ever read a single one";
+    let settings = ProviderSettings { credit_limit: Neuron::new(CREDIT), ..settings() };
+    let mut world = World::with(ServiceKind::Chatbot, settings).await;
+    world.upstream.plan(Plan::json(&whole(LONG)));
+    let ask = |world: &World, cumulative: u128| {
+        let body = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":40}"#;
+        Ask { max_fee: Neuron::new(10_000), cumulative: Neuron::new(cumulative), ..world.ask(body) }
+    };
+    let mut served = 0;
+    loop {
+        let refused = match world.call(&ask(&world, 1)).await {
+            Ok(answer) => {
+                drop(answer);
+                served += 1;
+                None
+            }
+            Err(refusal) => Some(refusal),
+        };
+        let user = world.idle().await;
+        assert!(user.owed.above(user.voucher).get() <= CREDIT, "{user:?}");
+        // As much is owed after the next start.
+        world.restart().await;
+        assert_eq!(world.idle().await.owed, user.owed);
+        if let Some(refusal) = refused {
+            assert!(matches!(refusal, ProxyRefusal::VoucherNeeded(_)), "{refusal}");
+            break;
+        }
+        assert!(served < 50, "no end of it");
+    }
+    assert!(served > 1);
+    // Whoever pays for what was booked is served again.
+    let owed = world.idle().await.owed.get();
+    read(world.call(&ask(&world, owed + 10_000)).await.unwrap()).await;
 }

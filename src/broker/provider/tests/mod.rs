@@ -6,6 +6,7 @@
 mod attacks;
 mod crashes;
 mod cuts;
+mod floods;
 mod keys;
 mod life;
 mod limits;
@@ -19,7 +20,8 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::transports::BoxTransport;
+use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
+use alloy::transports::{BoxTransport, TransportError, TransportFut};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -35,13 +37,15 @@ use crate::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender, SenderSettings,
 };
 use crate::domain::{
-    AccountId, Address, B256, Neuron, OperationId, Prices, RequestAuth, RequestId, ServiceKind, Signature,
-    SignedReceipt, SignedRequestAuth, SignedVoucher, Timestamp, Voucher,
+    AccountId, Address, B256, Neuron, OperationId, Prices, RequestAuth, RequestId, SealedReceipt,
+    ServiceKind, Signature, SignedRequestAuth, SignedVoucher, Timestamp, Voucher,
 };
 use crate::keys::{Secret, Wallet};
 use crate::store::{Db, Network, ProviderStore, Role};
 use crate::tasks::Tasks;
-use crate::wire::auth::{REQUEST_HEADER, VOUCHER_HEADER, encode_request_auth, encode_voucher};
+use crate::wire::auth::{
+    REQUEST_HEADER, VOUCHER_HEADER, decode_voucher, encode_request_auth, encode_voucher,
+};
 use crate::wire::receipt::{RECEIPT_COMMENT, RECEIPT_HEADER, decode_receipt};
 
 pub(super) const LOCK_TIME: u64 = 3_600;
@@ -72,6 +76,41 @@ pub(super) struct World {
     pub spool: tempfile::TempDir,
     pub settings: ProviderSettings,
     pub user: User,
+    pub line: Counted,
+}
+
+/// The way to the chain, with a count of the calls of its contract.
+#[derive(Clone)]
+pub(super) struct Counted {
+    chain: BoxTransport,
+    reads: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Counted {
+    fn new(chain: BoxTransport) -> Counted {
+        Counted { chain, reads: Arc::default() }
+    }
+
+    pub(super) fn reads(&self) -> usize {
+        self.reads.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+impl tower::Service<RequestPacket> for Counted {
+    type Response = ResponsePacket;
+    type Error = TransportError;
+    type Future = TransportFut<'static>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), TransportError>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, packet: RequestPacket) -> Self::Future {
+        if packet.as_single().is_some_and(|request| request.method() == "eth_call") {
+            self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.chain.call(packet)
+    }
 }
 
 /// A journal for keys whose operations no test asks about.
@@ -123,7 +162,8 @@ impl World {
     pub(super) async fn with(kind: ServiceKind, settings: ProviderSettings) -> World {
         let devnet = Devnet::start(DevnetConfig::default()).await.unwrap();
         let tasks = Tasks::new();
-        let endpoint = Endpoint::InProcess(BoxTransport::new(devnet.transport()));
+        let line = Counted::new(BoxTransport::new(devnet.transport()));
+        let endpoint = Endpoint::InProcess(BoxTransport::new(line.clone()));
         let bare = Chain::open_bare(ChainSettings::new(endpoint, Address::ZERO)).await.unwrap();
         let sender = |chain: &Chain, wallet: &Arc<Wallet>| {
             Sender::start(chain.clone(), signer(Arc::clone(wallet)), Arc::new(NoJournal), &tasks, fast())
@@ -145,8 +185,20 @@ impl World {
         let upstream = TestUpstream::start().await;
         let (broker, sender) =
             start(&store, &chain, &wallet, &tasks, spool.path().to_owned(), &settings, None).await;
-        let world =
-            World { devnet, chain, store, wallet, sender, tasks, broker, upstream, spool, settings, user };
+        let world = World {
+            devnet,
+            chain,
+            store,
+            wallet,
+            sender,
+            tasks,
+            broker,
+            upstream,
+            spool,
+            settings,
+            user,
+            line,
+        };
         world.register("svc", kind, INPUT_PRICE, OUTPUT_PRICE).await;
         world
     }
@@ -292,7 +344,7 @@ impl World {
         headers.insert(VOUCHER_HEADER, encode_voucher(&voucher).parse().unwrap());
         headers.insert(
             REQUEST_HEADER,
-            encode_request_auth(&SignedRequestAuth { auth, signature }).parse().unwrap(),
+            encode_request_auth(&SignedRequestAuth { auth, signature }.into()).parse().unwrap(),
         );
         self.plain_call(ask, headers)
     }
@@ -427,7 +479,7 @@ pub(super) async fn read(answer: Answer) -> Read {
 
 impl Read {
     /// The receipt, from the head or from the stream's last comment, and the body without it.
-    pub(super) fn receipt(&self) -> (SignedReceipt, Vec<u8>) {
+    pub(super) fn receipt(&self) -> (SealedReceipt, Vec<u8>) {
         if let Some(header) = self.headers.get(RECEIPT_HEADER) {
             return (decode_receipt(header.to_str().unwrap()).unwrap(), self.body.clone());
         }

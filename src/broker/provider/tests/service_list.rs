@@ -32,9 +32,9 @@ async fn what_cannot_be_served_is_refused_by_field() {
             other => panic!("{other:?}"),
         }
     };
-    assert_eq!(field(ServiceInput { name: "a/b".to_owned(), ..good() }).await, "name");
-    assert_eq!(field(ServiceInput { url: "ftp://x".to_owned(), ..good() }).await, "url");
-    assert_eq!(field(ServiceInput { url: "http://me:pw@x/".to_owned(), ..good() }).await, "url");
+    assert_eq!(field(ServiceInput { name: "a/b".to_owned(), ..good() }).await, "Name");
+    assert_eq!(field(ServiceInput { url: "ftp://x".to_owned(), ..good() }).await, "URL");
+    assert_eq!(field(ServiceInput { url: "http://me:pw@x/".to_owned(), ..good() }).await, "URL");
     assert_eq!(field(ServiceInput { model: "m".repeat(129), ..good() }).await, "model");
     let meter = Some(crate::wire::terms::MeterName::Bytes);
     assert_eq!(field(ServiceInput { meter, ..good() }).await, "meter");
@@ -58,6 +58,21 @@ async fn a_new_price_leaves_the_old_one_good_for_a_while() {
     let new = world.ask(r#"{"messages":[]}"#);
     let (receipt, _) = read(world.call(&new).await.unwrap()).await.receipt();
     assert_eq!(receipt.receipt.fee.output.get(), u128::from(receipt.receipt.output.0) * 2);
+}
+
+#[tokio::test]
+async fn the_grace_of_a_price_outlives_a_restart() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    let old = world.ask(r#"{"messages":[]}"#);
+    world.register("svc", ServiceKind::Chatbot, 1, 2).await;
+    world.restart().await;
+    let (receipt, _) = read(world.call(&old).await.unwrap()).await.receipt();
+    assert_eq!(receipt.receipt.fee.output.get(), u128::from(receipt.receipt.output.0) * OUTPUT_PRICE);
+    // Without a grace there is none after a restart either.
+    world.settings.price_grace = 0;
+    world.restart().await;
+    let old = Ask { id: RequestId::random(), ..old };
+    assert!(matches!(world.call(&old).await, Err(ProxyRefusal::PriceChanged { .. })));
 }
 
 #[tokio::test]

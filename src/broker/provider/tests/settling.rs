@@ -53,6 +53,50 @@ async fn what_is_owed_is_claimed_once_and_exactly() {
 }
 
 #[tokio::test]
+async fn more_users_than_one_transaction_takes_are_settled_in_several() {
+    use crate::broker::provider::test_values::{page, voucher};
+    const MANY: usize = 430;
+    let world = World::new(ServiceKind::Chatbot).await;
+    for number in 0..MANY {
+        let mut bytes = [7; 20];
+        bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        let id = AccountId { user: Address::from(bytes), provider: world.wallet.address() };
+        let mut one = page(1, Neuron::A0GI.get(), 0);
+        let mut best = voucher(1, 0, Neuron::A0GI.get());
+        (one.account.id, best.voucher.account) = (id, id);
+        one.best = Some(best);
+        one.owed = Neuron::new(Neuron::A0GI.get() / 2);
+        world.broker.core.book.restore(one);
+    }
+    // The chain does not have these accounts, so they are not read again before it goes out.
+    let core = &world.broker.core;
+    let turn = core.settling.turn.lock().await;
+    let forecast = core.look(true).await.unwrap();
+    core.send_all(&forecast, &turn).await.unwrap();
+    drop(turn);
+    let mut history = Vec::new();
+    for _ in 0..500 {
+        history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
+        if history.iter().all(|settlement| settlement.operation.state == OperationState::Mined) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert!(history.iter().all(|settlement| settlement.operation.state == OperationState::Mined));
+    // One that cannot be sent leaves its users for the next time; nobody is in two.
+    let rows: Vec<usize> = history.iter().map(|settlement| settlement.rows.len()).collect();
+    assert!(rows.len() >= 2 && rows.iter().all(|rows| *rows <= 200), "{rows:?}");
+    let users: std::collections::BTreeSet<_> =
+        history.iter().flat_map(|settlement| &settlement.rows).map(|row| row.account.user).collect();
+    assert_eq!(users.len(), rows.iter().sum::<usize>());
+    for settlement in &history {
+        let most = super::super::vouchers::claim::gas(settlement.rows.len());
+        let gas = settlement.operation.gas_used;
+        assert!(gas > 21_000 && gas <= most, "{gas}");
+    }
+}
+
+#[tokio::test]
 async fn a_claim_is_never_above_the_voucher_and_the_rest_waits_for_one() {
     let mut lending = settings();
     lending.credit_limit = Neuron::A0GI;

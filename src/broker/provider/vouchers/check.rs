@@ -1,14 +1,21 @@
 //! What a request brings to pay with, read and verified before anything costly happens for it.
 //!
 //! The two headers are decoded, the account is looked up, then times, epoch and signatures are checked. The body's
-//! hash was signed, so the body itself is only read once all of this holds.
+//! hash was signed, so the body itself is only read once all of this holds. An authorisation with a tag counts if the
+//! signer of the voucher beside it made the tag.
+
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
 use super::book::Page;
+use super::seals::{Seals, Signer};
 use crate::broker::provider::ProxyRefusal;
 use crate::broker::provider::settings::AuthorisationSettings;
-use crate::domain::{Address, SignedRequestAuth, SignedVoucher, Timestamp, VoucherDomain};
+use crate::domain::{
+    Address, RequestAuth, Seal, SealedRequestAuth, Signature, SignedVoucher, Tag, Timestamp, VoucherDomain,
+};
+use crate::keys::SharedKey;
 use crate::wire::auth::{
     DecodeError, REQUEST_HEADER, RequestHeader, VOUCHER_HEADER, decode_request_auth, decode_voucher,
 };
@@ -57,8 +64,33 @@ impl Payment {
         service: &str,
         method: &str,
         path: &str,
-    ) -> SignedRequestAuth {
+    ) -> SealedRequestAuth {
         self.request.for_request(self.voucher.voucher.account, service, method, path)
+    }
+
+    /// Whether both are by somebody who may sign on this account. Gives the key that the receipt is to be sealed with,
+    /// for a request that was sealed with it; without `seals` there is none, and no tag counts.
+    pub(in crate::broker::provider) fn check_seals(
+        &self,
+        sealed: &SealedRequestAuth,
+        page: &Page,
+        (domain, seals): (&VoucherDomain, Option<&Seals>),
+        now: Timestamp,
+    ) -> Result<Option<Arc<SharedKey>>, ProxyRefusal> {
+        match &sealed.seal {
+            Seal::Signature(signature) => {
+                check_voucher(&self.voucher, page, domain, now)?;
+                check_authorisation(&sealed.auth, signature, page, domain, now)?;
+                Ok(None)
+            }
+            Seal::Tag(tag) => {
+                let seals = seals.ok_or(ProxyRefusal::WrongSigner { what: "request authorisation" })?;
+                let Signer { address, shared } = check_signer(&self.voucher, page, seals, now)?;
+                check_tag(&sealed.auth, tag, &shared)?;
+                seals.keep(&self.voucher, &Signer { address, shared: Arc::clone(&shared) });
+                Ok(Some(shared))
+            }
+        }
     }
 }
 
@@ -93,10 +125,7 @@ pub(in crate::broker::provider) fn check_voucher(
     domain: &VoucherDomain,
     now: Timestamp,
 ) -> Result<(), ProxyRefusal> {
-    let current = page.epoch(now).0;
-    if voucher.voucher.epoch != current {
-        return Err(ProxyRefusal::WrongEpoch { found: voucher.voucher.epoch, current });
-    }
+    check_epoch(voucher, page, now)?;
     if page.best.as_ref() == Some(voucher) {
         return Ok(());
     }
@@ -106,17 +135,74 @@ pub(in crate::broker::provider) fn check_voucher(
     }
 }
 
-/// Verifies a request authorisation against an account.
-pub(in crate::broker::provider) fn check_authorisation(
-    signed: &SignedRequestAuth,
+fn check_epoch(voucher: &SignedVoucher, page: &Page, now: Timestamp) -> Result<(), ProxyRefusal> {
+    let (found, current) = (voucher.voucher.epoch, page.epoch(now).0);
+    if found == current { Ok(()) } else { Err(ProxyRefusal::WrongEpoch { found, current }) }
+}
+
+/// Verifies a voucher and gives its signer.
+fn check_signer(
+    voucher: &SignedVoucher,
+    page: &Page,
+    seals: &Seals,
+    now: Timestamp,
+) -> Result<Signer, ProxyRefusal> {
+    check_epoch(voucher, page, now)?;
+    match seals.signer(voucher) {
+        Ok(signer) if page.may_sign(signer.address, now) => Ok(signer),
+        _ => Err(ProxyRefusal::WrongSigner { what: "voucher" }),
+    }
+}
+
+/// Verifies the signature of a request authorisation against an account.
+fn check_authorisation(
+    auth: &RequestAuth,
+    signature: &Signature,
     page: &Page,
     domain: &VoucherDomain,
     now: Timestamp,
 ) -> Result<(), ProxyRefusal> {
-    match signed.signer(domain) {
+    match signature.signer(auth.signing_hash(domain)) {
         Ok(signer) if page.may_sign(signer, now) => Ok(()),
         _ => Err(ProxyRefusal::WrongSigner { what: "request authorisation" }),
     }
+}
+
+fn check_tag(auth: &RequestAuth, tag: &Tag, shared: &SharedKey) -> Result<(), ProxyRefusal> {
+    let holds = shared.sealed_request(auth, tag);
+    if holds { Ok(()) } else { Err(ProxyRefusal::WrongSigner { what: "request authorisation" }) }
+}
+
+/// What a request is about, from the provider's side.
+#[derive(Clone, Copy, Debug)]
+pub struct Offered<'a> {
+    pub provider: Address,
+    pub domain: &'a VoucherDomain,
+    pub service: &'a str,
+    pub method: &'a str,
+    /// The suffix in its canonical form.
+    pub path: &'a str,
+    /// The provider's shared keys; without them tags are refused.
+    pub seals: Option<&'a Seals>,
+}
+
+/// All checks of a payment that need no body, over an account that is known: what the proxy does, which looks the
+/// account up in between. Gives what was signed.
+pub fn verify_payment(
+    headers: &HeaderMap,
+    offered: &Offered<'_>,
+    page: &Page,
+    settings: &AuthorisationSettings,
+    now: Timestamp,
+) -> Result<(SignedVoucher, SealedRequestAuth), ProxyRefusal> {
+    let payment = Payment::read(headers, offered.provider)?;
+    payment.check_time(now, settings)?;
+    if payment.user() != page.account.id.user {
+        return Err(ProxyRefusal::UnknownAccount(payment.user()));
+    }
+    let authorisation = payment.authorisation(offered.service, offered.method, offered.path);
+    payment.check_seals(&authorisation, page, (offered.domain, offered.seals), now)?;
+    Ok((payment.voucher, authorisation))
 }
 
 #[cfg(test)]
@@ -124,7 +210,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::super::super::test_values::{PROVIDER, page};
     use super::*;
-    use crate::domain::{AccountId, B256, Neuron, RequestAuth, RequestId, Rotation, Signature, Voucher};
+    use crate::domain::{AccountId, B256, Neuron, RequestId, Rotation, Voucher};
     use crate::wire::auth::{encode_request_auth, encode_voucher};
     use alloy::signers::{SignerSync, local::PrivateKeySigner};
 
@@ -180,7 +266,8 @@ mod tests {
             max_fee: Neuron::new(99),
             expiry: at(1_000),
         };
-        let signed = SignedRequestAuth { signature: sign(&user, auth.signing_hash(&domain())), auth };
+        let seal = Seal::Signature(sign(&user, auth.signing_hash(&domain())));
+        let signed = SealedRequestAuth { seal, auth };
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_HEADER, encode_request_auth(&signed).parse().unwrap());
         assert_eq!(Payment::read(&headers, PROVIDER), Err(ProxyRefusal::PaymentMissing(VOUCHER_HEADER)));
@@ -192,8 +279,8 @@ mod tests {
         ));
         let payment = Payment::read(&headers, PROVIDER).unwrap();
         let check = |service, method, path| {
-            check_authorisation(&payment.authorisation(service, method, path), &page, &domain(), at(0))
-                .is_ok()
+            let sealed = payment.authorisation(service, method, path);
+            payment.check_seals(&sealed, &page, (&domain(), None), at(0)).is_ok()
         };
         assert!(check("llama7b", "POST", "/chat/completions?x=1"));
         assert!(!check("llama70b", "POST", "/chat/completions?x=1"));

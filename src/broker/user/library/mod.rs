@@ -24,6 +24,7 @@ pub use crate::store::user::conversations::{
     Message, MessageCost, MessageRole, MessageState, NewConversation, NewMessage, ServiceOf, SnippetPart,
 };
 
+use crate::crash_point::{self, Point};
 use crate::domain::{ConversationId, MessageId, Neuron, RequestId, Timestamp};
 use crate::store::Db;
 use crate::store::user::{
@@ -139,6 +140,13 @@ impl Library {
         self.change(id, ConversationChange::Draft(draft)).await
     }
 
+    /// The same for a prompt that is about to be sent: until [`Library::append_turn`], or until it is set as a draft again,
+    /// it is known that it was on its way.
+    pub async fn set_asked(&self, id: ConversationId, prompt: String) -> Result<(), LibraryError> {
+        bounds::text(&prompt)?;
+        self.change(id, ConversationChange::Asked(prompt)).await
+    }
+
     /// As [`Library::set_draft`], unless `wanted` is false by the time that it is written: what is typed and saved by
     /// and by must not come back over what was sent since.
     pub async fn set_draft_while(
@@ -219,7 +227,9 @@ impl Library {
         bounds::answer(&mut prompt.answer)?;
         bounds::answer(&mut answer.answer)?;
         let title = title::derived(&prompt.answer.text);
-        match self.store.append_turn(id, prompt, answer, Some(title)).await? {
+        let appended = self.store.append_turn(id, prompt, answer, Some(title)).await?;
+        crash_point::pass(Point::MessageWritten);
+        match appended {
             Appended::Message(_) => Ok(()),
             Appended::NoConversation => Err(LibraryError::NoConversation(id)),
             Appended::Full => Err(LibraryError::Full),

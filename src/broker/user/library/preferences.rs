@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::LibraryError;
+use crate::crash_point::{self, Point};
 use crate::domain::{Address, clean::clean};
 use crate::store::user::LibraryStore;
 
@@ -45,7 +46,9 @@ impl Preferences {
         if text.len() > LONGEST_VALUE {
             return Err(LibraryError::TooLong { what: "the preference", limit: LONGEST_VALUE });
         }
-        Ok(self.store.set_preference(key.to_owned(), Some(text)).await?)
+        self.store.set_preference(key.to_owned(), Some(text)).await?;
+        crash_point::pass(Point::PreferenceWritten);
+        Ok(())
     }
 
     /// Forgets what is kept under a key.

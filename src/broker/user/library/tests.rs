@@ -80,6 +80,28 @@ async fn settings_and_draft_are_kept_and_a_prompt_empties_the_draft() {
 }
 
 #[tokio::test]
+async fn a_prompt_is_known_to_be_on_its_way_until_its_answer_begins_or_it_is_a_draft_again() {
+    let library = library();
+    let id = begin(&library).await;
+    assert!(!library.conversation(id).await.unwrap().asked);
+    library.set_asked(id, "a prompt".into()).await.unwrap();
+    let kept = library.conversation(id).await.unwrap();
+    assert_eq!((kept.draft.as_str(), kept.asked), ("a prompt", true));
+    library.set_draft(id, "a prompt".into()).await.unwrap();
+    assert!(!library.conversation(id).await.unwrap().asked, "it was refused");
+    library.set_asked(id, "a prompt".into()).await.unwrap();
+    say(&library, id, "a prompt").await;
+    let kept = library.conversation(id).await.unwrap();
+    assert_eq!((kept.draft.as_str(), kept.asked), ("", false));
+    // Those that begin with a prompt, too; a branch of one is none.
+    let (new, fork) = (ConversationId::random(), library.fork(id, None).await.unwrap());
+    library.create_with_draft(new, NewConversation::default(), "first".into()).await.unwrap();
+    assert!(library.conversation(new).await.unwrap().asked && !fork.asked);
+    let branch = library.fork_with_draft(new, None, None, "second".into()).await.unwrap();
+    assert!(branch.asked && library.conversation(branch.id).await.unwrap().asked);
+}
+
+#[tokio::test]
 async fn what_is_too_large_or_gone_is_refused_in_words() {
     let library = library();
     let id = begin(&library).await;

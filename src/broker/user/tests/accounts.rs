@@ -46,6 +46,28 @@ async fn an_account_is_opened_once_with_a_delegate_and_charged() {
     assert!(broker.snapshot().operations.is_empty());
 }
 
+/// Found by the crash matrix: an operation that was read back late showed the account as it had been before the next one,
+/// until the next full read.
+#[tokio::test]
+async fn an_account_read_late_does_not_take_the_place_of_a_newer_reading() {
+    let bed = Bed::new(Script::honest(chat("x"))).await;
+    let broker = bed.funded(Settings::default(), 1_000).await;
+    let before = bed.chain.head().await.unwrap();
+    let more = broker.deposit(bed.provider(), neuron(500), None).await.unwrap();
+    done(&broker, more).await;
+    let inner = &broker.inner;
+    let late = inner.read_account(bed.provider(), Some(before)).await.unwrap().unwrap();
+    assert_eq!(late.balance, neuron(1_000), "the chain says how it was");
+    assert_eq!(broker.account(bed.provider()).unwrap().balance, neuron(1_500));
+    assert_eq!(bed.books().await.chain.unwrap().balance, neuron(1_500));
+    // After a reorg the numbers of blocks say nothing any more.
+    inner.book.lock().forget_blocks();
+    inner.read_account(bed.provider(), Some(before)).await.unwrap();
+    assert_eq!(broker.account(bed.provider()).unwrap().balance, neuron(1_000));
+    inner.read_account(bed.provider(), None).await.unwrap();
+    assert_eq!(broker.account(bed.provider()).unwrap().balance, neuron(1_500));
+}
+
 #[tokio::test]
 async fn bad_requests_for_accounts_are_refused_before_anything_is_sent() {
     let bed = Bed::new(Script::honest(chat("x"))).await;

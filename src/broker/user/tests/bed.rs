@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use super::scripted::{Script, Scripted};
 use crate::body::{Answer, AnswerBody};
 use crate::broker::outbox::{journal, signer};
-use crate::broker::user::{CallRefusal, PaidCall, Settings, UserBroker, UserError, UserParts};
+use crate::broker::user::{CallRefusal, PaidCall, Settings, UpstreamError, UserBroker, UserError, UserParts};
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{
     Attempt, Call, Chain, ChainSettings, Endpoint, Journal, JournalError, Outcome, Sender, SenderSettings,
@@ -98,9 +98,17 @@ impl Bed {
 
     /// Puts a service of the provider on the chain.
     pub async fn list(&self, service: &str, kind: ServiceKind, prices: Prices) {
-        let url = self.script.url.clone();
-        let call =
-            Call::PutService { name: name(service), kind, url, model: "test/model".to_owned(), prices };
+        self.put(service, kind, prices, &self.script.url).await;
+    }
+
+    /// Moves a chatbot of the provider to another URL, whatever that looks like.
+    pub async fn list_at(&self, service: &str, url: &str) {
+        self.put(service, ServiceKind::Chatbot, PRICES, url).await;
+    }
+
+    async fn put(&self, service: &str, kind: ServiceKind, prices: Prices, url: &str) {
+        let (url, model) = (url.to_owned(), "test/model".to_owned());
+        let call = Call::PutService { name: name(service), kind, url, model, prices };
         let mut ticket = self.provider_sender.submit(OperationId::random(), call).await.unwrap();
         assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
     }
@@ -207,6 +215,14 @@ pub async fn refused(broker: &UserBroker, call: PaidCall) -> CallRefusal {
     match broker.call(call).await {
         Err(refusal) => refusal,
         Ok(answer) => panic!("answered with {}", answer.status),
+    }
+}
+
+/// Whether an answer breaks off: before its head where that is seen in time, else behind it.
+pub async fn breaks(broker: &UserBroker, call: PaidCall) -> bool {
+    match broker.call(call).await {
+        Err(refusal) => matches!(refusal, CallRefusal::Upstream(UpstreamError::Broken { .. })),
+        Ok(answer) => read(answer).await.2.is_err(),
     }
 }
 

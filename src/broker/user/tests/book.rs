@@ -44,7 +44,7 @@ fn id(number: u8) -> RequestId {
 fn funded(balance: u128) -> Book {
     let mut book = Book::default();
     book.restore(provider(0), Neuron::ZERO, Neuron::ZERO);
-    book.set_chain(provider(0), Some(chain(0, balance)));
+    book.set_chain(provider(0), Some(chain(0, balance)), 0);
     book
 }
 
@@ -189,7 +189,7 @@ proptest! {
             let mut book = Book::default();
             book.restore(provider(0), Neuron::ZERO, Neuron::new(owed));
             book.restore_hold(provider(0), id(9), Neuron::new(held));
-            book.set_chain(provider(0), Some(chain(0, balance)));
+            book.set_chain(provider(0), Some(chain(0, balance)), 0);
             book
         };
         let mut book = if account { at(balance) } else { Book::default() };
@@ -233,7 +233,7 @@ proptest! {
         let mut book = Book::default();
         for number in 0..3 {
             book.restore(provider(number), Neuron::ZERO, Neuron::ZERO);
-            book.set_chain(provider(number), Some(chain(number, BALANCE)));
+            book.set_chain(provider(number), Some(chain(number, BALANCE)), 0);
         }
         let mut reference = Reference::default();
         let mut day = 10;

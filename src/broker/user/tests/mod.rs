@@ -3,17 +3,22 @@
 #![allow(clippy::disallowed_methods, reason = "a task of a test ends with the test's runtime")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod accept;
 mod accounts;
 mod activity;
 mod bed;
 mod book;
 mod calls;
+mod claims;
 mod evidence;
 mod greedy;
 mod hostile;
+mod ledger;
 mod limits;
+mod network;
 mod own_caps;
 mod previews;
 mod restart;
 mod scripted;
 mod turns;
+mod uploads;

@@ -161,4 +161,6 @@ async fn a_lost_database_is_healed_by_our_own_voucher() {
     let after = bed.books().await;
     assert!(after.authorized >= before.authorized && after.owed >= before.owed);
     assert_eq!(after.owed, bed.script.books.lock().owed);
+    // What was owed before has no calls in these books, and is no fault of theirs.
+    assert_eq!(bed.store.audit().await.unwrap(), Vec::<String>::new());
 }

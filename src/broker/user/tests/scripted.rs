@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 
 use crate::chain::Chain;
 use crate::domain::{
-    AccountId, Address, B256, Fee, Neuron, Receipt, ReceiptStatus, RequestId, ServiceKind, SignedReceipt,
-    SignedVoucher, Units,
+    AccountId, Address, B256, Fee, Neuron, Prices, Receipt, ReceiptStatus, RequestId, ServiceKind,
+    SignedReceipt, SignedVoucher, Units,
 };
 use crate::keys::Wallet;
 use crate::meter::{self, Limits, MeterName, OutputMeter, RequestBody};
@@ -52,6 +52,8 @@ pub enum Says {
     Silence,
     /// A 402 whose body never ends.
     EndlessRefusal,
+    /// Nothing, and the request's own body is not read either.
+    Deaf,
 }
 
 /// What the receipt is like.
@@ -77,12 +79,23 @@ pub struct Script {
     pub lie: Lie,
     /// How long the head of an answer takes.
     pub delay: Duration,
+    /// What it counts by, and by its terms.
+    pub meter: MeterName,
+    /// What it charges, whatever the chain says.
+    pub prices: Prices,
 }
 
 impl Script {
     pub fn honest(says: Says) -> Script {
         let credit_limit = Neuron::new(1_000_000_000);
-        Script { credit_limit, says, lie: Lie::None, delay: Duration::ZERO }
+        Script {
+            credit_limit,
+            says,
+            lie: Lie::None,
+            delay: Duration::ZERO,
+            meter: MeterName::O200k,
+            prices: super::bed::PRICES,
+        }
     }
 
     pub fn lying(lie: Lie) -> Script {
@@ -132,6 +145,12 @@ pub struct Books {
     pub refuse_next: Option<(u16, Fault)>,
     /// Price versions to claim instead of the chain's.
     pub terms_version: Option<u64>,
+    /// Say this instead of the terms.
+    pub raw_terms: Option<String>,
+    /// Refuse every paid request with this.
+    pub raw_refusal: Option<(u16, String)>,
+    /// Answer vouchers with this.
+    pub raw_accepted: Option<String>,
 }
 
 pub struct Scripted {
@@ -211,6 +230,27 @@ impl Scripted {
         self.books.lock().best.map_or(Neuron::ZERO, |best| best.voucher.cumulative)
     }
 
+    /// A receipt of these units, whatever was delivered; it is in no books.
+    pub fn sign(&self, auth: &RequestHeader, (input, output): (Units, Units)) -> SignedReceipt {
+        let fee = super::bed::PRICES.fee(input, output).unwrap();
+        let (account, hash) = (self.id(), B256::ZERO);
+        let receipt = Receipt {
+            request: auth.request,
+            account,
+            body_hash: auth.body_hash,
+            response_hash: hash,
+            input,
+            output,
+            fee,
+            owed: fee.total(),
+            status: ReceiptStatus::Complete,
+        };
+        SignedReceipt {
+            receipt,
+            signature: self.key.sign(receipt.signing_hash(&self.chain.domain())).unwrap(),
+        }
+    }
+
     fn receipt(
         &self,
         auth: &RequestHeader,
@@ -219,8 +259,10 @@ impl Scripted {
         hash: B256,
         cut: bool,
     ) -> SignedReceipt {
-        let prices = super::bed::PRICES;
-        let lie = self.script.lock().lie;
+        let (prices, lie) = {
+            let script = self.script.lock();
+            (script.prices, script.lie)
+        };
         let (input, mut output) = units;
         if lie == Lie::HigherUnits {
             output = Units(output.0 + 7);
@@ -258,7 +300,14 @@ impl Scripted {
 
 async fn terms(State(provider): State<Arc<Scripted>>) -> Response {
     let services = provider.chain.services_of(provider.key.address(), None).await.unwrap().services;
-    let version = provider.books.lock().terms_version;
+    let (version, raw) = {
+        let books = provider.books.lock();
+        (books.terms_version, books.raw_terms.clone())
+    };
+    if let Some(raw) = raw {
+        return ([("content-type", "application/json")], raw).into_response();
+    }
+    let meter = provider.script.lock().meter;
     let terms = Terms {
         provider: provider.key.address(),
         chain_id: provider.chain.id(),
@@ -266,13 +315,15 @@ async fn terms(State(provider): State<Arc<Scripted>>) -> Response {
         credit_limit: provider.script.lock().credit_limit,
         max_in_flight_per_user: None,
         requests_per_minute_per_user: None,
+        // It takes signatures only, so that tests can bend what it signs.
+        public_key: None,
         services: services
             .into_iter()
             .map(|service| ServiceTerms {
                 name: service.name,
                 kind: service.kind,
                 model: service.model,
-                meter: if service.kind == ServiceKind::Chatbot { MeterName::O200k } else { MeterName::Bytes },
+                meter: if service.kind == ServiceKind::Chatbot { meter } else { MeterName::Bytes },
                 input_price: service.prices.input,
                 output_price: service.prices.output,
                 version: version.unwrap_or(service.version),
@@ -293,6 +344,9 @@ async fn voucher(
     let (cumulative, owed) = {
         let mut books = provider.books.lock();
         books.pushes += 1;
+        if let Some(raw) = books.raw_accepted.clone() {
+            return ([("content-type", "application/json")], raw).into_response();
+        }
         (books.best.unwrap().voucher.cumulative, books.owed)
     };
     axum::Json(VoucherAccepted { cumulative, owed }).into_response()
@@ -300,7 +354,7 @@ async fn voucher(
 
 async fn receipt(State(provider): State<Arc<Scripted>>, Path(id): Path<RequestId>) -> Response {
     match provider.books.lock().receipts.get(&id) {
-        Some(receipt) => axum::Json(json!({"receipt": encode_receipt(receipt)})).into_response(),
+        Some(receipt) => axum::Json(json!({"receipt": encode_receipt(&(*receipt).into())})).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -311,6 +365,10 @@ fn fault(status: u16, fault: Fault) -> Response {
 
 async fn proxy(State(provider): State<Arc<Scripted>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if matches!(provider.script.lock().says, Says::Deaf) {
+        provider.books.lock().paths.push(parts.uri.to_string());
+        std::future::pending::<()>().await;
+    }
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let target = parts.uri.path_and_query().unwrap().as_str().strip_prefix("/v1/proxy/").unwrap().to_owned();
     let split = target.find(['/', '?']).unwrap_or(target.len());
@@ -336,6 +394,10 @@ async fn proxy(State(provider): State<Arc<Scripted>>, request: Request) -> Respo
     );
     if let Some((status, refusal)) = provider.books.lock().refuse_next.take() {
         return fault(status, refusal);
+    }
+    if let Some((status, raw)) = provider.books.lock().raw_refusal.clone() {
+        return (StatusCode::from_u16(status).unwrap(), [("content-type", "application/json")], raw)
+            .into_response();
     }
     let listed =
         provider.chain.service(provider.key.address(), &service.parse().unwrap(), None).await.unwrap();
@@ -448,7 +510,7 @@ async fn answer(mut work: Work, script: Script) -> Response {
                 Lie::Later => drop(headers.insert(RECEIPT_LATER_HEADER, "1".parse().unwrap())),
                 Lie::Never => {}
                 Lie::Garbage => drop(headers.insert(RECEIPT_HEADER, "garbage".parse().unwrap())),
-                _ => drop(headers.insert(RECEIPT_HEADER, encode_receipt(&receipt).parse().unwrap())),
+                _ => drop(headers.insert(RECEIPT_HEADER, encode_receipt(&receipt.into()).parse().unwrap())),
             }
             response
         }
@@ -469,7 +531,7 @@ async fn answer(mut work: Work, script: Script) -> Response {
         }
         Says::Status(status, text) => (StatusCode::from_u16(status).unwrap(), text).into_response(),
         Says::Redirect(to) => (StatusCode::TEMPORARY_REDIRECT, [("location", to)]).into_response(),
-        Says::Silence => std::future::pending().await,
+        Says::Silence | Says::Deaf => std::future::pending().await,
         Says::EndlessRefusal => {
             let body = Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>());
             (StatusCode::PAYMENT_REQUIRED, body).into_response()
@@ -494,7 +556,7 @@ fn stream_of(
             let comment = match lie {
                 Lie::Later | Lie::Never => String::new(),
                 Lie::Garbage => ": zg-receipt garbage\n\n".to_owned(),
-                _ => receipt_comment(&receipt),
+                _ => receipt_comment(&receipt.into()),
             };
             return Some((Ok::<_, std::io::Error>(Bytes::from(comment)), (metered, pieces, true)));
         };

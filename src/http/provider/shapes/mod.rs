@@ -4,6 +4,7 @@ mod service;
 mod settlement;
 
 use crate::broker::provider::{Operation, RequestView, UserView};
+use crate::domain::Timestamp;
 use crate::wire::admin::{OperationItem, RequestItem, UserItem};
 
 pub(super) use self::settlement::forecast_item;
@@ -24,7 +25,7 @@ impl From<UserView> for UserItem {
             refund_unlock_at: user.refund_unlock_at,
             settle_by: user.settle_by,
             delegate: user.delegate,
-            debt_since: user.debt_since,
+            debt_since: user.debt_since.map(Timestamp::second),
             risk: user.risk.as_str().to_owned(),
             settling: user.settling,
             block: user.block,

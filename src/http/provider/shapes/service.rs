@@ -3,14 +3,14 @@
 use std::num::NonZeroU32;
 
 use crate::broker::provider::{ServiceView, UpstreamHealth};
-use crate::domain::{Service, ServiceLimits};
+use crate::domain::{Service, ServiceLimits, Timestamp};
 use crate::wire::admin::{HealthOfService, LimitsItem, ListedItem, ServiceItem};
 
 impl From<ServiceView> for ServiceItem {
     fn from(service: ServiceView) -> Self {
         ServiceItem {
-            updated_at: service.updated_at,
-            created_at: service.created_at,
+            updated_at: service.updated_at.second(),
+            created_at: service.created_at.second(),
             name: service.name,
             kind: service.kind.as_str().to_owned(),
             url: service.target,
@@ -50,8 +50,8 @@ impl From<UpstreamHealth> for HealthOfService {
     fn from(health: UpstreamHealth) -> Self {
         HealthOfService {
             state: health.state.as_str().to_owned(),
-            since: health.since,
-            checked_at: health.checked_at,
+            since: health.since.map(Timestamp::second),
+            checked_at: health.checked_at.map(Timestamp::second),
             latency: health.latency.map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
             reason: health.reason,
         }

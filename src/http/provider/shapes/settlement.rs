@@ -1,7 +1,7 @@
 //! Settlements: made, reported, forecast, decided.
 
 use crate::broker::provider::{Decision, Forecast, Left, Reason, Settlement, SettlementReport, Verdict};
-use crate::domain::Neuron;
+use crate::domain::{Neuron, Timestamp};
 use crate::wire::admin::{
     DecisionItem, ForecastItem, LeftOutItem, ReasonItem, ReportItem, RowItem, SettlementItem, TransactionItem,
 };
@@ -41,7 +41,7 @@ impl From<SettlementReport> for ReportItem {
             reason: tx.error,
         });
         ReportItem {
-            at: report.at,
+            at: report.at.second(),
             dry_run: report.dry_run,
             reasons: codes(&report.reasons),
             rows: rows.collect(),
@@ -71,7 +71,7 @@ fn reason_item(reason: &Reason) -> ReasonItem {
     ReasonItem {
         reason: reason.code().to_owned(),
         user: reason.user(),
-        at: reason.at(),
+        at: reason.at().map(Timestamp::second),
         text: reason.text().to_owned(),
     }
 }
@@ -89,7 +89,7 @@ pub(in super::super) fn forecast_item(forecast: &Forecast, verdict: &Verdict) ->
         paid: None,
     });
     ForecastItem {
-        at: forecast.at,
+        at: forecast.at.second(),
         verdict: verdict.code().to_owned(),
         text: verdict.text(),
         reasons: codes(&forecast.reasons),
@@ -101,7 +101,7 @@ pub(in super::super) fn forecast_item(forecast: &Forecast, verdict: &Verdict) ->
         brings: forecast.brings,
         costs: forecast.costs,
         worth_from: forecast.worth_from,
-        next_deadline: forecast.next.map(|(at, _)| at),
+        next_deadline: forecast.next.map(|(at, _)| at.second()),
         next_reason: forecast.next.map(|(_, reason)| reason_item(&reason)),
         gas_price: forecast.gas_price,
     }
@@ -118,8 +118,8 @@ impl From<Decision> for DecisionItem {
             | Verdict::Busy => (Vec::new(), None),
         };
         DecisionItem {
-            at: decision.at,
-            until: decision.until,
+            at: decision.at.second(),
+            until: decision.until.second(),
             verdict: decision.verdict.code().to_owned(),
             text: decision.verdict.text(),
             reasons: codes(&why),
@@ -130,7 +130,7 @@ impl From<Decision> for DecisionItem {
             gas_price: decision.gas_price,
             left_out: left_out(&decision.left_out),
             left_out_in_all: decision.left_out_in_all,
-            next_deadline: decision.next(),
+            next_deadline: decision.next().map(Timestamp::second),
             note,
         }
     }
@@ -140,7 +140,7 @@ impl From<Decision> for DecisionItem {
 mod tests {
     use super::*;
     use crate::broker::provider::LeftOut;
-    use crate::domain::{Address, Timestamp};
+    use crate::domain::Address;
 
     #[test]
     fn a_forecast_of_thousands_names_some_and_counts_all() {

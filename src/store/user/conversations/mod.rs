@@ -1,6 +1,6 @@
 //! Conversations that the terminal keeps: words (`words.rs`), rows (`rows.rs`), search (`search.rs`).
 //!
-//! Each change is one write. The index of words follows the rows by triggers of the schema; the sums of a conversation
+//! Each change is one write, but for the deletion of a long conversation. The index of words follows the rows by triggers of the schema; the sums of a conversation
 //! (`messages`, `fee`) are kept by the write that changes a message. Costs are copies of the books, never their source.
 
 mod rows;
@@ -20,7 +20,9 @@ use crate::{
     store::StoreError,
 };
 
+use rows::Deleted;
 pub(in crate::store) use rows::audit;
+pub(in crate::store::user) use rows::set_cost;
 pub use search::MOST_FOUND;
 pub use words::{
     Answer, ChatParameters, Conversation, Conversations, Found, Hit, Message, MessageCost, MessageRole,
@@ -29,6 +31,10 @@ pub use words::{
 
 /// The most messages of one conversation.
 pub const MOST_MESSAGES: u64 = 10_000;
+
+/// Messages that one write deletes. Overwriting a message in the index of words takes some milliseconds where there are
+/// many, and writes of the books wait behind it.
+const DELETED_AT_ONCE: u32 = 8;
 
 /// The most conversations that a list names.
 pub const MOST_LISTED: u32 = 1000;
@@ -43,11 +49,16 @@ pub struct LibraryStore {
 /// A change to what a conversation says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConversationChange {
-    Title { title: String, named: bool },
+    Title {
+        title: String,
+        named: bool,
+    },
     System(Option<String>),
     Parameters(ChatParameters),
     Service(Option<ServiceOf>),
     Draft(String),
+    /// A draft that is about to be sent.
+    Asked(String),
 }
 
 /// What became of a message that was to be added.
@@ -73,7 +84,7 @@ impl LibraryStore {
         self.db.write(move |connection| rows::create(connection, id, &new, at)).await
     }
 
-    /// Begins a conversation that has a draft already; one write.
+    /// Begins a conversation with a draft that is about to be sent; one write.
     pub async fn create_with_draft(
         &self,
         id: ConversationId,
@@ -84,8 +95,8 @@ impl LibraryStore {
         self.db
             .write(move |connection| {
                 let conversation = rows::create(connection, id, &new, at)?;
-                rows::change(connection, id, &ConversationChange::Draft(draft.clone()))?;
-                Ok(Conversation { draft, ..conversation })
+                rows::change(connection, id, &ConversationChange::Asked(draft.clone()))?;
+                Ok(Conversation { draft, asked: true, ..conversation })
             })
             .await
     }
@@ -104,9 +115,18 @@ impl LibraryStore {
         self.db.write(move |connection| rows::change(connection, id, &change)).await
     }
 
-    /// Deletes it with its messages; requests and books stay. Returns whether it was there.
+    /// Deletes it with its messages, and overwrites what they said; requests and books stay. Returns whether it was
+    /// there. A crash in the middle leaves its beginning.
     pub async fn delete(&self, id: ConversationId) -> Result<bool, StoreError> {
-        self.db.write(move |connection| rows::delete(connection, id)).await
+        let (mut was_there, mut gone) = (false, false);
+        while !gone {
+            let deleted =
+                self.db.write(move |connection| rows::delete(connection, id, DELETED_AT_ONCE)).await?;
+            gone = deleted != Deleted::Part;
+            was_there |= deleted != Deleted::Nothing;
+        }
+        self.db.empty_log().await;
+        Ok(was_there)
     }
 
     /// A new conversation with copies of another's messages up to and with `through`, or with its settings only.
@@ -121,7 +141,7 @@ impl LibraryStore {
         self.db.write(move |connection| rows::fork(connection, id, through, new, at)).await
     }
 
-    /// As [`LibraryStore::fork`], with a draft and whom it goes to; one write.
+    /// As [`LibraryStore::fork`], with a draft that is about to be sent and whom it goes to; one write.
     pub async fn fork_with_draft(
         &self,
         id: ConversationId,
@@ -134,8 +154,8 @@ impl LibraryStore {
             .write(move |connection| {
                 let Some(branch) = rows::fork(connection, id, through, new, at)? else { return Ok(None) };
                 rows::change(connection, new, &ConversationChange::Service(service.clone()))?;
-                rows::change(connection, new, &ConversationChange::Draft(draft.clone()))?;
-                Ok(Some(Conversation { service, draft, ..branch }))
+                rows::change(connection, new, &ConversationChange::Asked(draft.clone()))?;
+                Ok(Some(Conversation { service, draft, asked: true, ..branch }))
             })
             .await
     }

@@ -42,6 +42,7 @@ pub(super) fn create(
         messages: 0,
         fee: Neuron::ZERO,
         draft: String::new(),
+        asked: false,
     };
     insert(connection, &conversation)?;
     Ok(conversation)
@@ -116,20 +117,53 @@ pub(super) fn change(
             run(sql, &[&id, &provider, &name])
         }
         ConversationChange::Draft(draft) => {
-            run("UPDATE conversations SET draft = ?2 WHERE id = ?1", &[&id, draft])
+            run("UPDATE conversations SET draft = ?2, asked = 0 WHERE id = ?1", &[&id, draft])
+        }
+        ConversationChange::Asked(draft) => {
+            run("UPDATE conversations SET draft = ?2, asked = 1 WHERE id = ?1", &[&id, draft])
         }
     };
     Ok(changed? == 1)
 }
 
-pub(super) fn delete(connection: &Connection, id: ConversationId) -> Result<bool, StoreError> {
-    let Some(number) = number(connection, id)? else { return Ok(false) };
-    let (first, last) = places(number);
+/// How far a conversation is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deleted {
+    /// There is none of that name.
+    Nothing,
+    /// Its last messages; more are left.
+    Part,
+    Whole,
+}
+
+/// Deletes the last messages of a conversation, at most `most`, and with the first one itself. A part that is left is
+/// a shorter conversation with its right sums.
+pub(super) fn delete(connection: &Connection, id: ConversationId, most: u32) -> Result<Deleted, StoreError> {
+    let Some(number) = number(connection, id)? else { return Ok(Deleted::Nothing) };
+    let Some(conversation) = get(connection, id)? else { return Ok(Deleted::Nothing) };
+    let (first, end) = places(number);
+    let mut statement = connection.prepare_cached(
+        "SELECT number, fee, inherited FROM messages WHERE number BETWEEN ?1 AND ?2 ORDER BY number DESC LIMIT ?3",
+    )?;
+    let mut rows = statement.query(params![first, end, most])?;
+    let (mut from, mut count, mut fee) = (end, 0, Neuron::ZERO);
+    while let Some(row) = rows.next()? {
+        from = row.get("number")?;
+        count += 1;
+        if !row.get::<_, bool>("inherited")? {
+            fee = add(fee, row.get("fee")?)?;
+        }
+    }
+    drop(rows);
+    connection.prepare_cached("DELETE FROM messages WHERE number BETWEEN ?1 AND ?2")?.execute([from, end])?;
+    if count < most {
+        connection.prepare_cached("DELETE FROM conversations WHERE number = ?1")?.execute([number])?;
+        return Ok(Deleted::Whole);
+    }
     connection
-        .prepare_cached("DELETE FROM messages WHERE number BETWEEN ?1 AND ?2")?
-        .execute([first, last])?;
-    connection.prepare_cached("DELETE FROM conversations WHERE number = ?1")?.execute([number])?;
-    Ok(true)
+        .prepare_cached("UPDATE conversations SET messages = messages - ?2, fee = ?3 WHERE number = ?1")?
+        .execute(params![number, count, conversation.fee.above(fee)])?;
+    Ok(Deleted::Part)
 }
 
 pub(super) fn fork(
@@ -165,6 +199,7 @@ pub(super) fn fork(
         messages: 0,
         fee: Neuron::ZERO,
         draft: String::new(),
+        asked: false,
         ..original
     };
     let number = insert(connection, &branch)?;
@@ -243,7 +278,8 @@ pub(super) fn append(
     connection
         .prepare_cached(
             "UPDATE conversations SET messages = messages + 1, updated_at = MAX(updated_at, ?2),
-                title = COALESCE(?3, title), draft = CASE WHEN ?4 THEN '' ELSE draft END
+                title = COALESCE(?3, title), draft = CASE WHEN ?4 THEN '' ELSE draft END,
+                asked = CASE WHEN ?4 THEN 0 ELSE asked END
              WHERE number = ?1",
         )?
         .execute(params![number, new.at, title, prompt])?;
@@ -307,7 +343,7 @@ pub(super) fn update(
     Ok(true)
 }
 
-pub(super) fn set_cost(
+pub(in crate::store::user) fn set_cost(
     connection: &Connection,
     request: RequestId,
     cost: MessageCost,
@@ -450,6 +486,7 @@ pub(super) fn conversation(row: &Row<'_>) -> rusqlite::Result<Conversation> {
         messages: row.get::<_, Count>("messages")?.0,
         fee: row.get("fee")?,
         draft: row.get("draft")?,
+        asked: row.get("asked")?,
     })
 }
 

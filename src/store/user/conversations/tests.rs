@@ -11,6 +11,7 @@ use crate::{
     domain::{AccountId, Address, B256, Fee, Prices, Units, UserRequestState},
     store::{
         Network, Role, UserStore,
+        earlier::as_it_was,
         user::{Finish, NewUserRequest},
     },
 };
@@ -92,16 +93,7 @@ async fn the_database_of_the_version_before_opens_with_its_books() {
     books.reserve(paid(id), n(500)).await.unwrap();
     books.finish(ended(id, 90)).await.unwrap();
     books.db().close().await.unwrap();
-    // Its books are as they were; what later versions added is taken away again.
-    let before = rusqlite::Connection::open(&path).unwrap();
-    before
-        .execute_batch(
-            "DROP TABLE request_days; DROP TABLE message_words; DROP TABLE title_words; DROP VIEW message_texts;
-             DROP TABLE messages; DROP TABLE conversations; DROP TABLE preferences; DROP TABLE aliases;
-             PRAGMA user_version = 1",
-        )
-        .unwrap();
-    drop(before);
+    as_it_was(&path, Role::User, 1);
 
     let db = Db::open(&path, Role::User).unwrap();
     let store = LibraryStore::new(db.clone());
@@ -483,4 +475,67 @@ proptest! {
             }
         });
     }
+}
+
+/// Whether a text is anywhere in the files of a database: the main file, its log.
+fn on_disk(directory: &std::path::Path, text: &str) -> bool {
+    std::fs::read_dir(directory).unwrap().any(|entry| {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        bytes.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text.as_bytes()))
+    })
+}
+
+#[tokio::test]
+async fn what_is_deleted_is_in_no_file_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = LibraryStore::new(Db::open(&dir.path().join("user.db"), Role::User).unwrap());
+    let (kept, gone) = (begin(&store, 1).await, begin(&store, 2).await);
+    let named = |title: &str| ConversationChange::Title { title: title.to_owned(), named: true };
+    store.change(gone, named("canarytitle")).await.unwrap();
+    store.change(gone, ConversationChange::Draft("canarydraft".to_owned())).await.unwrap();
+    // Short ones in the middle of a page, a long one with pages of its own; the words also stand in the index.
+    let long = format!("canarylong {}", "x".repeat(100_000));
+    for second in 3..40 {
+        say(&store, kept, &format!("something else that stays {second}"), second).await;
+        say(&store, gone, &format!("canaryshort {second}"), second).await;
+    }
+    say(&store, gone, &long, 50).await;
+    reply(&store, gone, answer(1, "canaryanswer"), 51).await;
+    let all = ["canarytitle", "canarydraft", "canaryshort", "canarylong", "canaryanswer"];
+    assert!(all.iter().all(|text| on_disk(dir.path(), text)), "they are found where they are");
+
+    assert!(store.delete(gone).await.unwrap());
+    for text in all {
+        assert!(!on_disk(dir.path(), text), "{text} while the broker runs");
+    }
+    assert!(on_disk(dir.path(), "something else that stays"));
+    check_index(&store).await;
+    store.db.close().await.unwrap();
+    for text in all {
+        assert!(!on_disk(dir.path(), text), "{text} afterwards");
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_cut_off_leaves_a_shorter_conversation_with_its_right_sums() {
+    let store = library();
+    let id = begin(&store, 1).await;
+    let mut fees = Vec::new();
+    for number in 0..20u8 {
+        reply(&store, id, answer(number, &format!("number {number}")), 2).await;
+        let fee = u128::from(number) + 1;
+        assert!(store.set_cost(RequestId::new([number; 32]), cost(fee)).await.unwrap());
+        fees.push(fee);
+    }
+    for left in [12, 4] {
+        let deleted = store.db.write(move |connection| rows::delete(connection, id, 8)).await.unwrap();
+        assert_eq!(deleted, Deleted::Part);
+        let conversation = store.conversation(id).await.unwrap().unwrap();
+        assert_eq!(conversation.messages, left);
+        assert_eq!(conversation.fee, n(fees[..left as usize].iter().sum()));
+        assert_eq!(wrong(&store).await, Vec::<String>::new());
+        check_index(&store).await;
+    }
+    assert!(store.delete(id).await.unwrap() && !store.delete(id).await.unwrap());
+    assert_eq!(wrong(&store).await, Vec::<String>::new());
 }

@@ -135,6 +135,8 @@ pub struct Conversation {
     pub fee: Neuron,
     /// Typed, not sent.
     pub draft: String,
+    /// Whether the draft is a prompt that was on its way, of whose answer nothing was kept.
+    pub asked: bool,
 }
 
 /// A conversation that is about to begin.

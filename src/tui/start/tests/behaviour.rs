@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use crossterm::event::KeyCode;
 
-use super::super::deeds::{ChainSeen, Choice, KeyOrder, KeyTrouble, SaveTrouble};
+use super::super::deeds::{ChainSeen, Choice, KeyOrder, KeyTrouble, OwnKey, SaveTrouble};
 use super::super::message::{Effect, Message};
 use super::super::model::{Model, Opening, Outcome, Place};
 use super::scene::{
     beat, control, first, good_chain, looked, moment, own, painted, picture, press, quits, shaded, typed,
+    with_keyring,
 };
 use crate::domain::{Address, Neuron};
 use crate::tui::input::Input;
@@ -101,7 +102,9 @@ fn a_new_key_is_made_settings_are_written_and_money_is_awaited() {
     let mut model = at_wallet();
     typed(&mut model, "\n");
     let effects = typed(&mut model, "correct horse\tcorrect horse\n");
-    let [Effect::Key(KeyOrder::Create { passphrase })] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Key { order: KeyOrder::Create { passphrase }, keep: false }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!(passphrase.expose(), "correct horse");
     assert!(typed(&mut model, "\n\n").is_empty(), "one key only");
     let step = model.update(Message::Key(Ok(own())));
@@ -162,7 +165,9 @@ fn a_pasted_key_loses_its_line_feed_and_shows_nothing() {
     model.update(Message::Input(Input::Paste("0xabcdef\r\n".to_owned()), moment()));
     assert!(!picture(&painted(&model)).contains("abcdef"));
     let effects = typed(&mut model, "\tp\tp\n");
-    let [Effect::Key(KeyOrder::Import { key, .. })] = effects.as_slice() else { panic!("{effects:?}") };
+    let [Effect::Key { order: KeyOrder::Import { key, .. }, .. }] = effects.as_slice() else {
+        panic!("{effects:?}")
+    };
     assert_eq!(key.expose(), "0xabcdef");
     assert!(!format!("{effects:?}").contains("abcdef"));
     let text = "a private key is 64 hexadecimal digits".to_owned();
@@ -190,7 +195,7 @@ fn a_wrong_passphrase_is_told_and_asked_for_again() {
     let address = own().address();
     let mut model = shaded(Opening::Unlock(address), vec![address], Shade::Dark);
     let effects = typed(&mut model, "wrong\n");
-    assert!(matches!(effects.as_slice(), [Effect::Key(KeyOrder::Unlock { .. })]));
+    assert!(matches!(effects.as_slice(), [Effect::Key { order: KeyOrder::Unlock { .. }, .. }]));
     let text = "it does not fit; try again".to_owned();
     model.update(Message::Key(Err(KeyTrouble { field: Some("passphrase"), text })));
     assert!(model.unlock.fields[0].value.is_empty() && model.unlock.fields[0].complaint.is_some());
@@ -229,4 +234,40 @@ fn ctrl_c_leaves_from_everywhere_with_nothing_decided() {
     let mut model = at_wallet();
     typed(&mut model, "\np\tp\n");
     assert!(model.working && quits(&control(&mut model, 'c')));
+}
+
+#[test]
+fn a_keyring_is_offered_where_there_is_one_and_only_then() {
+    let keep = |model: &Model| model.create.fields.iter().any(|field| field.key == "keep");
+    assert!(!keep(&at_wallet()), "no keyring, no question");
+    let address = own().address();
+    let asked = |answer: &str| {
+        let mut model = with_keyring(Opening::Unlock(address));
+        assert!(keep(&model));
+        let effects = typed(&mut model, &format!("pass phrase\t{answer}\n"));
+        assert!(!format!("{model:?} {effects:?}").contains("pass phrase"));
+        match effects.as_slice() {
+            [Effect::Key { keep, order }] => (*keep, order.passphrase().expose().clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    // Not unless somebody says so.
+    assert_eq!(asked(""), (false, "pass phrase".to_owned()));
+    assert_eq!(asked(" "), (true, "pass phrase".to_owned()));
+    assert_eq!(asked("  "), (false, "pass phrase".to_owned()));
+}
+
+#[test]
+fn what_the_keyring_said_stands_beside_the_money() {
+    for (kept, words) in [
+        (Ok(()), "✓ The keyring keeps"),
+        (Err("the keyring is locked".to_owned()), "! the keyring is locked; the passphrase is"),
+    ] {
+        let mut model = with_keyring(Opening::Key);
+        typed(&mut model, "\npass phrase\tpass phrase\t \n");
+        model.update(Message::Key(Ok(OwnKey { kept: Some(kept), ..own() })));
+        assert_eq!(model.place(), Place::Fund);
+        let shown = picture(&painted(&model)).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains(words), "{shown}");
+    }
 }

@@ -26,12 +26,20 @@ pub fn setup(opening: Opening, keys: Vec<Address>) -> Setup {
         contract: Address::repeat_byte(0x5f),
         keys,
         settings_file: PathBuf::from("/home/me/.config/zgserve/user.yaml"),
+        keyring: false,
     }
 }
 
 pub fn shaded(opening: Opening, keys: Vec<Address>, shade: Shade) -> Model {
     let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
     Model::new(setup(opening, keys), Theme::new(shade, true), now)
+}
+
+/// Where the session has a keyring.
+pub fn with_keyring(opening: Opening) -> Model {
+    let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+    let setup = Setup { keyring: true, ..setup(opening, Vec::new()) };
+    Model::new(setup, Theme::new(Shade::Dark, true), now)
 }
 
 pub fn first() -> Model {
@@ -70,7 +78,7 @@ pub fn own() -> OwnKey {
     let digits = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
     let wallet = Arc::new(Wallet::from_hex(&Secret::new(digits.to_owned())).unwrap());
     let file = "/home/me/.local/share/zgserve/keys/0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266.json";
-    OwnKey { wallet, file: PathBuf::from(file) }
+    OwnKey { wallet, file: PathBuf::from(file), kept: None }
 }
 
 pub fn quits(step: &Step<Effect>) -> bool {

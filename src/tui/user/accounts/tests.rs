@@ -5,18 +5,19 @@ use std::sync::Arc;
 use crossterm::event::KeyCode;
 
 use super::{Answer, Ask, Figures};
+use crate::attacks::short_attacks;
 use crate::broker::user::{
     AccountView, Cap, CapUse, DaySpend, Reconciliation, ReconciliationVerdict, Runway, Snapshot, Spent,
 };
 use crate::domain::{Address, Fee, Neuron};
-use crate::tui::pictures::{letter, press, typed};
+use crate::tui::pictures::{harmless, letter, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::Model;
 use crate::tui::user::part::{Order, Part};
 use crate::tui::user::screen::Screen;
-use crate::tui::user::tests::scene::{account, fresh, full, now, provider, snap, snapshot};
+use crate::tui::user::tests::scene::{account, fresh, full, now, painted, provider, snap, snapshot};
 
 fn figures() -> Figures {
     let today = now().day();
@@ -215,15 +216,18 @@ fn ten_thousand_accounts_are_a_list_like_any_other() {
 
 #[test]
 fn names_of_strangers_steer_nothing() {
-    let mut model = shown(Shade::Dark);
-    model.shared.aliases.insert(provider(2), "\u{1b}]0;owned\u{7}\u{202e}x\r\n".to_owned());
-    model.update(Message::Snapshot(with(snapshot().accounts.iter().rev().cloned().collect())));
-    let why = "\u{1b}[2Jgone\u{9b}31m".to_owned();
-    model.update(Message::Accounts(Answer::Reconciled(provider(1), Err(why))));
-    press(&mut model, KeyCode::Enter);
-    let buffer = crate::tui::user::tests::scene::painted(&model);
-    let steers = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
-    assert!(buffer.content().iter().all(|cell| !cell.symbol().chars().any(steers)));
+    for attack in short_attacks() {
+        let mut model = shown(Shade::Dark);
+        model.shared.aliases.insert(provider(2), attack.text.clone());
+        model.update(Message::Snapshot(with(snapshot().accounts.iter().rev().cloned().collect())));
+        model.update(Message::Accounts(Answer::Reconciled(provider(1), Err(attack.text.clone()))));
+        model.update(Message::Accounts(Answer::Runway(provider(1), Err(attack.text.clone()))));
+        harmless(&painted(&model), attack.name);
+        press(&mut model, KeyCode::Enter);
+        harmless(&painted(&model), attack.name);
+        letter(&mut model, 'z');
+        harmless(&painted(&model), attack.name);
+    }
 }
 
 #[test]

@@ -144,6 +144,11 @@ fn show(
         let under_way = chat.live().is_some_and(|live| live.sending.prompt.answer.text == conversation.draft);
         chat.draft.clone_from(&conversation.draft);
         chat.prompt.set(if under_way { "" } else { &conversation.draft });
+        if conversation.asked && !under_way && !conversation.draft.is_empty() {
+            let why = "this prompt was on its way when the program ended, and no answer was kept".to_owned();
+            let (token, text) = (chat.number(), conversation.draft.clone());
+            chat.blocked = Some(Blocked { token, text, why, remedy: Remedy::Unknown });
+        }
     }
     chat.head = head(conversation);
     chat.ask_fates(cx);

@@ -129,6 +129,8 @@ pub enum Remedy {
     Again,
     /// It went, and a part of its answer may be owed, but could not be kept.
     Owed(Option<RequestId>),
+    /// It was on its way when the program ended; what became of it is in the books alone.
+    Unknown,
 }
 
 /// A file that is to go with a prompt.

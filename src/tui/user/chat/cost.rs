@@ -188,6 +188,9 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
             };
             format!("neuron a token: {} before, {} now · {go_on} accepts and sends", price(seen), price(now))
         }
+        Remedy::Unknown => {
+            format!("5 Requests shows whether it cost anything · {go_on} sends it and pays again")
+        }
         Remedy::Again => format!("{go_on} sends it again · esc leaves it in the prompt"),
         Remedy::Owed(request) => {
             let name: String =
@@ -200,6 +203,7 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
     let why = match &blocked.remedy {
         Remedy::Accept { .. } => "✗ not sent: the price rose since you paid last".to_owned(),
         Remedy::Owed(_) => format!("✗ the answer could not be kept and was stopped: {}", blocked.why),
+        Remedy::Unknown => format!("! {}", blocked.why),
         _ => format!("✗ not sent: {}", blocked.why),
     };
     vec![vec![(why, Tone::Bad)], vec![(todo, Tone::Accent)]]

@@ -258,7 +258,13 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     };
     let talk = match talk {
         Ok(talk) => talk,
-        Err((why, remedy)) => return reply.send(Answer::Refused { token, why, remedy }).await,
+        Err((why, remedy)) => {
+            // It is an ordinary draft again; if that cannot be written, more is said of it than is so.
+            if let Err(error) = at.library.set_draft(id, prompt.answer.text.clone()).await {
+                tracing::warn!(%error, "what became of a prompt could not be kept");
+            }
+            return reply.send(Answer::Refused { token, why, remedy }).await;
+        }
     };
     // From here on it is paid for: it is kept before its words are shown.
     let request = talk.request;
@@ -339,7 +345,7 @@ async fn place(
     match place {
         Place::New(id, new) => library.create_with_draft(id, new, draft).await,
         Place::In(id) => {
-            library.set_draft(id, draft).await?;
+            library.set_asked(id, draft).await?;
             library.conversation(id).await
         }
         Place::Branch { of, through } => library.fork_with_draft(of, through, service, draft).await,

@@ -245,7 +245,7 @@ impl Chat {
             return match blocked.remedy {
                 Remedy::Fund(missing) => self.fund(missing, blocked.token, cx),
                 Remedy::Accept { now, .. } => self.send(Some(now), cx),
-                Remedy::Again | Remedy::Owed(_) => self.send(None, cx),
+                Remedy::Again | Remedy::Owed(_) | Remedy::Unknown => self.send(None, cx),
             };
         }
         let missing = self.estimating.last.as_ref().and_then(|last| {

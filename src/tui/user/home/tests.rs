@@ -27,6 +27,7 @@ fn figures() -> Figures {
         max_fee: Neuron::new(860_400_000),
         disputed: Neuron::ZERO,
         note: None,
+        accepted_at: None,
     };
     Figures {
         runway: Runway {

@@ -4,8 +4,9 @@
 use crossterm::event::KeyCode;
 
 use super::*;
+use crate::attacks::{found, short_attacks};
 use crate::log_lines::LogLevel;
-use crate::tui::pictures::{letter, press, typed};
+use crate::tui::pictures::{harmless, letter, press, typed};
 use crate::tui::shell::{Program, ScreenOrder};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
@@ -116,12 +117,18 @@ fn lines_are_copied_as_they_are_listed() {
 
 #[test]
 fn nothing_of_a_line_steers_the_terminal() {
-    let mut model = opened(Shade::Dark);
-    some(&mut model);
-    model.log.note(now(), Tone::Bad, "a\u{1b}[2J\u{9b}2Jb".to_owned());
-    press(&mut model, KeyCode::Enter);
-    let cells = painted(&model);
-    assert!(cells.content().iter().all(|cell| !cell.symbol().chars().any(char::is_control)));
+    for attack in short_attacks() {
+        let mut model = opened(Shade::Dark);
+        told(&mut model, vec![line(1, LogLevel::Info, &attack.text)]);
+        model.log.note(now(), Tone::Bad, attack.text.clone());
+        harmless(&painted(&model), attack.name);
+        press(&mut model, KeyCode::Enter);
+        harmless(&painted(&model), attack.name);
+        let orders = letter(&mut model, 'Y').screen;
+        if let [ScreenOrder::Copy { text, .. }] = &orders[..] {
+            assert_eq!(found(&text.replace('\t', " ")), None, "{}", attack.name);
+        }
+    }
 }
 
 #[test]

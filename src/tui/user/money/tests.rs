@@ -3,12 +3,13 @@
 use crossterm::event::KeyCode;
 
 use super::{Answer, Ask, Kind, Ordered, Trial, Wish};
+use crate::attacks::short_attacks;
 use crate::broker::user::{
     AccountView, Action, Event, GasPreview, Locked, OperationView, Preview, PreviewWarning, WalletPreview,
 };
 use crate::domain::{B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
 use crate::tui::input::Input;
-use crate::tui::pictures::{control, letter, press, typed};
+use crate::tui::pictures::{control, harmless, letter, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
@@ -408,30 +409,28 @@ fn several_accounts_are_asked_about_in_one_question() {
 
 #[test]
 fn what_strangers_say_steers_nothing() {
-    let bad = "\u{1b}]52;c;x\u{7}\u{9b}2J\u{202e}gone\r\n";
-    let mut model = full(Shade::Dark);
-    model.shared.aliases.insert(provider(1), bad.to_owned());
-    model.shared.start.network = bad.to_owned();
-    let clean = |model: &Model| {
-        let buffer = crate::tui::user::tests::scene::painted(model);
-        let steers = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
-        assert!(buffer.content().iter().all(|cell| !cell.symbol().chars().any(steers)));
-    };
-    let step = wish(&mut model, Kind::Deposit, 1, Some(5));
-    try_out(&mut model, step, |_| Err(bad.to_owned()));
-    clean(&model);
-    press(&mut model, KeyCode::Esc);
-    asked(&mut model, Kind::Deposit, 1, "5");
-    clean(&model);
-    let errand = ordered(&letter(&mut model, 'y'))[0].errand;
-    let view = OperationView { reason: Some(bad.to_owned()), ..operation(OperationState::Unknown) };
-    model.update(Message::Money(Answer::Began { errand, operation: Ok(view) }));
-    clean(&model);
-    model.update(Message::Money(Answer::Looked(Ok(OperationView {
-        reason: Some(bad.to_owned()),
-        ..operation(OperationState::Reverted)
-    }))));
-    clean(&model);
+    for attack in short_attacks() {
+        let bad = attack.text.as_str();
+        let clean = |model: &Model| harmless(&crate::tui::user::tests::scene::painted(model), attack.name);
+        let mut model = full(Shade::Dark);
+        model.shared.aliases.insert(provider(1), bad.to_owned());
+        model.shared.start.network = bad.to_owned();
+        let step = wish(&mut model, Kind::Deposit, 1, Some(5));
+        try_out(&mut model, step, |_| Err(bad.to_owned()));
+        clean(&model);
+        press(&mut model, KeyCode::Esc);
+        asked(&mut model, Kind::Deposit, 1, "5");
+        clean(&model);
+        let errand = read_and_ordered(&mut model);
+        let view = OperationView { reason: Some(bad.to_owned()), ..operation(OperationState::Unknown) };
+        model.update(Message::Money(Answer::Began { errand, operation: Ok(view) }));
+        clean(&model);
+        model.update(Message::Money(Answer::Looked(Ok(OperationView {
+            reason: Some(bad.to_owned()),
+            ..operation(OperationState::Reverted)
+        }))));
+        clean(&model);
+    }
 }
 
 /// Confirms; where there is little room the question is read to its end first. Gives the errand's number.

@@ -4,7 +4,7 @@ use super::rows::{state_of_operation, state_of_request};
 use crate::broker::user::{
     Finding, OperationView, Reconciliation, ReconciliationVerdict, RequestRecord, RequestView, Verification,
 };
-use crate::domain::{Neuron, Receipt, SignedReceipt, UserRequestState};
+use crate::domain::{Neuron, Receipt, Seal, SealedReceipt, UserRequestState};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::{Fact, is};
 use crate::tui::kit::look::Look;
@@ -14,7 +14,7 @@ use crate::tui::user::shared::Shared;
 /// A request. `record` is there once it was read.
 pub fn request(view: &RequestView, record: Option<&RequestRecord>, shared: &Shared) -> Vec<Fact> {
     let look = &shared.look;
-    let (tone, word) = state_of_request(view.state);
+    let (tone, word) = state_of_request(view);
     let lasted = view.finished_at.map(|at| at.seconds_since(view.created_at));
     let ended = view.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at));
     let mut facts = vec![
@@ -106,16 +106,22 @@ fn fee(view: &RequestView, record: Option<&RequestRecord>, look: &Look, facts: &
             ]);
         }
     }
+    if let Some(at) = view.accepted_at {
+        facts.push(is("Accepted", format!("{}, on the provider's word", look.time_in_full(at))));
+    }
     if !view.disputed.is_zero() {
         facts.push(Fact::Is(
             "Disputed",
-            format!("{}, asked for beyond our own count; not paid", look.in_full(view.disputed)),
+            format!(
+                "{}, asked for beyond our own count; not paid unless you accept it (P)",
+                look.in_full(view.disputed)
+            ),
             Tone::Warn,
         ));
     }
 }
 
-fn signed(signed: &SignedReceipt, look: &Look, facts: &mut Vec<Fact>) {
+fn signed(signed: &SealedReceipt, look: &Look, facts: &mut Vec<Fact>) {
     let Receipt { input, output, fee, owed, status, body_hash, response_hash, .. } = &signed.receipt;
     facts.extend([
         is("It says", status.as_str()),
@@ -124,8 +130,15 @@ fn signed(signed: &SignedReceipt, look: &Look, facts: &mut Vec<Fact>) {
         is("Owed in all", look.in_full(*owed)),
         is("Its body", body_hash.to_string()),
         is("Its answer", response_hash.to_string()),
-        is("Signature", alloy::primitives::hex::encode_prefixed(signed.signature.bytes())),
     ]);
+    facts.push(match &signed.seal {
+        Seal::Signature(signature) => {
+            is("Signature", alloy::primitives::hex::encode_prefixed(signature.bytes()))
+        }
+        Seal::Tag(_) => {
+            is("Sealed", "by a key that only the provider and you share; it is signed when you check it")
+        }
+    });
 }
 
 fn without_receipt(state: UserRequestState) -> &'static str {

@@ -11,10 +11,12 @@
 //! | `pages` | the window over a list that may have millions of rows |
 //! | `rows`, `facts` | a request or operation as a row, and in full |
 //! | `filter` | what is typed, as the broker's filters |
+//! | `accept` | the question whether a disputed receipt is accepted |
 //! | `part`, `act` | the screen's keys, answers and news; what they do |
 //! | `export` | what the filter covers, written to a file |
 //! | `runner`, `view` | what is asked of the broker; the picture |
 
+mod accept;
 mod act;
 mod export;
 mod facts;
@@ -34,6 +36,7 @@ pub use self::runner::{Answer, Ask, perform};
 
 use std::sync::Arc;
 
+use self::accept::Acceptance;
 use self::export::Progress;
 use self::pages::Pages;
 use self::rows::{OperationRow, RequestRow};
@@ -103,6 +106,8 @@ pub struct Requests {
     reading: bool,
     verified: Option<(RequestId, Result<Verification, String>)>,
     reconciled: Option<(Address, Result<Reconciliation, String>)>,
+    /// The question whether a receipt is accepted.
+    accept: Option<Acceptance>,
     export: Option<Form>,
     exporting: Option<Running>,
     /// Where the last export went.

@@ -47,7 +47,7 @@ impl Part for Requests {
     }
 
     fn typing(&self) -> bool {
-        self.typing || self.export.is_some()
+        self.typing || self.export.is_some() || self.accept.is_some()
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
@@ -80,6 +80,7 @@ impl Part for Requests {
                 self.read_list(false, cx);
             }
             Action::Verify => self.verify(cx),
+            Action::Accept => self.begin_accept(cx),
             Action::Reconcile => self.reconcile(cx),
             Action::Copy => self.copy(false, cx),
             Action::CopyAll => self.copy(true, cx),
@@ -98,6 +99,9 @@ impl Part for Requests {
     }
 
     fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
+        if self.accept.is_some() {
+            return self.answer_accept(key, cx);
+        }
         if let Some(form) = &mut self.export {
             match form.key(key) {
                 Did::Edited => export::keep_ending(form),
@@ -125,7 +129,7 @@ impl Part for Requests {
     }
 
     fn back(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
-        if self.export.take().is_some() || std::mem::take(&mut self.typing) {
+        if self.accept.take().is_some() || self.export.take().is_some() || std::mem::take(&mut self.typing) {
             return true;
         }
         if self.zoomed && self.detail {
@@ -154,6 +158,10 @@ impl Part for Requests {
     }
 
     fn paste(&mut self, text: &str, cx: &mut Cx<'_, Ask>) {
+        if self.accept.is_some() {
+            // Nobody consents by pasting.
+            return;
+        }
         if let Some(form) = &mut self.export {
             return form.paste(text);
         }
@@ -165,7 +173,7 @@ impl Part for Requests {
     }
 
     fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
-        if self.export.is_some() {
+        if self.export.is_some() || self.accept.is_some() {
             return;
         }
         let areas = view::areas(self, area);
@@ -265,6 +273,7 @@ impl Part for Requests {
                     Err(reason) => Record::Trouble(Subject::Operation(id), reason),
                 });
             }
+            Answer::Accepted(id, ended) => self.accepted(id, ended, cx),
             Answer::Verified(id, found) => self.verified = Some((id, found)),
             Answer::Reconciled(provider, found) => {
                 self.reconciled = Some((provider, found.map(|found| *found)));
@@ -313,6 +322,7 @@ impl Part for Requests {
 
     fn settle(&mut self, area: Rect, shared: &Shared) {
         self.in_sight = true;
+        self.settle_accept(area, shared);
         let areas = view::areas(self, area);
         self.requests.table.set_height(areas.table.height);
         self.operations.table.set_height(areas.table.height);
@@ -335,6 +345,9 @@ impl Part for Requests {
             let mut hints = vec![(Action::Back, "back"), (Action::Copy, "copy id")];
             if self.list == List::Requests {
                 hints.extend([(Action::Verify, "verify"), (Action::Reconcile, "reconcile")]);
+                if self.is_disputed() {
+                    hints.push((Action::Accept, "accept"));
+                }
                 if shared.size.0 >= WIDE {
                     hints.push((Action::ToService, "service"));
                 }
@@ -353,6 +366,9 @@ impl Part for Requests {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
+        if self.accept.is_some() {
+            return Some(vec![("y", "accept it"), ("esc", "leave"), ("↑↓", "scroll")]);
+        }
         if self.export.is_some() {
             return Some(vec![("enter", "next, then write"), ("← →", "format"), ("esc", "leave")]);
         }

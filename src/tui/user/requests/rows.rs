@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::pages::Placed;
 use crate::broker::user::{OperationView, RequestView};
-use crate::domain::{Address, Neuron, OperationId, OperationState, RequestId, Timestamp, UserRequestState};
+use crate::domain::{Address, Neuron, OperationId, OperationState, RequestId, UserRequestState};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::table::{Cell, Column, Row};
@@ -58,7 +58,7 @@ impl Row for RequestRow {
 
     fn cell(&self, column: usize, look: &Look) -> Cell {
         let view = &self.view;
-        let over = view.state.is_final();
+        let over = view.state.has_ended();
         let units = |units: u64| match units {
             0 if !over => Cell::Text("…".to_owned(), Tone::Pending),
             0 if view.state == UserRequestState::Failed => Cell::Text("-".to_owned(), Tone::Dim),
@@ -67,7 +67,7 @@ impl Row for RequestRow {
         match column {
             MADE => Cell::Text(look.time(view.created_at), Tone::Dim),
             STATE => {
-                let (tone, text) = running(view.state, view.created_at, look);
+                let (tone, text) = running(view, look);
                 Cell::Text(text, tone)
             }
             2 => Cell::Text(view.service.to_string(), Tone::Plain),
@@ -106,10 +106,10 @@ fn provider(provider: Address, alias: Option<&str>, look: &Look) -> Cell {
 }
 
 /// A state with its sign; of what runs also for how long.
-fn running(state: UserRequestState, since: Timestamp, look: &Look) -> (Tone, String) {
-    let (tone, word) = state_of_request(state);
-    let seconds = look.now.seconds_since(since);
-    match state {
+fn running(view: &RequestView, look: &Look) -> (Tone, String) {
+    let (tone, word) = state_of_request(view);
+    let seconds = look.now.seconds_since(view.created_at);
+    match view.state {
         UserRequestState::Reserved | UserRequestState::Sent if seconds < 3600 => {
             (tone, format!("{word} {seconds} s"))
         }
@@ -117,8 +117,9 @@ fn running(state: UserRequestState, since: Timestamp, look: &Look) -> (Tone, Str
     }
 }
 
-pub fn state_of_request(state: UserRequestState) -> (Tone, &'static str) {
-    match state {
+pub fn state_of_request(view: &RequestView) -> (Tone, &'static str) {
+    match view.state {
+        UserRequestState::Done if view.accepted_at.is_some() => (Tone::Good, "✓ accepted"),
         UserRequestState::Reserved => (Tone::Pending, "… reserved"),
         UserRequestState::Sent => (Tone::Pending, "… running"),
         UserRequestState::Done => (Tone::Good, "✓ done"),

@@ -21,11 +21,23 @@ pub enum Covered {
 
 #[derive(Debug)]
 pub enum Ask {
-    Requests { wanted: Wanted, filter: RequestFilter, sort: RequestSort },
-    Operations { wanted: Wanted, query: OperationQuery },
+    Requests {
+        wanted: Wanted,
+        filter: RequestFilter,
+        sort: RequestSort,
+    },
+    Operations {
+        wanted: Wanted,
+        query: OperationQuery,
+    },
     Record(RequestId),
     Operation(OperationId),
     Verify(RequestId),
+    /// Pays so much beyond our own count, by the receipt that the broker holds.
+    Accept {
+        request: RequestId,
+        amount: Neuron,
+    },
     Reconcile(Address),
     Export(Export),
 }
@@ -42,6 +54,7 @@ pub enum Answer {
     },
     Record(RequestId, Result<Box<RequestRecord>, String>),
     Operation(OperationId, Result<Box<OperationView>, String>),
+    Accepted(RequestId, Result<Box<RequestView>, String>),
     Verified(RequestId, Result<Verification, String>),
     Reconciled(Address, Result<Box<Reconciliation>, String>),
     /// It goes on.
@@ -69,6 +82,17 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 reply.send(Answer::Exported { path: export.file, ended }).await;
             });
         }
+        return;
+    }
+    if let Ask::Accept { request, amount } = ask {
+        // To its end, also when the screens close.
+        at.tasks.spawn("screens: accept a receipt", async move {
+            let ended = match broker {
+                Some(broker) => broker.accept(request, amount).await.map_err(|refusal| refusal.for_screen()),
+                None => Err("the broker is not ready yet".to_owned()),
+            };
+            reply.send(Answer::Accepted(request, ended.map(Box::new))).await;
+        });
         return;
     }
     at.tasks.spawn_until_stopped("screens: requests", async move {
@@ -104,7 +128,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 let found = broker.reconcile(provider).await;
                 Answer::Reconciled(provider, found.map(Box::new).map_err(|error| told(&error)))
             }
-            Ask::Export(_) => return,
+            Ask::Export(_) | Ask::Accept { .. } => return,
         };
         reply.send(answer).await;
     });
@@ -119,6 +143,7 @@ fn not_yet(ask: Ask) -> Answer {
         }
         Ask::Record(id) => Answer::Record(id, Err(why())),
         Ask::Operation(id) => Answer::Operation(id, Err(why())),
+        Ask::Accept { request, .. } => Answer::Accepted(request, Err(why())),
         Ask::Verify(id) => Answer::Verified(id, Err(why())),
         Ask::Reconcile(provider) => Answer::Reconciled(provider, Err(why())),
         Ask::Export(export) => Answer::Exported { path: export.file, ended: Err(why()) },

@@ -9,6 +9,7 @@ use super::pages::{PAGE, Page, Pages, Placed};
 use super::rows::RequestRow;
 use super::runner::Covered;
 use super::*;
+use crate::attacks::short_attacks;
 use crate::broker::user::{
     Check, Event, ExportFormat, Finding, ReconciliationVerdict, RequestFilter, RequestView,
 };
@@ -16,20 +17,20 @@ use crate::domain::{
     AccountId, B256, Fee, Neuron, OperationKind, OperationState, Prices, Receipt, ReceiptStatus, Signature,
     SignedReceipt, Timestamp, Units, UserRequestState,
 };
-use crate::tui::pictures::{control, letter, press, typed};
+use crate::tui::pictures::{control, harmless, letter, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::Model;
-use crate::tui::user::part::{Intent, Order};
+use crate::tui::user::part::{Intent, Order, Part};
 use crate::tui::user::screen::Screen;
-use crate::tui::user::tests::scene::{fresh, full, now, provider, snap};
+use crate::tui::user::tests::scene::{fresh, full, now, painted, provider, snap};
 
 fn view(n: u64, state: UserRequestState, fee: u128) -> RequestView {
     let mut id = [0; 32];
     id[..8].copy_from_slice(&n.to_be_bytes());
     id[8..].fill(0xab);
-    let over = state.is_final();
+    let over = state.has_ended();
     RequestView {
         request: RequestId::new(id),
         provider: provider(if n.is_multiple_of(3) { 2 } else { 1 }),
@@ -49,6 +50,7 @@ fn view(n: u64, state: UserRequestState, fee: u128) -> RequestView {
             UserRequestState::Disputed => Some("the receipt asks for 780 units, we counted 380".to_owned()),
             _ => None,
         },
+        accepted_at: None,
     }
 }
 
@@ -116,7 +118,7 @@ fn record(view: RequestView) -> RequestRecord {
         price_version: 3,
         body_hash: B256::repeat_byte(0x21),
         response_hash: Some(B256::repeat_byte(0x22)),
-        receipt: Some(SignedReceipt { receipt, signature }),
+        receipt: Some(SignedReceipt { receipt, signature }.into()),
         view,
     }
 }
@@ -160,6 +162,44 @@ fn ask_of(step: &Step<Effect>) -> Vec<&Ask> {
             _ => None,
         })
         .collect()
+}
+
+#[test]
+fn what_strangers_wrote_into_a_request_steers_nothing() {
+    for attack in short_attacks() {
+        let evil = attack.text.as_str();
+        let mut model = full(Shade::Dark);
+        model.shared.aliases.insert(provider(1), evil.to_owned());
+        letter(&mut model, '5');
+        let noted = |mut view: RequestView| {
+            view.note = Some(evil.to_owned());
+            view
+        };
+        let items: Vec<RequestView> = views().into_iter().take(6).map(noted).collect();
+        let first = items[0].clone();
+        answered(&mut model, Answer::Requests { generation: 1, page: Ok(page(items, None, 6)) });
+        harmless(&painted(&model), attack.name);
+        press(&mut model, KeyCode::Enter);
+        answered(&mut model, Answer::Record(first.request, Ok(Box::new(record(first.clone())))));
+        answered(&mut model, Answer::Verified(first.request, Err(evil.to_owned())));
+        answered(&mut model, Answer::Reconciled(first.provider, Err(evil.to_owned())));
+        harmless(&painted(&model), attack.name);
+        letter(&mut model, 'z');
+        harmless(&painted(&model), attack.name);
+        answered(&mut model, Answer::Exported { path: evil.to_owned(), ended: Err(evil.to_owned()) });
+        harmless(&painted(&model), attack.name);
+        let mut model = full(Shade::Dark);
+        letter(&mut model, '5');
+        letter(&mut model, 'o');
+        let mut own = operation(4, OperationKind::RequestRefund, OperationState::Refused);
+        own.reason = Some(evil.to_owned());
+        let page = Page { items: vec![own], next: None, total: 1, fee: Neuron::ZERO, live: Vec::new() };
+        answered(&mut model, Answer::Operations { generation: 1, page: Ok(page) });
+        press(&mut model, KeyCode::Enter);
+        harmless(&painted(&model), attack.name);
+        answered(&mut model, Answer::Operations { generation: 2, page: Err(evil.to_owned()) });
+        harmless(&painted(&model), attack.name);
+    }
 }
 
 #[test]
@@ -405,6 +445,73 @@ fn a_request_leads_to_its_service() {
     letter(&mut model, 'y');
 }
 
+/// The question about the disputed request of a list, and what a yes to it orders.
+fn accepting(model: &mut Model) -> Option<(RequestId, Neuron)> {
+    // Where not all of it is in sight, a yes shows the rest first.
+    for _ in 0..4 {
+        let step = letter(model, 'y');
+        for ask in ask_of(&step) {
+            if let Ask::Accept { request, amount } = ask {
+                return Some((*request, *amount));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn a_disputed_receipt_is_accepted_by_one_question_for_the_sum_in_it() {
+    let mut model = shown(Shade::Dark);
+    opened(&mut model, 2);
+    let row = model.requests.requests.table.selected().unwrap().view.clone();
+    assert_eq!(row.state, UserRequestState::Disputed);
+    letter(&mut model, 'P');
+    assert!(model.requests.accept.is_some() && Part::typing(&model.requests), "keys are the question's");
+    press(&mut model, KeyCode::Esc);
+    assert!(model.requests.accept.is_none(), "left");
+    letter(&mut model, 'P');
+    press(&mut model, KeyCode::Enter);
+    assert!(model.requests.accept.is_none(), "enter is no yes unless one went there");
+    letter(&mut model, 'P');
+    assert_eq!(accepting(&mut model), Some((row.request, row.disputed)));
+    assert_eq!(accepting(&mut model), None, "once");
+
+    let fee = Fee { output: row.fee.output.saturating_add(row.disputed), ..row.fee };
+    let view = RequestView {
+        state: UserRequestState::Done,
+        fee,
+        disputed: Neuron::ZERO,
+        accepted_at: Some(now()),
+        ..(*row).clone()
+    };
+    let step = answered(&mut model, Answer::Accepted(row.request, Ok(Box::new(view.clone()))));
+    assert!(model.requests.accept.is_none());
+    assert!(ask_of(&step).iter().any(|ask| matches!(ask, Ask::Record(id) if *id == row.request)));
+    let text = facts::request(&view, None, &model.shared);
+    let says = crate::tui::kit::facts::text(&text);
+    assert!(says.contains("✓ accepted") && says.contains("on the provider's word"), "{says}");
+    answered(&mut model, Answer::Record(row.request, Ok(Box::new(record(view)))));
+    letter(&mut model, 'P');
+    assert!(model.requests.accept.is_none(), "there is nothing to accept any more");
+}
+
+#[test]
+fn what_is_not_disputed_opens_no_question_and_a_refusal_is_told() {
+    for at in [1, 3] {
+        let mut model = shown(Shade::Dark);
+        opened(&mut model, at);
+        letter(&mut model, 'P');
+        assert!(model.requests.accept.is_none(), "{at}");
+    }
+    let mut model = shown(Shade::Dark);
+    opened(&mut model, 2);
+    letter(&mut model, 'P');
+    let (id, _) = accepting(&mut model).unwrap();
+    answered(&mut model, Answer::Accepted(id, Err("the cap on one day is reached".to_owned())));
+    assert!(model.requests.accept.is_none());
+    assert!(model.toasts.iter().any(|toast| toast.text.contains("nothing was paid")), "{:?}", model.toasts);
+}
+
 #[test]
 fn pictures() {
     snap("requests_unknown", fresh, |model| {
@@ -424,6 +531,11 @@ fn pictures() {
     snap("requests_detail", full, |model| {
         fill(model);
         opened(model, 2);
+    });
+    snap("requests_accept", full, |model| {
+        fill(model);
+        opened(model, 2);
+        letter(model, 'P');
     });
     snap("requests_failed", full, |model| {
         fill(model);

@@ -42,6 +42,10 @@ pub fn draw(part: &Requests, buffer: &mut Buffer, body: Rect, shared: &Shared) -
         }
         facts::draw(buffer, area, &part.facts(shared), part.top, look);
     }
+    if let Some(open) = &part.accept {
+        let place = Rect { x: 0, width: buffer.area.width, ..body };
+        return open.money.draw(buffer, place, look);
+    }
     if let Some(form) = &part.export {
         let place = Rect { x: 0, width: buffer.area.width, ..body };
         let height = (form.height() + 2).min(place.height);

@@ -10,9 +10,10 @@ use proptest::prelude::*;
 use super::facts::{Habit, cost_of_thousand};
 use super::runner::{Difference, Looked, Used, differences};
 use super::*;
+use crate::attacks::short_attacks;
 use crate::broker::user::{Event, Measured, PriceChange, PriceEntry, Probe, ProbeLimits, ProbeOutcome};
 use crate::domain::{B256, Prices, RequestId, ServiceKind, Timestamp, Units};
-use crate::tui::pictures::{letter, press, typed};
+use crate::tui::pictures::{harmless, letter, press, typed};
 use crate::tui::shell::{Program, ScreenOrder, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
@@ -113,6 +114,60 @@ fn with_history(model: &mut Model) {
     let entries = vec![entry(8_800, (100_000, 200_000), false), entry(4_100, (90_000, 200_000), true)];
     let history = PriceHistory { entries, from_block: 0, to_block: 9_000 };
     answered(model, Answer::History(provider(1), "llama7b".parse().unwrap(), Ok(history)));
+}
+
+#[test]
+fn what_a_provider_wrote_about_a_service_steers_nothing() {
+    for attack in short_attacks() {
+        let evil = attack.text.as_str();
+        let mut model = full(Shade::Dark);
+        model.shared.aliases.insert(provider(5), evil.to_owned());
+        let mut bad = service(provider(5), "evil", ServiceKind::Chatbot, (u128::MAX, u128::MAX));
+        (bad.model, bad.url) = (evil.to_owned(), evil.to_owned());
+        let good = service(provider(1), "llama7b", ServiceKind::Chatbot, (1, 2));
+        model.update(Message::Services([bad.clone(), good].into()));
+        taken(&mut model);
+        if model.services.comparing {
+            taken(&mut model);
+        }
+        letter(&mut model, '2');
+        harmless(&painted(&model), attack.name);
+        for outcome in [ProbeOutcome::Unreachable(evil.to_owned()), ProbeOutcome::Unreachable(String::new())]
+        {
+            found(&mut model, 5, "evil", looked(3, outcome));
+        }
+        let probe = Looked { probe: Some(Err(evil.to_owned())), measured: None, change: None };
+        found(&mut model, 5, "evil", probe);
+        answered(&mut model, Answer::History(provider(5), bad.name.clone(), Err(evil.to_owned())));
+        for _ in 0..2 {
+            press(&mut model, KeyCode::Enter);
+            harmless(&painted(&model), attack.name);
+            letter(&mut model, 'z');
+            let mut old = entry(8_800, (1, 2), true);
+            old.service = Some(bad.clone());
+            let history = PriceHistory { entries: vec![old], from_block: 0, to_block: 9_000 };
+            answered(&mut model, Answer::History(provider(5), bad.name.clone(), Ok(history)));
+            harmless(&painted(&model), attack.name);
+            press(&mut model, KeyCode::Esc);
+            press(&mut model, KeyCode::Down);
+        }
+        // Side by side, filtered by it, and copied.
+        for key in [' ', 'j', ' ', 'v'] {
+            letter(&mut model, key);
+            harmless(&painted(&model), attack.name);
+        }
+        press(&mut model, KeyCode::Esc);
+        for order in letter(&mut model, 'Y').screen.into_iter().chain(letter(&mut model, 'y').screen) {
+            if let ScreenOrder::Copy { text, what } = order {
+                assert_eq!(
+                    (crate::attacks::found(&text.replace("\t", " ")), crate::attacks::found(&what)),
+                    (None, None),
+                    "{}",
+                    attack.name
+                );
+            }
+        }
+    }
 }
 
 proptest! {

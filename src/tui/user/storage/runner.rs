@@ -199,7 +199,7 @@ async fn cost(
         }
         let Some(id) = request else { return (None, Some(Neuron::ZERO)) };
         match broker.request(id).await {
-            Ok(view) if view.state.is_final() => return (request, Some(view.fee.total())),
+            Ok(view) if view.state.has_ended() => return (request, Some(view.fee.total())),
             _ => tokio::time::sleep(Duration::from_millis(150)).await,
         }
     }

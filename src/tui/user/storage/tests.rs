@@ -10,9 +10,10 @@ use super::Storage;
 use super::question::{Question, missing};
 use super::runner::{Answer, Ask, Ended, Trouble};
 use super::transfer::{ANSWER, Order, Outcome, Progress, Stage, Way, file_name, id_in};
+use crate::attacks::short_attacks;
 use crate::broker::user::{AccountView, Event, Shortfall, Snapshot};
 use crate::domain::{Neuron, Prices, RequestId};
-use crate::tui::pictures::{control, letter, moment, press, typed};
+use crate::tui::pictures::{control, harmless, letter, moment, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
@@ -20,7 +21,7 @@ use crate::tui::user::model::Model;
 use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Intent, Order as Wanted, Part};
 use crate::tui::user::screen::Screen;
-use crate::tui::user::tests::scene::{fresh, full, now, provider, snap};
+use crate::tui::user::tests::scene::{fresh, full, now, painted, provider, snap};
 
 fn open(model: &mut Model) -> Step<Effect> {
     let mut step = Step::default();
@@ -111,6 +112,46 @@ fn uploads(model: &mut Model) {
     progress.enter(Stage::Reading, Some(SIZE));
     progress.add(4_000_000);
     model.toasts.clear();
+}
+
+#[test]
+fn what_a_service_says_of_a_file_steers_nothing() {
+    for attack in short_attacks() {
+        let evil = attack.text.as_str();
+        let mut model = full(Shade::Dark);
+        model.shared.aliases.insert(provider(1), evil.to_owned());
+        open(&mut model);
+        letter(&mut model, 'n');
+        typed(&mut model, "photo.png");
+        let names = vec![evil.to_owned(), "photo.png".to_owned()];
+        answered(&mut model, Answer::Names { typed: "photo.png".to_owned(), names });
+        harmless(&painted(&model), attack.name);
+        answered(&mut model, Answer::Size { typed: "photo.png".to_owned(), size: Err(evil.to_owned()) });
+        harmless(&painted(&model), attack.name);
+        let mut model = full(Shade::Dark);
+        asked(&mut model);
+        let (first, _) = confirmed(&mut model);
+        answered(&mut model, done(first, evil));
+        harmless(&painted(&model), attack.name);
+        asked(&mut model);
+        let (second, _) = confirmed(&mut model);
+        let ended = Ended { result: Err(Trouble::Other(evil.to_owned())), request: None, fee: None };
+        answered(&mut model, Answer::Moved { number: second, ended });
+        harmless(&painted(&model), attack.name);
+        press(&mut model, KeyCode::Enter);
+        harmless(&painted(&model), attack.name);
+        // The name under which it would be kept here leads nowhere, and the id is none that a terminal would obey.
+        let name = file_name(evil);
+        assert!(name.ends_with(".bin") && name.len() <= 20, "{name}");
+        assert!(
+            name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !name.starts_with('.'),
+            "{name}"
+        );
+        for answer in [evil.to_owned(), serde_json::json!({ "root": evil }).to_string()] {
+            let id = id_in(answer.as_bytes()).unwrap_or_default();
+            assert!(id.chars().all(|c| c.is_ascii_graphic()) && id.len() <= 200, "{id}");
+        }
+    }
 }
 
 #[test]

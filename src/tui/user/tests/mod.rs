@@ -2,4 +2,5 @@
 
 mod cost;
 mod frame;
+mod hostile;
 pub mod scene;

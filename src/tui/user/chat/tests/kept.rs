@@ -84,6 +84,25 @@ fn what_was_to_begin_when_the_program_ended_is_found_again() {
 }
 
 #[test]
+fn a_draft_that_was_on_its_way_says_so_and_where_its_fate_stands() {
+    let mut model = ready(Shade::Dark);
+    model.chat.opening = Some(id(3));
+    let kept = Conversation { draft: "hello".to_owned(), asked: true, ..conversation(3, "") };
+    tell(&mut model, Answer::Opened { conversation: Box::new(kept.clone()), messages: Vec::new(), at: None });
+    assert_eq!(model.chat.prompt.text(), "hello");
+    let text = shown(&model);
+    assert!(text.contains("on its way when the program ended") && text.contains("5 Requests"), "{text}");
+    // Sent again on purpose, it goes into the same conversation.
+    assert_eq!(sent(control(&mut model, 'f')).place, Place::In(id(3)));
+
+    let mut model = ready(Shade::Dark);
+    model.chat.opening = Some(id(3));
+    let typed = Conversation { asked: false, ..kept };
+    tell(&mut model, Answer::Opened { conversation: Box::new(typed), messages: Vec::new(), at: None });
+    assert!(!shown(&model).contains("on its way"), "what was only typed is a plain draft");
+}
+
+#[test]
 fn what_was_typed_and_saved_does_not_come_back_over_what_was_sent() {
     let mut model = opened(Shade::Dark);
     typed(&mut model, "hel");

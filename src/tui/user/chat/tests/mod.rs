@@ -9,6 +9,7 @@ use crossterm::event::KeyCode;
 use super::ask::{Attachment, Begun, Piece, Place, Remedy, Sending};
 use super::over::Over;
 use super::{Answer, Ask, Chat, Focus, Opened};
+use crate::attacks::short_attacks;
 use crate::broker::user::library::{
     ChatParameters, Conversation, Conversations, Found, Hit, Message, MessageRole, MessageState, SnippetPart,
 };
@@ -17,7 +18,7 @@ use crate::domain::{
     Address, ConversationId, Fee, MessageId, Neuron, Prices, RequestId, ServiceName, Units, UserRequestState,
 };
 use crate::tui::input::Input;
-use crate::tui::pictures::{control, letter, moment, press, typed};
+use crate::tui::pictures::{control, harmless, letter, moment, press, typed};
 use crate::tui::shell::{Program, ScreenOrder, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message as Told};
@@ -54,6 +55,7 @@ fn conversation(n: u8, title: &str) -> Conversation {
         messages: 2,
         fee: Neuron::new(117_200_000),
         draft: String::new(),
+        asked: false,
     }
 }
 
@@ -518,19 +520,48 @@ fn only_the_one_service_with_an_account_is_taken_by_itself() {
 
 #[test]
 fn nothing_hostile_reaches_the_terminal() {
-    let evil = "x\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{202e}y\r\u{9b}31m\u{0}";
-    let mut model = opened(Shade::Dark);
-    let mut answer = message(2, MessageRole::Assistant, evil);
-    answer.reasoning = evil.to_owned();
-    answer.state = MessageState::Failed(evil.to_owned());
-    open(&mut model, vec![message(1, MessageRole::User, evil), answer]);
-    model.update(Told::Input(Input::Paste(evil.to_owned()), moment()));
-    let why = evil.to_owned();
-    model.chat.blocked = Some(super::Blocked { token: 0, text: String::new(), why, remedy: Remedy::Again });
-    model.chat.head.title = evil.to_owned();
-    let buffer = painted(&model);
-    for cell in buffer.content() {
-        assert!(!cell.symbol().chars().any(|c| c.is_control() || c == '\u{202e}'), "{:?}", cell.symbol());
+    for attack in short_attacks() {
+        let (name, evil) = (attack.name, attack.text.as_str());
+        let mut model = opened(Shade::Dark);
+        let mut answer = message(2, MessageRole::Assistant, evil);
+        answer.reasoning = evil.to_owned();
+        answer.model = evil.to_owned();
+        answer.state = MessageState::Failed(evil.to_owned());
+        let mut fate = cost(2, UserRequestState::Disputed, Proof::Disputed);
+        fate.note = Some(evil.to_owned());
+        open(&mut model, vec![message(1, MessageRole::User, evil), answer]);
+        tell(&mut model, Answer::Fates(vec![fate]));
+        tell(&mut model, Answer::Listed(Conversations { items: vec![conversation(1, evil)], total: 1 }));
+        model.update(Told::Input(Input::Paste(evil.to_owned()), moment()));
+        tell(&mut model, Answer::Attached(Err(evil.to_owned())));
+        harmless(&painted(&model), name);
+        let why = evil.to_owned();
+        model.chat.blocked =
+            Some(super::Blocked { token: 0, text: String::new(), why, remedy: Remedy::Again });
+        model.chat.head.title = evil.to_owned();
+        harmless(&painted(&model), name);
+        press(&mut model, KeyCode::Tab);
+        letter(&mut model, 'z');
+        harmless(&painted(&model), name);
+    }
+}
+
+/// A service chooses in which pieces its answer comes.
+#[test]
+fn nothing_hostile_is_put_together_from_harmless_pieces() {
+    for attack in short_attacks() {
+        for size in [1, 2, 3] {
+            let mut model = ready(Shade::Dark);
+            let sending = say(&mut model, "hello");
+            tell(&mut model, begun(&sending));
+            let letters: Vec<char> = attack.text.chars().collect();
+            for piece in letters.chunks(size) {
+                let text: String = piece.iter().collect();
+                let piece = Piece { content: text.clone(), reasoning: text, ..Piece::default() };
+                tell(&mut model, Answer::Grew { token: sending.token, piece });
+            }
+            harmless(&painted(&model), attack.name);
+        }
     }
 }
 

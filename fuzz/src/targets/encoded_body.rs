@@ -1,0 +1,149 @@
+//! Encoded bodies: any split decodes alike, damage is told alike, and what swells is stopped (S15).
+
+use std::io::Write;
+
+use zgserve_tui::domain::ServiceKind;
+use zgserve_tui::meter::{self, MeterError, OutputMeter};
+use zgserve_tui::wire::encoding::{Decoder, EncodingError, Limits, codings, negotiate};
+
+use super::input::Input;
+use super::splits::Split;
+
+const HEADERS: [&str; 8] =
+    ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd, gzip", "identity", "x-gzip, deflate"];
+
+/// Small, so that a bomb of a few hundred bytes reaches them.
+const LIMITS: Limits = Limits { bytes: 256 << 10, ratio: 40, ratio_from: 8 << 10 };
+
+pub fn run(bytes: &[u8]) {
+    let mut input = Input::new(bytes);
+    let (header, packed, seed) = (HEADERS[input.below(HEADERS.len())], input.bit(), input.u16());
+    let cut = input.u16();
+    let rest = input.rest();
+    names(&String::from_utf8_lossy(rest));
+    if !packed {
+        return any_split(header, rest, seed);
+    }
+    // The bytes are a text: packed and cut off somewhere, it gives the beginning of the text.
+    let mut body = rest.to_vec();
+    for name in header.split(", ") {
+        body = pack(name, &body);
+    }
+    let whole = any_split_of(header, &body, seed);
+    if whole.2.is_none() {
+        assert_eq!((whole.0.as_slice(), whole.1), (rest, true));
+    }
+    let end = usize::from(cut) % (body.len() + 1);
+    let part = any_split_of(header, &body[..end], seed);
+    assert!(rest.starts_with(&part.0), "a cut body gives something else");
+    assert!(
+        !part.1 || end == 0 || end == body.len() || header == "identity",
+        "cut at {end} and called whole"
+    );
+    any_split(header, &body, seed);
+}
+
+type Decoded = (Vec<u8>, bool, Option<EncodingError>);
+
+fn any_split_of(header: &str, body: &[u8], seed: u16) -> Decoded {
+    let whole = decode(header, body, Split::AtOnce);
+    for split in Split::all(seed) {
+        let other = decode(header, body, split);
+        if is_bomb(whole.2.as_ref()) || is_bomb(other.2.as_ref()) {
+            // The ratio is held against what came so far, so where it is passed depends on the pieces.
+            assert!(whole.0.starts_with(&other.0) || other.0.starts_with(&whole.0), "{header} {split:?}");
+            continue;
+        }
+        assert!(whole == other, "{header} {split:?}: {:?} became {:?}", told(&whole), told(&other));
+    }
+    whole
+}
+
+fn is_bomb(fault: Option<&EncodingError>) -> bool {
+    matches!(fault, Some(EncodingError::Bomb { .. } | EncodingError::TooLarge { .. }))
+}
+
+fn told((text, whole, fault): &Decoded) -> (usize, bool, Option<&EncodingError>) {
+    (text.len(), *whole, fault.as_ref())
+}
+
+fn decode(header: &str, body: &[u8], split: Split) -> Decoded {
+    let mut decoder = Decoder::new(&codings(Some(header)).unwrap(), LIMITS);
+    let (mut text, mut fault, mut taken) = (Vec::new(), None, 0_u64);
+    for piece in split.pieces(body) {
+        taken += piece.len() as u64;
+        let result = decoder.push(piece, &mut |block| text.extend_from_slice(block));
+        let given = text.len() as u64;
+        assert!(
+            given <= LIMITS.bytes && given <= LIMITS.ratio_from.max(taken * LIMITS.ratio),
+            "{given} of {taken}"
+        );
+        if let Err(error) = result {
+            fault = Some(error);
+            break;
+        }
+    }
+    (text, decoder.is_whole(), fault)
+}
+
+/// The meters of both sides see the same bytes in other pieces.
+fn any_split(header: &str, body: &[u8], seed: u16) {
+    any_split_of(header, body, seed);
+    for content_type in ["text/event-stream", "application/json", "text/plain"] {
+        let limits = meter::Limits { decoding: LIMITS, ..meter::Limits::default() };
+        let count = |split: Split| {
+            let mut meter =
+                OutputMeter::new(ServiceKind::Chatbot, Some(content_type), Some(header), limits).unwrap();
+            let fault = split.pieces(body).into_iter().find_map(|piece| meter.push(piece).err());
+            (meter.finish(), fault)
+        };
+        let whole = count(Split::AtOnce);
+        let bomb = |fault: &Option<MeterError>| match fault {
+            Some(MeterError::Encoding(error)) => is_bomb(Some(error)),
+            _ => false,
+        };
+        for split in Split::all(seed) {
+            let other = count(split);
+            assert!(
+                whole == other || bomb(&whole.1) || bomb(&other.1),
+                "{header} {content_type} {split:?}: {whole:?} became {other:?}"
+            );
+        }
+    }
+}
+
+fn pack(name: &str, text: &[u8]) -> Vec<u8> {
+    let fast = flate2::Compression::fast();
+    match name {
+        "gzip" | "x-gzip" => {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), fast);
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap()
+        }
+        "deflate" => {
+            let mut writer = flate2::write::ZlibEncoder::new(Vec::new(), fast);
+            writer.write_all(text).unwrap();
+            writer.finish().unwrap()
+        }
+        "br" => {
+            let mut packed = Vec::new();
+            brotli::CompressorWriter::new(&mut packed, 4096, 1, 16).write_all(text).unwrap();
+            packed
+        }
+        "zstd" => zstd::encode_all(text, 1).unwrap(),
+        _ => text.to_vec(),
+    }
+}
+
+/// Nothing is asked for that cannot be read back.
+fn names(accept: &str) {
+    let kept = negotiate(accept);
+    for entry in kept.split(',') {
+        let name = entry.split(';').next().unwrap_or_default().trim();
+        assert!(codings(Some(name)).is_ok(), "{accept:?} became {kept:?}");
+    }
+    assert_eq!(negotiate(&kept), kept);
+    if let Ok(all) = codings(Some(accept)) {
+        assert!(all.len() <= 2);
+    }
+}

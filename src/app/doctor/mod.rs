@@ -1,0 +1,257 @@
+//! Looks at everything a broker needs, and says what is wrong and how to mend it.
+//!
+//! | file | looks at |
+//! |---|---|
+//! | here | settings, keys, chain, money, the running broker or its books |
+//! | `files` | who can read what, room on the disk, whether it syncs |
+//! | `clock` | this machine's time |
+//! | `others` | providers, or ourselves as users see us |
+
+mod clock;
+mod files;
+mod findings;
+mod others;
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use self::findings::Findings;
+use super::api::Api;
+use super::chain::chain_settings;
+use super::settings::settings;
+use super::wallet;
+use crate::chain::{Chain, ChainKind};
+use crate::cli::{Exit, Global, Output, Role};
+use crate::config::{Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
+use crate::domain::{Address, Neuron};
+use crate::keys::{PassphraseKeyring, SystemKeyring};
+use crate::store::{DataLock, Db, Role as DbRole};
+
+pub async fn run(role: Role, global: &Global) -> Result<Exit> {
+    let mut findings = Findings::default();
+    match role {
+        Role::User => {
+            let Some((config, found)) = examine::<UserConfig>(&mut findings, global).await? else {
+                return Ok(findings.exit());
+            };
+            if let (Some(chain), Some(user)) = (&found.chain, found.address)
+                && let Err(error) = others::providers(&mut findings, &config, chain, user).await
+            {
+                findings.wrong("providers", &error, CHAIN);
+            }
+        }
+        Role::Provider => {
+            let Some((config, found)) = examine::<ProviderConfig>(&mut findings, global).await? else {
+                return Ok(findings.exit());
+            };
+            if !found.running {
+                findings
+                    .good("reachable: no broker runs, so users find none; this is looked at once it does");
+            } else if let (Some(chain), Some(provider)) = (&found.chain, found.address)
+                && let Err(error) = others::ourselves(&mut findings, &config, chain, provider).await
+            {
+                findings.wrong("reachable", &error, CHAIN);
+            }
+        }
+    }
+    Ok(findings.exit())
+}
+
+const CHAIN: &str =
+    "start the node, or name another one: chain.rpcUrl and chain.fallbackRpcUrls, `--rpc-url` to try";
+
+/// What was found on the way.
+struct Found {
+    address: Option<Address>,
+    chain: Option<Chain>,
+    running: bool,
+}
+
+/// What both roles need. `None` where the settings cannot be read, so that nothing else can be looked at.
+async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Result<Option<(C, Found)>> {
+    let config: C = match settings(global) {
+        Ok(config) => config,
+        Err(error) => {
+            findings.wrong(
+                "settings",
+                &error,
+                "`zgserve-tui config example` shows every key with its default",
+            );
+            return Ok(None);
+        }
+    };
+    let file = Paths::settings(C::NAME, global.config.as_deref());
+    let file = file.map_or("no file, all at their defaults".to_owned(), |file| file.display().to_string());
+    findings.good(&format!("settings: {file}"));
+
+    let shell = config.shell();
+    let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
+    let running = holder(findings, &paths.data);
+    files::examine(findings, &paths.data, &paths.keys);
+    let address = key(findings, shell, global, &paths).await;
+    keyring(findings, shell, address).await;
+    let chain = chain(findings, shell, address).await;
+    if running {
+        broker::<C>(findings, global).await;
+    } else if let Err(error) = books::<C>(findings, &paths.data).await {
+        findings.wrong("books", &error, "keep a copy of the directory and restore the last backup elsewhere");
+    }
+    Ok(Some((config, Found { address, chain, running })))
+}
+
+/// Whether a broker runs on the data directory.
+fn holder(findings: &mut Findings, data: &Path) -> bool {
+    let there = data.display();
+    match DataLock::holder(data) {
+        Ok(None) => findings.good(&format!("data directory: {there}, no broker runs on it")),
+        Ok(Some(holder)) => {
+            let at = holder.address.map(|address| format!(" at {address}")).unwrap_or_default();
+            findings.good(&format!("data directory: {there}, a broker runs on it{at}"));
+            return true;
+        }
+        Err(error) => {
+            let cure = format!("run this as the user that runs the broker, or give that user {there}");
+            findings.wrong("data directory", &error.into(), &cure);
+        }
+    }
+    false
+}
+
+async fn key(findings: &mut Findings, shell: &Shell, global: &Global, paths: &Paths) -> Option<Address> {
+    match wallet::find(shell, global, paths).await {
+        Ok(Some(wallet)) => {
+            findings.good(&format!("key: {}", wallet.address()));
+            Some(wallet.address())
+        }
+        Ok(None) => {
+            let cure = "make one with `zgserve-tui wallet new`, or set privateKeys";
+            findings.bad(Exit::BadInput, "key: none", cure);
+            None
+        }
+        Err(error) => {
+            let cure = "`zgserve-tui wallet list` shows the key files, `wallet` in the settings chooses one; a passphrase \
+                        comes from passphraseFile, the keyring or --passphrase-fd";
+            findings.wrong("key", &error, cure);
+            None
+        }
+    }
+}
+
+/// Where the passphrase could rest, where a key file is used. Having no keyring is no fault.
+async fn keyring(findings: &Findings, shell: &Shell, address: Option<Address>) {
+    if !shell.private_keys.0.is_empty() {
+        return;
+    }
+    if !SystemKeyring.is_there().await {
+        return findings
+            .good("keyring: this session has none; passphraseFile and --passphrase-fd do without");
+    }
+    let kept = match address {
+        Some(address) => SystemKeyring.holds(address).await.unwrap_or(false),
+        None => false,
+    };
+    findings.good(if kept {
+        "keyring: it keeps the passphrase of this key"
+    } else {
+        "keyring: there; `zgserve-tui wallet keyring add` has it keep the passphrase"
+    });
+}
+
+async fn chain(findings: &mut Findings, shell: &Shell, address: Option<Address>) -> Option<Chain> {
+    let opened = match chain_settings(&shell.chain) {
+        Ok(settings) => Chain::open(settings).await,
+        Err(error) => Err(error),
+    };
+    let chain = match opened {
+        Ok(chain) => chain,
+        Err(error) => {
+            let cure = if error.is_transient() {
+                CHAIN
+            } else {
+                "chain.rpcUrl, chain.chainId and chain.contract have to belong together; `zgserve-tui deploy` prints a contract"
+            };
+            findings.wrong("chain", &error.into(), cure);
+            return None;
+        }
+    };
+    findings.good(&format!("chain: id {}, contract {}", chain.id(), chain.contract()));
+    match chain.head().await {
+        Ok(head) => {
+            let public = chain.kind() != ChainKind::Development;
+            clock::examine(findings, head, &shell.chain.rpc_url, public).await;
+        }
+        Err(error) => findings.wrong("chain", &error.into(), CHAIN),
+    }
+    if let Some(address) = address {
+        match chain.native_balance(address).await {
+            Ok(0) => findings.bad(
+                Exit::ShortOfFunds,
+                &format!("money: {address} has none, not even for gas"),
+                &format!("send some A0GI to {address} on chain {}", chain.id()),
+            ),
+            Ok(balance) => {
+                findings.good(&format!("money: {} A0GI in the wallet", Neuron::new(balance).to_a0gi()));
+            }
+            Err(error) => findings.wrong("money", &error.into(), CHAIN),
+        }
+    }
+    Some(chain)
+}
+
+/// Whether the database is whole and every sum in it is that of its rows.
+async fn books<C: RoleConfig>(findings: &mut Findings, data: &Path) -> Result<()> {
+    let (role, path) = match C::NAME == UserConfig::NAME {
+        true => (DbRole::User, data.join("user.db")),
+        false => (DbRole::Provider, data.join("provider.db")),
+    };
+    if !path.try_exists()? {
+        findings.good("books: none yet");
+        return Ok(());
+    }
+    if Db::is_behind(&path, role)? {
+        findings.good("books: of an older version; the next start brings them up to date");
+        return Ok(());
+    }
+    // Nobody starts a broker on them meanwhile.
+    let lock = DataLock::take(data)?;
+    let db = tokio::task::spawn_blocking(move || Db::open(&path, role)).await??;
+    let wrong = db.audit().await?;
+    db.close().await?;
+    drop(lock);
+    if wrong.is_empty() {
+        findings.good("books: the database is whole, and every sum is that of its rows");
+    }
+    for one in wrong {
+        let cure = "keep a copy of the directory and restore the last backup elsewhere";
+        findings.bad(Exit::Failed, &format!("books: {one}"), cure);
+    }
+    Ok(())
+}
+
+/// What a running broker says of itself.
+async fn broker<C: RoleConfig>(findings: &mut Findings, global: &Global) {
+    let cure = "its log says why; `--log debug` says more";
+    let api = if C::NAME == UserConfig::NAME { Api::user(global).await } else { Api::provider(global).await };
+    let api = match api {
+        Ok(api) => api,
+        Err(error) => return findings.wrong("broker", &error, cure),
+    };
+    match api.get("/health", &[]).await {
+        Ok(health) if health["Status"] == "ok" => findings.good("broker: it answers and is well"),
+        Ok(health) => findings.bad(Exit::Unreachable, &format!("broker: {health}"), cure),
+        Err(error) => findings.wrong("broker", &error, cure),
+    }
+    match api.get("/ready", &[]).await {
+        Ok(_) => findings.good("broker: it is ready for paid requests"),
+        Err(error) => findings.doubtful(
+            &format!(
+                "broker: it is not ready for paid requests: {}",
+                super::failure::failure_of(&error).message
+            ),
+            "each reason says what is missing",
+        ),
+    }
+    api.close().await;
+    Output.note("the books are audited while no broker runs on them");
+}

@@ -1,0 +1,20 @@
+//! `man`: the manual pages, written into a directory for packages and for `man -M`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::cli::{self, Exit, Output};
+
+/// Writes all pages. Pages of the same names are replaced: they are of an older program.
+pub fn run(directory: &Path) -> Result<Exit> {
+    let at = || format!("the manual pages cannot be written to {}", directory.display());
+    fs::create_dir_all(directory).with_context(at)?;
+    let pages = cli::manual()?;
+    for page in &pages {
+        fs::write(directory.join(&page.name), &page.text).with_context(at)?;
+    }
+    Output.note(&format!("{} manual pages in {}", pages.len(), directory.display()));
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,91 @@
+//! Whether this broker could serve a paid request and be paid for it, and why not.
+//!
+//! Strangers may ask, so nothing is said but which part does not work: the owner's overview has the rest.
+
+use super::core::ProviderBroker;
+use crate::domain::{Neuron, Obstacle};
+
+impl ProviderBroker {
+    /// All reasons why no paid request should come here now; none if one may.
+    pub async fn obstacles(&self) -> Vec<Obstacle> {
+        let core = &self.core;
+        let health = core.health.view();
+        // A request writes again what the probe may have found long ago.
+        let writes = core.writes.ask().await;
+        // Strangers ask, so a chain that does not answer is not asked again for each of them.
+        let gas = health.chain.is_some() || core.wallet_lately().await != Some(Neuron::ZERO);
+        let seen = Seen {
+            stopping: core.tasks.stopping(),
+            writes: writes.is_ok() && health.store.is_none(),
+            chain: health.chain.is_none(),
+            block: core.block.lock().is_some(),
+            listed: core.services.listing.is_read(),
+            dead: !core.tasks.broken().is_empty(),
+            gas,
+        };
+        seen.obstacles()
+    }
+}
+
+/// What was looked at; true is good, but for the first and `dead`.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    stopping: bool,
+    writes: bool,
+    chain: bool,
+    block: bool,
+    listed: bool,
+    dead: bool,
+    /// True too while it is not known.
+    gas: bool,
+}
+
+impl Seen {
+    fn obstacles(self) -> Vec<Obstacle> {
+        let all = [
+            (self.stopping, "stopping", "the broker is stopping"),
+            (!self.writes, "store", "the broker cannot write its books down, and serves nothing meanwhile"),
+            (!self.chain, "chain_unreachable", "the chain cannot be read"),
+            (self.chain && !self.block, "chain_not_read", "the chain was not read yet"),
+            (!self.listed, "services_not_read", "the services were not read from the chain yet"),
+            (self.dead, "task_died", "a part of the broker has died; only a restart brings it back"),
+            (!self.gas, "no_gas", "the provider's wallet has nothing for gas, so nothing can be settled"),
+        ];
+        all.into_iter()
+            .filter(|(holds, ..)| *holds)
+            .map(|(_, code, says)| Obstacle::new(code, says))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_named() {
+        let well = Seen {
+            stopping: false,
+            writes: true,
+            chain: true,
+            block: true,
+            listed: true,
+            dead: false,
+            gas: true,
+        };
+        let codes = |seen: Seen| seen.obstacles().iter().map(|obstacle| obstacle.code).collect::<Vec<_>>();
+        assert_eq!(codes(well), [""; 0]);
+        let table = [
+            (Seen { stopping: true, ..well }, "stopping"),
+            (Seen { writes: false, ..well }, "store"),
+            (Seen { chain: false, block: false, ..well }, "chain_unreachable"),
+            (Seen { block: false, ..well }, "chain_not_read"),
+            (Seen { listed: false, ..well }, "services_not_read"),
+            (Seen { dead: true, ..well }, "task_died"),
+            (Seen { gas: false, ..well }, "no_gas"),
+        ];
+        for (seen, code) in table {
+            assert_eq!(codes(seen), [code]);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What this API's answers hold, as its documents tell it: [`crate::wire::admin`] and [`crate::wire::terms`] in words.
+//!
+//! A test reads what is told here as the types there, and holds what they write against it.
+
+mod money;
+mod things;
+
+pub(super) use self::money::{DECISIONS, OVERVIEW, REPORT, SETTLEMENTS};
+pub(super) use self::things::{
+    ACCEPTED, HEALTH, ONE_RECEIPT, OPERATION, OPERATIONS, PENDING, REQUEST, REQUESTS, SENT, SERVICE,
+    SERVICES, STATES, SYNC, TERMS, USER, USERS,
+};
+use crate::http::field::Kind;
+
+const KINDS: Kind = Kind::Words(&["chatbot", "zgStorage"]);
+const METERS: Kind = Kind::Words(&["o200k", "usage", "bytes"]);
+const OPERATION_STATES: Kind = Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);
