@@ -103,7 +103,7 @@ impl Terminal {
     }
 
     pub async fn shows(&self, text: &str) {
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             if self.text().contains(text) {
                 return;
             }
@@ -115,7 +115,7 @@ impl Terminal {
     /// Waits for the end; gives the exit code.
     pub async fn ended(&mut self) -> u32 {
         let mut code = None;
-        for _ in 0..1_000 {
+        for _ in 0..6_000 {
             code = self.child.try_wait().unwrap();
             if code.is_some() {
                 break;

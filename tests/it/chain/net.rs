@@ -216,7 +216,7 @@ pub fn quick() -> SenderSettings {
 
 /// Repeats `check` until it holds.
 pub async fn until(what: &str, check: impl AsyncFn() -> bool) {
-    for _ in 0..2000 {
+    for _ in 0..12_000 {
         if check().await {
             return;
         }

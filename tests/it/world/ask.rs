@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-/// How often, and how many times, it is looked for a condition: ten seconds in all.
+/// How often, and how many times, it is looked for a condition: a minute in all, for a machine may stand still for seconds.
 const LOOK: Duration = Duration::from_millis(5);
-const LOOKS: usize = 2_000;
+const LOOKS: usize = 12_000;
 
 /// Waits until `look` finds something; `None` if it never does.
 pub async fn settles<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {

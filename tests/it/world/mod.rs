@@ -115,7 +115,7 @@ impl Default for Plan {
             tap: false,
             proxies: false,
             nodes: false,
-            chain_timeout: Duration::from_secs(2),
+            chain_timeout: Duration::from_secs(10),
             chain: None,
             public: None,
             lock: LOCK,

@@ -158,7 +158,7 @@ async fn callers_who_leave_before_the_head_over_and_over_are_kept_out() {
         (owed, world.broker.request_totals(ProviderRequestFilter::default()).await.unwrap())
     };
     let (mut owed, mut rows) = looks().await;
-    for _ in 0..400 {
+    for _ in 0..12_000 {
         if owed == rows.fee.total() && rows.count == u64::from(worked) {
             break;
         }

@@ -169,7 +169,7 @@ async fn a_deposit_counts_once_it_is_as_deep_as_the_settings_want() {
     world.devnet.mine(2).unwrap();
     assert_eq!(offered(&user).await, Err(ProxyRefusal::UnknownAccount(user.address())));
     world.devnet.mine(1).unwrap();
-    for _ in 0..1_000 {
+    for _ in 0..12_000 {
         if offered(&user).await.is_ok() {
             break;
         }

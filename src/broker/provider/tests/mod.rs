@@ -135,11 +135,20 @@ pub(super) fn settings() -> ProviderSettings {
     let mut settings =
         ProviderSettings { credit_limit: Neuron::new(0), drain: 1, ..ProviderSettings::default() };
     settings.settlement.automatic = false;
-    settings.upstream.first_byte_timeout = 2;
-    settings.upstream.idle_timeout = 1;
+    // Longer than any machine stands still; the tests of patience use `hasty`.
+    settings.upstream.first_byte_timeout = 60;
+    settings.upstream.idle_timeout = 60;
     // Tests count what the service is asked.
     settings.upstream.health_interval = 0;
     settings.free = FreeSettings { per_second: 1, burst: 3 };
+    settings
+}
+
+/// A broker whose patience with a service ends within a test.
+pub(super) fn hasty() -> ProviderSettings {
+    let mut settings = settings();
+    settings.upstream.first_byte_timeout = 2;
+    settings.upstream.idle_timeout = 1;
     settings
 }
 
@@ -368,7 +377,7 @@ impl World {
 
     /// Waits until no request is in flight, and checks the books: what is owed is the sum of the fees.
     pub(super) async fn idle(&self) -> UserView {
-        for _ in 0..2_000 {
+        for _ in 0..12_000 {
             let totals = self.broker.snapshot().totals;
             if totals.in_flight == 0 {
                 assert_eq!(totals.reserved, Neuron::ZERO, "I11");
@@ -383,7 +392,7 @@ impl World {
 
     /// Waits until something holds.
     pub(super) async fn until(&self, mut holds: impl FnMut(&ProviderBroker) -> bool) {
-        for _ in 0..2_000 {
+        for _ in 0..12_000 {
             if holds(&self.broker) {
                 return;
             }

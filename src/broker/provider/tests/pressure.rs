@@ -36,7 +36,7 @@ async fn times(world: &World, verdict: &str) -> u64 {
 /// Waits until the engine has come to a verdict so many times more.
 async fn again(world: &World, verdict: &str, more: u64) {
     let before = times(world, verdict).await;
-    for _ in 0..2_000 {
+    for _ in 0..12_000 {
         if times(world, verdict).await >= before + more {
             return;
         }

@@ -127,7 +127,7 @@ async fn an_id_is_served_once_now_and_later() {
 
 #[tokio::test]
 async fn a_service_that_does_not_do_its_part_costs_nothing() {
-    let world = World::new(ServiceKind::Chatbot).await;
+    let world = World::with(ServiceKind::Chatbot, hasty()).await;
     let slow = Plan { delay: Duration::from_secs(60), ..Plan::json("{}") };
     world.upstream.plan(slow);
     assert_eq!(

@@ -75,7 +75,7 @@ async fn more_users_than_one_transaction_takes_are_settled_in_several() {
     core.send_all(&forecast, &turn).await.unwrap();
     drop(turn);
     let mut history = Vec::new();
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
         if history.iter().all(|settlement| settlement.operation.state == OperationState::Mined) {
             break;
@@ -257,7 +257,7 @@ async fn a_user_who_leaves_while_the_settlement_is_stuck_makes_it_hurry() {
         .until(|broker| matches!(broker.decisions().last(), Some(Decision { verdict: Verdict::Busy, .. })))
         .await;
     let mut attempts = operations.attempts(operation).await.unwrap();
-    for _ in 0..1_000 {
+    for _ in 0..3_000 {
         if attempts.len() > 1 {
             break;
         }

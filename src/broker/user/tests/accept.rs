@@ -99,7 +99,7 @@ async fn a_caller_who_leaves_does_not_part_memory_from_disk() {
     drop(accept);
     let owed = row.fee.total().saturating_add(row.disputed);
     bed.until("accepted all the same", |books| books.owed == owed).await;
-    for _ in 0..200 {
+    for _ in 0..12_000 {
         if broker.account(bed.provider()).unwrap().owed == owed {
             break;
         }
@@ -182,7 +182,7 @@ async fn only_the_providers_own_receipt_about_it_can_be_accepted() {
             std::mem::take(&mut books.owed)
         };
         assert!(!owed.is_zero());
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             if broker.request(auth.request).await.unwrap().state == UserRequestState::Disputed {
                 break;
             }
@@ -202,7 +202,7 @@ async fn an_unconfirmed_request_is_asked_about_before_anything_is_accepted() {
     let bed = Bed::new(prepaid(Lie::Never)).await;
     let broker = bed.funded(Settings::default(), 10_000_000).await;
     read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if row(&broker).await.state == UserRequestState::Unconfirmed {
             break;
         }

@@ -138,7 +138,7 @@ async fn a_refund_is_locked_replaced_cancelled_and_taken_when_due() {
     bed.devnet.advance_time(LOCK + 1).unwrap();
     bed.devnet.mine(1).unwrap();
     // The processor takes it without being asked.
-    for _ in 0..400 {
+    for _ in 0..3_000 {
         if broker.account(provider).unwrap().balance == neuron(70_000) {
             break;
         }

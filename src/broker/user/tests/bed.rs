@@ -181,7 +181,7 @@ impl Bed {
 
     /// Waits until the broker's books satisfy a condition.
     pub async fn until(&self, what: &str, condition: impl Fn(&UserAccount) -> bool) -> UserAccount {
-        for _ in 0..500 {
+        for _ in 0..6_000 {
             let books = self.books().await;
             if condition(&books) {
                 return books;

@@ -165,7 +165,7 @@ async fn a_receipt_counts_for_its_own_request_once() {
     let ((.., body), ()) = tokio::join!(call, forge);
     body.unwrap();
     let waits = async || newest(&broker, 1).await.remove(0);
-    for _ in 0..800 {
+    for _ in 0..6_000 {
         if waits().await.state == UserRequestState::Unconfirmed {
             break;
         }

@@ -112,7 +112,7 @@ async fn what_was_taken_is_held_against_what_is_owed() {
     let best = bed.script.books.lock().best.unwrap();
     let call = Call::Settle { rows: vec![SettleRow { voucher: best, claim: best.voucher.cumulative }] };
     bed.provider_sender.submit(OperationId::random(), call).await.unwrap().wait().await;
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if broker.reconcile(bed.provider()).await.unwrap().settled == owed {
             break;
         }

@@ -20,7 +20,7 @@ fn prepaid(says: Says, lie: Lie) -> Script {
 /// The newest request once it is in this state.
 async fn last_in(broker: &UserBroker, state: UserRequestState) -> RequestView {
     let mut last = None;
-    for _ in 0..800 {
+    for _ in 0..6_000 {
         let list = broker.requests(RequestFilter::default(), None, 1, RequestSort::Newest).await.unwrap();
         last = list.items.into_iter().next();
         if last.as_ref().is_some_and(|row| row.state == state) {
@@ -53,7 +53,7 @@ fn receipt(bed: &Bed, auth: &RequestHeader, units: (u64, u64), fee: Fee, hash: B
 
 /// Waits for the provider to have taken a request, and gives its authorisation.
 async fn taken(bed: &Bed) -> RequestHeader {
-    for _ in 0..500 {
+    for _ in 0..6_000 {
         if let Some(auth) = bed.script.books.lock().auths.last() {
             return *auth;
         }

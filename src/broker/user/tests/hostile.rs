@@ -58,7 +58,7 @@ async fn without_a_receipt_the_hold_stays_and_then_our_own_count_is_owed() {
     let settings = Settings { receipt_patience: 3, ..Settings::default() };
     let broker = bed.funded(settings, 10_000_000).await;
     read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
-    for _ in 0..400 {
+    for _ in 0..6_000 {
         if last(&broker).await.state == UserRequestState::Unconfirmed {
             break;
         }
@@ -197,7 +197,7 @@ async fn a_caller_who_leaves_before_the_answer_stops_the_provider() {
     let broker = bed.funded(Settings::default(), 10_000_000).await;
     let call = broker.call(bed.chat(HELLO));
     assert!(tokio::time::timeout(Duration::from_millis(300), call).await.is_err());
-    for _ in 0..300 {
+    for _ in 0..6_000 {
         if bed.script.books.lock().now == 0 {
             break;
         }

@@ -6,7 +6,7 @@ use crate::broker::user::{Replace, RequestFilter, RequestSort, Settings, UserBro
 use crate::domain::{Fee, Neuron, UserRequestState, amount};
 
 async fn shown_is_the_ledger(bed: &Bed, broker: &UserBroker, step: &str) {
-    for _ in 0..500 {
+    for _ in 0..12_000 {
         if broker.snapshot().reserved.is_zero() {
             break;
         }

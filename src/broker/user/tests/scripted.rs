@@ -215,9 +215,9 @@ impl Scripted {
         signed
     }
 
-    /// The best voucher that came, once it is at least this, or what it is after a second.
+    /// The best voucher that came, once it is at least this, or what it is after a minute.
     pub async fn promised(&self, at_least: Neuron) -> Neuron {
-        for _ in 0..200 {
+        for _ in 0..12_000 {
             if self.best() >= at_least {
                 break;
             }

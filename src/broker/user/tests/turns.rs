@@ -251,7 +251,7 @@ async fn an_estimate_says_what_the_call_then_does() {
     let dearer = Prices { input: Neuron::new(100), output: Neuron::new(201) };
     bed.list("llama7b", ServiceKind::Chatbot, dearer).await;
     let seen = Turn { prices_seen: Some(PRICES), ..turn };
-    for _ in 0..200 {
+    for _ in 0..6_000 {
         if broker.service(bed.provider(), &name("llama7b")).await.unwrap().prices == dearer {
             break;
         }

@@ -19,7 +19,7 @@ async fn row(broker: &UserBroker) -> Option<RequestView> {
 }
 
 async fn in_state(broker: &UserBroker, state: UserRequestState) -> RequestView {
-    for _ in 0..800 {
+    for _ in 0..6_000 {
         if let Some(row) = row(broker).await.filter(|row| row.state == state) {
             return row;
         }
