@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Timestamp;
+
 /// Text that is not an identifier of the kind asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is not an id; ids are {digits} hexadecimal digits")]
@@ -73,7 +75,7 @@ macro_rules! id {
 }
 
 id!(
-    /// One paid request, named by the user broker. 32 random bytes.
+    /// One paid request, named by the user broker. 32 bytes: the millisecond in which it was made, the rest random.
     RequestId,
     32
 );
@@ -93,10 +95,40 @@ id!(
     16
 );
 
+/// Bytes of a request's id that tell when it was made.
+const MADE: usize = 6;
+
+impl RequestId {
+    /// An id that nobody can guess, and that stands beside those of its time. Both brokers keep requests by id: at random places
+    /// each one would touch a page of its own in an index that grows with the books.
+    pub fn made(at: Timestamp) -> Self {
+        let mut bytes: [u8; 32] = rand::random();
+        let milliseconds = u64::try_from(at.as_micros() / 1_000).unwrap_or_default().to_be_bytes();
+        bytes[..MADE].copy_from_slice(&milliseconds[milliseconds.len() - MADE..]);
+        RequestId(bytes)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+
+    #[test]
+    fn requests_of_one_time_stand_together_and_no_two_are_alike() {
+        let ids: Vec<_> = (0..1_000)
+            .map(|at| RequestId::made(Timestamp::from_micros(1_700_000_000_000_000 + at * 1_000)))
+            .collect();
+        assert!(ids.is_sorted(), "a millisecond apart, they are in order");
+        let now = Timestamp::now();
+        let ends: std::collections::HashSet<_> =
+            (0..1_000).map(|_| RequestId::made(now).0[MADE..].to_vec()).collect();
+        assert_eq!(ends.len(), 1_000);
+        assert!(
+            RequestId::made(Timestamp::from_micros(-1)).0.starts_with(&[0; MADE]),
+            "a clock before 1970 breaks nothing"
+        );
+    }
 
     #[test]
     fn ids_round_trip_and_refuse_other_lengths() {

@@ -1,5 +1,7 @@
 //! Lists as both APIs answer them: `{"Metadata": {"total": n}, "Items": […]}`.
 
+use std::str::FromStr;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -46,6 +48,11 @@ pub fn cut<T>(items: Vec<T>, key: impl Fn(&T) -> String, query: &Fields) -> Resu
     let page: Vec<T> = rest.by_ref().take(limit).collect();
     let next = rest.next().and_then(|_| page.last().map(&key));
     Ok(List::page(page, total, next))
+}
+
+/// The `cursor` of a list whose items are told apart by an address.
+pub fn cursor<T: FromStr>(query: &Fields) -> Result<Option<T>, Problem> {
+    query.text("cursor")?.map(|cursor| cursor.parse().map_err(|_| bad_cursor())).transpose()
 }
 
 /// Says no to a cursor, in the same words on every list.

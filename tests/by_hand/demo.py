@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 
 USER, PROVIDER, CHAIN = "http://127.0.0.1:1034", "http://127.0.0.1:3080", "http://127.0.0.1:8545"
 NAME = os.path.basename(sys.argv[0]).removesuffix(".py")
@@ -90,8 +91,9 @@ def demo(binary, *flags):
 
 
 @contextlib.contextmanager
-def separate(binary, anvil):
-    """The same roles as three processes over anvil: `deploy`, two settings files, `provider` and `--headless`."""
+def separate(binary, anvil, **more):
+    """The same roles as three processes over anvil: `deploy`, two settings files, `provider` and `--headless`. `more`: further settings
+    by role. Gives the home and the processes of provider and user."""
     keys = {"provider": "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
             "user": "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"}  # anvil's own test keys
     running = []
@@ -108,7 +110,7 @@ def separate(binary, anvil):
             os.mkdir(os.path.join(home, role))
             serving = f'servingUrl: "{PROVIDER}"\n' if role == "provider" else ""
             with open(os.path.join(home, role, "config.local.yaml"), "w") as settings:
-                settings.write(f'{serving}privateKeys: "{key}"\nchain:\n  rpcUrl: "{CHAIN}"\n')
+                settings.write(f'{serving}privateKeys: "{key}"\n{more.get(role, "")}chain:\n  rpcUrl: "{CHAIN}"\n')
         try:
             start(anvil, "--port", "8545", "--silent")
             wait_for(lambda: subprocess.run(["curl", "-s", CHAIN], capture_output=True).returncode == 0, "anvil")
@@ -122,7 +124,7 @@ def separate(binary, anvil):
             for url in (PROVIDER, USER):
                 wait_for(lambda: subprocess.run(["curl", "-sf", f"{url}/health"], capture_output=True).returncode == 0,
                          f"{url} to answer")
-            yield
+            yield types.SimpleNamespace(home=home, brokers=brokers)
             for broker in brokers:
                 broker.terminate()
                 check(broker.wait(20) == 0, "a broker stops cleanly on SIGTERM")

@@ -11,7 +11,7 @@ use super::core::ProviderBroker;
 use super::error::ProviderError;
 use super::serve::view;
 use super::settings::ProviderSettings;
-use super::view::{Event, RequestView, Snapshot, UserView};
+use super::view::{Event, RequestView, Snapshot, UserPage, UserView};
 use super::vouchers::check;
 use crate::crash_point::{self, Point};
 use crate::domain::{
@@ -116,6 +116,11 @@ impl ProviderBroker {
     /// All users, those who owe most first.
     pub fn users(&self) -> Vec<UserView> {
         self.core.users()
+    }
+
+    /// A page of that list: at most so many, from the start or behind one of them. `None`: there is no such one.
+    pub fn users_after(&self, after: Option<Address>, most: usize) -> Option<UserPage> {
+        self.core.users_after(after, most)
     }
 
     pub fn user(&self, user: Address) -> Option<UserView> {

@@ -69,15 +69,16 @@ fn empty() -> Box<[u64]> {
     vec![0; WORDS].into_boxed_slice()
 }
 
-/// Ids are random; somebody who chooses them otherwise gets the store asked, no more.
+/// The end of an id is random (its head may tell the time); somebody who chooses it otherwise gets the store asked, no more.
 fn places(id: RequestId) -> [usize; PLACES] {
-    let (words, _) = id.bytes().as_chunks::<4>();
-    std::array::from_fn(|at| u32::from_le_bytes(words[at]) as usize % (WORDS * 64))
+    let (_, words) = id.bytes().as_rchunks::<4>();
+    std::array::from_fn(|at| u32::from_le_bytes(words[words.len() - 1 - at]) as usize % (WORDS * 64))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Timestamp;
 
     const SETTINGS: AuthorisationSettings = AuthorisationSettings { max_lifetime: 100, clock_skew: 10 };
 
@@ -99,9 +100,9 @@ mod tests {
         let seen = Seen::new(&SETTINGS);
         let now = Instant::now();
         for _ in 0..50_000 {
-            seen.mark(RequestId::random(), now);
+            seen.mark(RequestId::made(Timestamp::now()), now);
         }
-        let wrong = (0..10_000).filter(|_| seen.may_have(RequestId::random())).count();
+        let wrong = (0..10_000).filter(|_| seen.may_have(RequestId::made(Timestamp::now()))).count();
         assert!(wrong < 50, "{wrong} of 10,000");
     }
 }

@@ -1,6 +1,5 @@
 //! What faces see: plain data at one moment, and events in the past tense.
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::condition::UpstreamHealth;
 use super::core::Core;
 use super::settlement::{Decision, Forecast, Risk, Rules};
-use super::vouchers::{Page, Totals};
+use super::vouchers::{Page, Rank, Totals};
 use crate::chain::BlockRef;
 use crate::domain::{
     Address, Fee, Neuron, OperationId, OperationState, Prices, ProviderRequestState, RequestId, Service,
@@ -42,6 +41,16 @@ pub struct Snapshot {
     pub totals: Totals,
     pub settlement: SettlementView,
     pub health: HealthView,
+}
+
+/// A page of the list of users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserPage {
+    pub users: Vec<UserView>,
+    /// Users on this page and off it.
+    pub total: usize,
+    /// Others come behind it.
+    pub more: bool,
 }
 
 /// A service as its operator sees it.
@@ -301,24 +310,45 @@ impl Publisher {
     }
 }
 
+/// The first so many, in order.
+fn first(mut ranks: Vec<Rank>, most: usize) -> Vec<Rank> {
+    if most < ranks.len() {
+        ranks.select_nth_unstable(most);
+        ranks.truncate(most);
+    }
+    ranks.sort_unstable();
+    ranks
+}
+
 impl Core {
     /// All users, those who owe most first.
     pub(super) fn users(&self) -> Vec<UserView> {
         self.debtors(usize::MAX)
     }
 
-    /// The users who owe most, that one first. Only they are looked at closely: this is done many times a second.
+    /// The users who owe most, that one first.
     fn debtors(&self, most: usize) -> Vec<UserView> {
+        self.looked_at(first(self.book.ranks(), most))
+    }
+
+    /// A page of the list of users: at most so many, from the start or behind one of them. `None`: there is no such one.
+    pub(super) fn users_after(&self, after: Option<Address>, most: usize) -> Option<UserPage> {
+        let mut ranks = self.book.ranks();
+        let total = ranks.len();
+        if let Some(after) = after {
+            let last = self.book.page(after)?.rank();
+            ranks.retain(|rank| *rank > last);
+        }
+        let more = ranks.len() > most;
+        Some(UserPage { users: self.looked_at(first(ranks, most)), total, more })
+    }
+
+    /// Only users who are shown are looked at closely: this is done many times a second.
+    fn looked_at(&self, ranks: Vec<Rank>) -> Vec<UserView> {
         let rules = self.rules(self.book.chain_now(Timestamp::now()));
         let under_way = self.settling.users_under_way();
-        let mut pages = self.book.pages();
-        let rank = |page: &Page| (Reverse(page.unsettled()), page.account.id.user);
-        if most < pages.len() {
-            pages.select_nth_unstable_by_key(most, rank);
-            pages.truncate(most);
-        }
-        pages.sort_unstable_by_key(rank);
-        pages.iter().map(|page| UserView::of(page, &rules, &under_way)).collect()
+        let pages = ranks.into_iter().filter_map(|(_, user)| self.book.page(user));
+        pages.map(|page| UserView::of(&page, &rules, &under_way)).collect()
     }
 
     /// The present state, put together anew.

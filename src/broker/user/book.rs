@@ -22,6 +22,7 @@
 //! under a voucher that ran ahead is its next answers' pay.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::caps::{Cap, Caps};
 use crate::domain::{Address, ChainAccount, Neuron, RequestId};
@@ -192,6 +193,17 @@ impl Book {
 
     pub fn positions(&self) -> impl Iterator<Item = (&Address, &Position)> {
         self.positions.iter()
+    }
+
+    /// Those behind a provider, or all.
+    pub fn positions_after(&self, after: Option<Address>) -> impl Iterator<Item = (&Address, &Position)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.positions.range((from, Bound::Unbounded))
+    }
+
+    /// How many accounts the chain knows.
+    pub fn on_chain(&self) -> usize {
+        self.positions.values().filter(|position| position.chain().is_some()).count()
     }
 
     /// Takes what the store remembers of an account.

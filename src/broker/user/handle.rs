@@ -23,7 +23,7 @@ use super::snapshot::Snapshot;
 use super::terms::TermsCache;
 use super::turn::Counts;
 use super::upstream::Upstream;
-use super::view::{AccountView, OperationView};
+use super::view::{AccountPage, AccountView, OperationView};
 use crate::body::Spool;
 use crate::chain::{BlockRef, Chain, Sender};
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
@@ -161,6 +161,17 @@ impl Inner {
             .collect()
     }
 
+    /// A page of them: at most so many, from the start or behind a provider.
+    pub fn accounts_after(&self, after: Option<Address>, most: usize) -> AccountPage {
+        let book = self.book.lock();
+        let mut rest = book.positions_after(after).filter_map(|(provider, position)| {
+            AccountView::of(*provider, position, self.keys.can_sign(*provider))
+        });
+        let accounts = rest.by_ref().take(most).collect();
+        let more = rest.next().is_some();
+        AccountPage { accounts, total: book.on_chain(), more }
+    }
+
     pub fn account(&self, provider: Address) -> Option<AccountView> {
         let book = self.book.lock();
         AccountView::of(provider, book.position(provider)?, self.keys.can_sign(provider))
@@ -243,6 +254,11 @@ impl UserBroker {
 
     pub fn accounts(&self) -> Vec<AccountView> {
         self.inner.accounts()
+    }
+
+    /// A page of that list: at most so many, from the start or behind a provider.
+    pub fn accounts_after(&self, after: Option<Address>, most: usize) -> AccountPage {
+        self.inner.accounts_after(after, most)
     }
 
     pub fn account(&self, provider: Address) -> Result<AccountView, UserError> {

@@ -112,4 +112,4 @@ pub use turn::{
 pub use upstream::UpstreamError;
 pub use verdict::Difference;
 pub use verification::{Reconciliation, ReconciliationVerdict, Verification};
-pub use view::{AccountView, OperationView, RefundView, RequestRecord, RequestView};
+pub use view::{AccountPage, AccountView, OperationView, RefundView, RequestRecord, RequestView};

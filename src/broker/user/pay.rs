@@ -233,7 +233,7 @@ fn short(inner: &Inner, call: &Prepared, shortage: Shortage) -> CallRefusal {
 
 /// Holds the request's highest fee, waiting for room if that helps, and puts it on disk before it returns.
 async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Result<(Sent, u32), CallRefusal> {
-    let request = RequestId::random();
+    let request = RequestId::made(Timestamp::now());
     let provider = call.service.provider;
     let until = tokio::time::Instant::now() + inner.settings.reservation_wait();
     let (grant, epoch) = loop {

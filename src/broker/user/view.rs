@@ -30,6 +30,16 @@ pub struct AccountView {
     pub refund: Option<PendingRefund>,
 }
 
+/// A page of the list of accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountPage {
+    pub accounts: Vec<AccountView>,
+    /// Accounts on this page and off it.
+    pub total: usize,
+    /// Others come behind it.
+    pub more: bool,
+}
+
 impl AccountView {
     /// `None` while the chain knows no such account.
     pub(super) fn of(provider: Address, position: &Position, can_sign: bool) -> Option<AccountView> {

@@ -12,7 +12,7 @@ use crate::domain::{Address, Neuron};
 use crate::http::Problem;
 use crate::http::field::{Field, Kind, SUM, required, untold};
 use crate::http::input::{Fields, JsonBody, path_address};
-use crate::http::list::{PAGE, cut};
+use crate::http::list::{PAGE, cursor, limit};
 use crate::wire::list::List;
 
 pub(super) const OPENING: &[Field] = &[
@@ -30,8 +30,10 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<List<AccountItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), PAGE)?;
-    let items = face.broker.accounts().into_iter().map(AccountItem::from).collect();
-    cut(items, |account: &AccountItem| account.provider.to_string(), &query)
+    let page = face.broker.accounts_after(cursor(&query)?, limit(&query)?);
+    let next = page.accounts.last().filter(|_| page.more).map(|account| account.provider.to_string());
+    let items = page.accounts.into_iter().map(AccountItem::from).collect();
+    Ok(List::page(items, page.total as u64, next))
 }
 
 pub(super) async fn show(

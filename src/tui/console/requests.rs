@@ -91,7 +91,7 @@ impl Row for RequestItem {
             OUTPUT => units(self.output_units),
             FEE if live => Cell::Text("…".to_owned(), Tone::Pending),
             FEE => Cell::Amount(Some(self.fee), Tone::Plain),
-            _ => Cell::Text(shorten(&self.request_id.to_string(), 8, 0), Tone::Dim),
+            _ => Cell::Text(shorten(&self.request_id.to_string(), 0, 8), Tone::Dim),
         }
     }
 

@@ -8,6 +8,7 @@ pub(super) mod check;
 pub mod claim;
 mod seals;
 
+pub(in crate::broker::provider) use book::Rank;
 pub use book::{Page, Totals};
 pub use check::{Offered, verify_payment};
 pub use claim::{ClaimRow, LeftOut};

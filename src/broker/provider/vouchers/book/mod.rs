@@ -14,6 +14,7 @@
 //! One short lock holds all of it; nothing awaits under it. The durable books are in the store: what is here is
 //! rebuilt from there and from the chain at every start, with `reserved` at zero.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -41,6 +42,9 @@ pub struct Page {
     /// The node says that more was settled than these books can have claimed.
     pub doubt: Option<Doubt>,
 }
+
+/// A user's place in a list: those who owe most first, among equals by address.
+pub(in crate::broker::provider) type Rank = (Reverse<Neuron>, Address);
 
 /// A settled sum that contradicts the books. Only this provider can settle, and it claims no more than is owed: so the
 /// node lies or is confused, or the books are an old copy. Which of the two shows when it stands and the user's own
@@ -122,6 +126,10 @@ impl Page {
         // Until then all that is owed counts as paid, and is owed again once the node takes it back.
         self.account.settled = settled.min(self.owed);
         adopted
+    }
+
+    pub(in crate::broker::provider) fn rank(&self) -> Rank {
+        (Reverse(self.unsettled()), self.account.id.user)
     }
 
     /// Owed and not yet paid on chain.
@@ -221,6 +229,11 @@ impl Book {
 
     pub(in crate::broker::provider) fn pages(&self) -> Vec<Page> {
         self.state.lock().pages.values().copied().collect()
+    }
+
+    /// All users in the order of lists, those who owe most first. The few words of each, and not its page.
+    pub(in crate::broker::provider) fn ranks(&self) -> Vec<Rank> {
+        self.state.lock().pages.values().map(Page::rank).collect()
     }
 
     /// How many users have a page.
