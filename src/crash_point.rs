@@ -61,6 +61,10 @@ points! {
         "Changes of a group are made and not committed: none of them is durable, and nobody was told of any.";
     StoreCommitted "store.committed" [Provider User]
         "A group is committed: all of it is durable, and nobody was told yet.";
+    StoreFiling "store.filing" [Provider User]
+        "Rows that have ended are put into lists and sums, and not committed; all of them are durable as rows.";
+    StoreFiled "store.filed" [Provider User]
+        "Rows that have ended are in lists and sums, and that is committed.";
     FileWritten "file.written" [User Tool]
         "A private file is whole under its temporary name; the name that it is meant for does not exist.";
     FileNamed "file.named" [User Tool]

@@ -62,9 +62,9 @@ fn at_start(point: Point) -> bool {
 pub struct Matrix {
     pub times: u64,
     pub seed: u64,
-    /// Kills after which everything is settled, paid back, and begun anew.
     /// How long the end of a world waits for requests that never arrived.
     pub patience: Duration,
+    /// Kills after which everything is settled, paid back, and begun anew.
     pub per_world: usize,
     pub only: Option<String>,
 }

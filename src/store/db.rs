@@ -114,8 +114,9 @@ impl Db {
         connection.execute_batch("PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")?;
         // What is deleted is overwritten: a conversation that somebody deletes is not to be read from the file.
         connection.execute_batch("PRAGMA secure_delete = ON")?;
-        // `checkpoint` moves the log over; SQLite's own way is for what it leaves. After a burst the log file shrinks again.
-        connection.execute_batch("PRAGMA journal_size_limit = 33554432; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -8192")?;
+        // `checkpoint` moves the log over; SQLite's own way is for what it leaves. After a burst the log file shrinks again. The cache
+        // has room for the pages that a group of changes touches; what is read otherwise the system keeps.
+        connection.execute_batch("PRAGMA journal_size_limit = 33554432; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -2048")?;
         migrate(&mut connection, role, migrations)?;
 
         let log = Checkpointer::start(path, role, synchronous)?;

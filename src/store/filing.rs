@@ -16,8 +16,9 @@ use super::{
 };
 use crate::domain::{Fee, ProviderRequestState, ServiceName, Timestamp, UserRequestState};
 
-/// Rows are filed after so many changes; in unit tests after every third, so that they meet rows of both kinds.
-const EVERY: usize = if cfg!(test) { 3 } else { 128 };
+/// Rows are filed after so many changes; in unit tests and where processes are killed after every third, so that they meet rows of
+/// both kinds.
+const EVERY: usize = if cfg!(any(test, feature = "crash-points")) { 3 } else { 128 };
 
 /// How many rows are filed in one transaction at most; a request has two changes or three.
 const AT_ONCE: u32 = 256;

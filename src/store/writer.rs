@@ -271,8 +271,10 @@ fn file(connection: &Connection, filing: &Filing, gate: Option<&mut Gate>) {
     }
     let filed = step(connection, "BEGIN IMMEDIATE")
         .and_then(|()| filing.file(connection))
+        .inspect(|()| crash_point::pass(Point::StoreFiling))
         .and_then(|()| gate.map_or(Ok(()), |gate| gate()))
-        .and_then(|()| step(connection, "COMMIT"));
+        .and_then(|()| step(connection, "COMMIT"))
+        .inspect(|()| crash_point::pass(Point::StoreFiled));
     if let Err(error) = filed {
         tracing::warn!(%error, "the lists of the database are brought up to date later");
         if !connection.is_autocommit()

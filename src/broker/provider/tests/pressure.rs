@@ -206,6 +206,17 @@ async fn large_books_are_looked_at_whole_and_shown_in_part() {
         snapshot.users.iter().all(|user| user.unsettled.get() == Neuron::A0GI.get() / 2),
         "who owes most"
     );
-    assert_eq!(world.broker.users().len(), MANY as usize + 1);
+    let all = world.broker.users();
+    assert_eq!(all.len(), MANY as usize + 1);
+    let (mut paged, mut after) = (Vec::new(), None);
+    while paged.len() < all.len() {
+        let page = world.broker.users_after(after, 3_000).unwrap();
+        assert_eq!(page.total, all.len());
+        paged.extend(page.users);
+        assert_eq!(page.more, paged.len() < all.len());
+        after = paged.last().map(|user| user.user);
+    }
+    assert_eq!(paged, all, "pages follow each other without a gap");
+    assert_eq!(world.broker.users_after(Some(Address::ZERO), 1), None);
     assert_eq!(world.broker.overview().await.unwrap().debtors, MANY as usize);
 }

@@ -49,6 +49,22 @@ fn funded(balance: u128) -> Book {
 }
 
 #[test]
+fn accounts_behind_a_provider_are_counted_without_those_the_chain_does_not_know() {
+    let mut book = Book::default();
+    for number in 0..4 {
+        book.restore(provider(number), Neuron::ZERO, Neuron::ZERO);
+        if number != 2 {
+            book.set_chain(provider(number), Some(chain(number, 1)), 0);
+        }
+    }
+    let behind = |after| book.positions_after(after).map(|(provider, _)| *provider).collect::<Vec<_>>();
+    assert_eq!(behind(None).len(), 4);
+    assert_eq!(behind(Some(provider(1))), [provider(2), provider(3)]);
+    assert!(behind(Some(provider(3))).is_empty());
+    assert_eq!(book.on_chain(), 3);
+}
+
+#[test]
 fn a_request_gets_what_is_left_and_waits_if_that_helps() {
     let mut book = funded(100);
     let first = book.reserve(&ask(0, id(1), 80, 10)).unwrap();
