@@ -133,6 +133,7 @@ impl Tasks {
         F::Output: Ending,
     {
         let groups: Vec<_> = self.parents.iter().chain([&self.own]).map(Arc::clone).collect();
+        let future = Box::pin(future);
         self.spawn(name, async move {
             match AssertUnwindSafe(future).catch_unwind().await {
                 Ok(ending) => ending.failure().map_or(Ok(()), Err),
@@ -158,6 +159,9 @@ impl Tasks {
         let groups: Vec<_> = self.parents.iter().chain([&self.own]).map(Arc::clone).collect();
         let entry = Entry::new(groups.clone(), name.clone());
         let id = entry.id;
+        // Each block and adapter around a future holds it twice, once as what it was given and once as what it waits for: a task was
+        // five times as large as its work, and was moved as often.
+        let future = Box::pin(future);
         #[allow(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
         let handle = tokio::spawn(async move {
             // Moved in, so that the entry leaves the list however the task ends, an abort included.
@@ -190,6 +194,7 @@ impl Tasks {
         F::Output: Ending,
     {
         let token = self.token();
+        let future = Box::pin(future);
         self.spawn(name, async move {
             let failure = token.run_until_cancelled_owned(future).await.and_then(|ending| ending.failure());
             failure.map_or(Ok(()), Err)

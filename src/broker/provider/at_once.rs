@@ -74,7 +74,7 @@ impl Job {
         if answer.status.is_success() {
             core.upstream_works(&self.offer);
         }
-        self.send_whole(answer, held, next, reply).await;
+        Box::pin(self.send_whole(answer, held, next, reply)).await;
     }
 
     /// Row and booking in one, then the answer.

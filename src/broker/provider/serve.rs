@@ -152,7 +152,7 @@ impl Job {
         let (admission, head) = match early {
             Ok(Head::Answer(answer)) if self.comes_at_once(&answer) => {
                 drop(waiting);
-                return self.serve_at_once(answer, until, reply).await;
+                return Box::pin(self.serve_at_once(answer, until, reply)).await;
             }
             Ok(head) => {
                 drop(waiting);
@@ -168,7 +168,7 @@ impl Job {
                 if answer.status.is_success() {
                     core.upstream_works(&self.offer);
                 }
-                self.pass_on(answer, reply).await;
+                Box::pin(self.pass_on(answer, reply)).await;
             }
             Head::Failed(error) => {
                 core.upstream_failed(&self.offer, &error);
@@ -235,10 +235,10 @@ impl Job {
         match self.shape(&answer) {
             Shape::Whole => {
                 let held = Held::new(&self.core.spool);
-                self.send_whole(answer, held, None, reply).await;
+                Box::pin(self.send_whole(answer, held, None, reply)).await;
             }
-            Shape::Events => self.send_events(answer, reply).await,
-            Shape::Raw => self.send_raw(answer, Vec::new(), reply).await,
+            Shape::Events => Box::pin(self.send_events(answer, reply)).await,
+            Shape::Raw => Box::pin(self.send_raw(answer, Vec::new(), reply)).await,
         }
     }
 
@@ -327,7 +327,7 @@ impl Job {
                     let full = length <= LARGEST_WHOLE && !beyond && !held.push(&chunk);
                     if full || length > LARGEST_WHOLE || beyond {
                         if storage || !answer.status.is_success() {
-                            return self.send_raw(answer, vec![held.freeze(), chunk], reply).await;
+                            return Box::pin(self.send_raw(answer, vec![held.freeze(), chunk], reply)).await;
                         }
                         if full {
                             tracing::warn!(service = %self.offer.name, "no memory to hold an answer; see bodyMemory");

@@ -82,7 +82,7 @@ impl Job {
     pub(super) async fn send_events(self, mut answer: UpstreamAnswer, reply: Reply) {
         let core = Arc::clone(&self.core);
         let Ok(meter) = self.meter(&answer) else {
-            return self.send_raw(answer, Vec::new(), reply).await;
+            return Box::pin(self.send_raw(answer, Vec::new(), reply)).await;
         };
         let (pieces, body) = mpsc::channel(WAITING);
         let headers = headers::to_caller(&answer.headers, Framing::Changed);

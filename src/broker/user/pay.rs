@@ -76,13 +76,13 @@ struct Tried {
 pub(super) async fn pay(inner: Arc<Inner>, mut call: Prepared, mut reply: Reply) {
     let mut tried = Tried::default();
     loop {
-        match attempt(&inner, &call, &mut reply).await {
+        match Box::pin(attempt(&inner, &call, &mut reply)).await {
             Ok(Attempted::Answered(sent, response)) => {
-                answer::pump(&inner, &call, sent, response, reply).await;
+                Box::pin(answer::pump(&inner, &call, sent, response, reply)).await;
                 return;
             }
             Ok(Attempted::Refused(refused, answer)) => {
-                match again(&inner, &mut call, &mut tried, refused).await {
+                match Box::pin(again(&inner, &mut call, &mut tried, refused)).await {
                     Ok(true) => {}
                     Ok(false) => {
                         let _ = reply.send(Ok(answer));
