@@ -38,6 +38,7 @@ impl UserError {
             }
             UserError::BadCursor => "the list has changed; look at it again from its start".to_owned(),
             UserError::ReadOnly
+            | UserError::DelegatesOnly
             | UserError::OwnAddress(_)
             | UserError::ZeroAmount
             | UserError::TooLarge { .. }
@@ -110,71 +111,11 @@ impl CallRefusal {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::broker::user::{Cap, TermsError, UpstreamError};
-    use crate::domain::{Address, Neuron, Prices, RequestId, ServiceName, Timestamp, UserRequestState};
-    use crate::wire::terms::Shortage;
+    use super::super::samples;
 
     #[test]
     fn no_sentence_on_a_screen_names_a_route() {
-        let (provider, n) = (Address::repeat_byte(1), Neuron::new(5));
-        let service: ServiceName = "llama7b".parse().unwrap_or_else(|_| unreachable!());
-        let host = "provider.example".to_owned();
-        let shortage = Shortage {
-            best_voucher: None,
-            owed: n,
-            reserved: n,
-            required: n,
-            credit_limit: n,
-            balance: n,
-            settled: n,
-            pending_refund: n,
-        };
-        let users = vec![
-            UserError::UnknownProvider(provider),
-            UserError::NoAccount(provider),
-            UserError::AccountExists(provider),
-            UserError::RefundPending { amount: n, unlock_at: Timestamp::from_seconds(9) },
-            UserError::UnknownService { provider, service: service.clone() },
-            UserError::Model(ModelError::Unknown { model: "x".to_owned(), near: Vec::new() }),
-            UserError::Model(ModelError::Unknown { model: "x".to_owned(), near: vec!["y".to_owned()] }),
-            UserError::Model(ModelError::Ambiguous {
-                model: "x".to_owned(),
-                candidates: vec!["y".to_owned()],
-            }),
-            UserError::KeyReused,
-            UserError::BadCursor,
-            UserError::ReadOnly,
-            UserError::InsufficientFunds { needed: n, available: n },
-            UserError::NotDisputed { request: RequestId::random(), state: UserRequestState::Done },
-            UserError::AcceptedBefore(RequestId::random()),
-            UserError::OtherAmount { request: RequestId::random(), amount: n, disputed: n },
-            UserError::NotItsReceipt(RequestId::random()),
-        ];
-        let mut refusals: Vec<CallRefusal> = users.into_iter().map(CallRefusal::from).collect();
-        refusals.extend([
-            CallRefusal::NoAccount { provider, needed: n },
-            CallRefusal::InsufficientBalance { provider, needed: n, available: n, missing: n },
-            CallRefusal::CapReached { cap: Cap::Day, limit: n, needed: n, available: n },
-            CallRefusal::ExposureReached { needed: n, available: n },
-            CallRefusal::NoKey(provider),
-            CallRefusal::PriceChanged {
-                service: service.clone(),
-                seen: Prices::default(),
-                now: Prices::default(),
-            },
-            CallRefusal::Terms(TermsError::Disagree { service, what: "the prices" }),
-            CallRefusal::ProviderShort { provider, required: n, signed: n, details: Box::new(shortage) },
-            CallRefusal::Upstream(UpstreamError::Unreachable {
-                host,
-                reason: "connection refused".to_owned(),
-            }),
-            CallRefusal::Repeated { request: RequestId::random(), state: UserRequestState::Done },
-            CallRefusal::Answered { request: None, status: 503, message: String::new() },
-            CallRefusal::Answered { request: None, status: 503, message: "busy".to_owned() },
-            CallRefusal::Stopping,
-        ]);
-        for refusal in refusals {
+        for refusal in samples::refusals() {
             let text = refusal.for_screen();
             for word in ["/v1", "POST", "GET ", "status=", "per_day", "idempotency", "cursor", "with replace"]
             {
