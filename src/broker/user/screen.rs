@@ -20,7 +20,23 @@ impl UserError {
                 format!("an account with provider {provider} exists already; deposit more into it instead")
             }
             UserError::RefundPending { amount, unlock_at } => format!(
-                "a refund of {amount} neuron is pending already until {unlock_at}; cancel it first, or change its amount, which begins the wait anew if it grows"
+                "a refund of {} is pending already until {unlock_at}; cancel it first, or change its amount, which begins the wait anew if it grows",
+                amount.in_neuron()
+            ),
+            UserError::InsufficientFunds { needed, available } => format!(
+                "the wallet has {}, but {} are needed, gas included",
+                available.in_neuron(),
+                needed.grouped()
+            ),
+            UserError::NotFree { asked, free } => format!(
+                "{} cannot be taken back: of the deposit, {} are free of what is owed or held",
+                asked.in_neuron(),
+                free.grouped()
+            ),
+            UserError::OtherAmount { request, amount, disputed } => format!(
+                "the receipt of request {request} asks for {} beyond our own count, not for {}; look at it again before you accept it",
+                disputed.in_neuron(),
+                amount.grouped()
             ),
             UserError::UnknownService { provider, service } => {
                 format!(
@@ -42,15 +58,12 @@ impl UserError {
             | UserError::OwnAddress(_)
             | UserError::ZeroAmount
             | UserError::TooLarge { .. }
-            | UserError::InsufficientFunds { .. }
-            | UserError::NotFree { .. }
             | UserError::NoRefund(_)
             | UserError::RefundLocked { .. }
             | UserError::UnknownRequest(_)
             | UserError::NoReceipt(_)
             | UserError::NotDisputed { .. }
             | UserError::AcceptedBefore(_)
-            | UserError::OtherAmount { .. }
             | UserError::NotItsReceipt(_)
             | UserError::UnknownOperation(_)
             | UserError::Model(ModelError::Ambiguous { .. })
@@ -70,22 +83,39 @@ impl CallRefusal {
             CallRefusal::User(error) => error.for_screen(),
             CallRefusal::NoAccount { provider, needed } => {
                 format!(
-                    "there is no account with provider {provider}; open one with at least {needed} neuron"
+                    "there is no account with provider {provider}; open one with at least {}",
+                    needed.in_full()
                 )
             }
             CallRefusal::InsufficientBalance { provider, needed, available, missing } => format!(
-                "the account with provider {provider} has {available} neuron available, but this needs at least {needed}; deposit {missing} more"
+                "the account with provider {provider} has {} available, but this needs at least {}; deposit {} more",
+                available.in_neuron(),
+                needed.grouped(),
+                missing.in_full()
             ),
             CallRefusal::CapReached { cap, limit, needed, available } => format!(
-                "{} of {limit} neuron leaves {available}, but this needs at least {needed}; raise the cap in the settings to go on",
-                cap.for_screen()
+                "{} of {} leaves {}, but this needs at least {}; raise the cap in the settings to go on",
+                cap.for_screen(),
+                limit.in_neuron(),
+                available.grouped(),
+                needed.grouped()
+            ),
+            CallRefusal::ExposureReached { needed, available } => format!(
+                "the request needs {}, but maxExposure and the provider's credit leave {}; raise maxExposure or wait for requests in flight",
+                needed.in_neuron(),
+                available.grouped()
             ),
             CallRefusal::PriceChanged { service, seen, now } => format!(
                 "the prices of {service} rose from {} in and {} out to {} in and {} out, in neuron a unit; send again to accept them",
-                seen.input, seen.output, now.input, now.output
+                seen.input.grouped(),
+                seen.output.grouped(),
+                now.input.grouped(),
+                now.output.grouped()
             ),
             CallRefusal::ProviderShort { provider, required, signed, .. } => format!(
-                "provider {provider} asks for a voucher of {required} neuron, but by our own count only {signed} are covered; the difference is not paid. Look at the disputed requests, or choose another provider"
+                "provider {provider} asks for a voucher of {}, but by our own count only {} are covered; the difference is not paid. Look at the disputed requests, or choose another provider",
+                required.in_neuron(),
+                signed.grouped()
             ),
             CallRefusal::Repeated { request, state } => {
                 format!("this was sent before as request {request}, which is {state}")
@@ -101,7 +131,6 @@ impl CallRefusal {
             | CallRefusal::Body(_)
             | CallRefusal::BadBody(_)
             | CallRefusal::Quote(_)
-            | CallRefusal::ExposureReached { .. }
             | CallRefusal::NoKey(_)
             | CallRefusal::Terms(_)
             | CallRefusal::Upstream(_) => self.to_string(),
@@ -117,8 +146,17 @@ mod tests {
     fn no_sentence_on_a_screen_names_a_route() {
         for refusal in samples::refusals() {
             let text = refusal.for_screen();
-            for word in ["/v1", "POST", "GET ", "status=", "per_day", "idempotency", "cursor", "with replace"]
-            {
+            for word in [
+                "/v1",
+                "POST",
+                "GET ",
+                "status=",
+                "per_day",
+                "idempotency",
+                "cursor",
+                "with replace",
+                "1234567",
+            ] {
                 assert!(!text.contains(word), "{text}");
             }
         }
