@@ -144,6 +144,11 @@ fn sentence(code: &str, of: &Details<'_>) -> Option<String> {
                 price("outputPrice")?
             )
         }
+        "max_fee_too_low" => format!(
+            "the highest fee allowed is {}, but the input alone costs {}; allow a longer answer, or ask less",
+            of.amount("maxFee")?.in_neuron(),
+            of.amount("inputFee")?.grouped()
+        ),
         "provider_disagrees" => format!(
             "provider {} asks for a voucher of {}, but by our own count only {} are covered; the difference is not paid. \
              `zgserve-tui request list --status disputed` shows what it is about; choose another provider, or set maxExposure \
