@@ -19,13 +19,13 @@ pub(super) static READY: Shape = Shape {
         required("Status", Kind::Words(&["ready"]), "Always ready; what is not is a 503."),
         optional(
             "Degraded",
-            Kind::List(&Kind::Object(&REASON)),
+            Kind::List(&Kind::Object(&DEGRADED)),
             "What does not work while paid requests go on; absent if all does.",
         ),
     ]],
 };
-static REASON: Shape = Shape {
-    name: "Reason",
+static DEGRADED: Shape = Shape {
+    name: "Degraded",
     about: "Something that does not work at the moment.",
     fields: &[&[
         required("Code", Kind::Words(&["chain_unreachable"]), "For programs."),
