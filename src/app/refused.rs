@@ -88,7 +88,7 @@ fn sentence(code: &str, of: &Details<'_>) -> Option<String> {
             of.full("available")?,
             of.full("needed")?
         ),
-        "delegates_only" => "the broker that runs on the data directory holds delegate keys only: it may pay for requests, but \
+        "delegates_only" => "the running broker holds delegate keys only: it may pay for requests, but \
                              cannot move money on the chain. Stop it and give the same command again, which then asks for the \
                              wallet's passphrase; or start it without --delegates-only"
             .to_owned(),
