@@ -39,12 +39,12 @@ pub async fn accounts(command: AccountCommand, global: &Global) -> Result<Exit> 
         AccountCommand::Show { provider, json } => show(api, &format!("/v1/provider/{provider}"), json).await,
         AccountCommand::Create { provider, balance } => {
             let body = json!({"provider": provider.to_string(), "balance": balance});
-            let done = format!("account with {provider} opened with {balance} neuron");
+            let done = format!("account with {provider} opened with {}", balance.in_full());
             order(api, Method::POST, "/v1/provider", Some(body), &done).await
         }
         AccountCommand::Charge { provider, amount } => {
             let path = format!("/v1/provider/{provider}/charge");
-            let done = format!("{amount} neuron added to the account with {provider}");
+            let done = format!("{} added to the account with {provider}", amount.in_full());
             order(api, Method::POST, &path, Some(json!({"balance": amount})), &done).await
         }
         AccountCommand::Sync { provider } => {
@@ -62,7 +62,8 @@ pub async fn refunds(command: RefundCommand, global: &Global) -> Result<Exit> {
         RefundCommand::Request { provider, amount, replace } => {
             let path = format!("/v1/provider/{provider}/refund");
             let body = json!({"amount": amount, "replace": replace});
-            let done = format!("refund of {amount} neuron asked for; `refund list` shows when it unlocks");
+            let done =
+                format!("refund of {} asked for; `refund list` shows when it unlocks", amount.in_full());
             order(api, Method::POST, &path, Some(body), &done).await
         }
         RefundCommand::List { listing, processed } => {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::chain::Patience;
 use super::provider::RunningProvider;
+use super::refused;
 use super::settings::settings;
 use super::token;
 use super::user::RunningUser;
@@ -207,5 +208,5 @@ fn failure(error: ClientError) -> Failure {
         ) => Exit::Unreachable,
         _ => Exit::Failed,
     };
-    Failure::new(exit, error.to_string())
+    Failure::new(exit, refused::told(&error))
 }

@@ -7,10 +7,15 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::{bundle, export};
 use crate::cli::{Column, Exit, Global, Json, Listing, Output, RequestCommand, Served, ServiceCommand};
-use crate::domain::OperationId;
+use crate::domain::amount::grouped;
+use crate::domain::{Neuron, OperationId};
 
-pub(super) const fn column(title: &'static str, key: &'static str) -> Column {
-    Column { title, key }
+const fn column(title: &'static str, key: &'static str) -> Column {
+    Column::text(title, key)
+}
+
+const fn figures(title: &'static str, key: &'static str) -> Column {
+    Column::figures(title, key)
 }
 
 const SERVICES: &[Column] = &[
@@ -18,21 +23,21 @@ const SERVICES: &[Column] = &[
     column("NAME", "Name"),
     column("TYPE", "Type"),
     column("MODEL", "Model"),
-    column("INPUT PRICE", "InputPrice"),
-    column("OUTPUT PRICE", "OutputPrice"),
+    figures("INPUT PRICE", "InputPrice"),
+    figures("OUTPUT PRICE", "OutputPrice"),
 ];
 pub const ACCOUNTS: &[Column] = &[
     column("PROVIDER", "Provider"),
-    column("BALANCE", "Balance"),
-    column("AVAILABLE", "Available"),
-    column("OWED", "Owed"),
-    column("SETTLED", "Settled"),
-    column("PENDING REFUND", "PendingRefund"),
+    figures("BALANCE", "Balance"),
+    figures("AVAILABLE", "Available"),
+    figures("OWED", "Owed"),
+    figures("SETTLED", "Settled"),
+    figures("PENDING REFUND", "PendingRefund"),
 ];
 pub const REFUNDS: &[Column] = &[
     column("PROVIDER", "Provider"),
-    column("INDEX", "Index"),
-    column("AMOUNT", "Amount"),
+    figures("INDEX", "Index"),
+    figures("AMOUNT", "Amount"),
     column("CREATED", "CreatedAt"),
     column("UNLOCKS", "UnlockAt"),
     column("STATUS", "Status"),
@@ -41,9 +46,9 @@ const REQUESTS: &[Column] = &[
     column("CREATED", "CreatedAt"),
     column("SERVICE", "ServiceName"),
     column("STATUS", "Status"),
-    column("IN", "InputUnits"),
-    column("OUT", "OutputUnits"),
-    column("FEE", "Fee"),
+    figures("IN", "InputUnits"),
+    figures("OUT", "OutputUnits"),
+    figures("FEE", "Fee"),
     column("REQUEST", "RequestID"),
 ];
 /// Of a provider: the ids are in `--json`, whose rows have no width.
@@ -52,21 +57,21 @@ const SERVED: &[Column] = &[
     column("USER", "ShortUser"),
     column("SERVICE", "ServiceName"),
     column("STATUS", "Status"),
-    column("IN", "InputUnits"),
-    column("OUT", "OutputUnits"),
-    column("FEE", "Fee"),
+    figures("IN", "InputUnits"),
+    figures("OUT", "OutputUnits"),
+    figures("FEE", "Fee"),
 ];
 const USERS: &[Column] = &[
     column("USER", "User"),
-    column("BALANCE", "Balance"),
-    column("UNSETTLED", "Unsettled"),
+    figures("BALANCE", "Balance"),
+    figures("UNSETTLED", "Unsettled"),
     column("RISK", "Risk"),
 ];
 const SETTLEMENTS: &[Column] = &[
     column("CREATED", "CreatedAt"),
     column("STATE", "State"),
-    column("PAID", "Paid"),
-    column("GAS COST", "GasCost"),
+    figures("SETTLED", "Paid"),
+    figures("GAS COST", "GasCost"),
     column("TRANSACTION", "TransactionHash"),
 ];
 
@@ -97,8 +102,13 @@ pub async fn list(
         return Ok(Exit::Ok);
     }
     let total = answer["Metadata"]["total"].as_u64().unwrap_or_default();
-    let fee = answer["Fee"].as_str().map(|fee| format!(", {fee} neuron in all")).unwrap_or_default();
-    Output.note(&format!("{} of {total}{fee}; amounts are neuron", items.len()));
+    let fee = answer["Fee"].as_str().and_then(|fee| fee.parse::<Neuron>().ok());
+    let fee = fee.map(|fee| format!(", fees of {} in all", fee.in_full())).unwrap_or_default();
+    Output.note(&format!(
+        "{} of {}{fee}; amounts are neuron",
+        grouped(items.len() as u128),
+        grouped(total.into())
+    ));
     if let Some(next) = answer["Metadata"]["Next"].as_str() {
         Output.note(&format!("more with --cursor {next}"));
     }
@@ -162,7 +172,7 @@ pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> 
         RequestCommand::Accept { id, amount } => {
             let path = format!("/v1/request/{id}/accept");
             api.send_json(Method::POST, &path, Some(&json!({"amount": amount}))).await?;
-            Output.note(&format!("receipt accepted; {amount} neuron more are owed for request {id}"));
+            Output.note(&format!("receipt accepted; {} more are owed for request {id}", amount.in_full()));
             Ok(Exit::Ok)
         }
     })
@@ -198,4 +208,36 @@ pub async fn served(served: Served, global: &Global) -> Result<Exit> {
 async fn of_provider(path: &str, listing: Listing, columns: &[Column], global: &Global) -> Result<Exit> {
     let api = Api::provider(global).await?;
     with(api, async |api: &Api| list(api, path, &listing, &[], columns).await).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::cli::AMOUNTS;
+
+    /// Names of all properties of an amount's shape.
+    fn amounts(schema: &Value, found: &mut BTreeSet<String>) {
+        for (name, inside) in schema["properties"].as_object().into_iter().flatten() {
+            if inside.to_string().contains(r#""pattern":"^[0-9]+$""#) {
+                found.insert(name.clone());
+            }
+        }
+        match schema {
+            Value::Object(members) => members.values().for_each(|inside| amounts(inside, found)),
+            Value::Array(items) => items.iter().for_each(|inside| amounts(inside, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn amounts_are_known_by_the_names_that_the_documents_give_them() {
+        let mut found = BTreeSet::new();
+        for document in [crate::http::user::openapi(), crate::http::provider::openapi()] {
+            amounts(&document["components"]["schemas"], &mut found);
+        }
+        let shown: Vec<&String> = found.iter().filter(|name| name.starts_with(char::is_uppercase)).collect();
+        assert_eq!(shown, AMOUNTS.iter().collect::<Vec<_>>());
+    }
 }

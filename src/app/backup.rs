@@ -13,6 +13,7 @@ use crate::archive::{self, Content, FORMAT, FileName, Manifest};
 use crate::cli::{Exit, Failure, Global, Output, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, UserConfig};
 use crate::domain::Timestamp;
+use crate::domain::amount::counted;
 use crate::private_files::{self, PrivateFileError};
 use crate::store::{self, About};
 
@@ -28,9 +29,10 @@ pub async fn run(file: PathBuf, role: Role, global: &Global) -> Result<Exit> {
     let made = tokio::task::spawn_blocking(move || backup(&target, role, &paths)).await??;
     let bytes: u64 = made.files.iter().map(|file| file.bytes).sum();
     Output.note(&format!(
-        "backup of the {role} broker's data in {}: {}; {bytes} bytes in {}",
+        "backup of the {role} broker's data in {}: {}; {} in {}",
         data.display(),
         contents(&made),
+        counted(bytes, "byte"),
         file.display()
     ));
     Output.note(secrets(&made));
@@ -45,15 +47,11 @@ fn paths<C: RoleConfig>(global: &Global) -> Result<Paths> {
 
 /// What is in a backup, for people.
 pub fn contents(manifest: &Manifest) -> String {
-    let keys = |count: usize, what: &str| match count {
-        1 => format!(", 1 {what}"),
-        count => format!(", {count} {what}s"),
-    };
-    let mut text = format!("the database as of {}", manifest.made_at);
+    let mut text = format!("the database as of {}", manifest.made_at.second());
     if manifest.role == store::Role::User.to_string() {
-        text += &keys(manifest.in_folder("delegates"), "delegate key");
+        text += &format!(", {}", counted(manifest.in_folder("delegates"), "delegate key"));
     }
-    text + &keys(manifest.in_folder("keys"), "locked key file")
+    text + &format!(", {}", counted(manifest.in_folder("keys"), "locked key file"))
 }
 
 fn secrets(manifest: &Manifest) -> &'static str {

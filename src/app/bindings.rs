@@ -9,11 +9,11 @@ use crate::config::{ProviderConfig, UserConfig};
 use crate::tui::{Settings, console, user};
 
 const COLUMNS: &[Column] = &[
-    Column { title: "In", key: "In" },
-    Column { title: "Where", key: "Where" },
-    Column { title: "Name", key: "Name" },
-    Column { title: "Keys", key: "Keys" },
-    Column { title: "What it does", key: "What" },
+    Column::text("In", "In"),
+    Column::text("Where", "Where"),
+    Column::text("Name", "Name"),
+    Column::text("Keys", "Keys"),
+    Column::text("What it does", "What"),
 ];
 
 pub fn run(role: Role, json: Json, global: &Global) -> Result<Exit> {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::api::Api;
 use crate::cli::{Exit, Failure, Output, VerifyArgs};
+use crate::domain::amount::counted;
 use crate::domain::finding::overall;
 use crate::domain::{Finding, RequestId};
 use crate::private_files;
@@ -38,8 +39,8 @@ pub async fn make(api: &Api, ids: &[RequestId], output: Option<PathBuf>) -> Resu
     let text = format!("{value:#}\n");
     private_files::create(&file, text.as_bytes())?;
     Output.note(&format!(
-        "{} requests in {}; `zgserve-tui verify` looks at it anywhere",
-        ids.len(),
+        "{} in {}; `zgserve-tui verify` looks at it anywhere",
+        counted(ids.len(), "request"),
         file.display()
     ));
     Ok(Exit::Ok)
@@ -86,8 +87,8 @@ pub fn look(args: &VerifyArgs) -> Result<Exit> {
     let count = |finding| all.iter().filter(|check| check.finding == finding).count();
     let (failed, unknown) = (count(Finding::Failed), count(Finding::Unknown));
     Output.line(&match overall(&all) {
-        Finding::Failed => format!("{failed} of {} checks failed", all.len()),
-        _ => format!("nothing is wrong; {unknown} of {} checks take more than is here", all.len()),
+        Finding::Failed => format!("{failed} of {} failed", counted(all.len(), "check")),
+        _ => format!("nothing is wrong; {unknown} of {} take more than is here", counted(all.len(), "check")),
     });
     Ok(if failed == 0 { Exit::Ok } else { Exit::Failed })
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::ask::with;
 use crate::cli::{ChatArgs, Exit, Failure, Global, Output, Progress};
+use crate::domain::Neuron;
+use crate::domain::amount::{counted, grouped};
 use crate::domain::clean::Pieces;
 
 /// How long the figures of an answer are waited for after its last word.
@@ -166,13 +168,13 @@ async fn cost(api: &Api, request: &str) {
         let Ok(figures) = api.get(&format!("/v1/request/{request}"), &[]).await else { return };
         let status = figures["Status"].as_str().unwrap_or_default().to_owned();
         if !matches!(status.as_str(), "reserved" | "sent") || tokio::time::Instant::now() >= until {
-            let text = |key: &str| figures[key].as_str().unwrap_or("0").to_owned();
+            let fee = figures["Fee"].as_str().and_then(|fee| fee.parse().ok()).unwrap_or(Neuron::ZERO);
             let units = |key: &str| figures[key].as_u64().unwrap_or(0);
             Output.note(&format!(
-                "[{} tokens in, {} out: {} neuron; {status}]",
-                units("InputUnits"),
-                units("OutputUnits"),
-                text("Fee")
+                "[{} in, {} out: {}; {status}]",
+                counted(units("InputUnits"), "token"),
+                grouped(units("OutputUnits").into()),
+                fee.in_neuron()
             ));
             return;
         }

@@ -12,6 +12,7 @@ use crate::broker::outbox;
 use crate::chain::{Attempt, Call, Chain, Journal, JournalError, Outcome, Sender, SenderSettings};
 use crate::cli::{DeployArgs, Exit, Failure, Global, Output, Progress, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, UserConfig};
+use crate::domain::amount::counted;
 use crate::domain::{Address, OperationId};
 use crate::keys::Wallet;
 use crate::tasks::Tasks;
@@ -40,7 +41,7 @@ async fn with_settings<C: RoleConfig>(args: &DeployArgs, global: &Global) -> Res
     let config: C = settings(global)?;
     let shell = config.shell();
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
-    let wallet = wallet::need(shell, global, &paths).await?;
+    let wallet = wallet::need::<C>(shell, global, &paths).await?;
     let chain = Chain::open_bare(chain_settings(&shell.chain)?).await?;
     let deployer = wallet.address();
     let deployed = {
@@ -49,9 +50,9 @@ async fn with_settings<C: RoleConfig>(args: &DeployArgs, global: &Global) -> Res
     };
     Output.line(&deployed.to_string());
     Output.note(&format!(
-        "Serving contract on chain {}, deployed by {deployer}, refunds locked for {} s; set chain.contract to it",
+        "Serving contract on chain {}, deployed by {deployer}, refunds locked for {}; set chain.contract to it",
         chain.id(),
-        args.lock_time
+        counted(args.lock_time, "second")
     ));
     Ok(Exit::Ok)
 }

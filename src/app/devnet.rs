@@ -11,6 +11,7 @@ use super::signals::Signals;
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{Chain, SenderSettings};
 use crate::cli::{DevnetArgs, Exit, Global, Output};
+use crate::domain::amount::counted;
 use crate::http::{self, Bound, Guard, Limits};
 use crate::keys::{Secret, Wallet};
 use crate::private_files;
@@ -38,7 +39,10 @@ pub async fn run(args: &DevnetArgs, global: &Global) -> Result<Exit> {
     let rpc = http::local(http::devnet::router(devnet.clone()), guard);
     let server = bound.serve(rpc, Limits::default(), tasks.child());
     Output.line(&format!("chain {} on http://{address}, Serving contract {}", chain.id(), chain.contract()));
-    Output.line(&format!("refunds are locked for {} s; test keys, known to everybody:", chain.lock_time()));
+    Output.line(&format!(
+        "refunds are locked for {}; test keys, known to everybody:",
+        counted(chain.lock_time(), "second")
+    ));
     for account in devnet.accounts() {
         Output.line(&format!("  {}  {}", account.address, hex::encode_prefixed(account.key.expose())));
     }

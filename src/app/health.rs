@@ -13,6 +13,9 @@ use crate::domain::clean::clean;
 /// A broker answers this from memory; one that takes longer would be slow at everything.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Longest sentence that is shown.
+const LONGEST: usize = 1000;
+
 /// Says in one sentence what the broker at an address answers. No settings are read, and no token is needed.
 pub async fn run(at: Url, ready: bool) -> Result<Exit> {
     let answer = ask(at, if ready { "/ready" } else { "/health" }).await;
@@ -29,11 +32,31 @@ async fn ask(at: Url, path: &str) -> Result<Value, ClientError> {
 fn judge(answer: Result<Value, ClientError>) -> (Exit, String) {
     match answer {
         Ok(answer) => match answer["Status"].as_str() {
-            Some(status) => (Exit::Ok, clean(status, 60).into_owned()),
+            Some(status) => (Exit::Ok, standing(status, &answer)),
             None => (Exit::Failed, "what answers there is no broker".to_owned()),
         },
         Err(error) => (Exit::Failed, error.sentence()),
     }
+}
+
+/// The status, and what does not work all the same.
+pub(super) fn standing(status: &str, answer: &Value) -> String {
+    let degraded = answer["Degraded"].as_array().map(Vec::as_slice).unwrap_or_default();
+    // What the user broker's health says of the chain; the provider's says only whether it can be read.
+    let chain = match &answer["Chain"] {
+        Value::String(why) => Some(format!("the chain cannot be read: {why}")),
+        Value::Bool(false) => Some("the chain cannot be read".to_owned()),
+        _ => None,
+    };
+    let rest = [("Store", "the books cannot be written"), ("Tasks", "a part of the broker has died")];
+    let rest = rest.into_iter().filter(|(key, _)| answer[*key] == false).map(|(_, says)| says.to_owned());
+    let said = degraded.iter().filter_map(|one| Some(one["Message"].as_str()?.to_owned()));
+    let all: Vec<String> = said.chain(chain).chain(rest).collect();
+    let sentence = match all.as_slice() {
+        [] => status.to_owned(),
+        all => format!("{status}, but {}", all.join("; ")),
+    };
+    clean(&sentence, LONGEST).into_owned()
 }
 
 #[cfg(test)]
@@ -50,6 +73,12 @@ mod tests {
         for status in ["ok", "degraded", "ready"] {
             assert_eq!(judge(Ok(json!({"Status": status}))), (Exit::Ok, status.to_owned()));
         }
+        let away = json!({"Status": "ready", "Degraded": [{"Code": "chain_unreachable", "Message": "the chain is away"}]});
+        assert_eq!(judge(Ok(away)), (Exit::Ok, "ready, but the chain is away".to_owned()));
+        let away = json!({"Status": "degraded", "Chain": "no answer"});
+        assert_eq!(judge(Ok(away)).1, "degraded, but the chain cannot be read: no answer");
+        let full = json!({"Status": "degraded", "Chain": true, "Store": false, "Tasks": true});
+        assert_eq!(judge(Ok(full)).1, "degraded, but the books cannot be written");
         assert_eq!(judge(Ok(json!({"status": "UP"}))).0, Exit::Failed);
         let no = json!({"error": {"code": "not_ready", "message": "the chain cannot be read"}});
         let no = ClientError::refusal(StatusCode::SERVICE_UNAVAILABLE, no.to_string().as_bytes());

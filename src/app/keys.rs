@@ -6,14 +6,15 @@ use serde_json::json;
 use super::passphrase;
 use super::settings::settings;
 use crate::cli::{self, Column, Exit, Failure, Global, Json, KeyringCommand, Output, WalletCommand};
-use crate::config::{Paths, RoleConfig, Shell, UserConfig};
+use crate::config::{Paths, RoleConfig, Shell};
 use crate::domain::Address;
 use crate::keys::{KeyError, KeyFiles, KeyringError, PassphraseKeyring, Secret, SystemKeyring, Wallet};
 
-pub async fn run(command: WalletCommand, global: &Global) -> Result<Exit> {
-    let config: UserConfig = settings(global)?;
+/// Works on the key files of a role.
+pub async fn run<C: RoleConfig>(command: WalletCommand, global: &Global) -> Result<Exit> {
+    let config: C = settings(global)?;
     let shell = config.shell();
-    let paths = Paths::of(UserConfig::NAME, shell.data_dir.as_deref())?;
+    let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
     let files = KeyFiles::new(&paths.keys);
     let new_passphrase = async || -> Result<Secret<String>> {
         match passphrase::given(shell, global).await? {
@@ -56,8 +57,7 @@ pub async fn run(command: WalletCommand, global: &Global) -> Result<Exit> {
             if json.json {
                 Output.json(&json!({"Metadata": {"total": items.len()}, "Items": items}));
             } else {
-                let columns =
-                    [Column { title: "ADDRESS", key: "Address" }, Column { title: "FILE", key: "Path" }];
+                let columns = [Column::text("ADDRESS", "Address"), Column::text("FILE", "Path")];
                 Output.table(&items, &columns);
             }
         }
@@ -128,8 +128,7 @@ async fn status(json: Json, files: &KeyFiles, keyring: &dyn PassphraseKeyring) -
         Output.json(&json!({"Metadata": metadata, "Items": items}));
         return Ok(());
     }
-    let columns =
-        [Column { title: "ADDRESS", key: "Address" }, Column { title: "PASSPHRASE KEPT", key: "Kept" }];
+    let columns = [Column::text("ADDRESS", "Address"), Column::text("PASSPHRASE KEPT", "Kept")];
     Output.table(&items, &columns);
     if there {
         Output.note("this session has a keyring");
@@ -143,7 +142,7 @@ async fn status(json: Json, files: &KeyFiles, keyring: &dyn PassphraseKeyring) -
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
-    use crate::config::{Sources, load};
+    use crate::config::{ProviderConfig, Sources, UserConfig, load};
     use crate::keys::MemoryKeyring;
 
     #[tokio::test]
@@ -178,5 +177,22 @@ mod tests {
         let told = run(KeyringCommand::Add { address }, &absent).await.unwrap_err();
         assert!(told.contains("passphraseFile") && told.contains("--passphrase-fd"), "{told}");
         run(KeyringCommand::Status(Json { json: true }), &absent).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_key_files_of_either_role_are_worked_on() {
+        let place = tempfile::tempdir().unwrap();
+        let (data, passphrase) = (place.path().join("sales"), place.path().join("passphrase"));
+        std::fs::write(&passphrase, "right\n").unwrap();
+        // Keys that only a provider's settings have.
+        let file = place.path().join("provider.yaml");
+        let text = format!("dataDir: {:?}\ncreditLimit: \"5\"\n", data.display().to_string());
+        std::fs::write(&file, text).unwrap();
+        let global = Global { config: Some(file), passphrase_file: Some(passphrase), ..Global::default() };
+        run::<ProviderConfig>(WalletCommand::New, &global).await.unwrap();
+        assert_eq!(KeyFiles::new(data.join("keys")).list().unwrap().len(), 1);
+        run::<ProviderConfig>(WalletCommand::List(Json::default()), &global).await.unwrap();
+        let refused = run::<UserConfig>(WalletCommand::List(Json::default()), &global).await.unwrap_err();
+        assert!(format!("{refused:#}").contains("creditLimit"), "{refused:#}");
     }
 }

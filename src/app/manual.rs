@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::cli::{self, Exit, Output};
+use crate::domain::amount::counted;
 
 /// Writes all pages. Pages of the same names are replaced: they are of an older program.
 pub fn run(directory: &Path) -> Result<Exit> {
@@ -15,6 +16,6 @@ pub fn run(directory: &Path) -> Result<Exit> {
     for page in &pages {
         fs::write(directory.join(&page.name), &page.text).with_context(at)?;
     }
-    Output.note(&format!("{} manual pages in {}", pages.len(), directory.display()));
+    Output.note(&format!("{} in {}", counted(pages.len(), "manual page"), directory.display()));
     Ok(Exit::Ok)
 }

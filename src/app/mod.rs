@@ -12,6 +12,7 @@
 //! | `screens`, `guide` | the user's screens, and what the guided start needs done |
 //! | `demo`, `traffic`, `devnet`, `deploy` | the embedded chain and contracts |
 //! | `api` | one way to a broker's API, whether it runs elsewhere or is started for one command |
+//! | `refused` | a broker's no in the words of commands |
 //! | `console` | the provider's screens |
 //! | `export`, `bundle` | requests as files, and looking at what they show |
 //! | `backup`, `restore` | a data directory as one file, and back |
@@ -40,6 +41,7 @@ mod manual;
 mod offered;
 mod passphrase;
 mod provider;
+mod refused;
 mod restore;
 mod run;
 mod screens;

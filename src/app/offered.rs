@@ -6,21 +6,24 @@ use serde_json::{Map, Value, json};
 
 use super::act::order;
 use super::api::Api;
-use super::ask::{column, with};
+use super::ask::with;
 use crate::cli::{self, Behind, Column, Exit, Failure, Global, Json, Listing, Output, OwnServiceCommand};
+use crate::domain::Timestamp;
+use crate::domain::amount::grouped;
 use crate::keys::Secret;
 
 const SERVICES: &[Column] = &[
-    column("NAME", "Name"),
-    column("TYPE", "Type"),
-    column("STATUS", "Status"),
-    column("HEALTH", "Health"),
-    column("RUNNING", "Running"),
-    column("A MINUTE", "PerMinute"),
-    column("IN PRICE", "InputPrice"),
-    column("OUT PRICE", "OutputPrice"),
+    Column::text("NAME", "Name"),
+    Column::text("TYPE", "Type"),
+    Column::text("STATUS", "Status"),
+    Column::text("HEALTH", "Health"),
+    Column::figures("RUNNING", "Running"),
+    Column::figures("A MINUTE", "PerMinute"),
+    Column::figures("IN PRICE", "InputPrice"),
+    Column::figures("OUT PRICE", "OutputPrice"),
 ];
-const SYNCED: &[Column] = &[column("NAME", "Name"), column("RESULT", "Result"), column("REASON", "Reason")];
+const SYNCED: &[Column] =
+    &[Column::text("NAME", "Name"), Column::text("RESULT", "Result"), Column::text("REASON", "Reason")];
 
 pub async fn run(command: OwnServiceCommand, global: &Global) -> Result<Exit> {
     let api = Api::provider(global).await?;
@@ -77,7 +80,7 @@ pub async fn run(command: OwnServiceCommand, global: &Global) -> Result<Exit> {
             if json.json {
                 Output.json(&service)
             } else {
-                Output.fields(&flat(&service))
+                Output.fields(&service)
             };
             Ok(Exit::Ok)
         }
@@ -139,7 +142,11 @@ async fn list(api: &Api, listing: &Listing) -> Result<Exit> {
         return Ok(Exit::Ok);
     }
     let total = answer["Metadata"]["total"].as_u64().unwrap_or_default();
-    Output.note(&format!("{} of {total}; prices are neuron a unit", items.len()));
+    Output.note(&format!(
+        "{} of {}; prices are neuron a unit",
+        grouped(items.len() as u128),
+        grouped(total.into())
+    ));
     for remark in items.iter().flat_map(remarks) {
         Output.note(&remark);
     }
@@ -191,8 +198,9 @@ fn remarks(service: &Value) -> Vec<String> {
     let mut remarks = Vec::new();
     if let Some(reason) = service["Health"]["Reason"].as_str() {
         let since = text(&service["Health"]["Since"]);
-        let since = since.split_once('.').map_or(since, |(seconds, _)| seconds).trim_end_matches('Z');
-        remarks.push(format!("{name}: failing since {since}Z: {reason}"));
+        let since =
+            since.parse::<Timestamp>().map_or_else(|_| since.to_owned(), |at| at.second().to_string());
+        remarks.push(format!("{name}: failing since {since}: {reason}"));
     }
     let differs: Vec<&str> = service["Differs"].as_array().into_iter().flatten().map(text).collect();
     if differs.contains(&"Listed") {
@@ -202,26 +210,6 @@ fn remarks(service: &Value) -> Vec<String> {
         remarks.push(format!("{name}: the chain lists another {keys}; `provider service sync` mends it"));
     }
     remarks
-}
-
-/// Objects in objects as fields of their own: `Health.State`.
-fn flat(service: &Value) -> Value {
-    let mut fields = Map::new();
-    for (key, value) in service.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(inner) => {
-                fields.extend(inner.iter().map(|(name, value)| (format!("{key}.{name}"), value.clone())));
-            }
-            Value::Array(items) if items.iter().all(Value::is_string) => {
-                let items: Vec<&str> = items.iter().map(text).collect();
-                fields.insert(key.clone(), items.join(", ").into());
-            }
-            value => {
-                fields.insert(key.clone(), value.clone());
-            }
-        }
-    }
-    Value::Object(fields)
 }
 
 async fn sync(api: &Api, json: Json) -> Result<Exit> {
@@ -274,11 +262,6 @@ mod tests {
         let said = remarks(&service());
         assert_eq!(said[0], "llama7b: failing since 2026-11-23T01:20:11Z: the service answers 503");
         assert!(said[1].contains("another InputPrice, Model"), "{said:?}");
-        let fields = flat(&service());
-        assert_eq!(
-            (text(&fields["Health.State"]), text(&fields["Differs"])),
-            ("failing", "InputPrice, Model")
-        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl RunningProvider {
     ) -> Result<RunningProvider> {
         let paths = Paths::of(ProviderConfig::NAME, config.shell.data_dir.as_deref())?;
         let lock = DataLock::take(&paths.data)?;
-        let wallet = wallet::need(config.shell(), global, &paths).await?;
+        let wallet = wallet::need::<ProviderConfig>(config.shell(), global, &paths).await?;
         let db = database::open(&paths.data.join("provider.db"), Role::Provider)?;
         let start = ProviderStart {
             directory: paths.data,

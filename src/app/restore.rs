@@ -37,7 +37,7 @@ pub async fn run(file: PathBuf, directory: PathBuf, global: &Global) -> Result<E
 
 /// What an older copy of the books means.
 fn meaning(role: Role, manifest: &Manifest) -> [String; 2] {
-    let at = manifest.made_at;
+    let at = manifest.made_at.second();
     let first = "never run the place that it came from and this one at the same time: with the same keys each would promise \
                  without knowing of the other"
         .to_owned();

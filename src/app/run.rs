@@ -29,7 +29,10 @@ async fn perform(command: Command, global: &Global, log: &ScreenLog) -> Result<E
         Command::Demo(args) => demo::run(&args, global, log).await,
         Command::Devnet(args) => devnet::run(&args, global).await,
         Command::Deploy(args) => deploy::run(&args, global).await,
-        Command::Wallet(command) => keys::run(command, global).await,
+        Command::Wallet(args) => match args.role {
+            Role::User => keys::run::<UserConfig>(args.command, global).await,
+            Role::Provider => keys::run::<ProviderConfig>(args.command, global).await,
+        },
         Command::Service(command) => ask::services(command, global).await,
         Command::Account(command) => act::accounts(command, global).await,
         Command::Refund(command) => act::refunds(command, global).await,

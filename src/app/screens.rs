@@ -194,7 +194,7 @@ async fn plainly(opening: Opening, config: UserConfig, global: &Global, paths: &
         return Err(Failure::new(Exit::BadInput, message.to_owned()).into());
     }
     // Now, while nothing else runs: a question for a passphrase cannot be called off, and would hold up the stop.
-    let wallet = wallet::need(&config.shell, global, paths).await?;
+    let wallet = wallet::need::<UserConfig>(&config.shell, global, paths).await?;
     Ok(Way::Screens(Box::new(config), Key::Who(Who::Owner(wallet))))
 }
 
@@ -217,7 +217,7 @@ async fn looker(global: &Global, config: &UserConfig, known: &[Address]) -> Resu
     let shell = &config.shell;
     if global.private_key_file.is_some() || !shell.private_keys.0.is_empty() {
         let paths = Paths::of(UserConfig::NAME, shell.data_dir.as_deref())?;
-        return Ok(wallet::need(shell, global, &paths).await?.address());
+        return Ok(wallet::need::<UserConfig>(shell, global, &paths).await?.address());
     }
     Ok(shell.wallet.or(known.first().copied()).unwrap_or(Address::ZERO))
 }
@@ -326,7 +326,7 @@ impl Behind {
         let Behind { config, paths, key, global, lock, db, listen, standing } = self;
         let who = match key {
             Key::Who(who) => Ok(who),
-            Key::Settings => wallet::need(&config.shell, &global, &paths).await.map(Who::Owner),
+            Key::Settings => wallet::need::<UserConfig>(&config.shell, &global, &paths).await.map(Who::Owner),
         };
         let who = match who {
             Ok(who) => who,

@@ -4,14 +4,22 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::api::Api;
-use super::ask::{column, with};
+use super::ask::with;
 use crate::cli::{Column, Exit, Global, Output, Progress, SettleArgs};
-use crate::domain::OperationState;
+use crate::domain::amount::counted;
+use crate::domain::{Neuron, OperationState};
 use crate::wire::admin::ReportItem;
 
-const ROWS: &[Column] = &[column("USER", "User"), column("BRINGS", "Expected"), column("PAID", "Paid")];
-const LEFT_OUT: &[Column] =
-    &[column("LEFT OUT", "User"), column("UNSETTLED", "Unsettled"), column("WHY", "Reason")];
+const ROWS: &[Column] = &[
+    Column::text("USER", "User"),
+    Column::figures("CLAIMABLE", "Expected"),
+    Column::figures("SETTLED", "Paid"),
+];
+const LEFT_OUT: &[Column] = &[
+    Column::text("LEFT OUT", "User"),
+    Column::figures("UNSETTLED", "Unsettled"),
+    Column::text("WHY", "Text"),
+];
 
 pub async fn settle(args: &SettleArgs, global: &Global) -> Result<Exit> {
     let api = Api::provider(global).await?;
@@ -44,12 +52,12 @@ fn preview(report: &ReportItem, answer: &Value) {
     if report.rows.is_empty() {
         return Output.note("there is nothing that could be claimed now");
     }
+    let loss = if report.expected_cost >= report.expected { ", which is a loss" } else { "" };
     Output.note(&format!(
-        "would bring {} neuron from {} user(s) for about {} neuron of gas{}; nothing was sent",
-        report.expected,
-        report.rows.len(),
-        report.expected_cost,
-        if report.expected_cost >= report.expected { ", which is a loss" } else { "" },
+        "would settle {} of {} for about {} of gas{loss}; nothing was sent",
+        report.expected.in_full(),
+        counted(report.rows.len(), "user"),
+        report.expected_cost.in_full(),
     ));
 }
 
@@ -58,29 +66,39 @@ fn done(report: &ReportItem, answer: &Value) {
         rows(answer);
         return Output.note("there is nothing that could be claimed now");
     }
-    Output.line(&report.paid.to_string());
-    let gas = report
-        .transactions
-        .iter()
-        .fold(crate::domain::Neuron::ZERO, |sum, tx| sum.saturating_add(tx.gas_cost));
+    // For scripts; people read it in the sentence.
+    if !Output.is_terminal() {
+        Output.line(&report.paid.to_string());
+    }
+    let gas = report.transactions.iter().fold(Neuron::ZERO, |sum, sent| sum.saturating_add(sent.gas_cost));
+    let payers = report.rows.iter().filter(|row| row.paid.is_some_and(|paid| !paid.is_zero())).count();
     Output.note(&format!(
-        "{} neuron were paid by {} user(s) in {} transaction(s), for {gas} neuron of gas",
-        report.paid,
-        report.rows.iter().filter(|row| row.paid.is_some_and(|paid| !paid.is_zero())).count(),
-        report.transactions.len(),
+        "settled {} of {} in {}, for {} of gas",
+        report.paid.in_full(),
+        counted(payers, "user"),
+        counted(report.transactions.len(), "transaction"),
+        gas.in_full(),
     ));
     for transaction in &report.transactions {
         let hash = transaction.transaction_hash.map(|hash| hash.to_string()).unwrap_or_default();
         Output.note(&format!("{} {hash}", transaction.state));
     }
-    if !report.left_out.is_empty() {
-        Output.note(&format!("{} user(s) were left out; --dry-run says why", report.left_out.len()));
+    match report.left_out.len() {
+        0 => {}
+        1 => Output.note("1 user was left out; --dry-run says why"),
+        many => Output.note(&format!("{} were left out; --dry-run says why", counted(many, "user"))),
     }
 }
 
 fn rows(answer: &Value) {
     for (key, columns) in [("Rows", ROWS), ("LeftOut", LEFT_OUT)] {
-        let items = answer[key].as_array().cloned().unwrap_or_default();
+        let mut items = answer[key].as_array().cloned().unwrap_or_default();
+        for item in &mut items {
+            // A broker of an older version tells the code alone.
+            if let (true, Some(code)) = (item["Text"].is_null(), item["Reason"].as_str()) {
+                item["Text"] = code.replace('_', " ").into();
+            }
+        }
         if !items.is_empty() {
             Output.table(&items, columns);
         }

@@ -78,7 +78,7 @@ impl RunningUser {
         let lock = DataLock::take(&paths.data)?;
         let who = match delegates_only {
             true => Who::Delegates(wallet::delegating(config.shell(), &paths).await?),
-            false => Who::Owner(wallet::need(config.shell(), global, &paths).await?),
+            false => Who::Owner(wallet::need::<UserConfig>(config.shell(), global, &paths).await?),
         };
         let db = database::open(&paths.data.join("user.db"), Role::User)?;
         let chain = chain::open(&config.shell.chain, patience).await?;

@@ -7,19 +7,31 @@ use anyhow::{Context, Result};
 
 use super::passphrase::{self, Origin, Passphrase};
 use crate::cli::{self, Exit, Failure, Global};
-use crate::config::{PassphraseFrom, Paths, Shell};
+use crate::config::{PassphraseFrom, Paths, RoleConfig, Shell, UserConfig};
 use crate::domain::Address;
 use crate::keys::{DelegateKeys, KeyError, KeyFile, KeyFiles, PassphraseKeyring, SystemKeyring, Wallet};
 
 /// The key of a role; none is an error that says how to get one.
-pub async fn need(shell: &Shell, global: &Global, paths: &Paths) -> Result<Arc<Wallet>> {
+pub async fn need<C: RoleConfig>(shell: &Shell, global: &Global, paths: &Paths) -> Result<Arc<Wallet>> {
     match find(shell, global, paths).await? {
         Some(wallet) => Ok(wallet),
         None => Err(Failure::new(
             Exit::BadInput,
-            "no key to sign with: set privateKeys in the settings file, or make a key file with `zgserve-tui wallet new`",
+            format!(
+                "no key to sign with: set privateKeys in the settings file, or make a key file with {}",
+                making::<C>()
+            ),
         )
         .into()),
+    }
+}
+
+/// The command that makes a key file for a role.
+pub fn making<C: RoleConfig>() -> &'static str {
+    if C::NAME == UserConfig::NAME {
+        "`zgserve-tui wallet new`"
+    } else {
+        "`zgserve-tui wallet --role provider new`"
     }
 }
 
@@ -133,7 +145,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use crate::app::failure_of;
-    use crate::config::{Sources, UserConfig, load};
+    use crate::config::{Sources, load};
     use crate::domain::AccountId;
     use crate::keys::{DelegateId, Secret};
 

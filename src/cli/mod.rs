@@ -1,4 +1,4 @@
-//! The command line: what can be typed (`args`; as manual pages, `manual`), how it is answered (`print`, the only place that prints), what a
+//! The command line: what can be typed (`args`; as manual pages, `manual`), how it is answered (`print`, the only place that prints; `table`), what a
 //! script learns from the exit code (`exit`), and how passphrases are asked for (`passphrase`, `unseen`). Nothing is
 //! done here; `app` does it.
 
@@ -7,6 +7,7 @@ mod exit;
 mod manual;
 mod passphrase;
 mod print;
+mod table;
 mod unseen;
 
 pub use self::{
@@ -14,10 +15,12 @@ pub use self::{
         AccountCommand, Behind, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs,
         DevnetArgs, ExportAs, Global, Json, KeyringCommand, Listing, LogFormat, OwnServiceCommand,
         ProviderCommand, RefundCommand, RequestCommand, RequestFilters, Role, RunArgs, Served, ServiceChange,
-        ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletCommand, command, completions,
+        ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletArgs, WalletCommand, command,
+        completions,
     },
     exit::{Exit, Failure},
     manual::{ManualPage, manual},
     passphrase::{PassphraseError, ask, ask_new, from_descriptor, from_file, secret_line},
-    print::{Column, Output, Progress},
+    print::{Output, Progress},
+    table::{AMOUNTS, Column},
 };

@@ -10,14 +10,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::domain::{Timestamp, clean};
-
-/// A column of a table: its title, and the key of the objects that it shows.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    pub title: &'static str,
-    pub key: &'static str,
-}
+use super::table::{self, Column};
+use crate::domain::clean;
 
 /// Writes to stdout and stderr.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,26 +51,14 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{}", clean::clean_lines(text, usize::MAX));
     }
 
-    /// A table of objects.
+    /// A table of objects. Gives `false` once the reader is gone.
     pub fn table(self, items: &[Value], columns: &[Column]) -> bool {
-        let rows: Vec<Vec<String>> =
-            items.iter().map(|item| columns.iter().map(|column| cell(&item[column.key])).collect()).collect();
-        let width = |index: usize, title: &str| {
-            let longest = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count()).max();
-            longest.unwrap_or(0).max(title.chars().count())
-        };
-        let widths: Vec<usize> =
-            columns.iter().enumerate().map(|(index, column)| width(index, column.title)).collect();
-        let titles = columns.iter().map(|column| column.title.to_owned()).collect();
-        std::iter::once(titles).chain(rows).all(|row| self.line(&aligned(&row, &widths)))
+        table::table(items, columns).iter().all(|line| self.line(line))
     }
 
     /// The fields of one object, one a line.
     pub fn fields(self, item: &Value) -> bool {
-        let Some(fields) = item.as_object() else { return self.line(&cell(item)) };
-        let name = |key: &str| clean::clean(key, 60).into_owned();
-        let width = fields.keys().map(|key| name(key).chars().count()).max().unwrap_or(0);
-        fields.iter().all(|(key, value)| self.line(&format!("{:<width$}  {}", name(key), cell(value))))
+        table::fields(item).iter().all(|line| self.line(line))
     }
 
     /// Asks for a line. `None` at the end of the input.
@@ -115,31 +97,6 @@ fn escaped(json: &str) -> String {
         }
     }
     text
-}
-
-fn aligned(row: &[String], widths: &[usize]) -> String {
-    let mut line = String::new();
-    for (cell, width) in row.iter().zip(widths) {
-        line.push_str(cell);
-        line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.chars().count()) + 2));
-    }
-    line.trim_end().to_owned()
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) if text.is_empty() => "-".to_owned(),
-        Value::String(text) if text.parse::<Timestamp>().is_ok() => to_the_second(text),
-        Value::String(text) => clean::clean(text, 200).into_owned(),
-        Value::Array(items) if items.is_empty() => "-".to_owned(),
-        value => clean::clean(&value.to_string(), 200).into_owned(),
-    }
-}
-
-/// A time without its fraction, which no reader of a table wants.
-fn to_the_second(time: &str) -> String {
-    time.split_once('.').map_or_else(|| time.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }
 
 /// Shows on a terminal's stderr that something is being waited for, until it is dropped.
@@ -204,26 +161,5 @@ mod tests {
             let read: Value = serde_json::from_str(&text).unwrap_or_default();
             assert_eq!(read, value, "{}", attack.name);
         }
-    }
-
-    #[test]
-    fn cells_hold_one_clean_line() {
-        for attack in attacks() {
-            for value in [json!(attack.text), json!([attack.text]), json!({ attack.text.clone(): 1 })] {
-                let cell = cell(&value);
-                assert_eq!(found(&cell).or(cell.contains('\n').then(String::new)), None, "{}", attack.name);
-            }
-        }
-    }
-
-    #[test]
-    fn cells_are_plain_text() {
-        assert_eq!(cell(&json!(null)), "-");
-        assert_eq!(cell(&json!("")), "-");
-        assert_eq!(cell(&json!("a\u{1b}[2Jb")), "a\u{fffd}[2Jb");
-        assert_eq!(cell(&json!(7)), "7");
-        assert_eq!(cell(&json!("2026-11-23T01:20:11.6168Z")), "2026-11-23T01:20:11Z");
-        assert_eq!(cell(&json!("2026-11-23T01:20:11Z")), "2026-11-23T01:20:11Z");
-        assert_eq!(aligned(&["a".to_owned(), "b".to_owned()], &[3, 4]), "a    b");
     }
 }

@@ -18,7 +18,8 @@ pub(super) const SHELL: Lines = &[
     (
         "privateKeys",
         "The private key of your wallet for the chain: 64 hexadecimal digits in quotes, or a list of keys of which the \
-         first signs. Safer than here is an encrypted key file: `zgserve-tui wallet new`, then set wallet.",
+         first signs. Safer than here is an encrypted key file: `zgserve-tui wallet new` (a provider's: `wallet --role provider \
+         new`), then set wallet.",
     ),
     (
         "wallet",
@@ -162,7 +163,8 @@ pub(super) const USER: Lines = &[
     ("refreshInterval", "Seconds between two full reads of the chain, the backstop behind its events."),
     (
         "keepRequests",
-        "Days after which requests that are over are deleted, with their receipts; at least 30. What they cost stays in all sums. Empty: \
+        "Days after which requests that are over are deleted, with their receipts; at least 30. What they cost stays in all sums. The \
+         idempotency keys of deleted calls are forgotten too: a call that comes with one after that is made, and paid, anew. Empty: \
          they are kept.",
     ),
 ];
@@ -217,10 +219,11 @@ pub(super) const PROVIDER: Lines = &[
     ("free.burst", "How many may come at once; at least 1."),
     (
         "keepRequests",
-        "Days after which requests that are over and paid are deleted; at least 30. What they brought stays in all sums. Empty: they \
-         are kept.",
+        "Days after which requests that are over and paid are deleted; at least 30. What they brought stays in all sums. Their ids are \
+         forgotten too; no authorisation is good for that long, so none is served twice. Idempotency keys of your own orders stay. \
+         Empty: they are kept.",
     ),
-    ("settlement", "When the broker settles by itself. POST /v1/settle does it in any case."),
+    ("settlement", "When the broker settles by itself. `zgserve-tui settle` does it in any case."),
     ("settlement.automatic", "Whether it does so at all: true or false."),
     ("settlement.checkInterval", "Seconds between two looks at the books; at least 1."),
     (

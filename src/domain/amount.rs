@@ -85,6 +85,24 @@ impl Neuron {
         format!("{whole}.{}", digits.trim_end_matches('0'))
     }
 
+    /// Its digits in groups of three: `117,200,000`.
+    pub fn grouped(self) -> String {
+        grouped(self.0)
+    }
+
+    /// For sentences: the digits in groups with their unit.
+    pub fn in_neuron(self) -> String {
+        format!("{} neuron", self.grouped())
+    }
+
+    /// Every digit in both units, where somebody decides by it: `117,200,000 neuron = 0.0000000001172 A0GI`.
+    pub fn in_full(self) -> String {
+        if self.is_zero() {
+            return "0 neuron".to_owned();
+        }
+        format!("{} = {} A0GI", self.in_neuron(), self.to_a0gi())
+    }
+
     /// Reads an amount of neuron, or of A0GI where the text ends in `A0GI` (`0.5 A0GI`).
     ///
     /// For people's input on the command line and in dialogs; the HTTP APIs take plain neuron.
@@ -143,6 +161,29 @@ impl fmt::Display for Neuron {
     }
 }
 
+/// `1234567` as `1,234,567`.
+pub fn grouped(number: u128) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How many there are of something, in a sentence: `1 request`, `2,000 requests`.
+///
+/// `one` is a word whose plural is made with an s.
+pub fn counted(count: impl TryInto<u128>, one: &str) -> String {
+    match count.try_into().unwrap_or(u128::MAX) {
+        1 => format!("1 {one}"),
+        many => format!("{} {one}s", grouped(many)),
+    }
+}
+
 /// `None` when the sum passes 2^128 − 1.
 pub fn sum(amounts: impl IntoIterator<Item = Neuron>) -> Option<Neuron> {
     amounts.into_iter().try_fold(Neuron::ZERO, Neuron::checked_add)
@@ -196,6 +237,20 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn sentences_have_grouped_digits_and_plurals() {
+        assert_eq!(Neuron::new(117_200_000).in_full(), "117,200,000 neuron = 0.0000000001172 A0GI");
+        assert_eq!(
+            (Neuron::ZERO.in_full(), Neuron::new(999).in_neuron()),
+            ("0 neuron".into(), "999 neuron".into())
+        );
+        let table = [(0, "0 requests"), (1, "1 request"), (2, "2 requests"), (2000, "2,000 requests")];
+        for (count, text) in table {
+            assert_eq!(counted(count, "request"), text);
+        }
+        assert_eq!(counted(3_usize, "user"), counted(3_u64, "user"));
+    }
 
     #[test]
     fn refuses_what_is_not_a_whole_amount() {

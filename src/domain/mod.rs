@@ -37,7 +37,7 @@ pub use amount::Neuron;
 pub use finding::{Check, Finding};
 pub use id::{ConversationId, MessageId, OperationId, RequestId};
 pub use network::network;
-pub use obstacle::Obstacle;
+pub use obstacle::{Obstacle, Readiness};
 pub use operation::{OperationKind, OperationState};
 pub use price::{Fee, Prices, Units};
 pub use receipt::{Receipt, ReceiptStatus, SignedReceipt};

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use super::field::{COUNT, Shape, required};
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::unfold;
@@ -14,6 +15,27 @@ use tokio_util::sync::CancellationToken;
 
 /// A comment this often keeps connections open through whatever stands between.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Shapes of events, and the table of them by name. Whoever reads too slowly gets one more, which both streams have.
+macro_rules! events {
+    ($($shape:ident, $event:literal, $about:literal: [$($field:expr),+ $(,)?];)+) => {
+        $(static $shape: $crate::http::field::Shape = $crate::http::field::Shape {
+            name: concat!($event, "Event"),
+            about: $about,
+            fields: &[&[$($field),+]],
+        };)+
+        /// The events of this stream, with what their data hold.
+        pub(super) const EVENTS: &[(&str, &$crate::http::field::Shape)] =
+            &[$(($event, &$shape),)+ ("Lost", &$crate::http::events::LOST)];
+    };
+}
+pub(super) use events;
+
+pub(super) static LOST: Shape = Shape {
+    name: "LostEvent",
+    about: "Events were dropped because they were read too slowly; the lists have every fact.",
+    fields: &[&[required("Lost", COUNT, "How many.")]],
+};
 
 /// A stream of events until the caller leaves or `stop` is cancelled. `shape` gives an event's name and its data.
 pub(super) fn stream<E: Clone + Send + 'static>(

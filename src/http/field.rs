@@ -118,8 +118,8 @@ pub enum Content {
     Perhaps(&'static Shape),
     /// An object of which nothing more is said here.
     Object,
-    /// Server-sent events.
-    Events,
+    /// Server-sent events of these names, each with an object in JSON as its data.
+    Events(&'static [(&'static str, &'static Shape)]),
     /// Text of one of these types.
     Text(&'static [&'static str]),
     /// An object, or server-sent events where the request asks for a stream.

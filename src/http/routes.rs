@@ -17,6 +17,7 @@ use serde_json::Value;
 use tracing::Instrument;
 use tracing::field::{Empty, display};
 
+use super::details::Details;
 use super::document::{self, Documents, Told, openapi_route, page_route};
 use super::error::{no_method, no_route};
 use super::field::{Answer, Field, Refusal};
@@ -197,6 +198,8 @@ pub(super) struct Table<S> {
     pub(super) address: &'static str,
     /// Groups with what they are about; each holds the routes that were put [`in_group`].
     pub(super) groups: &'static [(&'static str, &'static str)],
+    /// What the details of its errors hold, beside [`details::SHARED`](super::details::SHARED).
+    pub(super) details: &'static [Details],
     pub(super) routes: Vec<Route<S>>,
 }
 
@@ -226,7 +229,14 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
     }
 
     fn told<'a>(&self, routes: &'a [RouteDoc]) -> Told<'a> {
-        Told { title: self.title, about: self.about, address: self.address, groups: self.groups, routes }
+        Told {
+            title: self.title,
+            about: self.about,
+            address: self.address,
+            groups: self.groups,
+            details: self.details,
+            routes,
+        }
     }
 
     /// The router with every check in front, and the documents at `/` and `/openapi.json`.
@@ -314,7 +324,7 @@ async fn trace(State(counts): State<Arc<RequestCounts>>, request: Request, next:
     let id = format!("{:016x}", rand::random::<u64>());
     let path: String = request.uri().path().chars().take(200).collect();
     let method = request.method().clone();
-    let span = tracing::info_span!("request", %id, %method, path = ?path, request = Empty);
+    let span = tracing::info_span!("request", %id, %method, path, request = Empty);
     // A stranger may name any id here; whether it is paid for is seen later.
     let mut paid = asked_for(request.headers());
     if let Some(paid) = paid {
@@ -331,9 +341,9 @@ async fn trace(State(counts): State<Arc<RequestCounts>>, request: Request, next:
     let request = paid.map(display);
     if status.is_server_error() && path != super::ready::PATH {
         // Whoever asked was told why; whoever runs the broker should not have to ask.
-        tracing::warn!(%id, %method, ?path, request, status = status.as_u16(), "a request failed");
+        tracing::warn!(%id, %method, path, request, status = status.as_u16(), "a request failed");
     } else {
-        tracing::debug!(%id, %method, ?path, request, status = status.as_u16(), "answered");
+        tracing::debug!(%id, %method, path, request, status = status.as_u16(), "answered");
     }
     counts.count(response.status());
     let headers = response.headers_mut();

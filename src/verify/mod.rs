@@ -6,6 +6,7 @@
 use http::Method;
 use sha2::{Digest, Sha256};
 
+use crate::domain::amount::{counted as several, grouped};
 use crate::domain::{
     B256, Check, Fee, Finding, Prices, Receipt, Seal, SealedReceipt, ServiceKind, Units, UserRequestState,
     VoucherDomain,
@@ -51,7 +52,9 @@ pub fn verify(bundle: &Bundle, request: &BundledRequest, texts: &Texts) -> Vec<C
         Finding::Unknown,
         format!(
             "that the chain listed {} and {} neuron a unit as version {} takes the chain to see",
-            request.input_price, request.output_price, request.price_version
+            request.input_price.grouped(),
+            request.output_price.grouped(),
+            request.price_version
         ),
     ));
     checks
@@ -142,28 +145,37 @@ fn of_receipt(
             "fee",
             asked.is_zero() || exact == Some(receipt.fee),
             format!(
-                "{} units in and {} out at {} and {} neuron make {asked}, within the highest fee of {}",
-                receipt.input.0, receipt.output.0, prices.input, prices.output, request.max_fee
+                "{} in and {} out at {} and {} neuron make {}, within the highest fee of {}",
+                several(receipt.input.0, "unit"),
+                grouped(receipt.output.0.into()),
+                prices.input.grouped(),
+                prices.output.grouped(),
+                asked.grouped(),
+                request.max_fee.grouped()
             ),
             format!(
-                "the receipt's fee of {asked} neuron is not price times units, held to {}",
-                request.max_fee
+                "the receipt's fee of {} is not price times units, held to {}",
+                asked.in_neuron(),
+                request.max_fee.grouped()
             ),
         ),
         Check::is(
             "owed in all",
             receipt.owed >= asked,
-            format!("with it {} neuron were owed in all", receipt.owed),
-            format!("it says that {} neuron are owed in all, less than its own fee", receipt.owed),
+            format!("with it {} were owed in all", receipt.owed.in_neuron()),
+            format!("it says that {} are owed in all, less than its own fee", receipt.owed.in_neuron()),
         ),
         if disputed.is_zero() && request.disputed.is_zero() && !same {
             Check::new(
                 "count",
                 Finding::Unknown,
                 format!(
-                    "the user counted {} units in and {} out, the receipt {} and {}; nobody signed the user's count, the texts show \
+                    "the user counted {} in and {} out, the receipt {} and {}; nobody signed the user's count, the texts show \
                      which is right (--body, --answer)",
-                    request.input_units, request.output_units, receipt.input.0, receipt.output.0
+                    several(request.input_units, "unit"),
+                    grouped(request.output_units.into()),
+                    grouped(receipt.input.0.into()),
+                    grouped(receipt.output.0.into())
                 ),
             )
         } else {
@@ -172,13 +184,19 @@ fn of_receipt(
                 request.disputed == disputed
                     && (disputed.is_zero() || request.status == UserRequestState::Disputed),
                 if request.disputed.is_zero() {
-                    format!("the user counted the same and owes {paid} neuron")
+                    format!("the user counted the same and owes {}", paid.in_neuron())
                 } else {
-                    format!("the user counted {paid} neuron and disputes {} more", request.disputed)
+                    format!(
+                        "the user counted {} and disputes {} more",
+                        paid.in_neuron(),
+                        request.disputed.grouped()
+                    )
                 },
                 format!(
-                    "it asks for {asked} neuron; the user counted {paid} and disputes {}",
-                    request.disputed
+                    "it asks for {}; the user counted {} and disputes {}",
+                    asked.in_neuron(),
+                    paid.grouped(),
+                    request.disputed.grouped()
                 ),
             )
         },
@@ -213,8 +231,8 @@ fn paid(request: &BundledRequest) -> Check {
     Check::is(
         "paid",
         below && fee.total() <= request.max_fee,
-        format!("{} neuron are owed: no more than the user's own count comes to", fee.total()),
-        format!("{} neuron are owed, more than the user's own count comes to", fee.total()),
+        format!("{} are owed: no more than the user's own count comes to", fee.total().in_neuron()),
+        format!("{} are owed, more than the user's own count comes to", fee.total().in_neuron()),
     )
 }
 
@@ -321,23 +339,27 @@ fn compared(
     counted: Units,
     stated: u64,
 ) -> Check {
-    let what = if kind == ServiceKind::Chatbot { "tokens of the o200k vocabulary" } else { "bytes" };
+    let own = if kind == ServiceKind::Chatbot {
+        format!("{} of the o200k vocabulary", several(counted.0, "token"))
+    } else {
+        several(counted.0, "byte")
+    };
     match request.meter {
         // The model server's own figure, of which nobody else can say more than that it is not above the count.
         Some(MeterName::Usage) => Check::is(
             name,
             stated <= counted.0,
             format!(
-                "{stated} units are the model server's own figure; its text has {} {what}, not less",
-                counted.0
+                "the model server's own figure is {}; its text has {own}, not less",
+                several(stated, "unit")
             ),
-            format!("{stated} units are more than the {} {what} of its text", counted.0),
+            format!("its figure of {} is more than the {own} of its text", several(stated, "unit")),
         ),
         _ => Check::is(
             name,
             stated == counted.0,
-            format!("counted again, it has {} {what}", counted.0),
-            format!("counted again, it has {} {what}, not {stated}", counted.0),
+            format!("counted again, it has {own}"),
+            format!("counted again, it has {own}, not {}", grouped(stated.into())),
         ),
     }
 }
@@ -372,14 +394,20 @@ fn voucher(
         );
     }
     if let Some(owed) = receipt.map(|receipt| receipt.owed).filter(|owed| *owed > promised) {
-        let says = format!("it promises {promised} neuron; with this receipt {owed} were owed");
+        let says =
+            format!("it promises {}; with this receipt {} were owed", promised.in_neuron(), owed.grouped());
         return Check::new(name, Finding::Unknown, says);
     }
     if signer == bundle.user {
-        return Check::new(name, Finding::Passed, format!("the user promised {promised} neuron in all"));
+        return Check::new(
+            name,
+            Finding::Passed,
+            format!("the user promised {} in all", promised.in_neuron()),
+        );
     }
     let says = format!(
-        "the delegate {signer} promised {promised} neuron in all; that the user named it takes the chain to see"
+        "the delegate {signer} promised {} in all; that the user named it takes the chain to see",
+        promised.in_neuron()
     );
     Check::new(name, Finding::Unknown, says)
 }

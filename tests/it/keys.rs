@@ -69,7 +69,7 @@ async fn a_delegate_serves_while_the_wallet_stays_locked() {
         (format!("{account_of}/charge"), json!({"balance": "5"}).to_string()),
         (format!("{account_of}/refund"), json!({"amount": "5"}).to_string()),
     ] {
-        world.api().post(&path, body).await.refused(403, "read_only", "wallet");
+        world.api().post(&path, body).await.refused(403, "delegates_only", "may pay for requests");
     }
     assert_eq!(world.devnet.height(), height);
     world.ask(SAY_THIS).await.is(200);

@@ -19,6 +19,7 @@ use anyhow::Result;
 use self::findings::Findings;
 use super::api::Api;
 use super::chain::chain_settings;
+use super::health::standing;
 use super::settings::settings;
 use super::wallet;
 use crate::chain::{Chain, ChainKind};
@@ -89,7 +90,7 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
     let running = holder(findings, &paths.data);
     files::examine(findings, &paths.data, &paths.keys);
-    let address = key(findings, shell, global, &paths).await;
+    let address = key::<C>(findings, shell, global, &paths).await;
     keyring(findings, shell, address).await;
     let chain = chain(findings, shell, address).await;
     if running {
@@ -118,15 +119,20 @@ fn holder(findings: &mut Findings, data: &Path) -> bool {
     false
 }
 
-async fn key(findings: &mut Findings, shell: &Shell, global: &Global, paths: &Paths) -> Option<Address> {
+async fn key<C: RoleConfig>(
+    findings: &mut Findings,
+    shell: &Shell,
+    global: &Global,
+    paths: &Paths,
+) -> Option<Address> {
     match wallet::find(shell, global, paths).await {
         Ok(Some(wallet)) => {
             findings.good(&format!("key: {}", wallet.address()));
             Some(wallet.address())
         }
         Ok(None) => {
-            let cure = "make one with `zgserve-tui wallet new`, or set privateKeys";
-            findings.bad(Exit::BadInput, "key: none", cure);
+            let cure = format!("make one with {}, or set privateKeys", wallet::making::<C>());
+            findings.bad(Exit::BadInput, "key: none", &cure);
             None
         }
         Err(error) => {
@@ -239,11 +245,14 @@ async fn broker<C: RoleConfig>(findings: &mut Findings, global: &Global) {
     };
     match api.get("/health", &[]).await {
         Ok(health) if health["Status"] == "ok" => findings.good("broker: it answers and is well"),
-        Ok(health) => findings.bad(Exit::Unreachable, &format!("broker: {health}"), cure),
+        Ok(health) => {
+            let status = health["Status"].as_str().unwrap_or("it says nothing of itself");
+            findings.bad(Exit::Unreachable, &format!("broker: {}", standing(status, &health)), cure);
+        }
         Err(error) => findings.wrong("broker", &error, cure),
     }
     match api.get("/ready", &[]).await {
-        Ok(_) => findings.good("broker: it is ready for paid requests"),
+        Ok(ready) => findings.good(&format!("broker: {}", standing("it is ready for paid requests", &ready))),
         Err(error) => findings.doubtful(
             &format!(
                 "broker: it is not ready for paid requests: {}",

@@ -1,13 +1,16 @@
 //! Whether this broker could serve a paid request and be paid for it, and why not.
 //!
+//! A chain that cannot be read does not stop requests of accounts that were read before: the rules of admission bound what
+//! is lent, and vouchers stay good. So it is told beside.
+//!
 //! Strangers may ask, so nothing is said but which part does not work: the owner's overview has the rest.
 
 use super::core::ProviderBroker;
-use crate::domain::{Neuron, Obstacle};
+use crate::domain::{Neuron, Obstacle, Readiness};
 
 impl ProviderBroker {
-    /// All reasons why no paid request should come here now; none if one may.
-    pub async fn obstacles(&self) -> Vec<Obstacle> {
+    /// All reasons why no paid request should come here now, and what else does not work.
+    pub async fn readiness(&self) -> Readiness {
         let core = &self.core;
         let health = core.health.view();
         // A request writes again what the probe may have found long ago.
@@ -23,7 +26,7 @@ impl ProviderBroker {
             dead: !core.tasks.broken().is_empty(),
             gas,
         };
-        seen.obstacles()
+        seen.readiness()
     }
 }
 
@@ -41,20 +44,21 @@ struct Seen {
 }
 
 impl Seen {
-    fn obstacles(self) -> Vec<Obstacle> {
+    fn readiness(self) -> Readiness {
+        let away = (!self.chain, "chain_unreachable", "the chain cannot be read");
         let all = [
             (self.stopping, "stopping", "the broker is stopping"),
             (!self.writes, "store", "the broker cannot write its books down, and serves nothing meanwhile"),
-            (!self.chain, "chain_unreachable", "the chain cannot be read"),
-            (self.chain && !self.block, "chain_not_read", "the chain was not read yet"),
+            (!self.block, "chain_not_read", "the chain was not read yet"),
             (!self.listed, "services_not_read", "the services were not read from the chain yet"),
             (self.dead, "task_died", "a part of the broker has died; only a restart brings it back"),
             (!self.gas, "no_gas", "the provider's wallet has nothing for gas, so nothing can be settled"),
         ];
-        all.into_iter()
-            .filter(|(holds, ..)| *holds)
-            .map(|(_, code, says)| Obstacle::new(code, says))
-            .collect()
+        let of = |found: &[(bool, &'static str, &str)]| {
+            let found = found.iter().filter(|(holds, ..)| *holds);
+            found.map(|(_, code, says)| Obstacle::new(code, *says)).collect()
+        };
+        Readiness { obstacles: of(&all), degraded: of(&[away]) }
     }
 }
 
@@ -73,19 +77,23 @@ mod tests {
             dead: false,
             gas: true,
         };
-        let codes = |seen: Seen| seen.obstacles().iter().map(|obstacle| obstacle.code).collect::<Vec<_>>();
+        let codes = |seen: Seen| {
+            let found = seen.readiness().obstacles;
+            found.iter().map(|obstacle| obstacle.code).collect::<Vec<_>>()
+        };
         assert_eq!(codes(well), [""; 0]);
         let table = [
             (Seen { stopping: true, ..well }, "stopping"),
             (Seen { writes: false, ..well }, "store"),
-            (Seen { chain: false, block: false, ..well }, "chain_unreachable"),
             (Seen { block: false, ..well }, "chain_not_read"),
             (Seen { listed: false, ..well }, "services_not_read"),
             (Seen { dead: true, ..well }, "task_died"),
             (Seen { gas: false, ..well }, "no_gas"),
         ];
         for (seen, code) in table {
-            assert_eq!(codes(seen), [code]);
+            assert_eq!((codes(seen), seen.readiness().degraded), (vec![code], Vec::new()));
         }
+        let away = Seen { chain: false, ..well };
+        assert_eq!((codes(away), away.readiness().degraded[0].code), (Vec::new(), "chain_unreachable"));
     }
 }

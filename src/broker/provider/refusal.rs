@@ -15,7 +15,7 @@ use crate::wire::terms::Shortage;
 /// A request that was not served. Nothing is owed for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyRefusal {
-    #[error("there is no service {0}; GET /v1/terms lists what is offered")]
+    #[error("there is no service {0}; the provider's terms list what is offered")]
     UnknownService(String),
     #[error("the path cannot be passed on: {0}")]
     BadPath(String),

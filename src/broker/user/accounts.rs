@@ -4,7 +4,7 @@ use super::UserError;
 use super::handle::{Inner, UserBroker};
 use super::operations::Act;
 use super::view::OperationView;
-use crate::chain::Call;
+use crate::chain::{Call, Sender};
 use crate::domain::{Address, ChainAccount, Neuron, OperationKind};
 
 impl UserBroker {
@@ -68,7 +68,16 @@ impl UserBroker {
 
 impl Inner {
     pub fn check_sending(&self) -> Result<(), UserError> {
-        if self.sender.is_some() { Ok(()) } else { Err(UserError::ReadOnly) }
+        self.sender().map(|_| ())
+    }
+
+    /// What sends transactions. Without a wallet there is none, whether delegate keys pay for requests or nothing does.
+    pub fn sender(&self) -> Result<&Sender, UserError> {
+        match &self.sender {
+            Some(sender) => Ok(sender),
+            None if self.keys.signs() => Err(UserError::DelegatesOnly),
+            None => Err(UserError::ReadOnly),
+        }
     }
 
     /// Whether an account can be opened.

@@ -20,6 +20,12 @@ use crate::wire::terms::Shortage;
 pub enum UserError {
     #[error("this broker runs without a wallet and can only read; configure privateKeys or a wallet file")]
     ReadOnly,
+    /// It was started without the wallet, and pays with the delegate keys that it holds.
+    #[error(
+        "this broker holds delegate keys only: it may pay for requests, but cannot move money on the chain; give the order to \
+         a broker that was started with the wallet"
+    )]
+    DelegatesOnly,
     #[error("provider {0} offers no service on this chain; GET /v1/service lists those that do")]
     UnknownProvider(Address),
     #[error("there is no account with provider {0}; create one with POST /v1/provider")]
@@ -30,7 +36,7 @@ pub enum UserError {
     OwnAddress(Address),
     #[error("the amount is 0; name at least 1 neuron")]
     ZeroAmount,
-    #[error("with {amount} neuron more the account would pass 2^112 - 1 neuron, the most that it can hold")]
+    #[error("with {} more the account would pass 2^112 - 1 neuron, the most that it can hold", .amount.in_neuron())]
     TooLarge { amount: Neuron },
     #[error("the wallet has {available} neuron, but {needed} are needed, gas included")]
     InsufficientFunds { needed: Neuron, available: Neuron },

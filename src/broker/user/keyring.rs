@@ -81,6 +81,11 @@ impl Keyring {
         Ok(())
     }
 
+    /// Whether there is a key for any account.
+    pub fn signs(&self) -> bool {
+        !self.signers.lock().is_empty()
+    }
+
     pub fn can_sign(&self, provider: Address) -> bool {
         self.signers.lock().contains_key(&provider)
     }

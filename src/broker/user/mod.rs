@@ -58,6 +58,8 @@ mod ready;
 mod receipts;
 mod refunds;
 mod requests;
+#[cfg(test)]
+pub mod samples;
 mod screen;
 mod settings;
 mod shortfall;

@@ -61,7 +61,7 @@ impl Inner {
 
     /// Writes an action down and sends it. Returns once it is broadcast.
     pub async fn act(self: &Arc<Self>, act: Act, call: Call) -> Result<OperationView, UserError> {
-        let sender = self.sender.clone().ok_or(UserError::ReadOnly)?;
+        let sender = self.sender()?.clone();
         let (id, at) = (OperationId::random(), Timestamp::now());
         let new =
             NewOperation { id, kind: act.kind, params: act.params(), idempotency_key: act.key.clone(), at };

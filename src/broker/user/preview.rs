@@ -116,10 +116,10 @@ impl UserBroker {
     /// What an action would do now, or the reason why it would be refused.
     ///
     /// # Errors
-    /// Those of the action itself; [`UserError::ReadOnly`] without a wallet.
+    /// Those of the action itself; [`UserError::ReadOnly`] or [`UserError::DelegatesOnly`] without a wallet.
     pub async fn preview(&self, action: Action) -> Result<Preview, UserError> {
         let inner = &self.inner;
-        let sender = inner.sender.as_ref().ok_or(UserError::ReadOnly)?;
+        let sender = inner.sender()?;
         let chain = inner.check(action).await?;
         let call = inner.call_of(action);
         let (amount, paid, returned) = amounts(action, chain.as_ref());
@@ -175,7 +175,7 @@ impl UserBroker {
         keep: Option<Neuron>,
     ) -> Result<Depositable, UserError> {
         let inner = &self.inner;
-        let sender = inner.sender.as_ref().ok_or(UserError::ReadOnly)?;
+        let sender = inner.sender()?;
         let account = inner.read_account(provider, None).await?;
         // What a transaction carries changes nothing about its gas.
         let value = Neuron::new(1);

@@ -1,15 +1,17 @@
 //! Whether this broker could make a paid request now, and why not.
 //!
 //! Being alive is another question: a broker without a chain or money still answers, and starting it anew mends nothing.
+//! A chain that cannot be read does not stop paid requests over accounts that were read before, so it is told beside.
 
 use super::handle::UserBroker;
 use super::snapshot::Snapshot;
-use crate::domain::{Neuron, Obstacle};
+use crate::domain::{Neuron, Obstacle, Readiness};
 
 impl UserBroker {
-    /// All reasons why no paid request can be made now; none if one can.
-    pub async fn obstacles(&self) -> Vec<Obstacle> {
+    /// All reasons why no paid request can be made now, and what else does not work.
+    pub async fn readiness(&self) -> Readiness {
         let inner = &self.inner;
+        let Readiness { obstacles: seen, degraded } = in_snapshot(&self.snapshot());
         let mut found = Vec::new();
         if inner.tasks.stopping() {
             found.push(Obstacle::new("stopping", "the broker is stopping"));
@@ -17,26 +19,34 @@ impl UserBroker {
         if let Err(why) = inner.writes.ask().await {
             found.push(Obstacle::new("store", why));
         }
-        found.extend(in_snapshot(&self.snapshot()));
-        found
+        found.extend(seen);
+        Readiness { obstacles: found, degraded }
     }
 }
 
 /// What can be seen in the published state.
-fn in_snapshot(snapshot: &Snapshot) -> Vec<Obstacle> {
-    let mut found = Vec::new();
+fn in_snapshot(snapshot: &Snapshot) -> Readiness {
+    let mut degraded = Vec::new();
+    let mut obstacles = in_accounts(snapshot);
     match (&snapshot.stale, snapshot.head) {
         (Some(why), _) => {
-            found.push(Obstacle::new("chain_unreachable", format!("the chain cannot be read: {why}")));
+            let away = Obstacle::new("chain_unreachable", format!("the chain cannot be read: {why}"));
+            // Of what was read before, or remembered from the last run, requests are paid all the same.
+            let known = snapshot.services > 0;
+            if known { degraded.push(away) } else { obstacles.insert(0, away) }
         }
         (None, None) => {
-            found.push(Obstacle::new(
-                "services_not_read",
-                "accounts and services were not read from the chain yet",
-            ));
+            let why = "accounts and services were not read from the chain yet";
+            obstacles.insert(0, Obstacle::new("services_not_read", why));
         }
         (None, Some(_)) => {}
     }
+    Readiness { obstacles, degraded }
+}
+
+/// Whether there is something to pay from, and somebody who may sign for it.
+fn in_accounts(snapshot: &Snapshot) -> Vec<Obstacle> {
+    let mut found = Vec::new();
     if snapshot.accounts.is_empty() {
         found.push(Obstacle::new("no_account", "there is no account with a provider; open one"));
         return found;
@@ -45,10 +55,7 @@ fn in_snapshot(snapshot: &Snapshot) -> Vec<Obstacle> {
     if signable.peek().is_none() {
         found.push(Obstacle::new("no_key", "no key is here that may sign for an account"));
     } else if signable.all(|account| account.available.is_zero()) {
-        found.push(Obstacle::new(
-            "no_funds",
-            "nothing is left of the deposits that could be spent; deposit more",
-        ));
+        found.push(Obstacle::new("no_funds", "no account has anything available; deposit more"));
     }
     // What is held counts too, but comes back in a moment.
     if snapshot.caps.per_day.is_some_and(|cap| snapshot.spent_today >= cap) {
@@ -94,19 +101,32 @@ mod tests {
 
     fn well() -> Snapshot {
         let head = BlockRef { number: 1, hash: B256::ZERO, time: Timestamp::from_seconds(1) };
-        Snapshot { head: Some(head), accounts: vec![account(5, true)], ..Snapshot::default() }
+        Snapshot { head: Some(head), services: 1, accounts: vec![account(5, true)], ..Snapshot::default() }
     }
 
     fn codes(snapshot: &Snapshot) -> Vec<&'static str> {
-        in_snapshot(snapshot).iter().map(|obstacle| obstacle.code).collect()
+        in_snapshot(snapshot).obstacles.iter().map(|obstacle| obstacle.code).collect()
+    }
+
+    #[test]
+    fn a_chain_that_is_away_stops_only_who_knows_nothing_yet() {
+        let stale = Snapshot { stale: Some("no answer".to_owned()), ..well() };
+        let seen = in_snapshot(&stale);
+        assert_eq!(seen.obstacles, []);
+        assert_eq!(seen.degraded[0].code, "chain_unreachable");
+        assert!(seen.degraded[0].says.ends_with("no answer"));
+        // Remembered from the last run.
+        assert_eq!(codes(&Snapshot { head: None, ..stale.clone() }), [""; 0]);
+        let poor = Snapshot { accounts: vec![account(0, true)], ..stale.clone() };
+        assert_eq!((codes(&poor), in_snapshot(&poor).degraded.len()), (vec!["no_funds"], 1));
+        let blank = Snapshot { head: None, services: 0, accounts: Vec::new(), ..stale };
+        assert_eq!(codes(&blank), ["chain_unreachable", "no_account"]);
+        assert_eq!(in_snapshot(&blank).degraded, []);
     }
 
     #[test]
     fn each_reason_is_named() {
         assert_eq!(codes(&well()), [""; 0]);
-        let stale = Snapshot { stale: Some("no answer".to_owned()), head: None, ..well() };
-        assert_eq!(codes(&stale), ["chain_unreachable"]);
-        assert!(in_snapshot(&stale)[0].says.ends_with("no answer"));
         assert_eq!(codes(&Snapshot { head: None, ..well() }), ["services_not_read"]);
         assert_eq!(codes(&Snapshot { accounts: Vec::new(), ..well() }), ["no_account"]);
         assert_eq!(codes(&Snapshot { accounts: vec![account(5, false)], ..well() }), ["no_key"]);

@@ -20,7 +20,23 @@ impl UserError {
                 format!("an account with provider {provider} exists already; deposit more into it instead")
             }
             UserError::RefundPending { amount, unlock_at } => format!(
-                "a refund of {amount} neuron is pending already until {unlock_at}; cancel it first, or change its amount, which begins the wait anew if it grows"
+                "a refund of {} is pending already until {unlock_at}; cancel it first, or change its amount, which begins the wait anew if it grows",
+                amount.in_neuron()
+            ),
+            UserError::InsufficientFunds { needed, available } => format!(
+                "the wallet has {}, but {} are needed, gas included",
+                available.in_neuron(),
+                needed.grouped()
+            ),
+            UserError::NotFree { asked, free } => format!(
+                "{} cannot be taken back: of the deposit, {} are free of what is owed or held",
+                asked.in_neuron(),
+                free.grouped()
+            ),
+            UserError::OtherAmount { request, amount, disputed } => format!(
+                "the receipt of request {request} asks for {} beyond our own count, not for {}; look at it again before you accept it",
+                disputed.in_neuron(),
+                amount.grouped()
             ),
             UserError::UnknownService { provider, service } => {
                 format!(
@@ -38,18 +54,16 @@ impl UserError {
             }
             UserError::BadCursor => "the list has changed; look at it again from its start".to_owned(),
             UserError::ReadOnly
+            | UserError::DelegatesOnly
             | UserError::OwnAddress(_)
             | UserError::ZeroAmount
             | UserError::TooLarge { .. }
-            | UserError::InsufficientFunds { .. }
-            | UserError::NotFree { .. }
             | UserError::NoRefund(_)
             | UserError::RefundLocked { .. }
             | UserError::UnknownRequest(_)
             | UserError::NoReceipt(_)
             | UserError::NotDisputed { .. }
             | UserError::AcceptedBefore(_)
-            | UserError::OtherAmount { .. }
             | UserError::NotItsReceipt(_)
             | UserError::UnknownOperation(_)
             | UserError::Model(ModelError::Ambiguous { .. })
@@ -69,22 +83,39 @@ impl CallRefusal {
             CallRefusal::User(error) => error.for_screen(),
             CallRefusal::NoAccount { provider, needed } => {
                 format!(
-                    "there is no account with provider {provider}; open one with at least {needed} neuron"
+                    "there is no account with provider {provider}; open one with at least {}",
+                    needed.in_full()
                 )
             }
             CallRefusal::InsufficientBalance { provider, needed, available, missing } => format!(
-                "the account with provider {provider} has {available} neuron available, but this needs at least {needed}; deposit {missing} more"
+                "the account with provider {provider} has {} available, but this needs at least {}; deposit {} more",
+                available.in_neuron(),
+                needed.grouped(),
+                missing.in_full()
             ),
             CallRefusal::CapReached { cap, limit, needed, available } => format!(
-                "{} of {limit} neuron leaves {available}, but this needs at least {needed}; raise the cap in the settings to go on",
-                cap.for_screen()
+                "{} of {} leaves {}, but this needs at least {}; raise the cap in the settings to go on",
+                cap.for_screen(),
+                limit.in_neuron(),
+                available.grouped(),
+                needed.grouped()
+            ),
+            CallRefusal::ExposureReached { needed, available } => format!(
+                "the request needs {}, but maxExposure and the provider's credit leave {}; raise maxExposure or wait for requests in flight",
+                needed.in_neuron(),
+                available.grouped()
             ),
             CallRefusal::PriceChanged { service, seen, now } => format!(
                 "the prices of {service} rose from {} in and {} out to {} in and {} out, in neuron a unit; send again to accept them",
-                seen.input, seen.output, now.input, now.output
+                seen.input.grouped(),
+                seen.output.grouped(),
+                now.input.grouped(),
+                now.output.grouped()
             ),
             CallRefusal::ProviderShort { provider, required, signed, .. } => format!(
-                "provider {provider} asks for a voucher of {required} neuron, but by our own count only {signed} are covered; the difference is not paid. Look at the disputed requests, or choose another provider"
+                "provider {provider} asks for a voucher of {}, but by our own count only {} are covered; the difference is not paid. Look at the disputed requests, or choose another provider",
+                required.in_neuron(),
+                signed.grouped()
             ),
             CallRefusal::Repeated { request, state } => {
                 format!("this was sent before as request {request}, which is {state}")
@@ -100,7 +131,6 @@ impl CallRefusal {
             | CallRefusal::Body(_)
             | CallRefusal::BadBody(_)
             | CallRefusal::Quote(_)
-            | CallRefusal::ExposureReached { .. }
             | CallRefusal::NoKey(_)
             | CallRefusal::Terms(_)
             | CallRefusal::Upstream(_) => self.to_string(),
@@ -110,74 +140,23 @@ impl CallRefusal {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::broker::user::{Cap, TermsError, UpstreamError};
-    use crate::domain::{Address, Neuron, Prices, RequestId, ServiceName, Timestamp, UserRequestState};
-    use crate::wire::terms::Shortage;
+    use super::super::samples;
 
     #[test]
     fn no_sentence_on_a_screen_names_a_route() {
-        let (provider, n) = (Address::repeat_byte(1), Neuron::new(5));
-        let service: ServiceName = "llama7b".parse().unwrap_or_else(|_| unreachable!());
-        let host = "provider.example".to_owned();
-        let shortage = Shortage {
-            best_voucher: None,
-            owed: n,
-            reserved: n,
-            required: n,
-            credit_limit: n,
-            balance: n,
-            settled: n,
-            pending_refund: n,
-        };
-        let users = vec![
-            UserError::UnknownProvider(provider),
-            UserError::NoAccount(provider),
-            UserError::AccountExists(provider),
-            UserError::RefundPending { amount: n, unlock_at: Timestamp::from_seconds(9) },
-            UserError::UnknownService { provider, service: service.clone() },
-            UserError::Model(ModelError::Unknown { model: "x".to_owned(), near: Vec::new() }),
-            UserError::Model(ModelError::Unknown { model: "x".to_owned(), near: vec!["y".to_owned()] }),
-            UserError::Model(ModelError::Ambiguous {
-                model: "x".to_owned(),
-                candidates: vec!["y".to_owned()],
-            }),
-            UserError::KeyReused,
-            UserError::BadCursor,
-            UserError::ReadOnly,
-            UserError::InsufficientFunds { needed: n, available: n },
-            UserError::NotDisputed { request: RequestId::random(), state: UserRequestState::Done },
-            UserError::AcceptedBefore(RequestId::random()),
-            UserError::OtherAmount { request: RequestId::random(), amount: n, disputed: n },
-            UserError::NotItsReceipt(RequestId::random()),
-        ];
-        let mut refusals: Vec<CallRefusal> = users.into_iter().map(CallRefusal::from).collect();
-        refusals.extend([
-            CallRefusal::NoAccount { provider, needed: n },
-            CallRefusal::InsufficientBalance { provider, needed: n, available: n, missing: n },
-            CallRefusal::CapReached { cap: Cap::Day, limit: n, needed: n, available: n },
-            CallRefusal::ExposureReached { needed: n, available: n },
-            CallRefusal::NoKey(provider),
-            CallRefusal::PriceChanged {
-                service: service.clone(),
-                seen: Prices::default(),
-                now: Prices::default(),
-            },
-            CallRefusal::Terms(TermsError::Disagree { service, what: "the prices" }),
-            CallRefusal::ProviderShort { provider, required: n, signed: n, details: Box::new(shortage) },
-            CallRefusal::Upstream(UpstreamError::Unreachable {
-                host,
-                reason: "connection refused".to_owned(),
-            }),
-            CallRefusal::Repeated { request: RequestId::random(), state: UserRequestState::Done },
-            CallRefusal::Answered { request: None, status: 503, message: String::new() },
-            CallRefusal::Answered { request: None, status: 503, message: "busy".to_owned() },
-            CallRefusal::Stopping,
-        ]);
-        for refusal in refusals {
+        for refusal in samples::refusals() {
             let text = refusal.for_screen();
-            for word in ["/v1", "POST", "GET ", "status=", "per_day", "idempotency", "cursor", "with replace"]
-            {
+            for word in [
+                "/v1",
+                "POST",
+                "GET ",
+                "status=",
+                "per_day",
+                "idempotency",
+                "cursor",
+                "with replace",
+                "1234567",
+            ] {
                 assert!(!text.contains(word), "{text}");
             }
         }

@@ -37,6 +37,7 @@ use super::journal::{Attempt, Journal, JournalError, Outcome, SignerError, TxSig
 use super::open::Chain;
 use super::{Bid, Call, ChainError, Revert};
 use crate::domain::OperationId;
+use crate::domain::amount::grouped;
 use crate::tasks::Tasks;
 
 /// Submissions that may wait for their turn before further callers wait themselves.
@@ -84,13 +85,20 @@ pub enum SendError {
     #[error(transparent)]
     Reverted(Revert),
     #[error(
-        "{address} has {available} neuron free but needs {needed} for the amount and its gas; send some to it first"
+        "{address} has {} neuron free but needs {} for the amount and its gas; send some to it first",
+        grouped(*.available), grouped(*.needed)
     )]
     InsufficientGas { needed: u128, available: u128, address: Address },
-    #[error("one unit of gas costs {current} neuron now, above the limit of {cap}; raise the limit or wait")]
+    #[error(
+        "one unit of gas costs {} neuron now, above the limit of {}; raise the limit or wait",
+        grouped(*.current), grouped(*.cap)
+    )]
     FeeTooHigh { current: u128, cap: u128 },
     /// Gas costs more than this order may spend on it by now. It may later: gas gets cheaper, and a bid with a deadline rises.
-    #[error("one unit of gas costs {current} neuron now, and this may pay {most}; it is tried again")]
+    #[error(
+        "one unit of gas costs {} neuron now, and this may pay {}; it is tried again",
+        grouped(*.current), grouped(*.most)
+    )]
     OverBid { current: u128, most: u128 },
     /// So many transactions are under way that another one would only wait behind them.
     #[error("{in_flight} transactions are under way already; it is tried again when one is in a block")]

@@ -168,8 +168,7 @@ pub enum Command {
     /// Deploy the Serving contract to the chain of the settings and print its address.
     Deploy(DeployArgs),
     /// Encrypted key files.
-    #[command(subcommand)]
-    Wallet(WalletCommand),
+    Wallet(WalletArgs),
     /// Services that the chain lists.
     #[command(subcommand)]
     Service(ServiceCommand),
@@ -247,6 +246,15 @@ pub enum Command {
 pub enum Role {
     User,
     Provider,
+}
+
+#[derive(Debug, Args)]
+pub struct WalletArgs {
+    /// Whose settings say where the key files are, and where a passphrase comes from.
+    #[arg(long, global = true, value_enum, default_value = "user")]
+    pub role: Role,
+    #[command(subcommand)]
+    pub command: WalletCommand,
 }
 
 #[derive(Debug, Subcommand)]

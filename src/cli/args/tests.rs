@@ -42,6 +42,8 @@ fn every_command_of_the_design_is_understood() {
         "wallet import",
         "wallet import --file key.json",
         "wallet list --json",
+        "wallet list --role provider",
+        "wallet --role provider new",
         "wallet export PROVIDER",
         "wallet keyring add PROVIDER",
         "wallet keyring remove PROVIDER --passphrase-fd 3",

@@ -12,6 +12,7 @@ mod schema;
 #[cfg(test)]
 mod valid;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -20,9 +21,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use serde_json::Value;
 
+use self::schema::collect;
 #[cfg(test)]
-pub(crate) use self::valid::{fits, holds};
-use super::field::{Content, Field, Kind, Refusal, answer, required};
+pub(crate) use self::valid::{fits, fits_shape, holds};
+use super::details::{Details, SHARED};
+use super::field::{Content, Field, Kind, Refusal, Shape, answer, required};
 use super::routes::{Access, Route, RouteDoc};
 
 /// All that is told of one listener.
@@ -34,7 +37,36 @@ pub(super) struct Told<'a> {
     pub(super) address: &'a str,
     /// Groups of routes with what they are about, in the order in which they are read.
     pub(super) groups: &'a [(&'static str, &'static str)],
+    /// What the details of its own errors hold.
+    pub(super) details: &'a [Details],
     pub(super) routes: &'a [RouteDoc],
+}
+
+impl Told<'_> {
+    /// What the details of all its errors hold, by their codes.
+    fn all_details(&self) -> impl Iterator<Item = &Details> {
+        SHARED.iter().chain(self.details)
+    }
+
+    /// Every object that answers, events and errors hold, by name.
+    fn shapes(&self) -> BTreeMap<&'static str, &'static Shape> {
+        let mut shapes = BTreeMap::new();
+        for answer in self.routes.iter().flat_map(|route| route.answers) {
+            match answer.content {
+                Content::Json(shape) | Content::Perhaps(shape) => collect(shape, &mut shapes),
+                Content::Events(events) => {
+                    events.iter().for_each(|(_, shape)| collect(shape, &mut shapes));
+                }
+                Content::Nothing
+                | Content::Object
+                | Content::Text(_)
+                | Content::Streamed
+                | Content::Passed => {}
+            }
+        }
+        self.all_details().for_each(|(_, shape)| collect(shape, &mut shapes));
+        shapes
+    }
 }
 
 /// Both documents, made once at start.
@@ -154,6 +186,7 @@ mod tests {
         about: "",
         address: "http://127.0.0.1:1",
         groups: &[("Things", "All of them.")],
+        details: &[],
         routes: ROUTES,
     };
 

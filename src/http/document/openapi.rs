@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::schema::{self, Place, collect, object, of_field, of_shape};
+use super::schema::{self, Place, object, of_field, of_shape};
 use super::{Told, parameters_of_path, refusals};
-use crate::http::field::{Content, Field, Shape};
+use crate::http::details::Details;
+use crate::http::field::{Content, Field, Kind, Shape};
 use crate::http::routes::{Access, RouteDoc};
 
 const ERROR: &str = "#/components/schemas/Error";
 
 pub(super) fn openapi(told: &Told<'_>) -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    let mut shapes: BTreeMap<&'static str, &'static Shape> = BTreeMap::new();
     for route in told.routes {
         let item = paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({}));
         let methods: &[&str] = match route.method {
@@ -26,15 +26,10 @@ pub(super) fn openapi(told: &Told<'_>) -> Value {
         for method in methods {
             item[*method] = operation(route, method);
         }
-        for answer in route.answers {
-            if let Content::Json(shape) | Content::Perhaps(shape) = answer.content {
-                collect(shape, &mut shapes);
-            }
-        }
     }
     let mut schemas: Map<String, Value> =
-        shapes.into_iter().map(|(name, shape)| (name.to_owned(), of_shape(shape))).collect();
-    schemas.insert("Error".to_owned(), error());
+        told.shapes().into_iter().map(|(name, shape)| (name.to_owned(), of_shape(shape))).collect();
+    schemas.insert("Error".to_owned(), error(told));
     let tags: Vec<Value> =
         told.groups.iter().map(|(name, about)| json!({"name": name, "description": about})).collect();
     json!({
@@ -72,7 +67,13 @@ pub(super) fn openapi(told: &Told<'_>) -> Value {
     })
 }
 
-fn error() -> Value {
+fn error(told: &Told<'_>) -> Value {
+    let by_code = |(code, shape): &Details| {
+        json!({
+            "if": {"properties": {"code": {"const": code}}, "required": ["code"]},
+            "then": {"properties": {"details": reference(shape)}},
+        })
+    };
     json!({
         "type": "object",
         "required": ["error"],
@@ -82,12 +83,17 @@ fn error() -> Value {
             "properties": {
                 "code": {"type": "string", "description": "A stable word for programs."},
                 "message": {"type": "string", "description": "A sentence for people that says what to do next."},
-                "details": {"type": "object", "description": "What a program needs: the field that was wrong, the sum that is missing."},
+                "details": {"type": "object", "description": "What a program needs: the field that was wrong, the sum that is missing. What is in it depends on the code."},
                 "type": {"type": "string", "description": "The kind of error, as OpenAI's API names it."},
                 "param": {"type": ["string", "null"], "description": "The field it is about, as OpenAI's API has it."},
             },
+            "allOf": told.all_details().map(by_code).collect::<Vec<_>>(),
         }},
     })
+}
+
+fn reference(shape: &'static Shape) -> Value {
+    schema::schema(Kind::Object(shape), Place::Answer)
 }
 
 fn operation(route: &RouteDoc, method: &str) -> Value {
@@ -182,11 +188,21 @@ fn content(content: Content) -> Option<Value> {
     let json_of = |schema: Value| json!({"application/json": {"schema": schema}});
     match content {
         Content::Nothing | Content::Perhaps(_) | Content::Passed => None,
-        Content::Json(shape) => {
-            Some(json_of(schema::schema(crate::http::field::Kind::Object(shape), Place::Answer)))
-        }
+        Content::Json(shape) => Some(json_of(reference(shape))),
         Content::Object => Some(json_of(json!({"type": "object"}))),
-        Content::Events => Some(json!({"text/event-stream": {"schema": {"type": "string"}}})),
+        Content::Events(events) => {
+            let names: Vec<&str> = events.iter().map(|(name, _)| *name).collect();
+            let about = format!(
+                "Server-sent events with JSON as their data: {}. `x-events` has the schema of each one's data.",
+                names.join(", ")
+            );
+            let of_data: Map<String, Value> =
+                events.iter().map(|(name, shape)| ((*name).to_owned(), reference(shape))).collect();
+            Some(json!({"text/event-stream": {
+                "schema": {"type": "string", "description": about},
+                "x-events": of_data,
+            }}))
+        }
         Content::Text(types) => {
             let of_type = |media: &&str| match *media {
                 "application/json" => ((*media).to_owned(), json!({"schema": {"type": "array"}})),

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use super::schema::{collect, example, example_of};
+use super::schema::{example, example_of};
 use super::{Told, parameters_of_path};
-use crate::http::field::{Content, Field, Kind, Presence, Shape};
+use crate::http::field::{Content, Field, Kind, Presence};
 use crate::http::routes::{Access, RouteDoc};
 
 const STYLE: &str = include_str!("page.css");
@@ -29,7 +29,6 @@ pub(super) fn page(told: &Told<'_>) -> String {
     );
     let of_group = |group| told.routes.iter().filter(move |route| route.group == group);
     let groups = || told.groups.iter().filter(move |(name, _)| of_group(*name).next().is_some());
-    let mut shapes: BTreeMap<&str, &'static Shape> = BTreeMap::new();
     html.push_str("<nav aria-label=Contents>");
     for (group, _) in groups() {
         put!(html, "<a class=group href=\"#{}\">{group}</a><ul>", anchor(group));
@@ -43,17 +42,12 @@ pub(super) fn page(told: &Told<'_>) -> String {
         put!(html, "<h2 id=\"{}\">{group}</h2><p>{}</p>", anchor(group), words(about));
         for route in of_group(group) {
             section(&mut html, route, told.address);
-            for answer in route.answers {
-                if let Content::Json(shape) | Content::Perhaps(shape) = answer.content {
-                    collect(shape, &mut shapes);
-                }
-            }
         }
     }
     html.push_str(
-        "<h2 id=objects>Objects</h2><p>What answers hold. A field is there unless it says otherwise.</p>",
+        "<h2 id=objects>Objects</h2><p>What answers, events and details of errors hold. A field is there unless it says otherwise.</p>",
     );
-    for shape in shapes.values() {
+    for shape in told.shapes().values() {
         put!(
             html,
             "<h3 id=\"{0}\"><a href=\"#{0}\">{0}</a></h3><p>{1}</p><table>",
@@ -81,7 +75,7 @@ fn of_all(told: &Told<'_>) -> String {
          instead. Times are RFC 3339 in UTC: whole seconds, but for those of requests and operations. Keys of requests match in any case; one that is not known is refused.</p>\
          <p>An error is <code>{{\"error\": {{\"code\", \"message\", \"details\", \"type\", \"param\"}}}}</code> with a status of 400 or \
          above. <code>code</code> is stable and named at each route, <code>message</code> is for people, \
-         <code>details</code> has what a program needs. Beside what is named there, each route that takes something \
+         <code>details</code> has what a program needs: see the objects that end in Details. Beside what is named there, each route that takes something \
          may answer 400 <code>bad_input</code> with the <code>field</code> in its details, or 413 \
          <code>body_too_large</code>; each that is not open to everyone 401 <code>token_required</code> or 403 \
          <code>host_not_allowed</code>, <code>origin_not_allowed</code>, <code>page_unknown</code>; and any 503 \
@@ -125,8 +119,16 @@ fn section(html: &mut String, route: &RouteDoc, address: &str) {
                 put!(html, "<details><summary><b>{status}</b> {about}</summary><pre>{shown}</pre></details>");
                 put!(html, "<p class=dim>See <a href=\"#{0}\">{0}</a>.</p>", shape.name);
             }
-            Content::Events => {
-                put!(html, "<p class=dim><b>{status}</b> {about} <code>text/event-stream</code></p>");
+            Content::Events(events) => {
+                put!(
+                    html,
+                    "<p class=dim><b>{status}</b> {about} <code>text/event-stream</code></p><p class=dim>Events: "
+                );
+                for (number, (event, shape)) in events.iter().enumerate() {
+                    let comma = if number == 0 { "" } else { ", " };
+                    put!(html, "{comma}<a href=\"#{}\">{event}</a>", shape.name);
+                }
+                html.push_str(".</p>");
             }
             Content::Text(types) => {
                 let types = types.join("</code> <code>");
@@ -222,7 +224,7 @@ fn curl(route: &RouteDoc, address: &str) -> String {
         ("GET" | "ANY", _) | ("POST", Some(_)) => String::new(),
         (method, _) => format!("-X {method} "),
     };
-    let wait = if matches!(route.answers, [answer] if matches!(answer.content, Content::Events)) {
+    let wait = if matches!(route.answers, [answer] if matches!(answer.content, Content::Events(_))) {
         "-N "
     } else {
         ""

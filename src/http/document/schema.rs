@@ -116,9 +116,10 @@ pub(super) fn object<'a>(fields: impl Iterator<Item = &'a Field> + Clone, place:
     schema
 }
 
-/// A shape and all that it holds, by name.
+/// A shape and all that it holds, by name. Two shapes of one name would hide each other.
 pub(super) fn collect(shape: &'static Shape, found: &mut BTreeMap<&'static str, &'static Shape>) {
-    if found.insert(shape.name, shape).is_some() {
+    if let Some(before) = found.insert(shape.name, shape) {
+        debug_assert!(std::ptr::eq(before, shape), "two shapes are called {}", shape.name);
         return;
     }
     for field in shape.fields() {

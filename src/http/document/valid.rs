@@ -44,6 +44,15 @@ pub(crate) fn fits(schema: &Value, value: &Value, document: &Value) -> Result<()
     if schema["enum"].as_array().is_some_and(|words| !words.contains(value)) {
         return wrong("a word of");
     }
+    // Rules of the kind "if this member says so, then that member is so".
+    for rule in schema["allOf"].as_array().into_iter().flatten().filter(|rule| rule.get("then").is_some()) {
+        let wanted = rule["if"]["properties"].as_object().unwrap();
+        if wanted.iter().all(|(key, told)| value.get(key).is_some_and(|is| *is == told["const"])) {
+            for (key, told) in rule["then"]["properties"].as_object().unwrap() {
+                value.get(key).map_or(Ok(()), |member| fits(told, member, document))?;
+            }
+        }
+    }
     match value {
         Value::String(text) => {
             let length = text.chars().count() as u64;
@@ -96,6 +105,17 @@ pub(crate) fn fits(schema: &Value, value: &Value, document: &Value) -> Result<()
         Value::Bool(_) | Value::Null => {}
     }
     Ok(())
+}
+
+/// Holds an event's data against what a table of events tells of it.
+pub(crate) fn fits_shape(events: &[(&str, &'static Shape)], name: &str, data: &Value) {
+    let (_, shape) = events.iter().find(|(known, _)| *known == name).unwrap();
+    let mut shapes = Default::default();
+    collect(shape, &mut shapes);
+    let components: serde_json::Map<String, Value> =
+        shapes.into_iter().map(|(name, shape)| (name.to_owned(), super::schema::of_shape(shape))).collect();
+    let document = serde_json::json!({"components": {"schemas": components}});
+    fits(&schema(Kind::Object(shape), Place::Answer), data, &document).unwrap();
 }
 
 /// Holds what is told of a type against the type: an example reads as one, and is written again as it was; so is one

@@ -4,7 +4,9 @@
 //! nothing else, for the public listener. `table` lists the routes; the files beside it answer them.
 
 mod answers;
+mod details;
 mod error;
+mod events;
 mod once;
 mod overview;
 mod proxy;

@@ -10,7 +10,7 @@ use super::Face;
 use super::once::{self, WAIT_FIELD, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
-use crate::broker::provider::{Forecast, OperationFilter, SettleRequest};
+use crate::broker::provider::{Forecast, OperationFilter, SettleRequest, SettlementReport, SettlementTx};
 use crate::domain::{OperationKind, OperationState, Timestamp};
 use crate::http::Problem;
 use crate::http::field::{Field, Kind, optional};
@@ -45,19 +45,22 @@ async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Prob
         // GET /v1/settlement shows how it ends.
         return Ok(StatusCode::ACCEPTED.into_response());
     };
-    let failed = report
-        .transactions
-        .iter()
-        .find(|tx| matches!(tx.state, OperationState::Reverted | OperationState::Refused));
-    if let Some(failed) = failed {
-        let reason = failed.error.clone().unwrap_or_else(|| "the contract refused it".to_owned());
-        let message = format!("a settlement was not done: {reason}");
+    answer(report)
+}
+
+/// Where nothing was done it is a 409. Where some transactions paid and others failed, the caller wants to know all of it,
+/// so it is the report, in which each says how it ended.
+fn answer(report: SettlementReport) -> Result<Response, Problem> {
+    let failed = |tx: &SettlementTx| matches!(tx.state, OperationState::Reverted | OperationState::Refused);
+    if let Some(first) = report.transactions.first()
+        && report.transactions.iter().all(failed)
+    {
+        let reason = first.error.clone().unwrap_or_else(|| "the contract refused it".to_owned());
+        let message = format!("the settlement was not done: {reason}");
         let problem = Problem::new(StatusCode::CONFLICT, "reverted", message);
-        // The others, if there were any, have paid.
-        let paid = report.paid.to_string();
-        return Err(problem.with("OperationID", failed.operation.to_string()).with("Paid", paid));
+        return Err(problem.with("OperationID", first.operation.to_string()));
     }
-    let status = if request.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if report.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(ReportItem::from(report))).into_response())
 }
 
@@ -96,4 +99,47 @@ pub(super) async fn decisions(
     let past = face.broker.past_decisions(before, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     let next = past.next.map(|at| at.to_string());
     Ok(List::page(past.decisions.into_iter().map(DecisionItem::from).collect(), past.total, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Neuron, OperationId};
+
+    fn status(states: &[OperationState], dry_run: bool) -> u16 {
+        let tx = |state: &OperationState| SettlementTx {
+            operation: OperationId::random(),
+            state: *state,
+            rows: 1,
+            hash: None,
+            block: None,
+            gas_used: 1,
+            gas_cost: Neuron::new(1),
+            error: None,
+        };
+        let report = SettlementReport {
+            at: Timestamp::from_seconds(9),
+            dry_run,
+            reasons: Vec::new(),
+            rows: Vec::new(),
+            left_out: Vec::new(),
+            expected: Neuron::ZERO,
+            expected_cost: Neuron::ZERO,
+            paid: Neuron::ZERO,
+            transactions: states.iter().map(tx).collect(),
+        };
+        answer(report).map_or_else(|problem| problem.status(), |response| response.status()).as_u16()
+    }
+
+    #[test]
+    fn what_was_done_in_part_is_reported_and_what_was_not_is_refused() {
+        use OperationState::{Mined, Refused, Reverted, Unknown};
+        assert_eq!(status(&[], true), 200);
+        assert_eq!(status(&[], false), 202);
+        assert_eq!(status(&[Mined, Mined], false), 202);
+        assert_eq!(status(&[Mined, Reverted], false), 202);
+        assert_eq!(status(&[Reverted, Unknown], false), 202);
+        assert_eq!(status(&[Reverted, Refused], false), 409);
+        assert_eq!(status(&[Reverted], false), 409);
+    }
 }

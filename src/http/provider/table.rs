@@ -2,7 +2,7 @@
 
 use super::answers as told;
 use super::once::{NAMES, ONCE, REFUSALS as NOT_DONE, REPEATS, WAIT};
-use super::{Face, overview, proxy, requests, services, settlements, status, users};
+use super::{Face, events, overview, proxy, requests, services, settlements, status, users};
 use crate::http::field::{Answer, Content, Refusal, answer};
 use crate::http::list::PAGE;
 use crate::http::ready;
@@ -49,6 +49,7 @@ pub(super) fn table() -> Table<Face> {
             ),
             (crate::http::document::GROUP, "This API, told."),
         ],
+        details: super::details::DETAILS,
         routes: groups.into_iter().flat_map(|(group, routes)| in_group(group, routes)).collect(),
     }
 }
@@ -60,6 +61,7 @@ pub(super) fn proxy_table() -> Table<Face> {
         about: "Metered services of one provider.",
         address: "http://127.0.0.1:3080",
         groups: &[],
+        details: super::details::DETAILS,
         routes: proxy_routes(),
     }
 }
@@ -70,10 +72,10 @@ fn status_routes() -> Vec<Route<Face>> {
             .named("getOverview")
             .about("The broker on one page: earned, claimable, in flight, the next settlement and why.")
             .answers(const { &[answer(200, Content::Json(&told::OVERVIEW), "The overview.")] }),
-        Route::get("/v1/events", overview::events)
+        Route::get("/v1/events", events::follow)
             .named("followEvents")
             .about("What happens, as it happens. An event says that something changed; the lists say what is true.")
-            .answers(const { &[answer(200, Content::Events, "A stream that does not end.")] }),
+            .answers(const { &[answer(200, Content::Events(events::EVENTS), "A stream that does not end.")] }),
         Route::get("/metrics", status::metrics)
             .named("getMetrics")
             .about("Figures for Prometheus.")
@@ -195,7 +197,10 @@ fn settlement_routes() -> Vec<Route<Face>> {
     vec![
         Route::post("/v1/settle", settlements::settle)
             .named("settle")
-            .about("Turns what users owe into money now.")
+            .about(
+                "Turns what users owe into money now. Where several transactions are needed and only some pay, it answers 202 all \
+                 the same, and `Transactions` say how each ended; 409 `reverted` means that none did.",
+            )
             .query(settlements::SETTLE)
             .headers(ONCE)
             .answers(
@@ -279,7 +284,8 @@ fn proxy_routes() -> Vec<Route<Face>> {
             .named("getReadiness")
             .about(
                 "Whether it could serve a paid request now and be paid. If not, `details.reasons` name each reason: \
-                 stopping, store, chain_unreachable, chain_not_read, services_not_read, task_died, no_gas.",
+                 stopping, store, chain_not_read, services_not_read, task_died, no_gas. A chain that is away stops no \
+                 request of accounts that were read before: then chain_unreachable stands in `Degraded`.",
             )
             .answers(const { &[answer(200, Content::Json(&ready::READY), "Ready.")] })
             .refuses(&[&[(503, "not_ready")]]),

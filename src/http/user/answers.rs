@@ -6,7 +6,8 @@ use crate::http::list::METADATA;
 const KINDS: Kind = Kind::Words(&["chatbot", "zgStorage"]);
 pub(super) const STATES: Kind =
     Kind::Words(&["reserved", "sent", "done", "disputed", "unconfirmed", "failed"]);
-const OPERATION_STATES: Kind = Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);
+pub(super) const OPERATION_STATES: Kind =
+    Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);
 const FEE: Field =
     required("Fee", AMOUNT, "The sum of all fees that the filter matches, on this page and off it.");
 

@@ -17,7 +17,10 @@ impl From<UserError> for Problem {
         let say = |status, code| Problem::new(status, code, error.to_string());
         match &error {
             E::ReadOnly => say(StatusCode::FORBIDDEN, "read_only"),
-            E::UnknownProvider(_) => say(StatusCode::NOT_FOUND, "unknown_provider"),
+            E::DelegatesOnly => say(StatusCode::FORBIDDEN, "delegates_only"),
+            E::UnknownProvider(provider) => {
+                say(StatusCode::NOT_FOUND, "unknown_provider").with("provider", provider.to_string())
+            }
             E::NoAccount(provider) => {
                 say(StatusCode::NOT_FOUND, "no_account").with("provider", provider.to_string())
             }
@@ -43,24 +46,27 @@ impl From<UserError> for Problem {
             E::RefundLocked { unlock_at } => {
                 say(StatusCode::CONFLICT, "refund_locked").with("unlockAt", unlock_at.to_string())
             }
-            E::UnknownService { .. } => say(StatusCode::NOT_FOUND, "unknown_service"),
+            E::UnknownService { provider, service } => say(StatusCode::NOT_FOUND, "unknown_service")
+                .with("provider", provider.to_string())
+                .with("service", service.to_string()),
             E::UnknownRequest(_) => say(StatusCode::NOT_FOUND, "unknown_request"),
             E::NoReceipt(_) => say(StatusCode::NOT_FOUND, "no_receipt"),
             E::NotDisputed { state, .. } => {
                 say(StatusCode::CONFLICT, "not_disputed").with("status", state.as_str())
             }
             E::AcceptedBefore(_) => say(StatusCode::CONFLICT, "accepted_before"),
-            E::OtherAmount { amount, disputed, .. } => say(StatusCode::CONFLICT, "other_amount")
+            E::OtherAmount { request, amount, disputed } => say(StatusCode::CONFLICT, "other_amount")
                 .with("field", "amount")
+                .with("requestID", request.to_string())
                 .with("amount", text(*amount))
                 .with("disputed", text(*disputed)),
             E::NotItsReceipt(_) => say(StatusCode::CONFLICT, "not_its_receipt"),
             E::UnknownOperation(_) => say(StatusCode::NOT_FOUND, "unknown_operation"),
             E::KeyReused => say(StatusCode::CONFLICT, "idempotency_key_reused"),
             E::BadCursor => bad_cursor(),
-            E::Model(ModelError::Unknown { near, .. }) => {
-                say(StatusCode::NOT_FOUND, "unknown_model").with("near", near.clone())
-            }
+            E::Model(ModelError::Unknown { model, near }) => say(StatusCode::NOT_FOUND, "unknown_model")
+                .with("model", model.clone())
+                .with("near", near.clone()),
             E::Model(ModelError::Ambiguous { candidates, .. }) => {
                 say(StatusCode::BAD_REQUEST, "ambiguous_model").with("candidates", candidates.clone())
             }
@@ -120,7 +126,8 @@ impl From<CallRefusal> for Problem {
                 .with("needed", text(needed))
                 .with("available", text(available)),
             R::NoKey(provider) => say(StatusCode::FORBIDDEN, "no_key").with("provider", provider.to_string()),
-            R::PriceChanged { seen, now, .. } => say(StatusCode::CONFLICT, "price_changed")
+            R::PriceChanged { ref service, seen, now } => say(StatusCode::CONFLICT, "price_changed")
+                .with("service", service.to_string())
                 .with("seenInputPrice", text(seen.input))
                 .with("seenOutputPrice", text(seen.output))
                 .with("inputPrice", text(now.input))

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod answers;
+mod details;
 mod done;
 mod error;
 mod events;

@@ -27,7 +27,7 @@ pub(super) async fn health(State(face): State<Face>) -> Json<Value> {
 }
 
 pub(super) async fn ready(State(face): State<Face>) -> Response {
-    ready::answer(face.broker.obstacles().await)
+    ready::answer(face.broker.readiness().await)
 }
 
 pub(super) async fn metrics(State(face): State<Face>) -> Figures {

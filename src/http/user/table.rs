@@ -57,6 +57,7 @@ pub(super) fn table() -> Table<Face> {
             (STATUS, "Health, figures, news."),
             (crate::http::document::GROUP, "This API, told."),
         ],
+        details: super::details::DETAILS,
         routes: groups.into_iter().flat_map(|(group, routes)| in_group(group, routes)).collect(),
     }
 }
@@ -322,7 +323,8 @@ fn status_routes() -> Vec<Route<Face>> {
             .open_to(Access::Open)
             .about(
                 "Whether it could make a paid request now. If not, `details.reasons` name each reason: stopping, store, \
-                 chain_unreachable, services_not_read, no_account, no_key, no_funds, cap_reached.",
+                 chain_unreachable, services_not_read, no_account, no_key, no_funds, cap_reached. A chain that is away \
+                 stops no request over accounts and services that were read before: then it stands in `Degraded`.",
             )
             .answers(const { &[answer(200, Content::Json(&ready::READY), "Ready.")] })
             .refuses(&[&[(503, "not_ready")]]),
@@ -330,9 +332,9 @@ fn status_routes() -> Vec<Route<Face>> {
             .named("getMetrics")
             .about("Figures for Prometheus.")
             .answers(const { &[answer(200, Content::Text(&["text/plain"]), "The figures.")] }),
-        Route::get("/v1/events", events::events)
+        Route::get("/v1/events", events::follow)
             .named("followEvents")
             .about("What happens, as it happens. An event says that something changed; the lists say what is true.")
-            .answers(const { &[answer(200, Content::Events, "A stream that does not end.")] }),
+            .answers(const { &[answer(200, Content::Events(events::EVENTS), "A stream that does not end.")] }),
     ]
 }

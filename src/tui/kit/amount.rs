@@ -6,6 +6,8 @@
 
 use crate::domain::Neuron;
 
+pub use crate::domain::amount::grouped;
+
 /// What `u` goes through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
@@ -98,23 +100,7 @@ pub fn with_unit(amount: Neuron, unit: Unit) -> String {
 
 /// Every digit in both units, for details and confirmations.
 pub fn in_full(amount: Neuron) -> String {
-    if amount.is_zero() {
-        return "0 neuron".to_owned();
-    }
-    format!("{} neuron = {} A0GI", grouped(amount.get()), amount.to_a0gi())
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    amount.in_full()
 }
 
 #[cfg(test)]

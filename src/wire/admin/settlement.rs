@@ -71,6 +71,9 @@ pub struct LeftOutItem {
     #[serde(serialize_with = "checksummed")]
     pub user: Address,
     pub reason: String,
+    /// The same in a sentence.
+    #[serde(default)]
+    pub text: String,
     #[serde(default)]
     pub unsettled: Neuron,
 }

@@ -70,6 +70,29 @@ impl LeftOut {
             LeftOut::NextRound => "next_round",
         }
     }
+
+    /// The same in a sentence, after the user whom it is about.
+    pub const fn text(self) -> &'static str {
+        match self {
+            LeftOut::NoVoucher => "has signed no voucher yet; the next request brings one",
+            LeftOut::OldEpoch => {
+                "has a new delegate, so the contract takes the last voucher no more; the next request brings one"
+            }
+            LeftOut::NothingPromised => "all that was promised is paid; the rest waits for the next voucher",
+            LeftOut::Empty => "there is nothing left in the account",
+            LeftOut::NotWorthItsGas => "this row would cost more gas than it brings",
+            LeftOut::NotYet => {
+                "gas would take too large a share of it; it waits until more is owed or it is old"
+            }
+            LeftOut::UnderWay => "is in a settlement that is under way",
+            LeftOut::JustTried => {
+                "the contract did not pay the same a short while ago; it is tried again later"
+            }
+            LeftOut::NextRound => {
+                "more transactions are needed than may be under way; settle again to take it"
+            }
+        }
+    }
 }
 
 /// The row for one user, why there is none although something is unsettled, or `None` when nothing is.

@@ -14,4 +14,5 @@ use crate::http::field::Kind;
 
 const KINDS: Kind = Kind::Words(&["chatbot", "zgStorage"]);
 const METERS: Kind = Kind::Words(&["o200k", "usage", "bytes"]);
-const OPERATION_STATES: Kind = Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);
+pub(super) const OPERATION_STATES: Kind =
+    Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);

@@ -54,6 +54,7 @@ static LEFT_OUT: Shape = Shape {
     fields: &[&[
         required("User", Kind::Address, "Who."),
         required("Reason", TEXT, "Why: a word such as no_voucher, empty, not_worth_its_gas, not_yet."),
+        required("Text", TEXT, "The same in a sentence."),
         required("Unsettled", AMOUNT, "What the user owes."),
     ]],
 };

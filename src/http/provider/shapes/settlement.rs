@@ -58,6 +58,7 @@ fn left_out(list: &[Left]) -> Vec<LeftOutItem> {
     let item = |left: &Left| LeftOutItem {
         user: left.user,
         reason: left.why.as_str().to_owned(),
+        text: left.why.text().to_owned(),
         unsettled: left.unsettled,
     };
     list.iter().map(item).collect()
