@@ -43,6 +43,7 @@ mod settings;
 mod shell;
 pub mod start;
 mod terminal;
+mod texts;
 pub mod theme;
 pub mod user;
 

@@ -1,5 +1,6 @@
 //! Every action by name: type a part of it, enter does it.
 
+use crate::tui::texts;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -80,7 +81,7 @@ impl Palette {
             draw::put(buffer, room, 2, 0, bound.binding.what, look.style(Tone::Plain));
         }
         if found.is_empty() {
-            draw::put(buffer, inside, 2, 2, "no action has that name", look.style(Tone::Dim));
+            draw::put(buffer, inside, 2, 2, texts::shell::NO_ACTION_CALLED_THAT, look.style(Tone::Dim));
         }
         cursor
     }

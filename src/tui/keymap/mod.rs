@@ -9,6 +9,7 @@
 //! | `shared` | the bindings that every program here has |
 //! | `resolved` | tables and settings brought together; conflicts refused |
 
+use crate::tui::texts;
 mod key;
 mod resolved;
 mod shared;
@@ -134,7 +135,7 @@ impl Place {
             Place::Lists => "Lists",
             Place::Services => "Services",
             Place::Chat => "Chat",
-            Place::Prompt => "Chat, while writing",
+            Place::Prompt => texts::shell::CHAT_WHILE_WRITING,
             Place::Accounts => "Accounts",
             Place::Refunds => "Refunds",
             Place::Requests => "Requests",

@@ -5,6 +5,7 @@
 //! as everything in the column is below 10^12, and A0GI with six decimals above; `neuron` and `A0GI` show every digit.
 
 use crate::domain::Neuron;
+use crate::tui::texts;
 
 /// What `u` goes through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub fn in_full(amount: Neuron) -> String {
     if amount.is_zero() {
         return "0 neuron".to_owned();
     }
-    format!("{} neuron = {} A0GI", grouped(amount.get()), amount.to_a0gi())
+    texts::kit::neuron_and_a0gi(grouped(amount.get()), amount.to_a0gi())
 }
 
 /// `1234567` as `1,234,567`.

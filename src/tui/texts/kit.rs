@@ -1,0 +1,87 @@
+//! What the parts say that all screens are made of: amounts, times, buttons, filters.
+
+use std::fmt::Display;
+
+// Amounts and times
+
+pub fn neuron_and_a0gi(neuron: impl Display, a0gi: impl Display) -> String {
+    format!("{neuron} neuron = {a0gi} A0GI")
+}
+
+pub const JUST_NOW: &str = "just now";
+
+pub fn ago(time: impl Display) -> String {
+    format!("{time} ago")
+}
+
+pub fn hours_and_minutes(hours: u64, minutes: u64) -> String {
+    format!("{hours}h {minutes:02}m")
+}
+
+pub fn days_and_hours(days: u64, hours: u64) -> String {
+    format!("{days}d {hours:02}h")
+}
+
+pub fn minutes(many: impl Display) -> String {
+    format!("{many} min")
+}
+
+pub const LESS_THAN_A_DAY: &str = "less than a day";
+
+pub fn days(many: impl Display) -> String {
+    format!("{many} days")
+}
+
+pub const MORE_THAN_TEN_YEARS: &str = "more than 10 years";
+
+pub fn more(many: impl Display) -> String {
+    format!("… {many} more")
+}
+
+// Buttons and questions
+
+pub const CLOSE: &str = "[ Close  esc ]";
+
+pub fn cancel(mark: impl Display) -> String {
+    format!("{mark}[ Cancel  esc ]")
+}
+
+pub const AMOUNT_HINT: &str = "as 1.5 A0GI or in neuron";
+pub const NOT_THE_AMOUNT: &str = "not the amount above";
+pub const Y_SHOWS_MORE: &str = " ▼ y shows more ";
+
+pub fn type_the_amount(sign: impl Display) -> String {
+    format!("{sign}type the amount: ")
+}
+
+pub const UNDER_WAY: &str = "… under way already; it is not started twice   [ Close  esc ]";
+
+// Filters and marks
+
+pub fn no_column(name: impl Display, columns: impl Display) -> String {
+    format!("there is no column {name}; columns: {columns}")
+}
+
+pub fn is_a_text(name: impl Display) -> String {
+    format!("{name} is a text; write {name}:word")
+}
+
+pub fn no_whole_number(wanted: impl Display, name: impl Display, sign: impl Display) -> String {
+    format!("{wanted} is not a whole number; write {name}{sign}100")
+}
+
+pub fn no_amount(wanted: impl Display, name: impl Display, sign: impl Display) -> String {
+    format!("{wanted} is not an amount; write {name}{sign}100000 or {name}{sign}0.1A0GI")
+}
+
+pub fn no_time(wanted: impl Display, name: impl Display, sign: impl Display) -> String {
+    format!("{wanted} is not a time; write {name}{sign}200ms or {name}{sign}1.5s")
+}
+
+pub fn marked(many: impl Display) -> String {
+    format!("{many} marked")
+}
+
+pub fn marked_and_hidden(many: impl Display, hidden: impl Display) -> String {
+    format!("{many} marked, {hidden} of them hidden")
+}
