@@ -14,6 +14,7 @@
 //! where they are drawn. `tests/it/texts.rs` holds the sources of the screens against this.
 
 pub mod frame;
+pub mod home;
 pub mod keys;
 pub mod kit;
 pub mod shared;
