@@ -17,5 +17,6 @@ pub mod frame;
 pub mod home;
 pub mod keys;
 pub mod kit;
+pub mod services;
 pub mod shared;
 pub mod shell;

@@ -10,6 +10,7 @@ use crate::broker::user::ProbeOutcome;
 use crate::domain::Neuron;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -65,10 +66,10 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             Some(text) => (text, offer.success().map(u128::from)),
             None => ("-".to_owned(), None),
         }),
-        line("Whole answer", &|offer| {
+        line(texts::services::WHOLE_ANSWER, &|offer| {
             let typical = offer.known.measured.as_ref().and_then(|measured| measured.typical);
             match typical {
-                Some(wait) => (format!("{} ms", wait.as_millis()), low(wait.as_millis())),
+                Some(wait) => (texts::shared::milliseconds(wait.as_millis()), low(wait.as_millis())),
                 None => ("-".to_owned(), None),
             }
         }),
@@ -83,7 +84,7 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
         }),
         line("Available", &|offer| match offer.available {
             Some(available) => (amount(available, look), None),
-            None => ("no account".to_owned(), None),
+            None => (texts::services::COMPARED_WITHOUT_ACCOUNT.to_owned(), None),
         }),
     ]
 }
@@ -102,9 +103,9 @@ pub fn draw(part: &Services, from: usize, buffer: &mut Buffer, area: Rect, share
     let from = from.min(all.len().saturating_sub(room));
     // Stars compare all that are marked, also those that have no room.
     let lines = lines(part, &all, look);
-    let title = format!("{} services side by side", all.len());
+    let title = texts::services::side_by_side(all.len());
     let x = draw::put(buffer, area, 0, 0, &title, look.style(Tone::Title));
-    let note = format!("★ best · {}", prices_in_words(look));
+    let note = texts::services::best(prices_in_words(look));
     draw::put(buffer, area, x + 2, 0, &note, look.style(Tone::Dim));
     let narrow = u16::try_from(room).unwrap_or(1).max(1);
     let wide = (area.width.saturating_sub(LABEL) / narrow).min(36);
@@ -129,12 +130,12 @@ pub fn draw(part: &Services, from: usize, buffer: &mut Buffer, area: Rect, share
         y += 1;
     }
     if room < all.len() && y + 1 < area.height {
-        let text = format!("{} to {} of {}: tab shows the next ones", from + 1, from + room, all.len());
+        let text = texts::services::part_of_compared(&from + 1, from + room, all.len());
         draw::put(buffer, area, 0, y + 1, &text, look.style(Tone::Dim));
     }
     let habit = all.first().map(|offer| (part.habit(offer), offer.service.kind.unit()));
     if let Some((habit, unit)) = habit.filter(|_| y + 2 < area.height) {
-        let text = format!("An answer is taken to have {}.", habit.in_words(unit));
+        let text = texts::services::answer_taken_as(habit.in_words(unit));
         draw::put(buffer, area, 0, y + 2, &text, look.style(Tone::Dim));
     }
 }
