@@ -13,6 +13,7 @@
 //! log and names of tasks are for those who run the program; single words (column heads, units, names of states) stand
 //! where they are drawn. `tests/it/texts.rs` holds the sources of the screens against this.
 
+pub mod accounts;
 pub mod frame;
 pub mod home;
 pub mod keys;

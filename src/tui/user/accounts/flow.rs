@@ -8,6 +8,7 @@ use crate::broker::user::{AccountView, Snapshot};
 use crate::domain::Neuron;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::{Look, MASK};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Fewer rows get the short picture.
@@ -64,10 +65,10 @@ impl Flow {
 
     fn rows(&self) -> [(&'static str, char, Neuron, Tone, &'static str); 4] {
         [
-            ("unsettled", '█', self.unsettled, Tone::Accent, "owed for answers, not taken yet"),
-            ("held", '▓', self.held, Tone::Pending, "for requests under way"),
-            ("locked", '▒', self.locked, Tone::Warn, "asked back, on its way to the wallet"),
-            ("spendable", '░', self.spendable, Tone::Good, "for the next requests"),
+            ("unsettled", '█', self.unsettled, Tone::Accent, texts::accounts::FLOW_OWED),
+            ("held", '▓', self.held, Tone::Pending, texts::accounts::FLOW_HELD),
+            ("locked", '▒', self.locked, Tone::Warn, texts::accounts::FLOW_LOCKED),
+            ("spendable", '░', self.spendable, Tone::Good, texts::accounts::FLOW_SPENDABLE),
         ]
     }
 
@@ -102,7 +103,7 @@ impl Flow {
             if look.masked { MASK.to_owned() } else { scale.write(amount).trim_end().to_owned() }
         };
         let (mut x, mut y) = (0, 2);
-        let risk = ("at risk", ' ', self.at_risk, Tone::Warn, "");
+        let risk = (texts::shared::AT_RISK, ' ', self.at_risk, Tone::Warn, "");
         for (index, (label, sign, amount, tone, _)) in self.rows().into_iter().chain([risk]).enumerate() {
             let text = write(amount);
             let width = draw::width(label) + draw::width(&text) + if sign == ' ' { 1 } else { 3 };
@@ -122,7 +123,7 @@ impl Flow {
             let pieces = [(sign.as_str(), tone), (label, Tone::Dim), (" ", Tone::Dim), (&text, shown)];
             x = draw::line(buffer, area, x, y, &pieces, look) + 2;
         }
-        let unit = format!("in {}", scale.name());
+        let unit = texts::accounts::in_unit(scale.name());
         if x + draw::width(&unit) <= area.width && !look.masked {
             draw::put_right(buffer, area, y, &unit, look.style(Tone::Dim));
         }
@@ -205,7 +206,7 @@ impl Flow {
             &[
                 ("promised ", Tone::Dim),
                 (&promised, Tone::Plain),
-                (", of it at risk ", Tone::Dim),
+                (texts::accounts::OF_IT_AT_RISK, Tone::Dim),
                 (&risk, tone),
             ],
             look,
@@ -216,7 +217,7 @@ impl Flow {
 fn counted(count: usize) -> String {
     match count {
         1 => "1 account".to_owned(),
-        many => format!("{many} accounts"),
+        many => texts::accounts::accounts(many),
     }
 }
 
