@@ -18,6 +18,7 @@ pub mod frame;
 pub mod home;
 pub mod keys;
 pub mod kit;
+pub mod money;
 pub mod services;
 pub mod shared;
 pub mod shell;
