@@ -9,6 +9,7 @@ use crate::domain::{Address, Neuron, OperationId, OperationState, RequestId, Use
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 const MADE: usize = 0;
@@ -161,7 +162,7 @@ impl Row for OperationRow {
         Column { title: "What", right: false, rank: 2, largest_first: false },
         Column { title: "Provider", right: false, rank: 4, largest_first: false },
         Column { title: "Amount", right: true, rank: 3, largest_first: true },
-        Column { title: "Gas paid", right: true, rank: 5, largest_first: true },
+        Column { title: texts::requests::GAS_PAID, right: true, rank: 5, largest_first: true },
         Column { title: "Block", right: true, rank: 6, largest_first: true },
         Column { title: "Transaction", right: false, rank: 7, largest_first: false },
     ];
