@@ -19,6 +19,7 @@ pub mod home;
 pub mod keys;
 pub mod kit;
 pub mod money;
+pub mod refunds;
 pub mod requests;
 pub mod services;
 pub mod shared;
