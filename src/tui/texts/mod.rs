@@ -24,3 +24,4 @@ pub mod requests;
 pub mod services;
 pub mod shared;
 pub mod shell;
+pub mod spend;
