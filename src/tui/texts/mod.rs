@@ -25,3 +25,4 @@ pub mod services;
 pub mod shared;
 pub mod shell;
 pub mod spend;
+pub mod storage;
