@@ -22,6 +22,7 @@ pub mod money;
 pub mod refunds;
 pub mod requests;
 pub mod services;
+pub mod settings;
 pub mod shared;
 pub mod shell;
 pub mod spend;
