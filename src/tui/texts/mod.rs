@@ -18,6 +18,7 @@ pub mod frame;
 pub mod home;
 pub mod keys;
 pub mod kit;
+pub mod log;
 pub mod money;
 pub mod refunds;
 pub mod requests;

@@ -26,6 +26,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::table::{Change, Click, Table};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Lines that are kept of the screens' own, and of the process's.
@@ -202,7 +203,7 @@ impl Part for Log {
             }
             Action::Copy => {
                 if let Some(line) = self.table.selected() {
-                    cx.copy(line.text.clone(), "the line");
+                    cx.copy(line.text.clone(), texts::log::THE_LINE);
                 }
             }
             Action::CopyAll => {
@@ -296,7 +297,7 @@ impl Part for Log {
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
         let look = &shared.look;
         let (shown, all) = (self.table.shown(), self.table.rows().len());
-        let text = if shown == all { lines(all) } else { format!("{shown} of {}", lines(all)) };
+        let text = if shown == all { lines(all) } else { texts::shared::part_of(shown, lines(all)) };
         let mut x = draw::put(buffer, area, 0, 0, &text, look.style(Tone::Title)) + 2;
         let filtered = self.typing || !self.table.filter.is_empty();
         if filtered {
@@ -308,14 +309,14 @@ impl Part for Log {
         let words = match (self.table.complaint(), self.table.marked_in_words()) {
             (Some(complaint), _) => (complaint.to_owned(), Tone::Warn),
             (None, Some(marked)) => (marked, Tone::Accent),
-            (None, None) if self.typing => ("level:warn  from:process  !word".to_owned(), Tone::Dim),
+            (None, None) if self.typing => (texts::log::FILTER_HINT.to_owned(), Tone::Dim),
             (None, None) if filtered => (String::new(), Tone::Dim),
-            (None, None) if self.following => ("following the newest".to_owned(), Tone::Dim),
+            (None, None) if self.following => (texts::log::FOLLOWING.to_owned(), Tone::Dim),
             (None, None) if self.newest_first() == Some(false) => {
-                ("G follows the newest".to_owned(), Tone::Dim)
+                (texts::log::LARGE_G_FOLLOWS.to_owned(), Tone::Dim)
             }
             (None, None) if self.newest_first() == Some(true) => {
-                ("g follows the newest".to_owned(), Tone::Dim)
+                (texts::log::SMALL_G_FOLLOWS.to_owned(), Tone::Dim)
             }
             (None, None) => (String::new(), Tone::Dim),
         };
@@ -327,13 +328,13 @@ impl Part for Log {
         }
         if shown == 0 {
             let text = match all {
-                0 => "Nothing has happened yet.",
-                _ => "No line has that; esc shows all of them.",
+                0 => texts::log::NOTHING_YET,
+                _ => texts::log::NOTHING_FITS,
             };
             draw::put(buffer, table, 0, 1, text, look.style(Tone::Dim));
         }
         if let (true, Some(line)) = (self.open && below.height > 1, self.table.selected()) {
-            let title = format!("{} from the {}, {}", line.level.name(), line.from.name(), line.at);
+            let title = texts::log::level_from_at(line.level.name(), line.from.name(), line.at);
             draw::heading(buffer, below, 0, &title, look);
             let rows = draw::wrap(&look.said(&line.text), below.width);
             for (y, row) in (1..below.height).zip(rows.iter().skip(usize::from(self.top))) {
@@ -346,14 +347,14 @@ impl Part for Log {
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
             (Action::Filter, "filter"),
-            (Action::Open, "whole line"),
+            (Action::Open, texts::log::WHOLE_LINE),
             (Action::Copy, "copy"),
-            (Action::CopyAll, "copy all that is listed"),
+            (Action::CopyAll, texts::log::COPY_LISTED),
         ]
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all lines")])
+        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", texts::log::ALL_LINES)])
     }
 
     fn remember(&self) -> Value {
