@@ -14,6 +14,8 @@
 //! where they are drawn. `tests/it/texts.rs` holds the sources of the screens against this.
 
 pub mod accounts;
+pub mod chat;
+pub mod chat_cost;
 pub mod frame;
 pub mod home;
 pub mod keys;

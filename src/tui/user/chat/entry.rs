@@ -15,6 +15,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::markdown::{CodeBlock, Markdown};
+use crate::tui::texts;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::user::shared::Shared;
 
@@ -232,10 +233,7 @@ impl Entry {
                 let key = shared.keymap.first_key(Action::Fold, &[Place::Chat]);
                 let words = if self.words == 1 { "word" } else { "words" };
                 let doing = if self.growing && self.message.text.is_empty() { "thinking" } else { "thought" };
-                let text = format!(
-                    "{sign} {doing}: {} {words} · {key} shows or folds it",
-                    grouped(self.words as u128)
-                );
+                let text = texts::chat::reasoning(sign, doing, grouped(self.words as u128), words, &key);
                 draw::put(buffer, area, MARGIN, y, &text, style(Tone::Dim));
             }
             Row::Thought(row) => {
@@ -259,7 +257,7 @@ impl Entry {
             Row::Rest => {
                 let hidden = self.plain.len().saturating_sub(FOLDED);
                 let key = shared.keymap.first_key(Action::Fold, &[Place::Chat]);
-                let text = format!("… {} more lines · {key} shows them", grouped(hidden as u128));
+                let text = texts::chat::more_lines(grouped(hidden as u128), &key);
                 draw::put(buffer, area, MARGIN, y, &text, style(Tone::Dim));
             }
             Row::Foot(row) => {

@@ -12,6 +12,7 @@ use crate::domain::clean::clean_lines;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Pastes with more lines, or more bytes, are folded.
@@ -96,11 +97,11 @@ impl Prompt {
         let lines = text.lines().count();
         if lines > LINES || text.len() > BYTES {
             let size = if lines > 1 {
-                format!("{} lines", grouped(lines as u128))
+                texts::chat::lines(grouped(lines as u128))
             } else {
-                format!("{} characters", grouped(text.chars().count() as u128))
+                texts::chat::characters(grouped(text.chars().count() as u128))
             };
-            self.fold(&format!("pasted {size}"), text);
+            self.fold(&texts::chat::pasted(&size), text);
         } else {
             self.area.insert_str(text);
         }
@@ -118,7 +119,7 @@ impl Prompt {
         let fence = "`".repeat(longest.max(2) + 1);
         let lines = grouped(text.lines().count() as u128);
         let block = format!("{}:\n{fence}\n{}\n{fence}\n", attachment.name, text.trim_end_matches('\n'));
-        self.fold(&format!("file {}, {lines} lines", attachment.name), block);
+        self.fold(&texts::chat::attached_file(&attachment.name, &lines), block);
         true
     }
 
