@@ -8,6 +8,7 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::RequestItem;
 
@@ -78,9 +79,10 @@ impl Row for RequestItem {
         };
         match column {
             TIME => Cell::Text(look.time(self.created_at), Tone::Dim),
-            STATUS if live => {
-                Cell::Text(format!("… live {} s", look.now.seconds_since(self.created_at)), Tone::Pending)
-            }
+            STATUS if live => Cell::Text(
+                texts::console_money::live_for(look.now.seconds_since(self.created_at)),
+                Tone::Pending,
+            ),
             STATUS => {
                 let (tone, text) = status(&self.status);
                 Cell::Text(text, tone)
@@ -137,7 +139,7 @@ pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = status(&request.status);
     let line = |units: u64, price: Neuron, fee: Neuron| {
         let fee = look.in_full(fee);
-        format!("{} units × {} = {fee}", grouped(units.into()), grouped(price.get()))
+        texts::console_money::units_cost(grouped(units.into()), grouped(price.get()), &fee)
     };
     let mut facts = vec![
         Fact::Head("Request".to_owned()),
@@ -151,31 +153,19 @@ pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
         Fact::Head("Fee".to_owned()),
     ];
     if is_live(request) {
-        facts.push(is("At most", look.in_full(request.max_fee)));
+        facts.push(is(texts::shared::AT_MOST, look.in_full(request.max_fee)));
     } else {
         facts.extend([
             is("Input", line(request.input_units, request.input_price, request.input_fee)),
             is("Output", line(request.output_units, request.output_price, request.output_fee)),
             is("Fee", look.in_full(request.fee)),
-            is("Reserved was", look.in_full(request.max_fee)),
+            is(texts::console_money::RESERVED_WAS, look.in_full(request.max_fee)),
         ]);
     }
-    facts.push(is("Price version", request.price_version.to_string()));
+    facts.push(is(texts::console_money::PRICE_VERSION, request.price_version.to_string()));
     match request.status.as_str() {
-        "lost" => facts.extend([
-            Fact::Gap,
-            Fact::Note(
-                "The broker stopped before this answer was metered; it costs nothing.".to_owned(),
-                Tone::Dim,
-            ),
-        ]),
-        "failed" => facts.extend([
-            Fact::Gap,
-            Fact::Note(
-                "The server behind the service gave no answer; it costs nothing.".to_owned(),
-                Tone::Dim,
-            ),
-        ]),
+        "lost" => facts.extend([Fact::Gap, Fact::Note(texts::console_money::LOST.to_owned(), Tone::Dim)]),
+        "failed" => facts.extend([Fact::Gap, Fact::Note(texts::console_money::FAILED.to_owned(), Tone::Dim)]),
         _ => {}
     }
     facts

@@ -16,6 +16,9 @@
 pub mod accounts;
 pub mod chat;
 pub mod chat_cost;
+pub mod console;
+pub mod console_money;
+pub mod console_services;
 pub mod frame;
 pub mod home;
 pub mod keys;
