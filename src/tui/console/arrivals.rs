@@ -216,7 +216,10 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
             model.toast(Tone::Warn, texts::console::NOTHING_CLAIMABLE);
         }
         Ok(Some(report)) => {
-            let text = texts::console::settled(model.look.amount(report.paid), rows(report.rows.len()));
+            let text = texts::console::settled(
+                model.look.amount(report.paid),
+                texts::numbers::users(report.rows.len()),
+            );
             model.toast(Tone::Good, text);
         }
         Ok(None) => model.toast(Tone::Pending, texts::console::ORDER_TAKEN),
@@ -228,10 +231,6 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
     if let Over::Settle(settle) = &mut model.over {
         settle.settled(result, now);
     }
-}
-
-pub fn rows(count: usize) -> String {
-    if count == 1 { "1 user".to_owned() } else { texts::console::users(count) }
 }
 
 pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientError>) {

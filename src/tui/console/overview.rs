@@ -81,8 +81,7 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
     row(buffer, "settled", overview.settled, Tone::Good, &texts::console::paid_on_chain(unit));
     let debtors = match overview.debtors {
         0 => texts::console::NOBODY_OWES.to_owned(),
-        1 => texts::console::OWED_BY_ONE.to_owned(),
-        many => texts::console::owed_by_many(many),
+        many => texts::console::owed_by(many),
     };
     row(buffer, "unsettled", overview.unsettled, Tone::Plain, &format!("{unit}  {debtors}"));
     row(buffer, "claimable", overview.claimable, Tone::Accent, &texts::console::t_settles_it(unit));
@@ -111,8 +110,10 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
         }
     }
     draw::put(buffer, area, 0, y, "today", look.style(Tone::Dim));
-    let today =
-        texts::console::today_in(look.amount(overview.today.fee), plural(overview.today.requests, "request"));
+    let today = texts::console::today_in(
+        look.amount(overview.today.fee),
+        texts::numbers::requests(overview.today.requests),
+    );
     draw::put(buffer, area, 12, y, &today, look.style(Tone::Plain));
     draw::put(buffer, area, 0, y + 1, "gas", look.style(Tone::Dim));
     let wallet = overview.wallet.map_or(texts::console::WALLET_NOT_KNOWN.to_owned(), |wallet| {
@@ -121,10 +122,6 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
     let gas = texts::console::wallet_and_spent(&wallet, look.amount(overview.gas_spent));
     draw::put(buffer, area, 12, y + 1, &gas, look.style(Tone::Plain));
     y + 2
-}
-
-fn plural(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count.into())) }
 }
 
 /// Why there is no overview.
@@ -177,8 +174,6 @@ fn broker(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
     let look = &model.look;
     let Some(overview) = &model.overview else { return 0 };
     draw::heading(buffer, area, 0, "Broker", look);
-    let services = plural(overview.services.try_into().unwrap_or(u64::MAX), "service");
-    let users = plural(overview.users.try_into().unwrap_or(u64::MAX), "user");
     let block = match (overview.block, overview.block_at) {
         (Some(block), Some(at)) => {
             texts::console::block_of(grouped(block.into()), moment::clock(look.now, at))
@@ -190,7 +185,7 @@ fn broker(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
         ("provider", look.address(overview.provider)),
         ("contract", look.address(overview.contract)),
         ("chain", texts::console::chain_and_block(overview.chain_id, &block)),
-        ("offers", texts::console::services_to_users(&services, &users)),
+        ("offers", texts::console::services_to_users(overview.services, overview.users)),
         ("credit", texts::console::credit_for_each(look.amount(overview.credit_limit))),
         ("lock", texts::console::refunds_locked_for(moment::length(overview.lock_time))),
     ];

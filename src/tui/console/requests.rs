@@ -139,7 +139,7 @@ pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = status(&request.status);
     let line = |units: u64, price: Neuron, fee: Neuron| {
         let fee = look.in_full(fee);
-        texts::console_money::units_cost(grouped(units.into()), grouped(price.get()), &fee)
+        texts::console_money::units_cost(units, grouped(price.get()), &fee)
     };
     let mut facts = vec![
         Fact::Head("Request".to_owned()),

@@ -182,7 +182,7 @@ impl Settle {
                     (
                         texts::console_money::settling(
                             look.amount(report.expected),
-                            super::arrivals::rows(report.rows.len()),
+                            texts::numbers::users(report.rows.len()),
                         ),
                         format!("{wait} s"),
                         Tone::Pending,
@@ -234,7 +234,7 @@ fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
         }
         lines.push(Default::default());
         lines.push((
-            super::arrivals::rows(report.rows.len()),
+            texts::numbers::users(report.rows.len()),
             texts::console_money::BRINGS_NEURON.to_owned(),
             Tone::Dim,
         ));

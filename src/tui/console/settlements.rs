@@ -182,7 +182,7 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
     if !forecast.left_out.is_empty() {
         let text = format!(
             "{}: {}",
-            super::arrivals::rows(forecast.left_out_in_all.max(forecast.left_out.len())),
+            texts::numbers::users(forecast.left_out_in_all.max(forecast.left_out.len())),
             left_out(forecast)
         );
         label(buffer, y, texts::console_money::COLUMN_LEFT_OUT, &text, Tone::Plain);
@@ -193,7 +193,7 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
 
 /// Gives the row after it.
 fn brings(buffer: &mut Buffer, area: Rect, y: u16, forecast: &ForecastItem, look: &Look) -> u16 {
-    let users = super::arrivals::rows(forecast.rows_in_all.max(forecast.rows.len()));
+    let users = texts::numbers::users(forecast.rows_in_all.max(forecast.rows.len()));
     let brings = texts::console_money::from_users(look.amount(forecast.brings), &users);
     let costs =
         texts::console_money::gas_and_worth(look.amount(forecast.costs), look.amount(forecast.worth_from));
@@ -260,7 +260,7 @@ pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
         if decision.rows > 0 {
             why.push(texts::console_money::from_users(
                 look.amount(decision.brings),
-                super::arrivals::rows(decision.rows),
+                texts::numbers::users(decision.rows),
             ));
         }
         draw::put(buffer, area, x + 2, y, &why.join("; "), look.style(Tone::Dim));
@@ -295,7 +295,7 @@ pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
         facts.push(Fact::Is("Reason", reason.clone(), Tone::Bad));
     }
     facts.push(is("Operation", operation.operation_id.to_string()));
-    facts.extend([Fact::Gap, Fact::Head(texts::console_money::rows(super::arrivals::rows(one.rows.len())))]);
+    facts.extend([Fact::Gap, Fact::Head(texts::console_money::rows(texts::numbers::users(one.rows.len())))]);
     for row in &one.rows {
         facts.push(Fact::Note(look.address(row.user), Tone::Plain));
         let (paid, tone) = match row.paid {

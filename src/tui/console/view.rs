@@ -323,29 +323,23 @@ fn caption<R: Row>(
 }
 
 fn count(model: &Model, source: Source, all: usize) -> String {
-    let number = grouped(u128::try_from(all).unwrap_or_default());
-    let named = |one: &str| if all == 1 { format!("1 {one}") } else { format!("{number} {one}s") };
     match source {
-        Source::Users => named("user"),
-        Source::Services => named("service"),
-        Source::Settlements => named("settlement"),
+        Source::Users => texts::numbers::users(all),
+        Source::Services => texts::numbers::services(all),
+        Source::Settlements => texts::numbers::settlements(all),
         Source::Requests => {
             let live = model.requests_live;
             let total = model.requests_total;
             let newest =
                 if total > u64::try_from(all).unwrap_or(u64::MAX) { texts::console::NEWEST_OF } else { "" };
-            let all = if total == 1 {
-                "1 request".to_owned()
-            } else {
-                texts::console::requests(grouped(total.into()))
-            };
+            let all = texts::numbers::requests(total);
             let fee = model
                 .requests_fee
                 .map(|fee| texts::console::and_fees(model.look.amount(fee)))
                 .unwrap_or_default();
             texts::console::requests_live(newest, &all, live, &fee)
         }
-        Source::Overview | Source::Operations => named("line"),
+        Source::Overview | Source::Operations => texts::numbers::lines(all),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::domain::Neuron;
 use crate::tui::texts;
+pub use crate::tui::texts::numbers::grouped;
 
 /// What `u` goes through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,19 +104,6 @@ pub fn in_full(amount: Neuron) -> String {
         return "0 neuron".to_owned();
     }
     texts::kit::neuron_and_a0gi(grouped(amount.get()), amount.to_a0gi())
-}
-
-/// `1234567` as `1,234,567`.
-pub fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

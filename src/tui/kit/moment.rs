@@ -3,7 +3,6 @@
 //! Ages are told in minutes, hours and days, so that they change once a minute; only waits that somebody counts
 //! (an unlock, a retry) are told to the second.
 
-use super::amount::grouped;
 use crate::domain::Timestamp;
 use crate::tui::texts;
 
@@ -39,7 +38,7 @@ pub fn length(seconds: u64) -> String {
         0..=119 => format!("{seconds} s"),
         120..=7199 => texts::kit::minutes(seconds / 60),
         7200..=172_799 => format!("{} h", seconds / 3600),
-        _ => texts::kit::days(seconds / 86_400),
+        _ => texts::numbers::days(seconds / 86_400),
     }
 }
 
@@ -65,8 +64,7 @@ pub fn in_full(then: Timestamp) -> String {
 pub fn days(days: u64) -> String {
     match days {
         0 => texts::kit::LESS_THAN_A_DAY.to_owned(),
-        1 => "1 day".to_owned(),
-        2..=3_650 => texts::kit::days(grouped(days.into())),
+        1..=3_650 => texts::numbers::days(days),
         _ => texts::kit::MORE_THAN_TEN_YEARS.to_owned(),
     }
 }

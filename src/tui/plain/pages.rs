@@ -52,8 +52,8 @@ impl Desk {
             shared.provider(service.provider),
             service.kind,
             &model,
-            service.prices.input,
-            service.prices.output,
+            service.prices.input.get(),
+            service.prices.output.get(),
             &account,
         )
     }
@@ -210,7 +210,7 @@ impl Desk {
                 Err(error) => return self.paper.say(&error.for_screen()),
             };
             if cursor.is_none() {
-                self.paper.say(&texts::plain::requests(page.total, in_full(page.fee.total())))?;
+                self.paper.say(&texts::plain::requests_in_all(page.total, in_full(page.fee.total())))?;
             }
             let now = Timestamp::now();
             for request in &page.items {

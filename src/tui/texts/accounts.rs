@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{accounts, answers, counted, days, grouped, requests};
+
 // The list
 
 pub fn not_known_yet(why: impl Display) -> String {
@@ -11,16 +13,12 @@ pub fn not_known_yet(why: impl Display) -> String {
 pub const NONE_YET: &str = "There are no accounts yet. An account is a deposit with one provider, from which answers are paid. \
     Press 2, choose a service, and O opens an account there.";
 
-pub fn accounts(many: impl Display) -> String {
-    format!("{many} accounts")
+pub fn accounts_shown(shown: usize, all: usize) -> String {
+    format!("{} of {}", grouped(shown as u128), accounts(all))
 }
 
-pub fn accounts_shown(shown: impl Display, all: impl Display) -> String {
-    format!("{shown} of {all} accounts")
-}
-
-pub fn days_ago(days: impl Display) -> String {
-    format!("{days} days ago")
+pub fn days_ago(many: u64) -> String {
+    format!("{} ago", days(many))
 }
 
 pub const NO_KEY_HERE: &str = "no key here";
@@ -51,8 +49,8 @@ pub const CHECK_BOOKS: &str = "check books";
 
 // Copying
 
-pub fn addresses(many: impl Display) -> String {
-    format!("{many} addresses")
+pub fn addresses(many: usize) -> String {
+    counted(many, "address", "addresses")
 }
 
 pub const ALL_ABOUT: &str = "all about the account";
@@ -102,8 +100,8 @@ pub fn promised_of_cap(used: impl Display, limit: impl Display) -> String {
 pub const CHECK_BY_KEY: &str = "v holds them against what was taken on the chain";
 pub const CHECKING: &str = "… are held against the chain";
 
-pub fn requests_with_fees(many: impl Display, fees: impl Display) -> String {
-    format!("{many} requests with fees of {fees}")
+pub fn requests_with_fees(many: u64, fees: impl Display) -> String {
+    format!("{} with fees of {fees}", requests(many))
 }
 
 pub fn owed(amount: impl Display) -> String {
@@ -134,8 +132,9 @@ pub fn other_key_signs(who: impl Display) -> String {
     format!("only {who} may sign, and that key is not here: no request can be paid. K takes over")
 }
 
-pub fn lasts(days: impl Display, per_day: impl Display, answers: impl Display) -> String {
-    format!("about {days} days at this week's pace of {per_day} a day, or {answers} answers like these")
+pub fn lasts(left: u64, per_day: impl Display, enough_for: u64) -> String {
+    let (left, enough_for) = (days(left), answers(enough_for));
+    format!("about {left} at this week's pace of {per_day} a day, or {enough_for} like these")
 }
 
 // The flow of the money
@@ -164,8 +163,8 @@ pub fn promised_of(used: impl Display, cap: impl Display) -> String {
 pub const LASTS_YEARS: &str = "lasts for years";
 pub const LASTS_A_DAY: &str = "lasts about a day";
 
-pub fn lasts_days(days: impl Display) -> String {
-    format!("lasts about {days} days")
+pub fn lasts_days(many: u64) -> String {
+    format!("lasts about {}", days(many))
 }
 
 pub const NO_CAPS: &str = "no caps are set";

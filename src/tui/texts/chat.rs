@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{bytes, characters, counted, grouped, lines};
+
 // Answers as they come and end
 
 pub const ON_ITS_WAY_AT_THE_END: &str =
@@ -116,43 +118,29 @@ pub fn names_taken(names: impl Display, folder: impl Display) -> String {
 pub const PROMPT_IS_FULL: &str = "this prompt is full; send the file in the next one";
 pub const FILE_TOO_LONG_FOR_A_PROMPT: &str = "that is more than one prompt takes (8 MB); attach a part of it";
 
-pub fn file_too_long(bytes: impl Display, most: impl Display) -> String {
-    format!("it has {bytes} bytes; at most {most} can go with a prompt")
+pub fn file_too_long(size: u64, most: u64) -> String {
+    format!("it has {}; at most {} can go with a prompt", bytes(size), grouped(most.into()))
 }
 
 pub const NOT_UTF8: &str = "it is no text in UTF-8";
 pub const ZERO_BYTES: &str = "it is no text: there are zero bytes in it";
 
-pub fn lines(many: impl Display) -> String {
-    format!("{many} lines")
-}
-
-pub fn characters(many: impl Display) -> String {
-    format!("{many} characters")
-}
-
 pub fn pasted(size: impl Display) -> String {
     format!("pasted {size}")
 }
 
-pub fn attached_file(name: impl Display, lines: impl Display) -> String {
-    format!("file {name}, {lines} lines")
+pub fn attached_file(name: impl Display, many: usize) -> String {
+    format!("file {name}, {}", lines(many))
 }
 
 // The answers
 
-pub fn reasoning(
-    sign: impl Display,
-    doing: impl Display,
-    many: impl Display,
-    words: impl Display,
-    key: impl Display,
-) -> String {
-    format!("{sign} {doing}: {many} {words} · {key} shows or folds it")
+pub fn reasoning(sign: impl Display, doing: impl Display, many: usize, key: impl Display) -> String {
+    format!("{sign} {doing}: {} · {key} shows or folds it", counted(many, "word", "words"))
 }
 
-pub fn more_lines(many: impl Display, key: impl Display) -> String {
-    format!("… {many} more lines · {key} shows them")
+pub fn more_lines(many: usize, key: impl Display) -> String {
+    format!("… {} · {key} shows them", counted(many, "more line", "more lines"))
 }
 
 pub const MORE_BELOW: &str = " ↓ more below · G to the end ";
@@ -169,8 +157,8 @@ pub const NOBODY_CHOSEN: &str = "nobody chosen";
 pub const NEW_CONVERSATION: &str = "New conversation";
 pub const NOT_SENT_YET: &str = "Not sent yet";
 
-pub fn has_most_tokens(most: impl Display) -> String {
-    format!("≤ {most} tokens")
+pub fn has_most_tokens(most: u64) -> String {
+    format!("≤ {}", counted(most, "token", "tokens"))
 }
 
 pub fn has_temperature(number: impl Display) -> String {
@@ -197,8 +185,8 @@ pub const GO_ON: &str = "go on";
 
 // Conversations
 
-pub fn conversations(many: impl Display) -> String {
-    format!("Conversations ({many})")
+pub fn conversations_in_all(many: u64) -> String {
+    format!("Conversations ({})", grouped(many.into()))
 }
 
 pub const NO_CONVERSATIONS: &str = "None yet. The first message that you send begins one.";
@@ -207,10 +195,6 @@ pub const SEARCH_TITLE: &str = "Search in all conversations";
 pub const PROMPTS_TITLE: &str = "Written before";
 pub const SEARCH_HINT: &str = "Type words; a word may be the beginning of a longer one.";
 pub const SEARCH_EMPTY: &str = "No conversation has all of these words.";
-
-pub fn found_conversations(many: impl Display) -> String {
-    format!("{many} conversations")
-}
 
 pub const PROMPTS_NONE: &str = "Nothing was written yet.";
 pub const PROMPTS_EMPTY: &str = "Nothing that was written has these words.";
@@ -260,8 +244,8 @@ pub const ANSWER_CAP: &str = "Cap of an answer";
 pub const ANSWER_CAP_HINT: &str = "The most that one answer may cost: 5000000, or 0.001 A0GI; for all chats.";
 pub const PARAMETERS_TITLE: &str = "What goes with each prompt";
 
-pub fn lines_and_characters(lines: impl Display, characters: impl Display) -> String {
-    format!("{lines} lines, {characters} characters")
+pub fn lines_and_characters(many: usize, length: usize) -> String {
+    format!("{}, {}", lines(many), characters(length))
 }
 
 pub const NUMBER_ABOVE_ZERO: &str = "a whole number above 0, or nothing";

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{counted, grouped, services, users};
+
 // What became of an order
 
 pub fn in_block(block: impl Display) -> String {
@@ -50,10 +52,6 @@ pub const ORDER_TAKEN: &str = "the broker took the order; this screen shows how 
 
 pub fn not_settled(why: impl Display) -> String {
     format!("not settled: {why}")
-}
-
-pub fn users(many: impl Display) -> String {
-    format!("{many} users")
 }
 
 pub fn sent_not_mined(words: impl Display) -> String {
@@ -117,8 +115,8 @@ pub const COMPARED: &str = "services were compared with the chain";
 pub const READ_ONLY_START: &str = "read-only: this console was started to look, not to change";
 pub const ALL_DETAILS: &str = "all details";
 
-pub fn of_rows(what: impl Display, many: impl Display) -> String {
-    format!("{what}, of {many} rows")
+pub fn of_rows(what: impl Display, many: usize) -> String {
+    format!("{what}, of {}", counted(many, "row", "rows"))
 }
 
 pub const USERS_ADDRESS: &str = "the user's address";
@@ -179,18 +177,17 @@ pub fn paid_on_chain(unit: impl Display) -> String {
 }
 
 pub const NOBODY_OWES: &str = "nobody owes";
-pub const OWED_BY_ONE: &str = "owed by 1 user";
 
-pub fn owed_by_many(many: impl Display) -> String {
-    format!("owed by {many} users")
+pub fn owed_by(many: usize) -> String {
+    format!("owed by {}", users(many))
 }
 
 pub fn t_settles_it(unit: impl Display) -> String {
     format!("{unit}  T settles it now")
 }
 
-pub fn for_in_flight(unit: impl Display, many: impl Display) -> String {
-    format!("{unit}  for {many} in flight")
+pub fn for_in_flight(unit: impl Display, many: usize) -> String {
+    format!("{unit}  for {} in flight", grouped(many as u128))
 }
 
 pub const NOT_CLAIMABLE_YET: &str = " not claimable yet";
@@ -228,8 +225,8 @@ pub fn chain_and_block(chain: impl Display, block: impl Display) -> String {
     format!("{chain}, block {block}")
 }
 
-pub fn services_to_users(services: impl Display, users: impl Display) -> String {
-    format!("{services} to {users}")
+pub fn services_to_users(offered: usize, with_account: usize) -> String {
+    format!("{} to {}", services(offered), users(with_account))
 }
 
 pub fn credit_for_each(amount: impl Display) -> String {
@@ -240,8 +237,8 @@ pub fn refunds_locked_for(time: impl Display) -> String {
     format!("refunds are locked for {time}")
 }
 
-pub fn and_more(more: impl Display) -> String {
-    format!("· and {more} more")
+pub fn and_more(more: usize) -> String {
+    format!("· and {} more", grouped(more as u128))
 }
 
 pub const SETTLES_NOW: &str = ", settles now";
@@ -335,10 +332,6 @@ pub fn as_of(time: impl Display) -> String {
 
 pub const AMOUNTS_IN_NEURON: &str = "amounts in neuron";
 pub const NEWEST_OF: &str = "newest of ";
-
-pub fn requests(many: impl Display) -> String {
-    format!("{many} requests")
-}
 
 pub fn and_fees(amount: impl Display) -> String {
     format!(", fees {amount}")

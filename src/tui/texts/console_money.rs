@@ -2,14 +2,16 @@
 
 use std::fmt::Display;
 
+use super::numbers::{grouped, units};
+
 // Requests
 
 pub fn live_for(seconds: impl Display) -> String {
     format!("… live {seconds} s")
 }
 
-pub fn units_cost(units: impl Display, price: impl Display, fee: impl Display) -> String {
-    format!("{units} units × {price} = {fee}")
+pub fn units_cost(many: u64, price: impl Display, fee: impl Display) -> String {
+    format!("{} × {price} = {fee}", units(many))
 }
 
 pub const RESERVED_WAS: &str = "Reserved was";
@@ -32,8 +34,8 @@ pub const RISK_REFUND: &str = "a refund would take what is owed; it is settled b
 pub const RISK_TOO_LITTLE: &str = "the account does not hold what is owed any more";
 pub const BEST_VOUCHER: &str = "Best voucher";
 
-pub fn reserved_for(amount: impl Display, many: impl Display) -> String {
-    format!("{amount} for {many} in flight")
+pub fn reserved_for(amount: impl Display, many: usize) -> String {
+    format!("{amount} for {} in flight", grouped(many as u128))
 }
 
 pub const IN_DEBT_SINCE: &str = "In debt since";

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{answers, times};
+
 // What needs somebody
 
 pub fn starting_failed(why: impl Display, wait: impl Display) -> String {
@@ -43,8 +45,8 @@ pub fn cap_nearly_used(percent: impl Display, cap: impl Display, of: impl Displa
     format!("! {percent} % of {cap}{of} is used")
 }
 
-pub fn replaced_times(times: impl Display) -> String {
-    format!(", replaced {times} times")
+pub fn replaced(many: u32) -> String {
+    format!(", replaced {}", times(many))
 }
 
 pub fn operation_for(
@@ -71,16 +73,16 @@ pub fn held_for_requests(amount: impl Display) -> String {
     format!("{amount} for requests under way")
 }
 
-pub fn lasts_days_and_answers(days: impl Display, answers: impl Display) -> String {
-    format!("{days} at this week's pace, or about {answers} answers like yours")
+pub fn lasts_days_and_answers(days: impl Display, many: u64) -> String {
+    format!("{days} at this week's pace, or about {} like yours", answers(many))
 }
 
 pub fn lasts_days(days: impl Display) -> String {
     format!("{days} at this week's pace")
 }
 
-pub fn lasts_answers(answers: impl Display) -> String {
-    format!("about {answers} answers like yours")
+pub fn lasts_answers(many: u64) -> String {
+    format!("about {} like yours", answers(many))
 }
 
 pub fn cap_used(cap: impl Display, of: impl Display, used: impl Display, limit: impl Display) -> String {

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::grouped;
+
 // Amounts and times
 
 pub fn neuron_and_a0gi(neuron: impl Display, a0gi: impl Display) -> String {
@@ -28,14 +30,10 @@ pub fn minutes(many: impl Display) -> String {
 
 pub const LESS_THAN_A_DAY: &str = "less than a day";
 
-pub fn days(many: impl Display) -> String {
-    format!("{many} days")
-}
-
 pub const MORE_THAN_TEN_YEARS: &str = "more than 10 years";
 
-pub fn more(many: impl Display) -> String {
-    format!("… {many} more")
+pub fn more(many: usize) -> String {
+    format!("… {} more", grouped(many as u128))
 }
 
 // Buttons and questions
@@ -78,10 +76,10 @@ pub fn no_time(wanted: impl Display, name: impl Display, sign: impl Display) -> 
     format!("{wanted} is not a time; write {name}{sign}200ms or {name}{sign}1.5s")
 }
 
-pub fn marked(many: impl Display) -> String {
-    format!("{many} marked")
+pub fn marked(many: usize) -> String {
+    format!("{} marked", grouped(many as u128))
 }
 
-pub fn marked_and_hidden(many: impl Display, hidden: impl Display) -> String {
-    format!("{many} marked, {hidden} of them hidden")
+pub fn marked_and_hidden(many: usize, hidden: usize) -> String {
+    format!("{}, {} of them hidden", marked(many), grouped(hidden as u128))
 }

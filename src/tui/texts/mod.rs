@@ -25,6 +25,7 @@ pub mod keys;
 pub mod kit;
 pub mod log;
 pub mod money;
+pub mod numbers;
 pub mod plain;
 pub mod refunds;
 pub mod requests;

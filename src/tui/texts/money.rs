@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{accounts, transactions};
+
 // The dialogs by name
 
 pub const OPEN_ACCOUNT: &str = "Open an account";
@@ -15,8 +17,8 @@ pub const TAKE_IT: &str = "Take it";
 pub const GIVE_IT_UP: &str = "Give the refund up";
 pub const TAKE_IT_OVER: &str = "Take it over";
 
-pub fn many_accounts(title: impl Display, many: impl Display) -> String {
-    format!("{title}: {many} accounts")
+pub fn many_accounts(title: impl Display, many: usize) -> String {
+    format!("{title}: {}", accounts(many))
 }
 
 pub const GO_ON_TO_QUESTION: &str = "go on to the question";
@@ -108,8 +110,11 @@ pub fn changes_pending(amount: impl Display) -> String {
     format!("a refund of {amount} is pending already; this changes it to the amount above")
 }
 
-pub fn transactions_in_order(many: impl Display) -> String {
-    format!("for {many} transactions, one after the other")
+pub fn transactions_in_order(many: usize) -> String {
+    match many {
+        1 => format!("for {}", transactions(many)),
+        many => format!("for {}, one after the other", transactions(many)),
+    }
 }
 
 pub const WAITS_BEHIND_ONE: &str = "it waits behind one transaction of this wallet that is not mined yet";

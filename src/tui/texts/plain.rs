@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{accounts, grouped, requests, services, units};
+
 // The way round
 
 pub const PLACES: &str = "1 home, 2 services, 3 talk, 4 accounts, 5 open an account or deposit, 6 ask for a refund, 7 refunds, 8 \
@@ -77,8 +79,8 @@ pub fn spent(spent: impl Display) -> String {
     format!("Spent today: {spent}.")
 }
 
-pub fn accounts_and_services(accounts: impl Display, services: impl Display) -> String {
-    format!("{accounts} accounts, {services} services.")
+pub fn accounts_and_services(open: usize, listed: usize) -> String {
+    format!("{}, {}.", accounts(open), services(listed))
 }
 
 pub fn under_way(kind: impl Display, whom: impl Display, state: impl Display, age: impl Display) -> String {
@@ -98,10 +100,11 @@ pub fn service(
     provider: impl Display,
     kind: impl Display,
     model: impl Display,
-    input: impl Display,
-    output: impl Display,
+    input: u128,
+    output: u128,
     account: impl Display,
 ) -> String {
+    let (input, output) = (grouped(input), grouped(output));
     format!(
         "{name} at {provider}, {kind}{model}, prices a unit: {input} neuron in, {output} neuron out, \
         {account}"
@@ -112,8 +115,8 @@ pub const WORDS_OF_A_SERVICE: &str = "Words that it shall have, or enter for all
 pub const NO_SERVICE: &str = "No service has that.";
 pub const M_FOR_MORE: &str = ", m for more";
 
-pub fn choose_service(shown: impl Display, all: impl Display, more: impl Display) -> String {
-    format!("{shown} of {all} services. Number, or enter to go back{more}:")
+pub fn choose_service(shown: usize, all: usize, more: impl Display) -> String {
+    format!("{} of {}. Number, or enter to go back{more}:", grouped(shown as u128), services(all))
 }
 
 pub fn name_and_version(name: impl Display, version: impl Display) -> String {
@@ -154,8 +157,8 @@ pub const WHICH_REFUND: &str = "Which refund? Number, or enter to go back:";
 pub const TAKE_OR_CANCEL: &str = "t takes it, c cancels it:";
 pub const ONLY_CANCEL: &str = "c cancels it, enter goes back:";
 
-pub fn requests(many: impl Display, fees: impl Display) -> String {
-    format!("{many} requests, {fees} in all.")
+pub fn requests_in_all(many: u64, fees: impl Display) -> String {
+    format!("{}, {fees} in all.", requests(many))
 }
 
 pub const FEE_PENDING: &str = "fee pending";
@@ -163,13 +166,14 @@ pub const FEE_PENDING: &str = "fee pending";
 pub fn request(
     age: impl Display,
     service: impl Display,
-    input: impl Display,
-    output: impl Display,
+    input: u64,
+    output: u64,
     fee: impl Display,
     state: impl Display,
     note: impl Display,
 ) -> String {
-    format!("{age}, {service}, {input} units in, {output} out, {fee}, {state}{note}")
+    let (input, output) = (units(input), grouped(output.into()));
+    format!("{age}, {service}, {input} in, {output} out, {fee}, {state}{note}")
 }
 
 pub const MORE_OR_BACK: &str = "m for more, enter to go back:";
@@ -205,11 +209,6 @@ pub const RECEIPT_VERIFIED: &str = "receipt verified";
 pub const RECEIPT_DISPUTED: &str = "receipt disputed";
 pub const NO_RECEIPT: &str = "no receipt yet";
 
-pub fn units_and_fee(
-    input: impl Display,
-    output: impl Display,
-    fee: impl Display,
-    proof: impl Display,
-) -> String {
-    format!("{input} units in, {output} out: {fee}, {proof}.")
+pub fn units_and_fee(input: u64, output: u64, fee: impl Display, proof: impl Display) -> String {
+    format!("{} in, {} out: {fee}, {proof}.", units(input), grouped(output.into()))
 }

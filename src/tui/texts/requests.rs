@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{bytes, times, units};
+
 // The lists
 
 pub fn fees(amount: impl Display) -> String {
@@ -12,8 +14,8 @@ pub fn sorted(sort: impl Display, place: impl Display, all: impl Display) -> Str
     format!("{sort} first, {place} of {all}")
 }
 
-pub fn writing(what: impl Display, bytes: impl Display) -> String {
-    format!("… writing {what}: {bytes} bytes")
+pub fn writing(what: impl Display, many: u64) -> String {
+    format!("… writing {what}: {}", bytes(many))
 }
 
 pub const REQUEST_FILTERS: &str = "  state: provider: service: day: month: from: to:";
@@ -88,8 +90,8 @@ pub fn written(rows: impl Display, what: impl Display, path: impl Display) -> St
     format!("{rows} {what} written to {path}")
 }
 
-pub fn written_bytes(text: impl Display, bytes: impl Display) -> String {
-    format!("{text} ({bytes} bytes, only you can read it)")
+pub fn written_bytes(text: impl Display, many: u64) -> String {
+    format!("{text} ({}, only you can read it)", bytes(many))
 }
 
 pub fn nothing_written(reason: impl Display) -> String {
@@ -171,8 +173,8 @@ pub fn price_version(version: impl Display) -> String {
     format!("version {version}")
 }
 
-pub fn units_cost(units: impl Display, fee: impl Display) -> String {
-    format!("{units} units = {fee}")
+pub fn units_cost(many: u64, fee: impl Display) -> String {
+    format!("{} = {fee}", units(many))
 }
 
 pub fn unit_prices(input: impl Display, output: impl Display) -> String {
@@ -226,6 +228,6 @@ pub fn gas_price_at_most(price: impl Display) -> String {
     format!("{price} neuron a unit of gas at most")
 }
 
-pub fn replaced(times: impl Display) -> String {
-    format!("{times} times, each at a higher price of gas; only one can be mined")
+pub fn replaced(many: u32) -> String {
+    format!("{}, each at a higher price of gas; only one can be mined", times(many))
 }

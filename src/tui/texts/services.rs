@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 
+use super::numbers::{counted, grouped, services, units};
+
 // The list
 
-pub fn services_shown(shown: impl Display, all: impl Display) -> String {
-    format!("{shown} of {all} services")
+pub fn services_shown(shown: usize, all: usize) -> String {
+    format!("{} of {}", grouped(shown as u128), services(all))
 }
 
 pub const FILTER_HINT: &str = "  type:chatbot price<100000 latency<200ms !word";
@@ -23,8 +25,8 @@ pub fn works(latency: impl Display) -> String {
     format!("✓ {latency} ms")
 }
 
-pub fn answered_of_last(share: impl Display, many: impl Display) -> String {
-    format!("{share} % of {many}")
+pub fn answered_of_last(share: impl Display, many: u32) -> String {
+    format!("{share} % of {}", grouped(many.into()))
 }
 
 pub const PRICES_A0GI_UNIT: &str = "prices in A0GI a unit";
@@ -147,8 +149,8 @@ pub fn typical_and_slow(typical: impl Display, slow: impl Display) -> String {
     format!("{typical} ms, nine of ten within {slow} ms")
 }
 
-pub fn pace(units: impl Display) -> String {
-    format!("{units} units a second")
+pub fn pace(many: u128) -> String {
+    format!("{} a second", units(many))
 }
 
 pub const AS_YOURS_WERE: &str = "as yours were";
@@ -164,8 +166,8 @@ pub fn answer_length(
 
 pub const NOT_READ_YET: &str = "Not read yet.";
 
-pub fn changes_before(more: impl Display) -> String {
-    format!("and {more} changes before")
+pub fn changes_before(more: usize) -> String {
+    format!("and {} before", counted(more, "change", "changes"))
 }
 
 pub fn not_known_before(block: impl Display) -> String {

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::{answers, requests};
+
 // The figures
 
 pub const NOTHING_YET: &str =
@@ -23,8 +25,8 @@ pub const BY_WHAT: &str = "by what";
 pub const ITS_REQUESTS: &str = "its requests";
 pub const LIST_ONLY: &str = "list only";
 
-pub fn day_to_copy(day: impl Display, many: impl Display, fee: impl Display) -> String {
-    format!("{day}\t{many} requests\t{fee}")
+pub fn day_to_copy(day: impl Display, many: u64, fee: impl Display) -> String {
+    format!("{day}\t{}\t{fee}", requests(many))
 }
 
 pub const THE_DAY: &str = "the day";
@@ -33,13 +35,8 @@ pub const EXPORTED_ELSEWHERE: &str = "requests are exported on their own screen:
 
 // How long the money lasts
 
-pub fn lasts(
-    amount: impl Display,
-    days: impl Display,
-    answers: impl Display,
-    per_day: impl Display,
-) -> String {
-    format!("{amount} lasts {days}, about {answers} answers, at {per_day} a day")
+pub fn lasts(amount: impl Display, days: impl Display, many: u64, per_day: impl Display) -> String {
+    format!("{amount} lasts {days}, about {}, at {per_day} a day", answers(many))
 }
 
 pub fn pace_not_known(amount: impl Display) -> String {

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::bytes;
+
 // The files
 
 pub const NO_SERVICE: &str = "there is no storage service here; 2 lists all services";
@@ -127,16 +129,16 @@ pub fn named_none(said: impl Display) -> String {
     format!("(the service named none; it said: {said})")
 }
 
-pub fn broke_off(got: impl Display, reason: impl Display) -> String {
-    format!("it broke off after {got} bytes, which are paid and not kept: {reason}")
+pub fn broke_off(got: u64, reason: impl Display) -> String {
+    format!("it broke off after {}, which are paid and not kept: {reason}", bytes(got))
 }
 
 pub fn no_room(reason: impl Display) -> String {
     format!("{reason}: make room, or choose another place; what had come is paid, not kept")
 }
 
-pub fn ended_early(got: impl Display) -> String {
-    format!("it ended after {got} bytes, before its end; nothing is kept")
+pub fn ended_early(got: u64) -> String {
+    format!("it ended after {}, before its end; nothing is kept", bytes(got))
 }
 
 pub fn service_refused(status: impl Display, message: impl Display) -> String {
@@ -159,8 +161,8 @@ pub const WHICH_CONTENT: &str = "which content? Uploads of this session show the
 
 // What it will cost
 
-pub fn bytes_times(bytes: impl Display, price: impl Display) -> String {
-    format!("{bytes} bytes × {price}")
+pub fn bytes_times(many: u64, price: impl Display) -> String {
+    format!("{} × {price}", bytes(many))
 }
 
 pub fn answer_included(amount: impl Display) -> String {

@@ -7,7 +7,6 @@ use super::row::{AccountRow, at_risk, day, doing};
 use super::{Accounts, Books};
 use crate::broker::user::{AccountView, CapUse, Reconciliation, ReconciliationVerdict, Runway};
 use crate::domain::{Address, Neuron};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::chart::{self, Day};
 use crate::tui::kit::facts::{self, Fact, is};
 use crate::tui::kit::look::{Look, MASK};
@@ -133,7 +132,7 @@ impl Accounts {
                 };
                 let mut facts = head(format!("{sign} {}", verdict.says()), tone);
                 let mut say = |text: String| facts.push(Fact::Is("", text, Tone::Dim));
-                say(texts::accounts::requests_with_fees(grouped((*requests).into()), look.in_full(*fees)));
+                say(texts::accounts::requests_with_fees(*requests, look.in_full(*fees)));
                 say(texts::accounts::owed(look.in_full(*owed)));
                 say(texts::accounts::settled(look.in_full(*settled)));
                 say(texts::accounts::promised(look.in_full(*promised)));
@@ -216,9 +215,7 @@ pub fn furthest(facts: &[Fact], area: Rect) -> u16 {
 /// How long money lasts, in words.
 pub fn lasts(runway: &Runway, look: &Look) -> String {
     match (runway.days, runway.answers) {
-        (Some(days), Some(answers)) => {
-            texts::accounts::lasts(grouped(days.into()), look.amount(runway.per_day), grouped(answers.into()))
-        }
+        (Some(days), Some(answers)) => texts::accounts::lasts(days, look.amount(runway.per_day), answers),
         _ => texts::shared::LASTS_UNKNOWN.to_owned(),
     }
 }

@@ -80,7 +80,7 @@ impl Flow {
     fn short(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
         let wallet = self.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
         let accounts = look.amount(self.accounts);
-        let count = counted(self.count);
+        let count = texts::numbers::accounts(self.count);
         draw::line(
             buffer,
             area,
@@ -144,7 +144,7 @@ impl Flow {
         let mut say = |y: u16, pieces: &[(&str, Tone)]| draw::line(buffer, area, 0, y, pieces, look);
         say(0, &[("wallet      ", Tone::Dim), (&wallet, Tone::Title)]);
         let accounts = look.amount(self.accounts);
-        let count = format!("  {}", counted(self.count));
+        let count = format!("  {}", texts::numbers::accounts(self.count));
         say(
             1,
             &[
@@ -211,13 +211,6 @@ impl Flow {
             ],
             look,
         );
-    }
-}
-
-fn counted(count: usize) -> String {
-    match count {
-        1 => "1 account".to_owned(),
-        many => texts::accounts::accounts(many),
     }
 }
 

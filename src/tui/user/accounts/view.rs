@@ -106,10 +106,10 @@ fn above_table(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Sh
     let look = &shared.look;
     let table = &accounts.table;
     let (shown, all) = (table.shown(), table.rows().len());
-    let count = match (shown == all, all) {
-        (true, 1) => "1 account".to_owned(),
-        (true, _) => texts::accounts::accounts(all),
-        (false, _) => texts::accounts::accounts_shown(shown, all),
+    let count = if shown == all {
+        texts::numbers::accounts(all)
+    } else {
+        texts::accounts::accounts_shown(shown, all)
     };
     let mut x = draw::put(buffer, line, 0, 0, &count, look.style(Tone::Title)) + 2;
     if let Some(marked) = table.marked_in_words() {

@@ -4,7 +4,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::broker::user::library::{Found, Hit};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::filter::Filter;
 use crate::tui::kit::form::{Field, Form, Kind};
@@ -116,8 +115,7 @@ impl Finder {
                 let text = match (self.words().is_empty(), *total) {
                     (true, _) => texts::chat::SEARCH_HINT.to_owned(),
                     (false, 0) => texts::chat::SEARCH_EMPTY.to_owned(),
-                    (false, 1) => "1 conversation".to_owned(),
-                    (false, total) => texts::chat::found_conversations(grouped(total.into())),
+                    (false, total) => texts::numbers::conversations(total),
                 };
                 let last = Rect { y: rows.bottom().saturating_sub(1), height: 1.min(rows.height), ..rows };
                 draw::put(buffer, last, 0, 0, &text, look.style(Tone::Dim));

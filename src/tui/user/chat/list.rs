@@ -6,7 +6,6 @@ use ratatui::layout::Rect;
 use super::Opened;
 use crate::broker::user::library::{Conversation, Conversations};
 use crate::domain::ConversationId;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
@@ -83,7 +82,7 @@ impl List {
 
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, focused: bool, opened: Opened, shared: &Shared) {
         let look = &shared.look;
-        draw::heading(buffer, area, 0, &texts::chat::conversations(grouped(self.total.into())), look);
+        draw::heading(buffer, area, 0, &texts::chat::conversations_in_all(self.total), look);
         if self.items.is_empty() {
             let text = texts::chat::NO_CONVERSATIONS;
             let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };

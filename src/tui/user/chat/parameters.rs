@@ -4,7 +4,6 @@ use super::{Chat, Head};
 use crate::broker::user::library::ChatParameters;
 use crate::broker::user::{Caps, Decimal};
 use crate::domain::Neuron;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::texts;
 
@@ -69,10 +68,7 @@ impl Parameters {
         let long = text.trim().contains('\n') || text.len() > 1000;
         self.long = long.then(|| text.to_owned());
         let shown = if long {
-            texts::chat::lines_and_characters(
-                grouped(text.lines().count() as u128),
-                grouped(text.chars().count() as u128),
-            )
+            texts::chat::lines_and_characters(text.lines().count(), text.chars().count())
         } else {
             text.trim().to_owned()
         };

@@ -9,7 +9,6 @@ use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
 use super::ask::Attachment;
 use crate::domain::clean::clean_lines;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
 use crate::tui::texts;
@@ -97,9 +96,9 @@ impl Prompt {
         let lines = text.lines().count();
         if lines > LINES || text.len() > BYTES {
             let size = if lines > 1 {
-                texts::chat::lines(grouped(lines as u128))
+                texts::numbers::lines(lines)
             } else {
-                texts::chat::characters(grouped(text.chars().count() as u128))
+                texts::numbers::characters(text.chars().count())
             };
             self.fold(&texts::chat::pasted(&size), text);
         } else {
@@ -117,9 +116,9 @@ impl Prompt {
         // No run of backticks in the file may end the block.
         let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
         let fence = "`".repeat(longest.max(2) + 1);
-        let lines = grouped(text.lines().count() as u128);
+        let lines = text.lines().count();
         let block = format!("{}:\n{fence}\n{}\n{fence}\n", attachment.name, text.trim_end_matches('\n'));
-        self.fold(&texts::chat::attached_file(&attachment.name, &lines), block);
+        self.fold(&texts::chat::attached_file(&attachment.name, lines), block);
         true
     }
 

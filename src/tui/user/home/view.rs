@@ -6,7 +6,6 @@ use ratatui::layout::Rect;
 use super::Home;
 use crate::broker::user::Cap;
 use crate::domain::{Neuron, UserRequestState};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::{self, Fact};
 use crate::tui::kit::{gauge, moment};
 use crate::tui::texts;
@@ -90,7 +89,7 @@ pub fn troubles(home: &Home, shared: &Shared) -> Vec<Trouble> {
         let age = moment::length(shared.now().seconds_since(operation.created_at));
         let again = match operation.attempts {
             0 | 1 => String::new(),
-            attempts => texts::home::replaced_times(attempts.saturating_sub(1)),
+            attempts => texts::home::replaced(attempts.saturating_sub(1)),
         };
         tell(
             false,
@@ -143,11 +142,9 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
     if let Some(figures) = &home.figures {
         let runway = &figures.runway;
         let text = match (runway.days, runway.answers) {
-            (Some(days), Some(answers)) => {
-                texts::home::lasts_days_and_answers(moment::days(days), grouped(answers.into()))
-            }
+            (Some(days), Some(answers)) => texts::home::lasts_days_and_answers(moment::days(days), answers),
             (Some(days), None) => texts::home::lasts_days(moment::days(days)),
-            (None, Some(answers)) => texts::home::lasts_answers(grouped(answers.into())),
+            (None, Some(answers)) => texts::home::lasts_answers(answers),
             (None, None) => texts::shared::LASTS_UNKNOWN.to_owned(),
         };
         facts.push(plain("lasts", text));

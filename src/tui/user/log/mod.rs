@@ -199,7 +199,7 @@ impl Part for Log {
             }
             Action::Copy if self.table.marks() > 0 => {
                 let marked: Vec<String> = self.table.marked().map(|line| line.written()).collect();
-                cx.copy(marked.join("\n"), lines(marked.len()));
+                cx.copy(marked.join("\n"), texts::numbers::lines(marked.len()));
             }
             Action::Copy => {
                 if let Some(line) = self.table.selected() {
@@ -208,7 +208,7 @@ impl Part for Log {
             }
             Action::CopyAll => {
                 let lines: Vec<String> = self.table.listed().map(|line| line.written()).collect();
-                cx.copy(lines.join("\n"), self::lines(lines.len()));
+                cx.copy(lines.join("\n"), texts::numbers::lines(lines.len()));
             }
             _ => return,
         }
@@ -297,7 +297,11 @@ impl Part for Log {
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
         let look = &shared.look;
         let (shown, all) = (self.table.shown(), self.table.rows().len());
-        let text = if shown == all { lines(all) } else { texts::shared::part_of(shown, lines(all)) };
+        let text = if shown == all {
+            texts::numbers::lines(all)
+        } else {
+            texts::shared::part_of(grouped(shown as u128), texts::numbers::lines(all))
+        };
         let mut x = draw::put(buffer, area, 0, 0, &text, look.style(Tone::Title)) + 2;
         let filtered = self.typing || !self.table.filter.is_empty();
         if filtered {
@@ -365,11 +369,6 @@ impl Part for Log {
         self.filter(kept["filter"].as_str().unwrap_or_default().to_owned());
         self.open = kept["open"].as_bool().unwrap_or(false);
     }
-}
-
-/// `1 line`, `22 lines`.
-fn lines(count: usize) -> String {
-    format!("{} line{}", grouped(count as u128), if count == 1 { "" } else { "s" })
 }
 
 /// Does what was asked for, in a task of its own.

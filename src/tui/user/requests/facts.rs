@@ -76,7 +76,7 @@ fn fee(view: &RequestView, record: Option<&RequestRecord>, look: &Look, facts: &
         Some(price) if !look.masked => {
             format!("{} × {} = {}", grouped(units.into()), grouped(price.get()), look.in_full(fee))
         }
-        _ => texts::requests::units_cost(grouped(units.into()), look.in_full(fee)),
+        _ => texts::requests::units_cost(units, look.in_full(fee)),
     };
     let prices = record.map(|record| record.prices);
     match view.state {
@@ -229,7 +229,7 @@ pub fn operation(view: &OperationView, shared: &Shared) -> Vec<Fact> {
     }
     match view.attempts {
         0 | 1 => {}
-        attempts => facts.push(is("Replaced", texts::requests::replaced(&attempts - 1))),
+        attempts => facts.push(is("Replaced", texts::requests::replaced(attempts - 1))),
     }
     if let Some(link) = explorer(view, shared) {
         facts.push(is("Explorer", link));

@@ -285,9 +285,8 @@ impl Part for Requests {
                 match ended {
                     Ok((rows, bytes)) => {
                         let what = if rows == 1 { what.trim_end_matches('s') } else { what };
-                        let (rows, bytes) = (grouped(rows.into()), grouped(bytes.into()));
-                        let text = texts::requests::written(&rows, what, &path);
-                        let more = texts::requests::written_bytes(&text, &bytes);
+                        let text = texts::requests::written(grouped(rows.into()), what, &path);
+                        let more = texts::requests::written_bytes(&text, bytes);
                         cx.order(Order::Notify(Tone::Good, more));
                         self.exported = Some(text);
                     }

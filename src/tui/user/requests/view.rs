@@ -68,8 +68,8 @@ fn list(part: &Requests, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
         ..areas.caption
     };
     let pieces = match part.list {
-        List::Requests => sums(&part.requests, "request", true, look),
-        List::Operations => sums(&part.operations, "operation", false, look),
+        List::Requests => sums(&part.requests, texts::numbers::requests, true, look),
+        List::Operations => sums(&part.operations, texts::numbers::operations, false, look),
     };
     // What has no room is left out whole.
     let mut x = 1;
@@ -88,12 +88,16 @@ fn list(part: &Requests, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
 }
 
 /// How many the filter covers and what they cost.
-fn sums<R: Placed>(pages: &Pages<R>, one: &str, cost: bool, look: &Look) -> Vec<(String, Tone)> {
+fn sums<R: Placed>(
+    pages: &Pages<R>,
+    counted: fn(u64) -> String,
+    cost: bool,
+    look: &Look,
+) -> Vec<(String, Tone)> {
     if !pages.known {
         return Vec::new();
     }
-    let s = if pages.total == 1 { "" } else { "s" };
-    let mut pieces = vec![(format!("{} {one}{s}", grouped(pages.total.into())), Tone::Title)];
+    let mut pieces = vec![(counted(pages.total), Tone::Title)];
     if cost {
         pieces.push((texts::requests::fees(look.amount(pages.fee)), Tone::Plain));
     }
@@ -133,7 +137,7 @@ fn filter(part: &Requests, buffer: &mut Buffer, area: Rect, look: &Look) -> Opti
     let cursor = part.typing.then(|| Position::new((area.x + x).min(area.right().saturating_sub(1)), area.y));
     let rest = Rect { x: area.x + x, width: area.width.saturating_sub(x), ..area };
     if let Some(running) = &part.exporting {
-        let text = texts::requests::writing(running.what, grouped(running.progress.bytes().into()));
+        let text = texts::requests::writing(running.what, running.progress.bytes());
         draw::put_right(buffer, rest, 0, &text, look.style(Tone::Pending));
     } else if let Some(complaint) = &part.complaint {
         draw::put_right(buffer, rest, 0, &format!("  ! {complaint}"), look.style(Tone::Warn));

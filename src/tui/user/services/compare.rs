@@ -130,7 +130,7 @@ pub fn draw(part: &Services, from: usize, buffer: &mut Buffer, area: Rect, share
         y += 1;
     }
     if room < all.len() && y + 1 < area.height {
-        let text = texts::services::part_of_compared(&from + 1, from + room, all.len());
+        let text = texts::services::part_of_compared(from + 1, from + room, all.len());
         draw::put(buffer, area, 0, y + 1, &text, look.style(Tone::Dim));
     }
     let habit = all.first().map(|offer| (part.habit(offer), offer.service.kind.unit()));

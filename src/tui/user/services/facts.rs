@@ -163,7 +163,7 @@ fn measured(facts: &mut Vec<Fact>, part: &Services, offer: &Offer, look: &Look) 
 fn own_requests(facts: &mut Vec<Fact>, measured: &Measured) {
     let share = measured.success_basis_points().unwrap_or(0);
     let tone = if share < 9_000 { Tone::Warn } else { Tone::Plain };
-    let text = texts::services::answered(&share / 100, &share % 100, measured.requests);
+    let text = texts::services::answered(share / 100, share % 100, measured.requests);
     facts.push(Fact::Is("Answered", text, tone));
     if measured.disputed > 0 {
         facts.push(Fact::Is("Disputed", grouped(measured.disputed.into()), Tone::Warn));
@@ -174,7 +174,7 @@ fn own_requests(facts: &mut Vec<Fact>, measured: &Measured) {
     }
     let pace = u128::from(measured.output.0).saturating_mul(1000).checked_div(measured.time.as_millis());
     if let Some(pace) = pace.filter(|pace| *pace > 0) {
-        facts.push(is("Pace", texts::services::pace(grouped(pace))));
+        facts.push(is("Pace", texts::services::pace(pace)));
     }
 }
 

@@ -5,7 +5,6 @@ use ratatui::layout::{Position, Rect};
 
 use super::row::prices_in_words;
 use super::{Services, compare, facts};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::{draw, facts as kit_facts, moment};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
@@ -51,9 +50,9 @@ fn list(part: &Services, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
     let look = &shared.look;
     let (shown, all) = (part.table.shown(), part.table.rows().len());
     let count = if shown == all {
-        format!("{} service{}", grouped(all as u128), if all == 1 { "" } else { "s" })
+        texts::numbers::services(all)
     } else {
-        texts::services::services_shown(grouped(shown as u128), grouped(all as u128))
+        texts::services::services_shown(shown, all)
     };
     let mut pieces = vec![(count, Tone::Title)];
     if part.comparing {

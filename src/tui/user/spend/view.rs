@@ -213,7 +213,7 @@ fn lasts(figures: &Figures, look: &Look) -> String {
         (Some(days), Some(answers)) => texts::spend::lasts(
             look.amount(runway.available),
             moment::days(days),
-            grouped(answers.into()),
+            answers,
             look.amount(runway.per_day),
         ),
         _ => texts::spend::pace_not_known(look.amount(runway.available)),

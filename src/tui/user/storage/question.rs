@@ -111,7 +111,7 @@ pub fn read(way: Way, form: &Form, service: &Service, size: u64) -> Result<Order
 /// `1,234,567 bytes`, with the size in larger units where it is large.
 pub fn size(bytes: u64) -> String {
     match bytes {
-        0..=9_999 => format!("{} bytes", grouped(bytes.into())),
+        0..=9_999 => texts::numbers::bytes(bytes),
         10_000..=9_999_999 => format!("{} kB", grouped((bytes / 1_000).into())),
         _ => format!("{} MB", grouped((bytes / 1_000_000).into())),
     }

@@ -219,7 +219,7 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
         Way::Up => rows.extend([
             (
                 "Size",
-                texts::storage::bytes_times(grouped(order.bytes.into()), grouped(order.prices.input.get())),
+                texts::storage::bytes_times(order.bytes, grouped(order.prices.input.get())),
                 Tone::Plain,
             ),
             ("Upload", full(order.input_fee()), Tone::Plain),
@@ -228,7 +228,7 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
         Way::Down => rows.extend([
             (
                 texts::shared::AT_MOST,
-                texts::storage::bytes_times(grouped(order.bytes.into()), grouped(order.prices.output.get())),
+                texts::storage::bytes_times(order.bytes, grouped(order.prices.output.get())),
                 Tone::Plain,
             ),
             ("Cost", texts::shared::at_most(full(order.at_most())), Tone::Plain),
