@@ -64,7 +64,7 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
     let peak = earned.into_iter().max().unwrap_or_default();
     let scale = look.unit.scale(peak);
     let write = |amount: Neuron| {
-        if look.masked { "•••••".to_owned() } else { scale.write(amount) }
+        if look.masked { "•••••".to_owned() } else { scale.write(amount).trim_end().to_owned() }
     };
     let wide = earned.iter().map(|amount| draw::width(&write(*amount))).max().unwrap_or(0);
     let figures = Rect { x: area.x + 12, width: wide.min(area.width.saturating_sub(12)), ..area };

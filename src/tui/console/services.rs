@@ -125,8 +125,7 @@ pub fn state(service: &ServiceItem) -> (Tone, String) {
 pub fn server(service: &ServiceItem) -> (Tone, String) {
     match service.health.state.as_str() {
         "ok" => {
-            let latency =
-                service.health.latency.map(texts::console_services::milliseconds).unwrap_or_default();
+            let latency = service.health.latency.map(texts::console_services::after).unwrap_or_default();
             (Tone::Good, texts::console_services::works(&latency))
         }
         "failing" => (Tone::Bad, "✗ failing".to_owned()),

@@ -23,6 +23,7 @@ pub const WORDS: &[Word] = &[
     ("unsettled", texts::console::MEANS_UNSETTLED),
     ("voucher", texts::console::MEANS_VOUCHER),
     ("claimable", texts::console::MEANS_CLAIMABLE),
+    ("brings", texts::console::MEANS_BRINGS),
     ("reserved", texts::console::MEANS_RESERVED),
     ("refund", texts::console::MEANS_REFUND),
     ("~ <", texts::frame::MEANS_LEFT_OUT),

@@ -114,7 +114,7 @@ impl Desk {
                 ("deposit", account.balance),
                 ("spendable", account.available),
                 ("owed", account.owed),
-                (texts::plain::HELD, account.reserved),
+                (texts::plain::RESERVED, account.reserved),
                 (texts::plain::PROMISED, account.promised),
                 (texts::plain::ASKED_BACK, account.pending_refund),
                 (texts::plain::SETTLED, account.settled),

@@ -63,7 +63,7 @@ pub fn given_by_you(alias: impl Display) -> String {
 
 pub const MEANS_SPENDABLE: &str = "what new requests may use";
 pub const MEANS_DEPOSIT: &str = "the deposit left on the chain, a refund under way included";
-pub const MEANS_HELD: &str = "highest fees of requests under way";
+pub const MEANS_RESERVED: &str = "highest fees of requests under way";
 pub const MEANS_PROMISED: &str = "the highest voucher signed; so much may be taken in all";
 
 pub fn at_risk(amount: impl Display) -> String {
@@ -140,7 +140,7 @@ pub fn lasts(left: u64, per_day: impl Display, enough_for: u64) -> String {
 // The flow of the money
 
 pub const FLOW_OWED: &str = "owed for answers, not taken yet";
-pub const FLOW_HELD: &str = "for requests under way";
+pub const FLOW_RESERVED: &str = "for requests under way";
 pub const FLOW_LOCKED: &str = "asked back, on its way to the wallet";
 pub const FLOW_SPENDABLE: &str = "for the next requests";
 

@@ -21,8 +21,8 @@ pub fn nobody_asked(key: impl Display) -> String {
 
 pub const NOT_LISTED: &str = "this service is not listed (any more)";
 
-pub fn prices_and_available(input: impl Display, output: impl Display, available: impl Display) -> String {
-    format!("{input} in, {output} out neuron a token · {available}")
+pub fn prices_and_account(input: impl Display, output: impl Display, account: impl Display) -> String {
+    format!("{input} in, {output} out neuron a token · {account}")
 }
 
 pub const OPENS_ACCOUNT: &str = "opens an account with it";
@@ -36,8 +36,8 @@ pub fn input_costs(tokens: impl Display, amount: impl Display) -> String {
     format!("{tokens} in = {amount}")
 }
 
-pub fn and_available(amount: impl Display) -> String {
-    format!(" · {amount} available")
+pub fn and_spendable(amount: impl Display) -> String {
+    format!(" · {amount} spendable")
 }
 
 pub const AND_NO_ACCOUNT_YET: &str = " · no account yet";

@@ -360,6 +360,7 @@ pub const MEANS_SETTLED: &str = "of that, paid on the chain";
 pub const MEANS_UNSETTLED: &str = "of that, not paid on the chain yet";
 pub const MEANS_VOUCHER: &str = "the user's signed promise: so much may have been taken in all";
 pub const MEANS_CLAIMABLE: &str = "what a settlement could bring now: covered by voucher and balance";
+pub const MEANS_BRINGS: &str = "what a settlement pays: the claimable sums of the users in it";
 pub const MEANS_RESERVED: &str = "highest fees of requests in flight";
 pub const MEANS_REFUND: &str = "a user takes deposit back; until it unlocks it can still be settled";
 

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::milliseconds;
+
 // The form
 
 pub const URL_HINT: &str = "Where the service itself is: its root, or its one endpoint. Users never see it.";
@@ -42,8 +44,8 @@ pub const HEADERS_NAME: &str = "write name: value; a name has letters, digits an
 
 pub const ON_OFFER: &str = "✓ on offer";
 
-pub fn milliseconds(ms: impl Display) -> String {
-    format!(" {ms} ms")
+pub fn after(latency: u64) -> String {
+    format!(" {}", milliseconds(latency))
 }
 
 pub fn works(latency: impl Display) -> String {

@@ -88,11 +88,11 @@ pub const NO_PROVIDER_BROKER: &str =
 // The words of the money, in the help
 
 pub const MEANS_SPENDABLE: &str =
-    "what new requests may use: the deposits without what is owed, held or asked back";
+    "what new requests may use: the deposits without what is owed, reserved or asked back";
 pub const MEANS_PROMISED: &str = "the highest voucher that was signed: so much the provider may take in all";
 pub const MEANS_AT_RISK: &str = "promised beyond what is owed: what a dishonest provider could take too much";
 pub const MEANS_SETTLED: &str = "what the provider took on the chain";
-pub const MEANS_HELD: &str = "highest fees of requests under way, and of those whose end is not known";
+pub const MEANS_RESERVED: &str = "highest fees of requests under way, and of those whose end is not known";
 pub const MEANS_LOCKED: &str =
     "deposit asked back; it is locked for a while so that the provider can settle first";
 pub const MEANS_DISPUTED: &str = "asked for by the provider beyond our own count; not paid";

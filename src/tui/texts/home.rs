@@ -69,7 +69,7 @@ pub fn spent_without_cap(spent: impl Display) -> String {
     format!("{spent}; no cap a day is set")
 }
 
-pub fn held_for_requests(amount: impl Display) -> String {
+pub fn reserved_for_requests(amount: impl Display) -> String {
     format!("{amount} for requests under way")
 }
 

@@ -37,7 +37,7 @@ pub fn leaving_many(many: impl Display) -> String {
 pub const NOTHING_TO_DO: &str = "there is nothing to do";
 pub const CHOOSE_ONE_ACCOUNT: &str = "a deposit goes to one account; choose which";
 pub const NO_ACCOUNT: &str = "there is no account with that provider; O opens one, with a first deposit";
-pub const NOTHING_FREE: &str = "nothing of that account is free: all of it is owed or held for requests";
+pub const NOTHING_FREE: &str = "nothing of that account is free: all of it is owed or reserved for requests";
 pub const NO_REFUND: &str = "no refund is pending with that provider; W asks for one";
 pub const STILL_LOCKED: &str = "that refund is still locked; it can be taken once its time is up";
 pub const NOTHING_OF_THAT_KIND: &str = "with none of these accounts there is anything of that kind to do";
@@ -51,7 +51,7 @@ pub fn missing(missing: impl Display, needed: impl Display, wallet: impl Display
 }
 
 pub fn cannot_be_taken_back(asked: impl Display, free: impl Display) -> String {
-    format!("{asked} cannot be taken back: {free} are free, the rest is owed or held for requests")
+    format!("{asked} cannot be taken back: {free} are free, the rest is owed or reserved for requests")
 }
 
 pub fn locked_until(time: impl Display) -> String {
@@ -86,7 +86,7 @@ pub fn until_and_wait(until: impl Display, wait: impl Display) -> String {
 }
 
 pub const WHAT_IT_WOULD_DO: &str = "… what it would do is asked for";
-pub const OWED_HELD: &str = "Owed, held";
+pub const OWED_RESERVED: &str = "Owed, reserved";
 
 // The question
 

@@ -49,12 +49,12 @@ pub fn lines(many: impl TryInto<u128>) -> String {
     counted(many, "line", "lines")
 }
 
-pub fn operations(many: impl TryInto<u128>) -> String {
-    counted(many, "operation", "operations")
+pub fn milliseconds(many: impl TryInto<u128>) -> String {
+    counted(many, "ms", "ms")
 }
 
-pub fn providers(many: impl TryInto<u128>) -> String {
-    counted(many, "provider", "providers")
+pub fn operations(many: impl TryInto<u128>) -> String {
+    counted(many, "operation", "operations")
 }
 
 pub fn requests(many: impl TryInto<u128>) -> String {

@@ -135,7 +135,7 @@ pub fn account(name: impl Display, address: impl Display) -> String {
     format!("Account with {name}, {address}.")
 }
 
-pub const HELD: &str = "held for requests";
+pub const RESERVED: &str = "reserved for requests";
 pub const PROMISED: &str = "promised by vouchers";
 pub const ASKED_BACK: &str = "asked back";
 pub const SETTLED: &str = "settled on the chain";

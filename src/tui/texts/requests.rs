@@ -183,8 +183,8 @@ pub fn unit_prices(input: impl Display, output: impl Display) -> String {
 
 pub const COST_NOTHING: &str = "0, it cost nothing";
 
-pub fn was_held(amount: impl Display) -> String {
-    format!("{amount} was held, and is free again")
+pub fn was_reserved(amount: impl Display) -> String {
+    format!("{amount} was reserved, and is free again")
 }
 
 pub fn on_their_word(time: impl Display) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use super::numbers::{counted, grouped, services, units};
+use super::numbers::{counted, grouped, milliseconds, services, units};
 
 // The list
 
@@ -21,8 +21,8 @@ pub const READING_SERVICES: &str = "… reading the list of services";
 pub const NONE_LISTED: &str = "The chain lists no services yet. Providers register them; `zgserve-tui provider` makes one of this \
     machine, and R looks again.";
 
-pub fn works(latency: impl Display) -> String {
-    format!("✓ {latency} ms")
+pub fn works(latency: u64) -> String {
+    format!("✓ {}", milliseconds(latency))
 }
 
 pub fn answered_of_last(share: impl Display, many: u32) -> String {
@@ -141,12 +141,12 @@ pub fn about_cost(cost: impl Display, tokens: impl Display) -> String {
     format!("about {cost} ({tokens})")
 }
 
-pub fn answered(whole: impl Display, parts: impl Display, many: impl Display) -> String {
-    format!("{whole}.{parts:02} % of the last {many}")
+pub fn answered(whole: u32, parts: u32, many: u32) -> String {
+    format!("{whole}.{parts:02} % of the last {}", grouped(many.into()))
 }
 
-pub fn typical_and_slow(typical: impl Display, slow: impl Display) -> String {
-    format!("{typical} ms, nine of ten within {slow} ms")
+pub fn typical_and_slow(typical: u128, slow: u128) -> String {
+    format!("{}, nine of ten within {}", milliseconds(typical), milliseconds(slow))
 }
 
 pub fn pace(many: u128) -> String {

@@ -7,9 +7,7 @@ use std::fmt::Display;
 pub const READ_ONLY: &str = "read-only: these screens were started to look, not to spend";
 pub const NO_WALLET: &str = "there is no wallet here; start with a key to spend";
 pub const STARTING: &str = "the broker is still starting; a moment";
-pub const BROKER_NOT_READY: &str = "the broker is not ready";
-pub const BROKER_NOT_READY_A_MOMENT: &str = "the broker is not ready; a moment";
-pub const BROKER_NOT_READY_YET: &str = "the broker is not ready yet";
+pub const BROKER_NOT_READY: &str = "the broker is not ready; a moment";
 
 // What is not there, or not yet
 
@@ -50,8 +48,8 @@ pub fn at_most(amount: impl Display) -> String {
     format!("at most {amount}")
 }
 
-pub fn available(amount: impl Display) -> String {
-    format!("{amount} available")
+pub fn spendable(amount: impl Display) -> String {
+    format!("{amount} spendable")
 }
 
 pub fn part_of(part: impl Display, whole: impl Display) -> String {
@@ -79,10 +77,6 @@ pub fn own_name(alias: impl Display) -> String {
 
 pub fn block(number: impl Display) -> String {
     format!("block {number}")
-}
-
-pub fn milliseconds(many: impl Display) -> String {
-    format!("{many} ms")
 }
 
 // What is copied

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use super::numbers::milliseconds;
+
 // The fields
 
 pub const URL_HINT: &str = "Of a node of the chain, as https://rpc.example or http://127.0.0.1:8545.";
@@ -61,8 +63,8 @@ pub const WHICH_CHAIN: &str = "Which chain?";
 pub const ASKING: &str = "… asking the chain";
 pub const NOT_LOOKED_AT: &str = "· not looked at yet";
 
-pub fn chain_answers(chain: impl Display, block: impl Display, milliseconds: impl Display) -> String {
-    format!("chain {chain}, block {block}, answers in {milliseconds} ms")
+pub fn chain_answers(chain: impl Display, block: impl Display, after: u64) -> String {
+    format!("chain {chain}, block {block}, answers in {}", milliseconds(after))
 }
 
 pub fn contract_locks(time: impl Display) -> String {

@@ -27,7 +27,7 @@ pub const WORDS: &[Word] = &[
     ("promised", texts::frame::MEANS_PROMISED),
     (texts::shared::AT_RISK, texts::frame::MEANS_AT_RISK),
     ("settled", texts::frame::MEANS_SETTLED),
-    ("held", texts::frame::MEANS_HELD),
+    ("reserved", texts::frame::MEANS_RESERVED),
     ("refund", texts::frame::MEANS_LOCKED),
     ("disputed", texts::frame::MEANS_DISPUTED),
     ("~ <", texts::frame::MEANS_LEFT_OUT),

@@ -40,7 +40,7 @@ impl Accounts {
         facts.extend(amount("Spendable", account.available, texts::accounts::MEANS_SPENDABLE));
         facts.extend(amount("Balance", account.balance, texts::accounts::MEANS_DEPOSIT));
         facts.extend(amount("Owed", account.owed, texts::shared::MEANS_OWED));
-        facts.extend(amount("Held", account.reserved, texts::accounts::MEANS_HELD));
+        facts.extend(amount("Reserved", account.reserved, texts::accounts::MEANS_RESERVED));
         facts.extend(amount("Promised", account.promised, texts::accounts::MEANS_PROMISED));
         let risk = at_risk(account);
         let says = texts::accounts::at_risk(look.in_full(risk));
@@ -139,7 +139,7 @@ impl Accounts {
                 if let Some(stated) = stated {
                     say(texts::accounts::stated(look.in_full(*stated)));
                 }
-                for (word, sum) in [("disputed", disputed), ("held", held)] {
+                for (word, sum) in [("disputed", disputed), ("reserved", held)] {
                     if !sum.is_zero() {
                         say(format!("{word} {}", look.in_full(*sum)));
                     }

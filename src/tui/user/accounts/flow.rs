@@ -66,7 +66,7 @@ impl Flow {
     fn rows(&self) -> [(&'static str, char, Neuron, Tone, &'static str); 4] {
         [
             ("unsettled", '█', self.unsettled, Tone::Accent, texts::accounts::FLOW_OWED),
-            ("held", '▓', self.held, Tone::Pending, texts::accounts::FLOW_HELD),
+            ("reserved", '▓', self.held, Tone::Pending, texts::accounts::FLOW_RESERVED),
             ("locked", '▒', self.locked, Tone::Warn, texts::accounts::FLOW_LOCKED),
             ("spendable", '░', self.spendable, Tone::Good, texts::accounts::FLOW_SPENDABLE),
         ]
@@ -161,7 +161,11 @@ impl Flow {
         let peak = self.rows().iter().map(|(_, _, amount, ..)| *amount).max().unwrap_or_default();
         let scale = look.unit.scale(peak);
         let write = |amount: Neuron| {
-            if look.masked { MASK.to_owned() } else { format!("{} {}", scale.write(amount), scale.name()) }
+            if look.masked {
+                MASK.to_owned()
+            } else {
+                format!("{} {}", scale.write(amount).trim_end(), scale.name())
+            }
         };
         let wide =
             self.rows().iter().map(|(_, _, amount, ..)| draw::width(&write(*amount))).max().unwrap_or(0);

@@ -205,7 +205,7 @@ impl Accounts {
     fn reconcile(&mut self, cx: &mut Cx<'_, Ask>) {
         let Some(provider) = self.selected() else { return };
         if cx.shared.link != super::shared::Link::Ready {
-            return cx.toast(Tone::Warn, texts::shared::BROKER_NOT_READY_A_MOMENT);
+            return cx.toast(Tone::Warn, texts::shared::BROKER_NOT_READY);
         }
         self.books = Some((provider, Books::Asked));
         (self.open, self.top) = (true, 0);

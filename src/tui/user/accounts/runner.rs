@@ -46,7 +46,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
 
 /// What is answered while there is no broker.
 fn missing(ask: &Ask) -> Answer {
-    let why = texts::shared::BROKER_NOT_READY_A_MOMENT.to_owned();
+    let why = texts::shared::BROKER_NOT_READY.to_owned();
     match *ask {
         Ask::Figures => Answer::Figures(Err(why)),
         Ask::Runway(provider) => Answer::Runway(provider, Err(why)),

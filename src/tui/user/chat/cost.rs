@@ -72,11 +72,11 @@ fn prices(chat: &Chat, shared: &Shared) -> Pieces {
     };
     let account = shared.snapshot.accounts.iter().find(|account| account.provider == *provider);
     let available = match account {
-        Some(account) => texts::shared::available(shared.look.amount(account.available)),
+        Some(account) => texts::shared::spendable(shared.look.amount(account.available)),
         None => texts::shared::NO_ACCOUNT_YET.to_owned(),
     };
     let price = |amount: Neuron| grouped(amount.get());
-    let text = texts::chat_cost::prices_and_available(
+    let text = texts::chat_cost::prices_and_account(
         price(service.prices.input),
         price(service.prices.output),
         &available,
@@ -98,7 +98,7 @@ fn estimate(estimate: &Estimate, go_on: &str, shared: &Shared) -> Pieces {
         Tone::Plain,
     )];
     let available = match estimate.available {
-        Some(available) => texts::chat_cost::and_available(look.amount(available)),
+        Some(available) => texts::chat_cost::and_spendable(look.amount(available)),
         None => texts::chat_cost::AND_NO_ACCOUNT_YET.to_owned(),
     };
     match estimate.outlook {

@@ -155,7 +155,7 @@ fn speed(output: Units, first: Option<u64>, duration: Option<u64>) -> String {
 /// `1.9 s`, `120 ms`
 pub fn seconds(milliseconds: u64) -> String {
     if milliseconds < 1000 {
-        return texts::shared::milliseconds(milliseconds);
+        return texts::numbers::milliseconds(milliseconds);
     }
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

@@ -46,7 +46,7 @@ impl Row for Choice {
     const COLUMNS: &'static [Column] = &[
         Column { title: "Service", right: false, rank: 0, largest_first: false },
         Column { title: "Provider", right: false, rank: 1, largest_first: false },
-        right("Available", 2),
+        right("Spendable", 2),
         Column { title: "In", right: true, rank: 4, largest_first: false },
         Column { title: "Out", right: true, rank: 3, largest_first: false },
         Column { title: "Typical", right: true, rank: 5, largest_first: false },
@@ -57,7 +57,7 @@ impl Row for Choice {
         Field::text("provider"),
         Field::amount("in"),
         Field::amount("price"),
-        Field::amount("available"),
+        Field::amount("spendable"),
         Field::wait("latency"),
     ];
 
@@ -119,7 +119,7 @@ impl Row for Choice {
             "provider" => FieldValue::Text(format!("{:#x} {}", self.provider, self.called).into()),
             "in" => FieldValue::Amount(self.input),
             "price" => FieldValue::Amount(self.output),
-            "available" => FieldValue::Amount(self.available?),
+            "spendable" => FieldValue::Amount(self.available?),
             "latency" => FieldValue::Wait(self.typical_ms?),
             _ => return None,
         })

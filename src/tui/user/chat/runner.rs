@@ -230,7 +230,7 @@ impl Hearer for Keeper<'_> {
 async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     let token = sending.token;
     let Some(broker) = at.broker() else {
-        let why = texts::shared::BROKER_NOT_READY_A_MOMENT.to_owned();
+        let why = texts::shared::BROKER_NOT_READY.to_owned();
         return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
     };
     let sent = Instant::now();

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::Home;
 use crate::broker::user::Cap;
 use crate::domain::{Neuron, UserRequestState};
+use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::{self, Fact};
 use crate::tui::kit::{gauge, moment};
 use crate::tui::texts;
@@ -44,7 +45,7 @@ pub fn troubles(home: &Home, shared: &Shared) -> Vec<Trouble> {
     }
     if let Some(why) = &snapshot.stale {
         let block = snapshot.head.map_or(texts::home::FIGURES_AS_THEY_WERE.to_owned(), |head| {
-            texts::home::figures_of_block(head.number)
+            texts::home::figures_of_block(grouped(head.number.into()))
         });
         tell(true, Tone::Bad, texts::home::chain_cannot_be_read(why, &block));
     } else if let Some(at) =
@@ -137,7 +138,7 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
     };
     facts.push(plain("today", today));
     if !snapshot.reserved.is_zero() {
-        facts.push(plain("held", texts::home::held_for_requests(look.amount(snapshot.reserved))));
+        facts.push(plain("reserved", texts::home::reserved_for_requests(look.amount(snapshot.reserved))));
     }
     if let Some(figures) = &home.figures {
         let runway = &figures.runway;

@@ -24,8 +24,8 @@ use crate::domain::Timestamp;
 use crate::log_lines::{LogLine, LogLines};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
-use crate::tui::kit::draw;
 use crate::tui::kit::table::{Change, Click, Table};
+use crate::tui::kit::{draw, moment};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 
@@ -338,7 +338,8 @@ impl Part for Log {
             draw::put(buffer, table, 0, 1, text, look.style(Tone::Dim));
         }
         if let (true, Some(line)) = (self.open && below.height > 1, self.table.selected()) {
-            let title = texts::log::level_from_at(line.level.name(), line.from.name(), line.at);
+            let title =
+                texts::log::level_from_at(line.level.name(), line.from.name(), moment::in_full(line.at));
             draw::heading(buffer, below, 0, &title, look);
             let rows = draw::wrap(&look.said(&line.text), below.width);
             for (y, row) in (1..below.height).zip(rows.iter().skip(usize::from(self.top))) {

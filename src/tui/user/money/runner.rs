@@ -9,7 +9,7 @@ use crate::tui::texts;
 use crate::tui::user::runner::{At, Reply};
 
 /// What is said while there is no broker; dialogs do not open then, so that nobody should read it.
-const NONE: &str = texts::shared::BROKER_NOT_READY_A_MOMENT;
+const NONE: &str = texts::shared::BROKER_NOT_READY;
 
 /// Does what was asked for, in tasks of its own.
 pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {

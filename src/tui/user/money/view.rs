@@ -303,7 +303,7 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<Labelled> {
                 (Kind::Refund, Some(account)) => {
                     say("Free", look.amount(account.free()), Tone::Plain);
                     let owed = account.owed.saturating_add(account.reserved).above(account.settled);
-                    say(texts::money::OWED_HELD, look.amount(owed), Tone::Plain);
+                    say(texts::money::OWED_RESERVED, look.amount(owed), Tone::Plain);
                 }
                 (_, account) => {
                     let wallet = shared.snapshot.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));

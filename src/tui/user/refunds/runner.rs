@@ -14,7 +14,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 Ok(refunds) => Ok((refunds, broker.settings().auto_process_refunds)),
                 Err(error) => Err(error.for_screen()),
             },
-            None => Err(texts::shared::BROKER_NOT_READY_A_MOMENT.to_owned()),
+            None => Err(texts::shared::BROKER_NOT_READY.to_owned()),
         };
         reply.send(Answer::History(answer)).await;
     });

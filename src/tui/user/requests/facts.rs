@@ -92,7 +92,7 @@ fn fee(view: &RequestView, record: Option<&RequestRecord>, look: &Look, facts: &
         }
         UserRequestState::Failed => {
             facts.push(is("Fee", texts::requests::COST_NOTHING));
-            facts.push(is(texts::shared::AT_MOST, texts::requests::was_held(look.in_full(view.max_fee))));
+            facts.push(is(texts::shared::AT_MOST, texts::requests::was_reserved(look.in_full(view.max_fee))));
         }
         UserRequestState::Done | UserRequestState::Disputed => {
             facts.extend([
@@ -194,7 +194,7 @@ pub fn reconciliation(found: &Result<Reconciliation, String>, shared: &Shared) -
                     found.stated.map_or("-".to_owned(), |stated| look.in_full(stated)),
                 ),
                 is("Disputed", look.in_full(found.disputed)),
-                is("Held", look.in_full(found.held)),
+                is("Reserved", look.in_full(found.held)),
             ]);
         }
     }

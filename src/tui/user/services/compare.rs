@@ -69,7 +69,7 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
         line(texts::services::WHOLE_ANSWER, &|offer| {
             let typical = offer.known.measured.as_ref().and_then(|measured| measured.typical);
             match typical {
-                Some(wait) => (texts::shared::milliseconds(wait.as_millis()), low(wait.as_millis())),
+                Some(wait) => (texts::numbers::milliseconds(wait.as_millis()), low(wait.as_millis())),
                 None => ("-".to_owned(), None),
             }
         }),
@@ -82,7 +82,7 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             },
             None => ("-".to_owned(), None),
         }),
-        line("Available", &|offer| match offer.available {
+        line("Spendable", &|offer| match offer.available {
             Some(available) => (amount(available, look), None),
             None => (texts::services::COMPARED_WITHOUT_ACCOUNT.to_owned(), None),
         }),

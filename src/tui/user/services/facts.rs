@@ -132,7 +132,7 @@ fn limits_in_words(limits: &ProbeLimits) -> String {
 }
 
 fn owned(facts: &mut Vec<Fact>, account: &AccountView, look: &Look) {
-    facts.push(is("Available", look.in_full(account.available)));
+    facts.push(is("Spendable", look.in_full(account.available)));
     facts.push(is("Deposit", look.in_full(account.balance)));
     facts.push(is("Owed", look.in_full(account.owed)));
     facts.push(is("Promised", look.in_full(account.promised)));

@@ -195,7 +195,7 @@ impl Row for Offer {
         Field::amount("input"),
         Field::amount("output"),
         Field::wait("latency"),
-        Field::amount("available"),
+        Field::amount("spendable"),
         Field::number("success"),
     ];
     const COLUMNS: &'static [Column] = &[
@@ -205,7 +205,7 @@ impl Row for Offer {
         Column { title: "Here", right: false, rank: 3, largest_first: false },
         Column { title: "Model", right: false, rank: 5, largest_first: false },
         Column { title: "Provider", right: false, rank: 4, largest_first: false },
-        Column { title: "Available", right: true, rank: 6, largest_first: true },
+        Column { title: "Spendable", right: true, rank: 6, largest_first: true },
         Column { title: "Type", right: false, rank: 7, largest_first: false },
         Column { title: "Answered", right: true, rank: 8, largest_first: true },
     ];
@@ -301,7 +301,7 @@ impl Row for Offer {
             "input" => FieldValue::Amount(service.prices.input),
             "output" => FieldValue::Amount(service.prices.output),
             "latency" => FieldValue::Wait(self.latency()?),
-            "available" => FieldValue::Amount(self.available?),
+            "spendable" => FieldValue::Amount(self.available?),
             "success" => FieldValue::Number((self.success()? / 100).into()),
             _ => return None,
         })

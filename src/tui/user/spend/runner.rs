@@ -28,7 +28,7 @@ pub enum Answer {
 
 /// Does what was asked for, in tasks of its own.
 pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
-    let broker = at.broker().ok_or_else(|| texts::shared::BROKER_NOT_READY_YET.to_owned());
+    let broker = at.broker().ok_or_else(|| texts::shared::BROKER_NOT_READY.to_owned());
     match ask {
         Ask::Read { range, group } => {
             at.tasks.spawn_until_stopped("screens: spending", async move {

@@ -132,7 +132,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 let ended = match broker {
                     Some(broker) => run(&broker, &order, &progress, &directory, &reply).await,
                     None => Ended {
-                        result: Err(Trouble::Other(texts::shared::BROKER_NOT_READY_YET.to_owned())),
+                        result: Err(Trouble::Other(texts::shared::BROKER_NOT_READY.to_owned())),
                         request: None,
                         fee: None,
                     },

@@ -97,7 +97,7 @@ fn head(part: &Storage, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     }
     let account = shared.snapshot.accounts.iter().find(|account| account.provider == service.provider);
     let available = account.map_or(texts::shared::NO_ACCOUNT_YET.to_owned(), |account| {
-        texts::shared::available(look.amount(account.available))
+        texts::shared::spendable(look.amount(account.available))
     });
     // A megabyte says more than a byte.
     let million =
@@ -235,7 +235,7 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
         ]),
     }
     rows.push((
-        "Available",
+        "Spendable",
         available.map_or(texts::storage::NO_ACCOUNT_WITH_PROVIDER.to_owned(), full),
         Tone::Plain,
     ));
