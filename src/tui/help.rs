@@ -17,7 +17,7 @@ pub type Word = (&'static str, &'static str);
 const DIALOGS: &[Word] = &[
     ("y", texts::shared::DO_IT),
     ("enter", texts::shell::BUTTON_WITH_FOCUS),
-    ("esc n", "cancel"),
+    ("esc n", texts::hints::CANCEL),
     ("ctrl+s", texts::shell::SEND_A_FORM),
 ];
 
@@ -99,7 +99,7 @@ impl Help {
             let here = keymap.all().iter().filter(|bound| bound.binding.place == place);
             section(place.name(), here.map(|bound| (named(&bound.keys), bound.binding.what)).collect());
         }
-        for (title, words) in [("Dialogs", DIALOGS), ("Words", words)] {
+        for (title, words) in [(texts::labels::DIALOGS, DIALOGS), (texts::labels::WORDS, words)] {
             section(title, words.iter().map(|(word, meaning)| ((*word).to_owned(), *meaning)).collect());
         }
         lines
@@ -114,7 +114,8 @@ impl Help {
         read_only: bool,
         look: &Look,
     ) -> Option<Position> {
-        let inside = draw::boxed(buffer, draw::middle(area, 78, area.height), "Help", Tone::Accent, look);
+        let inside =
+            draw::boxed(buffer, draw::middle(area, 78, area.height), texts::labels::HELP, Tone::Accent, look);
         let room = inside.height.saturating_sub(2);
         let lines = self.lines(keymap, words);
         for (y, line) in (0..room).zip(lines.iter().skip(usize::from(self.top))) {

@@ -33,7 +33,11 @@ impl Palette {
             .iter()
             .filter(|bound| !((bound.binding.writes && read_only) || pointless(bound.binding.action)));
         let field = Field::new("", "", Kind::Text, "");
-        Palette { form: Form::new("Actions", vec![field]), at: 0, offered: offered.cloned().collect() }
+        Palette {
+            form: Form::new(texts::labels::ACTIONS, vec![field]),
+            at: 0,
+            offered: offered.cloned().collect(),
+        }
     }
 
     fn found(&self) -> Vec<&Bound> {
@@ -66,7 +70,8 @@ impl Palette {
 
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
         let found = self.found();
-        let inside = draw::boxed(buffer, draw::middle(area, 70, 18), "Actions", Tone::Accent, look);
+        let inside =
+            draw::boxed(buffer, draw::middle(area, 70, 18), texts::labels::ACTIONS, Tone::Accent, look);
         let cursor = self.form.draw(buffer, Rect { height: 2.min(inside.height), ..inside }, look);
         let room = inside.height.saturating_sub(2);
         let first = (self.at + 1).saturating_sub(usize::from(room));

@@ -55,8 +55,7 @@ fn every_text_of_the_screens_stands_there_once() {
     let mut twice = Vec::new();
     for (module, _, source) in sources().into_iter().filter(|(module, ..)| module.starts_with("tui::texts::"))
     {
-        for text in texts(program(&source)) {
-            // `{spent} of {cap}` is a text of its own beside `{shown} of {all}`; whole sentences are not.
+        for text in texts(program(&source)).into_iter().filter(|text| words(text) >= 2) {
             match seen.iter().find(|(other, _)| *other == text) {
                 Some((_, at)) => twice.push(format!("{text:?}: {at} and {module}")),
                 None => seen.push((text, module.clone())),

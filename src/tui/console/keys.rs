@@ -474,9 +474,9 @@ fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {
 fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
     let name = service.name.clone();
     let (title, yes, text) = if service.paused {
-        (texts::console::resume_title(&name), "Resume", texts::console::RESUME_TEXT)
+        (texts::console::resume_title(&name), texts::labels::RESUME, texts::console::RESUME_TEXT)
     } else {
-        (texts::console::pause_title(&name), "Pause", texts::console::PAUSE_TEXT)
+        (texts::console::pause_title(&name), texts::labels::PAUSE, texts::console::PAUSE_TEXT)
     };
     Confirm {
         title,
@@ -512,7 +512,7 @@ fn repair(opened: Timestamp) -> Confirm {
     Confirm {
         title: texts::console::COMPARE_TITLE.to_owned(),
         lines: vec![(text.to_owned(), Tone::Plain)],
-        yes: "Repair",
+        yes: texts::labels::REPAIR,
         order: Order::Repair,
         buttons: Buttons::new(opened),
     }

@@ -23,7 +23,7 @@ pub struct Line {
 impl Row for Line {
     type Key = u64;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::TIME, right: true, rank: 0, largest_first: true },
         Column { title: texts::log::WHAT_HAPPENED, right: false, rank: 1, largest_first: false },
     ];
 

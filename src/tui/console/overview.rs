@@ -55,7 +55,7 @@ fn below(area: Rect, y: u16) -> Rect {
 /// Rows of money. Gives how many.
 fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
     let look = &model.look;
-    draw::heading(buffer, area, 0, "Money", look);
+    draw::heading(buffer, area, 0, texts::labels::MONEY, look);
     let Some(overview) = &model.overview else {
         return 1 + draw::wrapped(buffer, below(area, 1), 0, &missing(model), look.style(Tone::Dim));
     };
@@ -77,16 +77,22 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
         y += 1;
     };
     let unit = scale.name();
-    row(buffer, "earned", overview.earned, Tone::Title, &texts::console::in_all_answers(unit));
-    row(buffer, "settled", overview.settled, Tone::Good, &texts::console::paid_on_chain(unit));
+    row(buffer, texts::terms::EARNED, overview.earned, Tone::Title, &texts::console::in_all_answers(unit));
+    row(buffer, texts::terms::SETTLED, overview.settled, Tone::Good, &texts::console::paid_on_chain(unit));
     let debtors = match overview.debtors {
         0 => texts::console::NOBODY_OWES.to_owned(),
         many => texts::console::owed_by(many),
     };
-    row(buffer, "unsettled", overview.unsettled, Tone::Plain, &format!("{unit}  {debtors}"));
-    row(buffer, "claimable", overview.claimable, Tone::Accent, &texts::console::t_settles_it(unit));
+    row(buffer, texts::terms::UNSETTLED, overview.unsettled, Tone::Plain, &format!("{unit}  {debtors}"));
+    row(
+        buffer,
+        texts::terms::CLAIMABLE,
+        overview.claimable,
+        Tone::Accent,
+        &texts::console::t_settles_it(unit),
+    );
     let live = texts::console::for_in_flight(unit, overview.in_flight);
-    row(buffer, "reserved", overview.reserved, Tone::Plain, &live);
+    row(buffer, texts::terms::RESERVED, overview.reserved, Tone::Plain, &live);
     if all {
         let bar = Rect { x: area.x + 12, width: area.width.saturating_sub(12), ..area };
         let waiting = overview.unsettled.above(overview.claimable);
@@ -109,13 +115,13 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
             y += 2;
         }
     }
-    draw::put(buffer, area, 0, y, "today", look.style(Tone::Dim));
+    draw::put(buffer, area, 0, y, texts::terms::TODAY, look.style(Tone::Dim));
     let today = texts::console::today_in(
         look.amount(overview.today.fee),
         texts::numbers::requests(overview.today.requests),
     );
     draw::put(buffer, area, 12, y, &today, look.style(Tone::Plain));
-    draw::put(buffer, area, 0, y + 1, "gas", look.style(Tone::Dim));
+    draw::put(buffer, area, 0, y + 1, texts::terms::GAS, look.style(Tone::Dim));
     let wallet = overview.wallet.map_or(texts::console::WALLET_NOT_KNOWN.to_owned(), |wallet| {
         texts::console::wallet_left(look.amount(wallet))
     });
@@ -159,7 +165,7 @@ fn lately(model: &Model, buffer: &mut Buffer, area: Rect) {
     if area.height < 3 || model.log.rows().is_empty() {
         return;
     }
-    draw::heading(buffer, area, 0, "Lately", look);
+    draw::heading(buffer, area, 0, texts::labels::LATELY, look);
     let mut lines: Vec<_> = model.log.rows().iter().collect();
     lines.sort_by_key(|line| (line.at, line.number));
     for (y, line) in (1..area.height).zip(lines.iter().rev()) {
@@ -173,7 +179,7 @@ fn lately(model: &Model, buffer: &mut Buffer, area: Rect) {
 fn broker(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
     let look = &model.look;
     let Some(overview) = &model.overview else { return 0 };
-    draw::heading(buffer, area, 0, "Broker", look);
+    draw::heading(buffer, area, 0, texts::labels::BROKER, look);
     let block = match (overview.block, overview.block_at) {
         (Some(block), Some(at)) => {
             texts::console::block_of(grouped(block.into()), moment::clock(look.now, at))

@@ -32,14 +32,14 @@ impl Row for RequestItem {
         Field::number("out"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 1, largest_first: true },
-        Column { title: "Status", right: false, rank: 2, largest_first: false },
-        Column { title: "User", right: false, rank: 0, largest_first: false },
-        Column { title: "Service", right: false, rank: 4, largest_first: false },
-        Column { title: "In", right: true, rank: 5, largest_first: true },
-        Column { title: "Out", right: true, rank: 6, largest_first: true },
-        Column { title: "Fee", right: true, rank: 3, largest_first: true },
-        Column { title: "Request", right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 1, largest_first: true },
+        Column { title: texts::labels::STATUS, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::USER, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::SERVICE, right: false, rank: 4, largest_first: false },
+        Column { title: texts::labels::IN, right: true, rank: 5, largest_first: true },
+        Column { title: texts::labels::OUT, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::FEE, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::REQUEST, right: false, rank: 7, largest_first: false },
     ];
 
     fn key(&self) -> RequestId {
@@ -142,23 +142,23 @@ pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
         texts::console_money::units_cost(units, grouped(price.get()), &fee)
     };
     let mut facts = vec![
-        Fact::Head("Request".to_owned()),
-        is("Request", request.request_id.to_string()),
-        Fact::Is("Status", word, tone),
-        is("User", look.address(request.user_address)),
-        is("Service", request.service_name.to_string()),
-        is("Made", look.time_in_full(request.created_at)),
-        is("Ended", request.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at))),
+        Fact::Head(texts::labels::REQUEST.to_owned()),
+        is(texts::labels::REQUEST, request.request_id.to_string()),
+        Fact::Is(texts::labels::STATUS, word, tone),
+        is(texts::labels::USER, look.address(request.user_address)),
+        is(texts::labels::SERVICE, request.service_name.to_string()),
+        is(texts::labels::MADE, look.time_in_full(request.created_at)),
+        is(texts::labels::ENDED, request.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at))),
         Fact::Gap,
-        Fact::Head("Fee".to_owned()),
+        Fact::Head(texts::labels::FEE.to_owned()),
     ];
     if is_live(request) {
         facts.push(is(texts::shared::AT_MOST, look.in_full(request.max_fee)));
     } else {
         facts.extend([
-            is("Input", line(request.input_units, request.input_price, request.input_fee)),
-            is("Output", line(request.output_units, request.output_price, request.output_fee)),
-            is("Fee", look.in_full(request.fee)),
+            is(texts::labels::INPUT, line(request.input_units, request.input_price, request.input_fee)),
+            is(texts::labels::OUTPUT, line(request.output_units, request.output_price, request.output_fee)),
+            is(texts::labels::FEE, look.in_full(request.fee)),
             is(texts::console_money::RESERVED_WAS, look.in_full(request.max_fee)),
         ]);
     }

@@ -31,14 +31,15 @@ pub struct ServiceForm {
 
 fn fields() -> Vec<Field> {
     vec![
-        Field::new("Name", "Name", Kind::Text, texts::console_services::NAME_HINT),
-        Field::new("Type", "Type", Kind::Choice(TYPES), texts::console_services::KIND_HINT).with("chatbot"),
+        Field::new("Name", texts::labels::NAME, Kind::Text, texts::console_services::NAME_HINT),
+        Field::new("Type", texts::labels::TYPE, Kind::Choice(TYPES), texts::console_services::KIND_HINT)
+            .with("chatbot"),
         Field::new("URL", "URL", Kind::Text, URL),
-        Field::new("model", "Model", Kind::Text, MODEL),
+        Field::new("model", texts::labels::MODEL, Kind::Text, MODEL),
         Field::new("inputPrice", texts::console_services::INPUT_PRICE, Kind::Text, PRICE),
         Field::new("outputPrice", texts::console_services::OUTPUT_PRICE, Kind::Text, PRICE),
-        Field::new("meter", "Meter", Kind::Choice(METERS), METER).with("o200k"),
-        Field::new("upstreamHeaders", "Headers", Kind::Secret, HEADERS),
+        Field::new("meter", texts::labels::METER, Kind::Choice(METERS), METER).with("o200k"),
+        Field::new("upstreamHeaders", texts::labels::HEADERS, Kind::Secret, HEADERS),
         Field::new("maxInFlight", texts::console_services::MOST_IN_FLIGHT, Kind::Text, LIMIT),
         Field::new("requestsPerMinute", texts::console_services::MOST_A_MINUTE, Kind::Text, LIMIT),
     ]

@@ -37,15 +37,15 @@ impl Row for ServiceItem {
     ];
     const PRICES: bool = true;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Name", right: false, rank: 0, largest_first: false },
-        Column { title: "State", right: false, rank: 1, largest_first: false },
-        Column { title: "Server", right: false, rank: 2, largest_first: false },
-        Column { title: "Input", right: true, rank: 4, largest_first: true },
-        Column { title: "Output", right: true, rank: 5, largest_first: true },
-        Column { title: "Live", right: true, rank: 6, largest_first: true },
-        Column { title: "Chain", right: false, rank: 3, largest_first: true },
-        Column { title: "Type", right: false, rank: 7, largest_first: false },
-        Column { title: "Model", right: false, rank: 8, largest_first: false },
+        Column { title: texts::labels::NAME, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::STATE, right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::SERVER, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::INPUT, right: true, rank: 4, largest_first: true },
+        Column { title: texts::labels::OUTPUT, right: true, rank: 5, largest_first: true },
+        Column { title: texts::labels::LIVE, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::CHAIN, right: false, rank: 3, largest_first: true },
+        Column { title: texts::labels::TYPE, right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::MODEL, right: false, rank: 8, largest_first: false },
     ];
 
     fn key(&self) -> ServiceName {
@@ -166,22 +166,22 @@ pub fn facts(service: &ServiceItem, look: &Look) -> Vec<Fact> {
     let (server_tone, server_word) = server(service);
     let mut facts = vec![
         Fact::Head(service.name.to_string()),
-        Fact::Is("State", state_word, state_tone),
-        is("Type", service.kind.clone()),
+        Fact::Is(texts::labels::STATE, state_word, state_tone),
+        is(texts::labels::TYPE, service.kind.clone()),
         is(texts::console_services::IN_FLIGHT, service.in_flight.to_string()),
-        is("Limits", limits(service)),
-        is("Registered", look.time_in_full(service.created_at)),
-        is("Changed", look.time_in_full(service.updated_at)),
+        is(texts::labels::LIMITS, limits(service)),
+        is(texts::labels::REGISTERED, look.time_in_full(service.created_at)),
+        is(texts::labels::CHANGED, look.time_in_full(service.updated_at)),
         Fact::Gap,
         Fact::Head(texts::console_services::SERVER_BEHIND.to_owned()),
         is("URL", service.url.clone()),
-        Fact::Is("Health", server_word, server_tone),
+        Fact::Is(texts::labels::HEALTH, server_word, server_tone),
     ];
     if let Some(reason) = &service.health.reason {
-        facts.push(Fact::Is("Why", reason.clone(), server_tone));
+        facts.push(Fact::Is(texts::labels::WHY, reason.clone(), server_tone));
     }
     if let Some(since) = service.health.since {
-        facts.push(is("Since", look.time_in_full(since)));
+        facts.push(is(texts::labels::SINCE, look.time_in_full(since)));
     }
     if let Some(at) = service.health.checked_at {
         facts.push(is(texts::console_services::LOOKED_AT, look.time_in_full(at)));
@@ -192,7 +192,7 @@ pub fn facts(service: &ServiceItem, look: &Look) -> Vec<Fact> {
     };
     facts.extend([
         is(texts::console_services::HEADERS_SENT, headers),
-        is("Meter", service.meter.clone()),
+        is(texts::labels::METER, service.meter.clone()),
         Fact::Gap,
     ]);
     facts.extend(beside(service, look));
@@ -221,7 +221,7 @@ fn beside(service: &ServiceItem, look: &Look) -> Vec<Fact> {
             },
             is(texts::console_services::INPUT_PRICE, price(service, service.input_price, look)),
             is(texts::console_services::OUTPUT_PRICE, price(service, service.output_price, look)),
-            is("Model", or_dash(&service.model)),
+            is(texts::labels::MODEL, or_dash(&service.model)),
             is(texts::console_services::PUBLIC_URL, service.public_url.clone()),
         ];
     };
@@ -239,8 +239,8 @@ fn beside(service: &ServiceItem, look: &Look) -> Vec<Fact> {
             price(service, service.output_price, look),
             price(service, *output_price, look),
         ),
-        ("Type", "Type", service.kind.clone(), kind.clone()),
-        ("Model", "Model", or_dash(&service.model), or_dash(model)),
+        ("Type", texts::labels::TYPE, service.kind.clone(), kind.clone()),
+        ("Model", texts::labels::MODEL, or_dash(&service.model), or_dash(model)),
         (texts::console_services::PUBLIC_URL, "URL", service.public_url.clone(), url.clone()),
     ];
     let mut facts = vec![Fact::Head(texts::console_services::DATABASE_AND_CHAIN.to_owned())];
@@ -253,7 +253,7 @@ fn beside(service: &ServiceItem, look: &Look) -> Vec<Fact> {
             facts.push(is(label, found));
         }
     }
-    facts.push(is("Version", version.to_string()));
+    facts.push(is(texts::labels::VERSION, version.to_string()));
     if service.differs.is_empty() {
         facts.push(Fact::Note(texts::console_services::CHAIN_AGREES.to_owned(), Tone::Good));
     } else {

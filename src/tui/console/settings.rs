@@ -25,30 +25,30 @@ pub fn facts(model: &Model) -> Vec<Fact> {
         None => texts::shared::NOT_KNOWN_YET,
     };
     let mut facts = vec![
-        Fact::Head("Connection".to_owned()),
-        is("Broker", start.url.clone()),
+        Fact::Head(texts::labels::CONNECTION.to_owned()),
+        is(texts::labels::BROKER, start.url.clone()),
         is(texts::console::FOUND_BY, start.found.clone()),
         token(start),
-        Fact::Is("Link", link.0, link.1),
-        is("Changes", events),
+        Fact::Is(texts::labels::LINK, link.0, link.1),
+        is(texts::labels::CHANGES, events),
         is(texts::console::THIS_CONSOLE, start.version),
     ];
     if let Some(overview) = &model.overview {
         facts.extend([
             is(texts::console::BROKERS_VERSION, overview.version.clone()),
             Fact::Gap,
-            Fact::Head("Provider".to_owned()),
-            is("Address", look.address(overview.provider)),
-            is("Contract", look.address(overview.contract)),
-            is("Chain", overview.chain_id.to_string()),
+            Fact::Head(texts::labels::PROVIDER.to_owned()),
+            is(texts::labels::ADDRESS, look.address(overview.provider)),
+            is(texts::labels::CONTRACT, look.address(overview.contract)),
+            is(texts::labels::CHAIN, overview.chain_id.to_string()),
             is(
-                "Block",
+                texts::labels::BLOCK,
                 overview.block.map_or(texts::shared::NONE_YET.to_owned(), |block| grouped(block.into())),
             ),
             is(texts::console::LOCK_OF_REFUNDS, moment::length(overview.lock_time)),
             is(texts::console::CREDIT_LIMIT, look.in_full(overview.credit_limit)),
             is(
-                "Settles",
+                texts::labels::SETTLES,
                 if overview.automatic {
                     texts::console::SETTLES_BY_ITSELF
                 } else {
@@ -70,8 +70,11 @@ pub fn facts(model: &Model) -> Vec<Fact> {
             texts::settings::MOUSE,
             if model.mouse { texts::settings::MOUSE_TAKEN } else { texts::settings::MOUSE_LEFT },
         ),
-        is("Colours", look.theme.name()),
-        is("Rights", if start.read_only { texts::console::READ_ONLY } else { texts::console::MAY_CHANGE }),
+        is(texts::labels::COLOURS, look.theme.name()),
+        is(
+            texts::labels::RIGHTS,
+            if start.read_only { texts::console::READ_ONLY } else { texts::console::MAY_CHANGE },
+        ),
     ]);
     facts
 }
@@ -85,11 +88,11 @@ fn token(start: &Start) -> Fact {
     let open = url::Url::parse(&start.url)
         .is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(here));
     match (start.token, open) {
-        (false, _) => is("Token", "none"),
-        (true, false) => is("Token", "sent"),
+        (false, _) => is(texts::labels::TOKEN, "none"),
+        (true, false) => is(texts::labels::TOKEN, "sent"),
         (true, true) => {
             let text = texts::console::TOKEN_READABLE;
-            Fact::Is("Token", text.to_owned(), Tone::Warn)
+            Fact::Is(texts::labels::TOKEN, text.to_owned(), Tone::Warn)
         }
     }
 }

@@ -158,7 +158,7 @@ impl Settle {
         let buttons = inside.height.saturating_sub(1);
         match self {
             Settle::Preview { report, buttons: state, .. } if !report.rows.is_empty() => {
-                state.draw(buffer, inside, buttons, "Settle", look);
+                state.draw(buffer, inside, buttons, texts::labels::SETTLE, look);
             }
             _ => Buttons::draw_close(buffer, inside, buttons, look),
         }
@@ -223,7 +223,7 @@ fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
     if report.rows.is_empty() {
         lines.push((texts::console_money::NOTHING_TO_SETTLE.to_owned(), String::new(), Tone::Title));
     } else {
-        lines.push(("Brings".to_owned(), look.in_full(report.expected), Tone::Title));
+        lines.push((texts::labels::BRINGS.to_owned(), look.in_full(report.expected), Tone::Title));
         lines.push((
             texts::console_money::GAS_ABOUT.to_owned(),
             look.in_full(report.expected_cost),
@@ -292,7 +292,7 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
         if let Some(hash) = transaction.transaction_hash {
             lines.push((hash.to_string(), String::new(), Tone::Dim));
         }
-        lines.push(("Gas".to_owned(), look.in_full(transaction.gas_cost), Tone::Plain));
+        lines.push((texts::labels::GAS.to_owned(), look.in_full(transaction.gas_cost), Tone::Plain));
         if let Some(reason) = &transaction.reason {
             lines.push((reason.clone(), String::new(), Tone::Bad));
         }

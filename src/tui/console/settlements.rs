@@ -31,13 +31,13 @@ impl Row for SettlementItem {
     const FIELDS: &'static [Field] =
         &[Field::text("state"), Field::amount("paid"), Field::amount("gas"), Field::number("users")];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 0, largest_first: true },
-        Column { title: "State", right: false, rank: 1, largest_first: false },
-        Column { title: "Users", right: true, rank: 4, largest_first: true },
-        Column { title: "Paid", right: true, rank: 2, largest_first: true },
-        Column { title: "Gas", right: true, rank: 3, largest_first: true },
-        Column { title: "Why", right: false, rank: 5, largest_first: false },
-        Column { title: "Transaction", right: false, rank: 6, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::STATE, right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::USERS, right: true, rank: 4, largest_first: true },
+        Column { title: texts::labels::PAID, right: true, rank: 2, largest_first: true },
+        Column { title: texts::labels::GAS, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::WHY, right: false, rank: 5, largest_first: false },
+        Column { title: texts::labels::TRANSACTION, right: false, rank: 6, largest_first: false },
     ];
 
     fn key(&self) -> OperationId {
@@ -272,10 +272,10 @@ pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = state(&operation.state);
     let failed = matches!(operation.state.as_str(), "reverted" | "refused");
     let mut facts = vec![
-        Fact::Head("Settlement".to_owned()),
-        Fact::Is("State", word, tone),
-        is("Paid", if failed { "nothing".to_owned() } else { look.in_full(one.paid) }),
-        is("Gas", look.in_full(one.gas_cost)),
+        Fact::Head(texts::labels::SETTLEMENT.to_owned()),
+        Fact::Is(texts::labels::STATE, word, tone),
+        is(texts::labels::PAID, if failed { "nothing".to_owned() } else { look.in_full(one.paid) }),
+        is(texts::labels::GAS, look.in_full(one.gas_cost)),
         is(
             "",
             texts::console_money::gas_at(
@@ -283,18 +283,21 @@ pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
                 grouped(operation.gas_price.get()),
             ),
         ),
-        is("Why", one.reasons.iter().map(|one| reason(one)).collect::<Vec<_>>().join(", ")),
-        is("Begun", look.time_in_full(operation.created_at)),
-        is("Block", operation.block.map_or("-".to_owned(), |block| grouped(block.into()))),
-        is("Transaction", operation.transaction_hash.map_or("-".to_owned(), |hash| hash.to_string())),
+        is(texts::labels::WHY, one.reasons.iter().map(|one| reason(one)).collect::<Vec<_>>().join(", ")),
+        is(texts::labels::BEGUN, look.time_in_full(operation.created_at)),
+        is(texts::labels::BLOCK, operation.block.map_or("-".to_owned(), |block| grouped(block.into()))),
+        is(
+            texts::labels::TRANSACTION,
+            operation.transaction_hash.map_or("-".to_owned(), |hash| hash.to_string()),
+        ),
     ];
     if let Some(url) = &operation.transaction_url {
-        facts.push(Fact::Is("Explorer", url.clone(), Tone::Accent));
+        facts.push(Fact::Is(texts::labels::EXPLORER, url.clone(), Tone::Accent));
     }
     if let Some(reason) = &operation.reason {
-        facts.push(Fact::Is("Reason", reason.clone(), Tone::Bad));
+        facts.push(Fact::Is(texts::labels::REASON, reason.clone(), Tone::Bad));
     }
-    facts.push(is("Operation", operation.operation_id.to_string()));
+    facts.push(is(texts::labels::OPERATION, operation.operation_id.to_string()));
     facts.extend([Fact::Gap, Fact::Head(texts::console_money::rows(texts::numbers::users(one.rows.len())))]);
     for row in &one.rows {
         facts.push(Fact::Note(look.address(row.user), Tone::Plain));

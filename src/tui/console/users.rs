@@ -38,14 +38,14 @@ impl Row for UserItem {
         Field::number("live"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "User", right: false, rank: 0, largest_first: false },
-        amount("Unsettled", 1),
-        amount("Claimable", 4),
-        amount("Voucher", 5),
-        amount("Balance", 3),
-        amount("Refund", 6),
-        amount("Live", 7),
-        Column { title: "Risk", right: false, rank: 2, largest_first: true },
+        Column { title: texts::labels::USER, right: false, rank: 0, largest_first: false },
+        amount(texts::labels::UNSETTLED, 1),
+        amount(texts::labels::CLAIMABLE, 4),
+        amount(texts::labels::VOUCHER, 5),
+        amount(texts::labels::BALANCE, 3),
+        amount(texts::labels::REFUND, 6),
+        amount(texts::labels::LIVE, 7),
+        Column { title: texts::labels::RISK, right: false, rank: 2, largest_first: true },
     ];
 
     fn key(&self) -> Address {
@@ -186,29 +186,32 @@ fn risk_sentence(user: &UserItem) -> &'static str {
 pub fn facts(user: &UserItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = risk(user, look.now);
     let mut facts = vec![
-        Fact::Head("User".to_owned()),
-        is("Address", look.address(user.user)),
-        Fact::Is("Risk", word, tone),
+        Fact::Head(texts::labels::USER.to_owned()),
+        is(texts::labels::ADDRESS, look.address(user.user)),
+        Fact::Is(texts::labels::RISK, word, tone),
     ];
     if !risk_sentence(user).is_empty() {
         facts.push(is("", risk_sentence(user)));
     }
     facts.extend([
         Fact::Gap,
-        Fact::Head("Debt".to_owned()),
-        is("Owed", look.in_full(user.owed)),
-        is("Settled", look.in_full(user.settled)),
-        is("Unsettled", look.in_full(user.unsettled)),
-        is("Claimable", look.in_full(user.claimable)),
+        Fact::Head(texts::labels::DEBT.to_owned()),
+        is(texts::labels::OWED, look.in_full(user.owed)),
+        is(texts::labels::SETTLED, look.in_full(user.settled)),
+        is(texts::labels::UNSETTLED, look.in_full(user.unsettled)),
+        is(texts::labels::CLAIMABLE, look.in_full(user.claimable)),
         is(texts::console_money::BEST_VOUCHER, look.in_full(user.voucher)),
-        is("Reserved", texts::console_money::reserved_for(look.in_full(user.reserved), user.in_flight)),
+        is(
+            texts::labels::RESERVED,
+            texts::console_money::reserved_for(look.in_full(user.reserved), user.in_flight),
+        ),
         is(
             texts::console_money::IN_DEBT_SINCE,
             user.debt_since.map_or("-".to_owned(), |at| look.time_in_full(at)),
         ),
         Fact::Gap,
         Fact::Head(texts::console_money::account_at_block(grouped(user.block.into()))),
-        is("Balance", look.in_full(user.balance)),
+        is(texts::labels::BALANCE, look.in_full(user.balance)),
     ]);
     if leaving(user) {
         facts.push(Fact::Is(
@@ -217,7 +220,7 @@ pub fn facts(user: &UserItem, look: &Look) -> Vec<Fact> {
             Tone::Bad,
         ));
         if let Some(at) = user.refund_unlock_at {
-            facts.push(Fact::Is("Unlocks", wait(at, look), Tone::Bad));
+            facts.push(Fact::Is(texts::labels::UNLOCKS, wait(at, look), Tone::Bad));
         }
         if let Some(at) = user.settle_by {
             facts.push(is(texts::console_money::SETTLES_BY, wait(at, look)));
@@ -225,7 +228,10 @@ pub fn facts(user: &UserItem, look: &Look) -> Vec<Fact> {
     } else {
         facts.push(is(texts::console_money::PENDING_REFUND, "none"));
     }
-    facts.push(is("Delegate", user.delegate.map_or("none".to_owned(), |address| look.address(address))));
+    facts.push(is(
+        texts::labels::DELEGATE,
+        user.delegate.map_or("none".to_owned(), |address| look.address(address)),
+    ));
     facts
 }
 

@@ -178,47 +178,62 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
     let write = !model.start.read_only;
     let mut keys: Vec<(&str, &str)> = Vec::new();
     match (&model.over, model.screen) {
-        (Over::Help(_), _) => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
-        (Over::Palette(_), _) => {
-            keys.extend([("enter", texts::shared::DO_IT), ("↑↓", "choose"), ("esc", "close")])
-        }
+        (Over::Help(_), _) => keys.extend([("↑↓", texts::hints::SCROLL), ("esc", texts::hints::CLOSE)]),
+        (Over::Palette(_), _) => keys.extend([
+            ("enter", texts::shared::DO_IT),
+            ("↑↓", texts::hints::CHOOSE),
+            ("esc", texts::hints::CLOSE),
+        ]),
         (Over::Form(_), _) => {
             keys.extend([
-                ("ctrl+s", "send"),
+                ("ctrl+s", texts::hints::SEND),
                 ("tab", texts::shared::NEXT_FIELD),
-                ("←→", "choose"),
-                ("esc", "leave"),
+                ("←→", texts::hints::CHOOSE),
+                ("esc", texts::hints::LEAVE),
             ]);
         }
-        (Over::Settle(settle), _) if !settle.asks() => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
+        (Over::Settle(settle), _) if !settle.asks() => {
+            keys.extend([("↑↓", texts::hints::SCROLL), ("esc", texts::hints::CLOSE)])
+        }
         (Over::Settle(_) | Over::Confirm(_), _) => {
-            keys.extend([("tab", texts::console::BETWEEN_BUTTONS), ("↑↓", "scroll"), ("esc", "cancel")]);
+            keys.extend([
+                ("tab", texts::console::BETWEEN_BUTTONS),
+                ("↑↓", texts::hints::SCROLL),
+                ("esc", texts::hints::CANCEL),
+            ]);
         }
-        (Over::Nothing, _) if model.typing => {
-            keys.extend([("enter", "keep"), ("esc", "without"), ("!word", texts::console::LEAVE_OUT)])
-        }
+        (Over::Nothing, _) if model.typing => keys.extend([
+            ("enter", texts::hints::KEEP),
+            ("esc", texts::hints::WITHOUT),
+            ("!word", texts::console::LEAVE_OUT),
+        ]),
         (Over::Nothing, _) if layout::list(model).detail == Some(layout::areas(model.size).body) => {
             keys.extend([
-                ("esc", "back"),
-                ("↑↓", "scroll"),
-                ("y", "copy"),
+                ("esc", texts::hints::BACK),
+                ("↑↓", texts::hints::SCROLL),
+                ("y", texts::hints::COPY),
                 ("Y", texts::shared::COPY_ALL),
-                ("u", "unit"),
-                ("?", "help"),
+                ("u", texts::hints::UNIT),
+                ("?", texts::hints::HELP),
             ]);
         }
         (Over::Nothing, screen) => {
             if screen == Screen::Services && write {
                 keys.extend([
-                    ("n", "new"),
-                    ("e", "change"),
-                    ("p", "pause"),
-                    ("D", "delete"),
-                    ("r", "repair"),
+                    ("n", texts::hints::NEW),
+                    ("e", texts::hints::CHANGE),
+                    ("p", texts::hints::PAUSE),
+                    ("D", texts::hints::DELETE),
+                    ("r", texts::hints::REPAIR),
                 ]);
             }
             if screen.is_list() {
-                keys.extend([("enter", "details"), ("/", "filter"), ("s", "sort"), ("y", "copy")]);
+                keys.extend([
+                    ("enter", texts::hints::DETAILS),
+                    ("/", texts::hints::FILTER),
+                    ("s", texts::hints::SORT),
+                    ("y", texts::hints::COPY),
+                ]);
             }
             if write && screen != Screen::Services {
                 keys.push(("T", texts::console::SETTLE_NOW));
@@ -226,11 +241,16 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
             if model.inside {
                 keys.insert(0, ("q", texts::console::YOUR_SCREENS));
             }
-            keys.push(("?", "help"));
+            keys.push(("?", texts::hints::HELP));
             if !model.inside {
-                keys.push(("q", "quit"));
+                keys.push(("q", texts::hints::QUIT));
             }
-            keys.extend([("u", "unit"), ("t", "times"), ("f", "freeze"), (":", "actions")]);
+            keys.extend([
+                ("u", texts::hints::UNIT),
+                ("t", texts::hints::TIMES),
+                ("f", texts::hints::FREEZE),
+                (":", texts::hints::ACTIONS),
+            ]);
         }
     }
     let keys: Vec<(String, String)> =

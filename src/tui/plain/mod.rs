@@ -81,7 +81,7 @@ async fn walk(
     desk.paper.say(&title)?;
     loop {
         desk.paper.say(MENU)?;
-        let Some(choice) = desk.paper.ask("Number?").await? else { return Ok(Ended::Quit) };
+        let Some(choice) = desk.paper.ask(texts::labels::NUMBER_ASKED).await? else { return Ok(Ended::Quit) };
         desk.refresh().await;
         match choice.as_str() {
             "1" => desk.home().await?,

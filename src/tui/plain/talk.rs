@@ -27,7 +27,9 @@ impl Desk {
         let mut kept: Option<ConversationId> = None;
         let mut messages: Vec<Message> = Vec::new();
         loop {
-            let Some(typed) = self.paper.ask_text("You:").await?.filter(|typed| !typed.is_empty()) else {
+            let Some(typed) =
+                self.paper.ask_text(texts::labels::YOU_ASKED).await?.filter(|typed| !typed.is_empty())
+            else {
                 return Ok(());
             };
             if kept.is_none() {
@@ -97,7 +99,7 @@ impl Desk {
         drop(talk);
         self.paper.end()?;
         match &said.state {
-            MessageState::Stopped => self.paper.say("Stopped.")?,
+            MessageState::Stopped => self.paper.say(texts::labels::STOPPED_SAID)?,
             MessageState::Cut => self.paper.say(texts::plain::CUT)?,
             MessageState::Failed(why) => self.paper.say(&texts::plain::broke_off(why))?,
             MessageState::Complete | MessageState::Unfinished => {}

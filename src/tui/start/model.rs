@@ -169,7 +169,7 @@ pub struct Model {
 
 /// The entries of the first question: name, and what it means.
 pub const WELCOME: [(&str, &str); 3] = [
-    ("Demo", texts::start::DEMO_MEANS),
+    (texts::labels::DEMO, texts::start::DEMO_MEANS),
     (texts::start::USE_A_CHAIN, texts::start::USE_A_CHAIN_MEANS),
     (texts::start::LOOK_AROUND, texts::start::LOOK_AROUND_MEANS),
 ];
@@ -183,16 +183,22 @@ impl Model {
             Opening::Unlock(address) => Place::Unlock(address),
         };
         let secret = |key, label, hint| Field::new(key, label, Kind::Secret, hint);
-        let keep =
-            setup.keyring.then(|| Field::new("keep", "Keyring", Kind::Choice(&KEPT), KEEP).with(KEPT[0]));
+        let keep = setup
+            .keyring
+            .then(|| Field::new("keep", texts::labels::KEYRING, Kind::Choice(&KEPT), KEEP).with(KEPT[0]));
         let locked = || {
-            let twice = [secret("passphrase", "Passphrase", PASSPHRASE), secret("again", "Again", AGAIN)];
+            let twice = [
+                secret("passphrase", texts::labels::PASSPHRASE, PASSPHRASE),
+                secret("again", texts::labels::AGAIN, AGAIN),
+            ];
             twice.into_iter().chain(keep.clone())
         };
-        let unlock = [secret("passphrase", "Passphrase", OPEN)].into_iter().chain(keep.clone()).collect();
+        let unlock =
+            [secret("passphrase", texts::labels::PASSPHRASE, OPEN)].into_iter().chain(keep.clone()).collect();
         let chain = vec![
             Field::new("rpcUrl", texts::start::URL, Kind::Text, URL).with(&setup.rpc_url),
-            Field::new("contract", "Contract", Kind::Text, CONTRACT).with(setup.contract.to_string()),
+            Field::new("contract", texts::labels::CONTRACT, Kind::Text, CONTRACT)
+                .with(setup.contract.to_string()),
         ];
         let import = [secret("key", texts::start::PRIVATE_KEY, KEY)].into_iter().chain(locked()).collect();
         let file = [

@@ -10,8 +10,15 @@
 //! whole paragraphs begin large and end with one. A sign (✓ ✗ ! · …) says without colour what colour says too.
 //!
 //! Not here: errors keep their sentences with their types, since commands and both APIs tell them too; lines of the
-//! log and names of tasks are for those who run the program; single words (column heads, units, names of states) stand
-//! where they are drawn. `tests/it/texts.rs` holds the sources of the screens against this.
+//! log and names of tasks are for those who run the program; names of states, units and fields of filters stand with
+//! what they name. `tests/it/texts.rs` holds the sources of the screens against this.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `labels`, `hints`, `terms` | single words: heads of columns and facts, what a key does, what names a figure |
+//! | `numbers` | how numbers are written, with their nouns |
+//! | `keys`, `kit`, `shell`, `frame`, `shared` | what is said whichever screen is open |
+//! | the others | one screen or part each; the chat and the console have several |
 
 pub mod accounts;
 pub mod chat;
@@ -20,9 +27,11 @@ pub mod console;
 pub mod console_money;
 pub mod console_services;
 pub mod frame;
+pub mod hints;
 pub mod home;
 pub mod keys;
 pub mod kit;
+pub mod labels;
 pub mod log;
 pub mod money;
 pub mod numbers;
@@ -36,3 +45,4 @@ pub mod shell;
 pub mod spend;
 pub mod start;
 pub mod storage;
+pub mod terms;

@@ -26,7 +26,13 @@ const SCREENS: &[Binding] = &[
         Action::Screen('2'),
         texts::keys::SERVICES,
     ),
-    bind(Everywhere, "screen-3", &[letter('3'), with_alt(KeyCode::Char('3'))], Action::Screen('3'), "Chat"),
+    bind(
+        Everywhere,
+        "screen-3",
+        &[letter('3'), with_alt(KeyCode::Char('3'))],
+        Action::Screen('3'),
+        texts::labels::CHAT,
+    ),
     bind(
         Everywhere,
         "screen-4",
@@ -118,7 +124,7 @@ const CHAT: &[Binding] = &[
     bind(Chat, "copy-code", &[letter('c')], Action::CopyCode, texts::keys::COPY_CODE),
     bind(Chat, "export", &[letter('X')], Action::Export, texts::keys::EXPORT_CONVERSATION),
     bind(Chat, "search", &[control('g')], Action::Search, texts::keys::SEARCH_CONVERSATIONS),
-    bind(Chat, "write", &[letter('i')], Action::Write, "write"),
+    bind(Chat, "write", &[letter('i')], Action::Write, texts::hints::WRITE),
     bind(Chat, "editor", &[control('o')], Action::Editor, texts::keys::EDITOR),
     bind(Chat, "history", &[control('r')], Action::History, texts::keys::SEARCH_PROMPTS),
     bind(Chat, "attach", &[control('t')], Action::Attach, texts::keys::ATTACH),
@@ -127,7 +133,7 @@ const CHAT: &[Binding] = &[
 ];
 
 const PROMPT: &[Binding] = &[
-    order(Prompt, "send", &[key(KeyCode::Enter)], Action::Send, "send"),
+    order(Prompt, "send", &[key(KeyCode::Enter)], Action::Send, texts::hints::SEND),
     bind(
         Prompt,
         "new-line",

@@ -155,7 +155,7 @@ pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
             Order::Alias(provider) => {
                 let known = model.shared.aliases.get(&provider).cloned().unwrap_or_default();
                 let hint = texts::frame::ALIAS_HINT;
-                let field = Field::new("alias", "Name", Kind::Text, hint).with(known);
+                let field = Field::new("alias", texts::labels::NAME, Kind::Text, hint).with(known);
                 let title = texts::frame::name_provider(model.shared.look.short(provider));
                 model.over = Over::Alias { provider, form: Box::new(Form::new(title, vec![field])) };
             }

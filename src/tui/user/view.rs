@@ -87,7 +87,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             for (y, text) in (0..inside.height.saturating_sub(3)).zip(stops) {
                 draw::put(buffer, inside, 0, y, &format!("· {text}"), look.style(Tone::Plain));
             }
-            buttons.draw(buffer, inside, inside.height.saturating_sub(1), "Quit", look);
+            buttons.draw(buffer, inside, inside.height.saturating_sub(1), texts::labels::QUIT, look);
             cursor = None;
         }
     }
@@ -169,12 +169,22 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     };
     match &model.over {
         Over::Nothing => {}
-        Over::Help(_) => return words(&[("↑↓", "scroll"), ("/", "search"), ("esc", "close")]),
-        Over::Palette(_) => {
-            return words(&[("enter", texts::shared::DO_IT), ("↑↓", "choose"), ("esc", "close")]);
+        Over::Help(_) => {
+            return words(&[
+                ("↑↓", texts::hints::SCROLL),
+                ("/", texts::hints::SEARCH),
+                ("esc", texts::hints::CLOSE),
+            ]);
         }
-        Over::Alias { .. } => return words(&[("enter", "keep"), ("esc", "leave")]),
-        Over::Quit { .. } => return words(&[("y", "quit"), ("esc", "stay")]),
+        Over::Palette(_) => {
+            return words(&[
+                ("enter", texts::shared::DO_IT),
+                ("↑↓", texts::hints::CHOOSE),
+                ("esc", texts::hints::CLOSE),
+            ]);
+        }
+        Over::Alias { .. } => return words(&[("enter", texts::hints::KEEP), ("esc", texts::hints::LEAVE)]),
+        Over::Quit { .. } => return words(&[("y", texts::hints::QUIT), ("esc", texts::hints::STAY)]),
     }
     if model.money.typing() {
         return words(&model.money.own_hints().unwrap_or_default());
@@ -186,7 +196,11 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     let own = part_of!(model, model.screen, |part| part.hints(&model.shared)).unwrap_or_default();
     let places = part_of!(model, model.screen, |part| part.places()).unwrap_or_default();
     let typing = typing(model);
-    let general = [(Action::Help, "help"), (Action::Palette, "actions"), (Action::Quit, "quit")];
+    let general = [
+        (Action::Help, texts::hints::HELP),
+        (Action::Palette, texts::hints::ACTIONS),
+        (Action::Quit, texts::hints::QUIT),
+    ];
     let general = general.into_iter().map(|(action, what)| {
         // Where text is written `?` is a letter.
         let key = if typing { keymap.key_beside_text(action) } else { keymap.first_key(action, places) };

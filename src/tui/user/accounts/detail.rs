@@ -29,19 +29,19 @@ impl Accounts {
         let amount = |label, amount, says: &str| -> [Fact; 1] {
             [Fact::Is(label, format!("{}: {says}", look.in_full(amount)), Tone::Plain)]
         };
-        let mut facts = vec![is("Provider", look.address(account.provider))];
+        let mut facts = vec![is(texts::labels::PROVIDER, look.address(account.provider))];
         if let Some(alias) = alias {
-            facts.push(is("Name", texts::accounts::given_by_you(alias)));
+            facts.push(is(texts::labels::NAME, texts::accounts::given_by_you(alias)));
         }
         if !account.can_sign {
             // What is wrong comes first.
             facts.push(key(account, look));
         }
-        facts.extend(amount("Spendable", account.available, texts::accounts::MEANS_SPENDABLE));
-        facts.extend(amount("Balance", account.balance, texts::accounts::MEANS_DEPOSIT));
-        facts.extend(amount("Owed", account.owed, texts::shared::MEANS_OWED));
-        facts.extend(amount("Reserved", account.reserved, texts::accounts::MEANS_RESERVED));
-        facts.extend(amount("Promised", account.promised, texts::accounts::MEANS_PROMISED));
+        facts.extend(amount(texts::labels::SPENDABLE, account.available, texts::accounts::MEANS_SPENDABLE));
+        facts.extend(amount(texts::labels::BALANCE, account.balance, texts::accounts::MEANS_DEPOSIT));
+        facts.extend(amount(texts::labels::OWED, account.owed, texts::shared::MEANS_OWED));
+        facts.extend(amount(texts::labels::RESERVED, account.reserved, texts::accounts::MEANS_RESERVED));
+        facts.extend(amount(texts::labels::PROMISED, account.promised, texts::accounts::MEANS_PROMISED));
         let risk = at_risk(account);
         let says = texts::accounts::at_risk(look.in_full(risk));
         facts.push(Fact::Is(
@@ -49,20 +49,24 @@ impl Accounts {
             says,
             if risk.is_zero() { Tone::Plain } else { Tone::Warn },
         ));
-        facts.extend(amount("Settled", account.settled, texts::accounts::MEANS_SETTLED));
-        facts.extend(amount("Free", account.free(), texts::accounts::MEANS_FREE));
+        facts.extend(amount(texts::labels::SETTLED, account.settled, texts::accounts::MEANS_SETTLED));
+        facts.extend(amount(texts::labels::FREE, account.free(), texts::accounts::MEANS_FREE));
         match account.refund {
             Some(refund) if row.due(shared.now()) => {
                 let text = texts::accounts::refund_due(look.in_full(refund.amount));
-                facts.push(Fact::Is("Refund", text, Tone::Good));
+                facts.push(Fact::Is(texts::labels::REFUND, text, Tone::Good));
             }
             Some(refund) => {
                 let left = moment::until(shared.now(), refund.unlock_at);
                 let at = moment::in_full(refund.unlock_at);
                 let text = texts::accounts::refund_locked(look.in_full(refund.amount), &at, &left);
-                facts.push(Fact::Is("Refund", text, Tone::Pending));
+                facts.push(Fact::Is(texts::labels::REFUND, text, Tone::Pending));
             }
-            None => facts.push(Fact::Is("Refund", texts::accounts::NONE_UNDER_WAY.to_owned(), Tone::Dim)),
+            None => facts.push(Fact::Is(
+                texts::labels::REFUND,
+                texts::accounts::NONE_UNDER_WAY.to_owned(),
+                Tone::Dim,
+            )),
         }
         if account.can_sign {
             facts.push(key(account, look));
@@ -84,7 +88,7 @@ impl Accounts {
             Some(used) => day(*used, shared.now()),
             None => texts::accounts::NOT_LATELY.to_owned(),
         };
-        facts.push(is("Used", last));
+        facts.push(is(texts::labels::USED, last));
         let days = self.spent_by_day(account.provider, shared);
         let spent: Vec<Option<u128>> = days
             .iter()
@@ -92,20 +96,24 @@ impl Accounts {
             .collect();
         let sum = spent.iter().flatten().fold(0, |sum, fee| u128::saturating_add(sum, *fee));
         let line = if look.masked { MASK.to_owned() } else { chart::sparkline(&spent, 14) };
-        facts.push(is("Spent", texts::accounts::spent_in_days(&line, look.amount(Neuron::new(sum)), DAYS)));
+        facts.push(is(
+            texts::labels::SPENT,
+            texts::accounts::spent_in_days(&line, look.amount(Neuron::new(sum)), DAYS),
+        ));
         let runway = self.runway.as_ref().filter(|(provider, _)| *provider == account.provider);
-        facts.push(is("Lasts", runway.map_or("…".to_owned(), |(_, runway)| lasts(runway, look))));
+        facts
+            .push(is(texts::labels::LASTS, runway.map_or("…".to_owned(), |(_, runway)| lasts(runway, look))));
         let own = |one: &&CapUse| one.provider == Some(account.provider);
         if let Some(cap) = self.figures.caps.iter().find(own) {
             let (used, limit) = (look.amount(cap.used), look.amount(cap.limit));
-            facts.push(is("Cap", texts::accounts::promised_of_cap(&used, &limit)));
+            facts.push(is(texts::labels::CAP, texts::accounts::promised_of_cap(&used, &limit)));
         }
         facts.extend(self.books(account.provider, look));
         facts
     }
 
     fn books(&self, provider: Address, look: &Look) -> Vec<Fact> {
-        let head = |text: String, tone| vec![Fact::Is("Books", text, tone)];
+        let head = |text: String, tone| vec![Fact::Is(texts::labels::BOOKS, text, tone)];
         match self.books.as_ref().filter(|(known, _)| *known == provider) {
             None => head(texts::accounts::CHECK_BY_KEY.to_owned(), Tone::Dim),
             Some((_, Books::Asked)) => head(texts::accounts::CHECKING.to_owned(), Tone::Pending),
@@ -188,12 +196,14 @@ impl Accounts {
 /// Who may sign for the account.
 fn key(account: &AccountView, look: &Look) -> Fact {
     match (account.can_sign, account.delegate) {
-        (true, Some(delegate)) => is("Key", texts::accounts::delegate_signs(look.address(delegate))),
-        (true, None) => is("Key", texts::accounts::WALLET_SIGNS),
+        (true, Some(delegate)) => {
+            is(texts::labels::KEY, texts::accounts::delegate_signs(look.address(delegate)))
+        }
+        (true, None) => is(texts::labels::KEY, texts::accounts::WALLET_SIGNS),
         (false, delegate) => {
             let who = delegate.map_or("nobody".to_owned(), |delegate| look.address(delegate));
             let text = texts::accounts::other_key_signs(&who);
-            Fact::Is("Key", text, Tone::Bad)
+            Fact::Is(texts::labels::KEY, text, Tone::Bad)
         }
     }
 }

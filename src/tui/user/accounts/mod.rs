@@ -464,9 +464,10 @@ impl Part for Accounts {
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
-        let mut hints = vec![(Action::Deposit, "deposit"), (Action::Refund, "refund")];
+        let mut hints =
+            vec![(Action::Deposit, texts::hints::DEPOSIT), (Action::Refund, texts::hints::REFUND)];
         match self.table.selected() {
-            None => hints = vec![(Action::Screen('2'), "services")],
+            None => hints = vec![(Action::Screen('2'), texts::hints::SERVICES)],
             Some(row) if !row.account.can_sign => {
                 hints.insert(0, (Action::TakeOver, texts::accounts::TAKE_OVER))
             }
@@ -477,14 +478,16 @@ impl Part for Accounts {
             hints.extend([
                 (Action::Open, open),
                 (Action::Reconcile, texts::accounts::CHECK_BOOKS),
-                (Action::Filter, "filter"),
+                (Action::Filter, texts::hints::FILTER),
             ]);
         }
         hints
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all")])
+        self.typing.then(|| {
+            vec![("enter", texts::hints::KEEP), ("tab", texts::hints::COMPLETE), ("esc", texts::hints::ALL)]
+        })
     }
 
     fn alarm(&self, shared: &Shared) -> bool {

@@ -105,16 +105,16 @@ impl Row for AccountRow {
         Field::amount("settled"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Provider", right: false, rank: 0, largest_first: false },
-        amount("Spendable", 1),
-        amount("Balance", 3),
-        Column { title: "State", right: false, rank: 2, largest_first: true },
-        amount("Owed", 4),
-        amount("Promised", 8),
+        Column { title: texts::labels::PROVIDER, right: false, rank: 0, largest_first: false },
+        amount(texts::labels::SPENDABLE, 1),
+        amount(texts::labels::BALANCE, 3),
+        Column { title: texts::labels::STATE, right: false, rank: 2, largest_first: true },
+        amount(texts::labels::OWED, 4),
+        amount(texts::labels::PROMISED, 8),
         amount(texts::accounts::AT_RISK, 5),
-        amount("Refund", 6),
-        amount("Settled", 9),
-        Column { title: "Used", right: true, rank: 7, largest_first: true },
+        amount(texts::labels::REFUND, 6),
+        amount(texts::labels::SETTLED, 9),
+        Column { title: texts::labels::USED, right: true, rank: 7, largest_first: true },
     ];
 
     fn key(&self) -> Address {

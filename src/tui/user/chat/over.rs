@@ -53,13 +53,13 @@ pub enum Over {
 impl Over {
     pub fn rename(id: ConversationId, title: &str) -> Over {
         let hint = texts::chat::RENAME_HINT;
-        let field = Field::new("title", "Title", Kind::Text, hint).with(title);
+        let field = Field::new("title", texts::labels::TITLE, Kind::Text, hint).with(title);
         Over::Rename { id, form: Box::new(Form::new(texts::chat::RENAME_TITLE, vec![field])) }
     }
 
     pub fn attach() -> Over {
         let hint = texts::chat::ATTACH_HINT;
-        let field = Field::new("path", "File", Kind::Text, hint);
+        let field = Field::new("path", texts::labels::FILE, Kind::Text, hint);
         Over::Attach(Box::new(Form::new(texts::chat::ATTACH_TITLE, vec![field])))
     }
 
@@ -130,27 +130,40 @@ impl Over {
         Some(match self {
             Over::Nothing => return None,
             Over::Picker(_) => {
-                vec![("enter", "choose"), ("↑↓", "move"), ("type", "filter"), ("esc", "leave")]
+                vec![
+                    ("enter", texts::hints::CHOOSE),
+                    ("↑↓", texts::hints::MOVE),
+                    ("type", texts::hints::FILTER),
+                    ("esc", texts::hints::LEAVE),
+                ]
             }
             Over::Finder(finder) => match finder.among {
                 Among::Conversations { .. } => {
-                    vec![("enter", texts::chat::GO_THERE), ("↑↓", "move"), ("esc", "leave")]
+                    vec![
+                        ("enter", texts::chat::GO_THERE),
+                        ("↑↓", texts::hints::MOVE),
+                        ("esc", texts::hints::LEAVE),
+                    ]
                 }
-                Among::Prompts(_) => vec![("enter", texts::chat::TAKE_IT), ("↑↓", "move"), ("esc", "leave")],
+                Among::Prompts(_) => vec![
+                    ("enter", texts::chat::TAKE_IT),
+                    ("↑↓", texts::hints::MOVE),
+                    ("esc", texts::hints::LEAVE),
+                ],
             },
             Over::Parameters(_) => {
                 vec![
-                    ("ctrl+s", "keep"),
+                    ("ctrl+s", texts::hints::KEEP),
                     ("tab", texts::shared::NEXT_FIELD),
-                    ("ctrl+o", "editor"),
-                    ("esc", "leave"),
+                    ("ctrl+o", texts::hints::EDITOR),
+                    ("esc", texts::hints::LEAVE),
                 ]
             }
-            Over::Rename { .. } => vec![("enter", "keep"), ("esc", "leave")],
-            Over::Attach(_) => vec![("enter", "attach"), ("esc", "leave")],
-            Over::Delete { .. } => vec![("y", "delete"), ("esc", texts::shared::KEEP_IT)],
-            Over::Export { .. } => vec![("m", "Markdown"), ("j", "JSON"), ("esc", "leave")],
-            Over::Code { .. } => vec![("1…9", texts::chat::COPY_THAT_BLOCK), ("esc", "leave")],
+            Over::Rename { .. } => vec![("enter", texts::hints::KEEP), ("esc", texts::hints::LEAVE)],
+            Over::Attach(_) => vec![("enter", texts::hints::ATTACH), ("esc", texts::hints::LEAVE)],
+            Over::Delete { .. } => vec![("y", texts::hints::DELETE), ("esc", texts::shared::KEEP_IT)],
+            Over::Export { .. } => vec![("m", "Markdown"), ("j", "JSON"), ("esc", texts::hints::LEAVE)],
+            Over::Code { .. } => vec![("1…9", texts::chat::COPY_THAT_BLOCK), ("esc", texts::hints::LEAVE)],
         })
     }
 
@@ -193,11 +206,11 @@ impl Over {
                 draw::put(buffer, inside, 0, 0, title, look.style(Tone::Title));
                 let text = texts::chat::delete_text(cost);
                 draw::wrapped(buffer, inside, 2, &text, look.style(Tone::Plain));
-                buttons.draw(buffer, inside, inside.height.saturating_sub(1), "Delete", look);
+                buttons.draw(buffer, inside, inside.height.saturating_sub(1), texts::labels::DELETE, look);
                 None
             }
             Over::Export { title, .. } => {
-                let inside = boxed(buffer, "Export", Tone::Accent);
+                let inside = boxed(buffer, texts::labels::EXPORT, Tone::Accent);
                 draw::put(buffer, inside, 0, 0, title, look.style(Tone::Title));
                 let text = texts::chat::EXPORT_CHOICES;
                 draw::put(buffer, inside, 0, 2, text, look.style(Tone::Plain));

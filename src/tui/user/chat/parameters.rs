@@ -44,10 +44,10 @@ impl Parameters {
             Field::new(SYSTEM, texts::chat::SYSTEM_PROMPT, Kind::Text, texts::chat::SYSTEM_PROMPT_HINT),
             Field::new(MOST, texts::chat::LONGEST_ANSWER, Kind::Text, texts::chat::LONGEST_ANSWER_HINT)
                 .with(number(own.max_tokens)),
-            Field::new(TEMPERATURE, "Temperature", Kind::Text, texts::chat::TEMPERATURE_HINT)
+            Field::new(TEMPERATURE, texts::labels::TEMPERATURE, Kind::Text, texts::chat::TEMPERATURE_HINT)
                 .with(text(&own.temperature)),
             Field::new(TOP_P, texts::chat::TOP_P, Kind::Text, texts::chat::TOP_P_HINT).with(text(&own.top_p)),
-            Field::new(SEED, "Seed", Kind::Text, texts::chat::SEED_HINT)
+            Field::new(SEED, texts::labels::SEED, Kind::Text, texts::chat::SEED_HINT)
                 .with(own.seed.map(|seed| seed.to_string()).unwrap_or_default()),
             Field::new(STOP, texts::chat::ENDS_AT, Kind::Text, texts::chat::ENDS_AT_HINT)
                 .with(own.stop.join(BETWEEN)),

@@ -230,7 +230,7 @@ fn empty(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     }
     rows.push((String::new(), Tone::Plain));
     for (action, what) in [
-        (Action::Write, "write"),
+        (Action::Write, texts::hints::WRITE),
         (Action::Switch, texts::chat::CHOOSE_SERVICE),
         (Action::Parameters, texts::chat::SET_PARAMETERS),
         (Action::Attach, texts::keys::ATTACH),
@@ -247,41 +247,41 @@ fn empty(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
 pub fn hints(chat: &Chat, _shared: &Shared) -> Vec<(Action, &'static str)> {
     match chat.focus {
         Focus::Prompt => {
-            let mut hints = vec![(Action::Send, "send")];
+            let mut hints = vec![(Action::Send, texts::hints::SEND)];
             if chat.live().is_some() {
-                hints = vec![(Action::Back, "stop")];
+                hints = vec![(Action::Back, texts::hints::STOP)];
             } else if chat.blocked.is_some() {
                 hints.insert(0, (Action::GoOn, texts::chat::GO_ON));
             }
             hints.extend([
-                (Action::Switch, "service"),
-                (Action::Attach, "file"),
-                (Action::Parameters, "parameters"),
-                (Action::History, "history"),
-                (Action::Focus, "answers"),
+                (Action::Switch, texts::hints::SERVICE),
+                (Action::Attach, texts::hints::FILE),
+                (Action::Parameters, texts::hints::PARAMETERS),
+                (Action::History, texts::hints::HISTORY),
+                (Action::Focus, texts::hints::ANSWERS),
             ]);
             hints
         }
         Focus::Transcript => vec![
-            (Action::Write, "write"),
-            (Action::Copy, "copy"),
-            (Action::CopyCode, "code"),
-            (Action::Edit, "edit"),
-            (Action::Again, "again"),
-            (Action::Elsewhere, "elsewhere"),
-            (Action::Fork, "fork"),
-            (Action::Fold, "reasoning"),
-            (Action::NewChat, "new"),
-            (Action::Focus, "conversations"),
+            (Action::Write, texts::hints::WRITE),
+            (Action::Copy, texts::hints::COPY),
+            (Action::CopyCode, texts::hints::CODE),
+            (Action::Edit, texts::hints::EDIT),
+            (Action::Again, texts::hints::AGAIN),
+            (Action::Elsewhere, texts::hints::ELSEWHERE),
+            (Action::Fork, texts::hints::FORK),
+            (Action::Fold, texts::hints::REASONING),
+            (Action::NewChat, texts::hints::NEW),
+            (Action::Focus, texts::hints::CONVERSATIONS),
         ],
         Focus::List => vec![
-            (Action::Open, "open"),
-            (Action::NewChat, "new"),
-            (Action::Rename, "rename"),
-            (Action::Delete, "delete"),
-            (Action::Export, "export"),
-            (Action::Search, "search"),
-            (Action::Focus, "write"),
+            (Action::Open, texts::hints::OPEN),
+            (Action::NewChat, texts::hints::NEW),
+            (Action::Rename, texts::hints::RENAME),
+            (Action::Delete, texts::hints::DELETE),
+            (Action::Export, texts::hints::EXPORT),
+            (Action::Search, texts::hints::SEARCH),
+            (Action::Focus, texts::hints::WRITE),
         ],
     }
 }

@@ -159,11 +159,11 @@ impl Part for Home {
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         if shared.snapshot.accounts.is_empty() {
-            vec![(Action::Screen('2'), "services")]
+            vec![(Action::Screen('2'), texts::hints::SERVICES)]
         } else {
             vec![
-                (Action::Screen('3'), "chat"),
-                (Action::Screen('4'), "accounts"),
+                (Action::Screen('3'), texts::hints::CHAT),
+                (Action::Screen('4'), texts::hints::ACCOUNTS),
                 (Action::Open, texts::home::LAST_REQUEST),
             ]
         }

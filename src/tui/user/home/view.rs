@@ -121,13 +121,13 @@ fn needs(home: &Home, shared: &Shared) -> Vec<Fact> {
 
 fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
     let (look, snapshot) = (&shared.look, &shared.snapshot);
-    let mut facts = vec![Fact::Gap, Fact::Head("Money".to_owned())];
+    let mut facts = vec![Fact::Gap, Fact::Head(texts::labels::MONEY.to_owned())];
     if shared.link != Link::Ready {
         facts.push(Fact::Note(texts::shared::NOT_KNOWN_YET.to_owned(), Tone::Dim));
         return facts;
     }
     let plain = |label, text| Fact::Is(label, text, Tone::Plain);
-    facts.push(plain("spendable", look.amount(shared.spendable())));
+    facts.push(plain(texts::terms::SPENDABLE, look.amount(shared.spendable())));
     let today = match snapshot.caps.per_day {
         Some(cap) => {
             let (used, limit) = shrink(snapshot.spent_today, cap);
@@ -136,9 +136,12 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
         }
         None => texts::home::spent_without_cap(look.amount(snapshot.spent_today)),
     };
-    facts.push(plain("today", today));
+    facts.push(plain(texts::terms::TODAY, today));
     if !snapshot.reserved.is_zero() {
-        facts.push(plain("reserved", texts::home::reserved_for_requests(look.amount(snapshot.reserved))));
+        facts.push(plain(
+            texts::terms::RESERVED,
+            texts::home::reserved_for_requests(look.amount(snapshot.reserved)),
+        ));
     }
     if let Some(figures) = &home.figures {
         let runway = &figures.runway;
@@ -148,12 +151,12 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
             (None, Some(answers)) => texts::home::lasts_answers(answers),
             (None, None) => texts::shared::LASTS_UNKNOWN.to_owned(),
         };
-        facts.push(plain("lasts", text));
+        facts.push(plain(texts::terms::LASTS, text));
         for cap in figures.caps.iter().filter(|cap| cap.cap != Cap::Request && cap.cap != Cap::Day) {
             let of =
                 cap.provider.map(|one| texts::shared::with_whom(shared.provider(one))).unwrap_or_default();
             facts.push(plain(
-                "cap",
+                texts::terms::CAP,
                 texts::home::cap_used(
                     cap.cap.for_screen(),
                     &of,
@@ -164,7 +167,7 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
         }
     }
     let wallet = snapshot.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
-    facts.push(plain("wallet", texts::home::outside_the_accounts(&wallet)));
+    facts.push(plain(texts::terms::WALLET, texts::home::outside_the_accounts(&wallet)));
     facts
 }
 

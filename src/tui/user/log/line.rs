@@ -77,8 +77,8 @@ impl Line {
 impl Row for Line {
     type Key = (From, u64);
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 0, largest_first: true },
-        Column { title: "Level", right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::LEVEL, right: false, rank: 2, largest_first: false },
         Column { title: texts::log::WHAT_HAPPENED, right: false, rank: 1, largest_first: false },
     ];
     const FIELDS: &'static [Field] = &[Field::text("level"), Field::text("from")];

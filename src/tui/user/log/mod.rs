@@ -351,15 +351,21 @@ impl Part for Log {
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
-            (Action::Filter, "filter"),
+            (Action::Filter, texts::hints::FILTER),
             (Action::Open, texts::log::WHOLE_LINE),
-            (Action::Copy, "copy"),
+            (Action::Copy, texts::hints::COPY),
             (Action::CopyAll, texts::log::COPY_LISTED),
         ]
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", texts::log::ALL_LINES)])
+        self.typing.then(|| {
+            vec![
+                ("enter", texts::hints::KEEP),
+                ("tab", texts::hints::COMPLETE),
+                ("esc", texts::log::ALL_LINES),
+            ]
+        })
     }
 
     fn remember(&self) -> Value {

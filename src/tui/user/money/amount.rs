@@ -78,7 +78,7 @@ impl AmountStep {
         }
         choices.dedup_by(|one, other| one.amount.is_some() && one.amount == other.amount);
         let filled = missing.map(typed::write).unwrap_or_default();
-        let field = Field::new(FIELD, "Amount", form::Kind::Text, "").with(filled);
+        let field = Field::new(FIELD, texts::labels::AMOUNT, form::Kind::Text, "").with(filled);
         let mut step = AmountStep {
             dialog,
             kind,
@@ -169,7 +169,8 @@ impl AmountStep {
     fn fill(&mut self, amount: Neuron) {
         self.edited();
         if let Some(field) = self.form.fields.first_mut() {
-            *field = Field::new(FIELD, "Amount", form::Kind::Text, "").with(typed::write(amount));
+            *field =
+                Field::new(FIELD, texts::labels::AMOUNT, form::Kind::Text, "").with(typed::write(amount));
         }
     }
 

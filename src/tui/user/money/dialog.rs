@@ -197,17 +197,27 @@ impl Dialog {
     pub fn hints(&self, errands: &[Errand]) -> Vec<(&'static str, &'static str)> {
         match &self.stage {
             Stage::Amount => {
-                vec![("↑↓", "choose"), ("enter", texts::money::GO_ON_TO_QUESTION), ("esc", "leave")]
+                vec![
+                    ("↑↓", texts::hints::CHOOSE),
+                    ("enter", texts::money::GO_ON_TO_QUESTION),
+                    ("esc", texts::hints::LEAVE),
+                ]
             }
             Stage::Question { .. } if self.amount.is_some() => {
-                vec![("y", texts::shared::DO_IT), ("esc", texts::money::BACK_TO_AMOUNT), ("↑↓", "scroll")]
+                vec![
+                    ("y", texts::shared::DO_IT),
+                    ("esc", texts::money::BACK_TO_AMOUNT),
+                    ("↑↓", texts::hints::SCROLL),
+                ]
             }
-            Stage::Question { .. } => vec![("y", texts::shared::DO_IT), ("esc", "leave"), ("↑↓", "scroll")],
+            Stage::Question { .. } => {
+                vec![("y", texts::shared::DO_IT), ("esc", texts::hints::LEAVE), ("↑↓", texts::hints::SCROLL)]
+            }
             Stage::UnderWay => {
                 let over = errands.iter().filter(|one| one.dialog == self.number).all(Errand::is_over);
                 vec![("esc", if over { "close" } else { texts::money::CLOSE_IT_GOES_ON })]
             }
-            Stage::Trying | Stage::Refused(_) => vec![("esc", "close")],
+            Stage::Trying | Stage::Refused(_) => vec![("esc", texts::hints::CLOSE)],
         }
     }
 }

@@ -65,7 +65,7 @@ impl Kind {
     const fn title(self) -> &'static str {
         match self {
             Kind::OpenAccount => texts::money::OPEN_ACCOUNT,
-            Kind::Deposit => "Deposit",
+            Kind::Deposit => texts::labels::DEPOSIT,
             Kind::Refund => texts::money::ASK_FOR_REFUND,
             Kind::TakeRefund => texts::money::TAKE_REFUND,
             Kind::CancelRefund => texts::money::CANCEL_REFUND,

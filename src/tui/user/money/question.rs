@@ -41,7 +41,7 @@ pub fn ask(kind: Kind, good: &[Trial], bad: &[Trial], opened: Timestamp, shared:
 const fn yes(kind: Kind) -> &'static str {
     match kind {
         Kind::OpenAccount => texts::money::OPEN_IT,
-        Kind::Deposit => "Deposit",
+        Kind::Deposit => texts::labels::DEPOSIT,
         Kind::Refund => texts::money::ASK_FOR_IT,
         Kind::TakeRefund => texts::money::TAKE_IT,
         Kind::CancelRefund => texts::money::GIVE_IT_UP,
@@ -86,28 +86,31 @@ fn runs_already(preview: &Preview) -> bool {
 
 fn one(kind: Kind, preview: &Preview, shared: &Shared) -> Vec<Fact> {
     let provider = preview.action.provider();
-    let mut facts = vec![Fact::Address("With", provider, alias(provider, shared))];
+    let mut facts = vec![Fact::Address(texts::labels::WITH, provider, alias(provider, shared))];
     if kind != Kind::TakeOver {
-        facts.push(Fact::Amount("Amount", Some(preview.amount)));
+        facts.push(Fact::Amount(texts::labels::AMOUNT, Some(preview.amount)));
     }
-    facts.push(Fact::Text("Fee", fee(preview.gas.now, preview.gas.most)));
-    facts.push(Fact::Amount("Wallet", Some(preview.wallet.before)));
-    facts.push(Fact::Amount("after", Some(preview.wallet.likely)));
+    facts.push(Fact::Text(texts::labels::FEE, fee(preview.gas.now, preview.gas.most)));
+    facts.push(Fact::Amount(texts::labels::WALLET, Some(preview.wallet.before)));
+    facts.push(Fact::Amount(texts::terms::AFTER, Some(preview.wallet.likely)));
     if preview.wallet.least != preview.wallet.likely {
         facts.push(Fact::Text("", texts::money::at_least(preview.wallet.least.to_a0gi())));
     }
     let (before, after) = (preview.before.as_ref(), &preview.after);
     if matches!(kind, Kind::OpenAccount | Kind::Deposit | Kind::TakeRefund) {
-        facts.push(Fact::Amount("Account", Some(before.map_or(Neuron::ZERO, |account| account.balance))));
-        facts.push(Fact::Amount("after", Some(after.balance)));
+        facts.push(Fact::Amount(
+            texts::labels::ACCOUNT,
+            Some(before.map_or(Neuron::ZERO, |account| account.balance)),
+        ));
+        facts.push(Fact::Amount(texts::terms::AFTER, Some(after.balance)));
     }
     if kind != Kind::TakeOver && kind != Kind::TakeRefund {
         let now = before.map_or(Neuron::ZERO, |account| account.available);
-        facts.push(Fact::Amount("Spendable", Some(now)));
-        facts.push(Fact::Amount("after", Some(after.available)));
+        facts.push(Fact::Amount(texts::labels::SPENDABLE, Some(now)));
+        facts.push(Fact::Amount(texts::terms::AFTER, Some(after.available)));
     }
     if let Some(locked) = preview.locked {
-        facts.push(Fact::Text("Locked", until(locked.until, shared)));
+        facts.push(Fact::Text(texts::labels::LOCKED, until(locked.until, shared)));
     }
     if let Some(at) = preview.effective_at {
         facts.push(Fact::Text(texts::money::IN_FORCE, texts::money::not_before(moment::in_full(at))));
@@ -121,8 +124,8 @@ fn one(kind: Kind, preview: &Preview, shared: &Shared) -> Vec<Fact> {
     facts.extend(waiting(preview.waits_behind));
     facts.extend(preview.warnings.iter().filter_map(|warning| warned(warning, shared)));
     facts.push(Fact::Note(undone(kind, &[preview], shared), Tone::Plain));
-    facts.push(Fact::Text("Contract", preview.contract.to_string()));
-    facts.push(Fact::Text("Chain", format!("{} ({})", preview.chain_id, shared.start.network)));
+    facts.push(Fact::Text(texts::labels::CONTRACT, preview.contract.to_string()));
+    facts.push(Fact::Text(texts::labels::CHAIN, format!("{} ({})", preview.chain_id, shared.start.network)));
     facts
 }
 
@@ -130,7 +133,7 @@ fn many(kind: Kind, found: &[&Preview], shared: &Shared) -> Vec<Fact> {
     let gas = |of: fn(&Preview) -> Neuron| total(found, of);
     let mut facts = vec![
         Fact::Amount(texts::shared::IN_ALL, Some(total(found, |preview| preview.amount))),
-        Fact::Text("Fee", fee(gas(|preview| preview.gas.now), gas(|preview| preview.gas.most))),
+        Fact::Text(texts::labels::FEE, fee(gas(|preview| preview.gas.now), gas(|preview| preview.gas.most))),
         Fact::Text("", texts::money::transactions_in_order(found.len())),
     ];
     if let Some(first) = found.first() {
@@ -140,21 +143,21 @@ fn many(kind: Kind, found: &[&Preview], shared: &Shared) -> Vec<Fact> {
             _ => Neuron::ZERO,
         };
         let after = |gas: Neuron| before.saturating_add(back).above(gas);
-        facts.push(Fact::Amount("Wallet", Some(before)));
-        facts.push(Fact::Amount("after", Some(after(gas(|preview| preview.gas.now)))));
+        facts.push(Fact::Amount(texts::labels::WALLET, Some(before)));
+        facts.push(Fact::Amount(texts::terms::AFTER, Some(after(gas(|preview| preview.gas.now)))));
         facts.push(Fact::Text("", texts::money::at_least(after(gas(|preview| preview.gas.most)).to_a0gi())));
         facts.extend(waiting(first.waits_behind));
     }
     if let Some(last) = found.iter().filter_map(|preview| preview.locked).map(|locked| locked.until).max() {
-        facts.push(Fact::Text("Locked", until(last, shared)));
+        facts.push(Fact::Text(texts::labels::LOCKED, until(last, shared)));
     }
     facts.push(Fact::Note(undone(kind, found, shared), Tone::Plain));
     for preview in found {
         let provider = preview.action.provider();
         facts.push(Fact::Gap);
-        facts.push(Fact::Address("With", provider, alias(provider, shared)));
-        facts.push(Fact::Amount("Amount", Some(preview.amount)));
-        facts.push(Fact::Amount("Spendable", Some(preview.after.available)));
+        facts.push(Fact::Address(texts::labels::WITH, provider, alias(provider, shared)));
+        facts.push(Fact::Amount(texts::labels::AMOUNT, Some(preview.amount)));
+        facts.push(Fact::Amount(texts::labels::SPENDABLE, Some(preview.after.available)));
         facts.extend(preview.warnings.iter().filter_map(|warning| warned(warning, shared)));
     }
     facts

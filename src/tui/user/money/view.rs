@@ -188,7 +188,7 @@ fn amount(
     let few = fixed.saturating_add(all) > area.height;
     let high = fixed.saturating_add(if few { 1 } else { all });
     let inside = draw::boxed(buffer, draw::middle(area, wide, high), dialog.kind.title(), Tone::Accent, look);
-    draw::put(buffer, inside, 0, 0, "With", look.style(Tone::Dim));
+    draw::put(buffer, inside, 0, 0, texts::labels::WITH, look.style(Tone::Dim));
     let x = draw::put(buffer, inside, LABEL, 0, &look.address(provider), look.style(Tone::Title));
     if let Some(alias) = shared.aliases.get(&provider) {
         draw::put(buffer, inside, x + 1, 0, &format!("@{alias}"), look.style(Tone::Plain));
@@ -277,18 +277,22 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<Labelled> {
     match step.preview() {
         Some(Ok(preview)) => {
             let Preview { gas, wallet, after, before, .. } = preview;
-            say("Fee", texts::money::now_at_most(look.amount(gas.now), look.amount(gas.most)), Tone::Plain);
-            say("Wallet", change(wallet.before, wallet.likely, look), Tone::Plain);
+            say(
+                texts::labels::FEE,
+                texts::money::now_at_most(look.amount(gas.now), look.amount(gas.most)),
+                Tone::Plain,
+            );
+            say(texts::labels::WALLET, change(wallet.before, wallet.likely, look), Tone::Plain);
             let balance = before.as_ref().map_or(Neuron::ZERO, |account| account.balance);
             let available = before.as_ref().map_or(Neuron::ZERO, |account| account.available);
             if balance != after.balance {
-                say("Account", change(balance, after.balance, look), Tone::Plain);
+                say(texts::labels::ACCOUNT, change(balance, after.balance, look), Tone::Plain);
             }
-            say("Spendable", change(available, after.available, look), Tone::Plain);
+            say(texts::labels::SPENDABLE, change(available, after.available, look), Tone::Plain);
             if let Some(locked) = preview.locked {
                 let until = moment::in_full(locked.until);
                 let wait = moment::length(locked.until.seconds_since(shared.now()));
-                say("Locked", texts::money::until_and_wait(&until, &wait), Tone::Plain);
+                say(texts::labels::LOCKED, texts::money::until_and_wait(&until, &wait), Tone::Plain);
             }
             for warning in &preview.warnings {
                 if let Some(Fact::Note(text, tone)) = warned(warning, shared) {
@@ -301,15 +305,15 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<Labelled> {
             let provider = step.provider();
             match (step.kind(), account(shared, provider)) {
                 (Kind::Refund, Some(account)) => {
-                    say("Free", look.amount(account.free()), Tone::Plain);
+                    say(texts::labels::FREE, look.amount(account.free()), Tone::Plain);
                     let owed = account.owed.saturating_add(account.reserved).above(account.settled);
                     say(texts::money::OWED_RESERVED, look.amount(owed), Tone::Plain);
                 }
                 (_, account) => {
                     let wallet = shared.snapshot.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
-                    say("Wallet", wallet, Tone::Plain);
+                    say(texts::labels::WALLET, wallet, Tone::Plain);
                     if let Some(account) = account {
-                        say("Spendable", look.amount(account.available), Tone::Plain);
+                        say(texts::labels::SPENDABLE, look.amount(account.available), Tone::Plain);
                     }
                 }
             }

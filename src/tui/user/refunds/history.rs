@@ -30,10 +30,10 @@ impl Row for RefundView {
         &[Field::text("provider"), Field::text("state"), Field::amount("amount")];
     const COLUMNS: &'static [Column] = &[
         Column { title: texts::refunds::ASKED_FOR, right: true, rank: 3, largest_first: true },
-        Column { title: "Provider", right: false, rank: 0, largest_first: false },
-        Column { title: "Amount", right: true, rank: 1, largest_first: true },
-        Column { title: "State", right: false, rank: 2, largest_first: false },
-        Column { title: "Unlocked", right: true, rank: 4, largest_first: true },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::AMOUNT, right: true, rank: 1, largest_first: true },
+        Column { title: texts::labels::STATE, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::UNLOCKED, right: true, rank: 4, largest_first: true },
     ];
 
     fn key(&self) -> (Address, u32) {

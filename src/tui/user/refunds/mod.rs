@@ -243,32 +243,32 @@ impl Refunds {
             let Some(refund) = self.history.selected() else { return Vec::new() };
             let (word, tone) = history::state(refund.state);
             return vec![
-                is("Provider", look.address(refund.provider)),
-                is("Name", shared.provider(refund.provider)),
-                is("Amount", look.in_full(refund.amount)),
+                is(texts::labels::PROVIDER, look.address(refund.provider)),
+                is(texts::labels::NAME, shared.provider(refund.provider)),
+                is(texts::labels::AMOUNT, look.in_full(refund.amount)),
                 is(texts::refunds::ASKED_FOR, look.time_in_full(refund.created_at)),
-                is("Unlocked", moment::in_full(refund.unlock_at)),
-                Fact::Is("State", word.to_owned(), tone),
-                is("Number", refund.index.to_string()),
+                is(texts::labels::UNLOCKED, moment::in_full(refund.unlock_at)),
+                Fact::Is(texts::labels::STATE, word.to_owned(), tone),
+                is(texts::labels::NUMBER, refund.index.to_string()),
             ];
         }
         let Some(lock) = self.selected() else { return Vec::new() };
         let mut facts = vec![
-            is("Provider", look.address(lock.provider)),
-            is("Name", shared.provider(lock.provider)),
+            is(texts::labels::PROVIDER, look.address(lock.provider)),
+            is(texts::labels::NAME, shared.provider(lock.provider)),
             is(texts::refunds::ASKED_FOR, look.in_full(lock.refund.amount)),
         ];
         if lock.amount != lock.refund.amount {
             let text = texts::refunds::settled_a_part(look.in_full(lock.amount));
             facts.push(Fact::Is(texts::refunds::LEFT_OF_IT, text, Tone::Warn));
         }
-        facts.push(is("Since", look.time_in_full(lock.refund.created_at)));
-        facts.push(is("Unlocked", moment::in_full(lock.refund.unlock_at)));
+        facts.push(is(texts::labels::SINCE, look.time_in_full(lock.refund.created_at)));
+        facts.push(is(texts::labels::UNLOCKED, moment::in_full(lock.refund.unlock_at)));
         facts.push(match lock.due(shared.now()) {
-            true => Fact::Is("State", texts::refunds::DUE.to_owned(), Tone::Good),
+            true => Fact::Is(texts::labels::STATE, texts::refunds::DUE.to_owned(), Tone::Good),
             false => {
                 let left = moment::until(shared.now(), lock.refund.unlock_at);
-                Fact::Is("State", texts::refunds::locked(&left), Tone::Pending)
+                Fact::Is(texts::labels::STATE, texts::refunds::locked(&left), Tone::Pending)
             }
         });
         if let Some(doing) = lock.doing {
@@ -465,12 +465,12 @@ impl Part for Refunds {
             hints.push((Action::TakeRefund, texts::refunds::TAKE_DUE));
         }
         if self.locks.is_empty() {
-            hints.push((Action::Screen('4'), "accounts"));
+            hints.push((Action::Screen('4'), texts::hints::ACCOUNTS));
         } else {
             hints.extend([
-                (Action::CancelRefund, "cancel"),
-                (Action::Refund, "change"),
-                (Action::Focus, "history"),
+                (Action::CancelRefund, texts::hints::CANCEL),
+                (Action::Refund, texts::hints::CHANGE),
+                (Action::Focus, texts::hints::HISTORY),
             ]);
         }
         if self.provider().is_some() {
@@ -480,7 +480,9 @@ impl Part for Refunds {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all")])
+        self.typing.then(|| {
+            vec![("enter", texts::hints::KEEP), ("tab", texts::hints::COMPLETE), ("esc", texts::hints::ALL)]
+        })
     }
 
     fn alarm(&self, shared: &Shared) -> bool {

@@ -45,7 +45,7 @@ pub fn detail(area: Rect) -> Rect {
 pub fn draw(refunds: &Refunds, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
     let look = &shared.look;
     if refunds.open {
-        draw::heading(buffer, area, 0, "Refund", look);
+        draw::heading(buffer, area, 0, texts::labels::REFUND, look);
         facts::draw(buffer, detail(area), &refunds.facts(shared), refunds.detail_top, look);
         return None;
     }

@@ -102,14 +102,14 @@ fn question(record: &RequestRecord, shared: &Shared) -> Acceptance {
     let spendable = account.map_or(Neuron::ZERO, |account| account.available);
     let alias = shared.aliases.get(&view.provider);
     let mut facts = vec![
-        Fact::Address("To", view.provider, alias.map(texts::shared::own_name)),
-        Fact::Text("Service", view.service.to_string()),
-        Fact::Text("Request", view.request.to_string()),
-        Fact::Amount("Amount", Some(amount)),
+        Fact::Address(texts::labels::TO, view.provider, alias.map(texts::shared::own_name)),
+        Fact::Text(texts::labels::SERVICE, view.service.to_string()),
+        Fact::Text(texts::labels::REQUEST, view.request.to_string()),
+        Fact::Amount(texts::labels::AMOUNT, Some(amount)),
         Fact::Amount(texts::requests::PAID_SO_FAR, Some(paid)),
-        Fact::Amount("after", Some(paid.saturating_add(amount))),
-        Fact::Amount("Spendable", Some(spendable)),
-        Fact::Amount("after", Some(spendable.above(amount))),
+        Fact::Amount(texts::terms::AFTER, Some(paid.saturating_add(amount))),
+        Fact::Amount(texts::labels::SPENDABLE, Some(spendable)),
+        Fact::Amount(texts::terms::AFTER, Some(spendable.above(amount))),
     ];
     if let Some(receipt) = &record.receipt {
         let units = |units: u64| crate::tui::kit::amount::grouped(units.into());

@@ -56,8 +56,10 @@ pub fn form(what: &str, now: Timestamp) -> Form {
     Form::new(
         texts::requests::export(what),
         vec![
-            Field::new("format", "Format", Kind::Choice(FORMATS), texts::requests::FORMATS).with("CSV"),
-            Field::new("file", "File", Kind::Text, hint).with(format!("{what}-{day}-{time}.csv")),
+            Field::new("format", texts::labels::FORMAT, Kind::Choice(FORMATS), texts::requests::FORMATS)
+                .with("CSV"),
+            Field::new("file", texts::labels::FILE, Kind::Text, hint)
+                .with(format!("{what}-{day}-{time}.csv")),
         ],
     )
 }

@@ -19,27 +19,30 @@ pub fn request(view: &RequestView, record: Option<&RequestRecord>, shared: &Shar
     let lasted = view.finished_at.map(|at| at.seconds_since(view.created_at));
     let ended = view.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at));
     let mut facts = vec![
-        Fact::Head("Request".to_owned()),
-        Fact::Is("State", word.to_owned(), tone),
-        is("Service", view.service.to_string()),
-        is("Provider", whole(view.provider, shared)),
-        is("Made", look.time_in_full(view.created_at)),
-        is("Ended", lasted.map_or(ended.clone(), |seconds| texts::requests::ended_after(&ended, seconds))),
-        is("Request", view.request.to_string()),
+        Fact::Head(texts::labels::REQUEST.to_owned()),
+        Fact::Is(texts::labels::STATE, word.to_owned(), tone),
+        is(texts::labels::SERVICE, view.service.to_string()),
+        is(texts::labels::PROVIDER, whole(view.provider, shared)),
+        is(texts::labels::MADE, look.time_in_full(view.created_at)),
+        is(
+            texts::labels::ENDED,
+            lasted.map_or(ended.clone(), |seconds| texts::requests::ended_after(&ended, seconds)),
+        ),
+        is(texts::labels::REQUEST, view.request.to_string()),
     ];
     if let Some(note) = &view.note {
         let tone = if view.state == UserRequestState::Failed { Tone::Bad } else { Tone::Warn };
-        facts.push(Fact::Is("Note", note.clone(), tone));
+        facts.push(Fact::Is(texts::labels::NOTE, note.clone(), tone));
     }
-    facts.extend([Fact::Gap, Fact::Head("Fee".to_owned())]);
+    facts.extend([Fact::Gap, Fact::Head(texts::labels::FEE.to_owned())]);
     fee(view, record, look, &mut facts);
     let account = shared.snapshot.accounts.iter().find(|account| account.provider == view.provider);
-    facts.extend([Fact::Gap, Fact::Head("Voucher".to_owned())]);
+    facts.extend([Fact::Gap, Fact::Head(texts::labels::VOUCHER.to_owned())]);
     match account {
         Some(account) => {
             let covered = account.promised >= account.owed;
             facts.extend([
-                is("Promised", look.in_full(account.promised)),
+                is(texts::labels::PROMISED, look.in_full(account.promised)),
                 is(texts::requests::OWED_IN_ALL, look.in_full(account.owed)),
                 Fact::Note(
                     if covered {
@@ -53,7 +56,7 @@ pub fn request(view: &RequestView, record: Option<&RequestRecord>, shared: &Shar
         }
         None => facts.push(Fact::Note(texts::requests::NO_ACCOUNT_NOW.to_owned(), Tone::Dim)),
     }
-    facts.extend([Fact::Gap, Fact::Head("Receipt".to_owned())]);
+    facts.extend([Fact::Gap, Fact::Head(texts::labels::RECEIPT.to_owned())]);
     match record {
         None => facts.push(Fact::Note(texts::shared::BEING_READ.to_owned(), Tone::Pending)),
         Some(record) => {
@@ -63,8 +66,11 @@ pub fn request(view: &RequestView, record: Option<&RequestRecord>, shared: &Shar
             }
             facts.extend([
                 is(texts::requests::BODY_SENT, record.body_hash.to_string()),
-                is("Answer", record.response_hash.map_or("-".to_owned(), |hash| hash.to_string())),
-                is("Prices", texts::requests::price_version(record.price_version)),
+                is(
+                    texts::labels::ANSWER,
+                    record.response_hash.map_or("-".to_owned(), |hash| hash.to_string()),
+                ),
+                is(texts::labels::PRICES, texts::requests::price_version(record.price_version)),
             ]);
         }
     }
@@ -81,33 +87,37 @@ fn fee(view: &RequestView, record: Option<&RequestRecord>, look: &Look, facts: &
     let prices = record.map(|record| record.prices);
     match view.state {
         UserRequestState::Reserved | UserRequestState::Sent | UserRequestState::Unconfirmed => {
-            facts.push(is("Fee", texts::shared::FIGURE_NOT_KNOWN_YET));
+            facts.push(is(texts::labels::FEE, texts::shared::FIGURE_NOT_KNOWN_YET));
             facts.push(is(texts::shared::AT_MOST, look.in_full(view.max_fee)));
             if let Some(prices) = prices.filter(|_| !look.masked) {
                 facts.push(is(
-                    "Prices",
+                    texts::labels::PRICES,
                     texts::requests::unit_prices(grouped(prices.input.get()), grouped(prices.output.get())),
                 ));
             }
         }
         UserRequestState::Failed => {
-            facts.push(is("Fee", texts::requests::COST_NOTHING));
+            facts.push(is(texts::labels::FEE, texts::requests::COST_NOTHING));
             facts.push(is(texts::shared::AT_MOST, texts::requests::was_reserved(look.in_full(view.max_fee))));
         }
         UserRequestState::Done | UserRequestState::Disputed => {
             facts.extend([
-                is("Input", line(view.input.0, prices.map(|one| one.input), view.fee.input)),
-                is("Output", line(view.output.0, prices.map(|one| one.output), view.fee.output)),
-                is("Fee", look.in_full(view.fee.total())),
+                is(texts::labels::INPUT, line(view.input.0, prices.map(|one| one.input), view.fee.input)),
+                is(texts::labels::OUTPUT, line(view.output.0, prices.map(|one| one.output), view.fee.output)),
+                is(texts::labels::FEE, look.in_full(view.fee.total())),
                 is(texts::shared::AT_MOST, look.in_full(view.max_fee)),
             ]);
         }
     }
     if let Some(at) = view.accepted_at {
-        facts.push(is("Accepted", texts::requests::on_their_word(look.time_in_full(at))));
+        facts.push(is(texts::labels::ACCEPTED, texts::requests::on_their_word(look.time_in_full(at))));
     }
     if !view.disputed.is_zero() {
-        facts.push(Fact::Is("Disputed", texts::requests::disputed(look.in_full(view.disputed)), Tone::Warn));
+        facts.push(Fact::Is(
+            texts::labels::DISPUTED,
+            texts::requests::disputed(look.in_full(view.disputed)),
+            Tone::Warn,
+        ));
     }
 }
 
@@ -115,7 +125,10 @@ fn signed(signed: &SealedReceipt, look: &Look, facts: &mut Vec<Fact>) {
     let Receipt { input, output, fee, owed, status, body_hash, response_hash, .. } = &signed.receipt;
     facts.extend([
         is(texts::requests::IT_SAYS, status.as_str()),
-        is("Units", texts::shared::in_and_out(grouped(input.0.into()), grouped(output.0.into()))),
+        is(
+            texts::labels::UNITS,
+            texts::shared::in_and_out(grouped(input.0.into()), grouped(output.0.into())),
+        ),
         is(texts::requests::IT_ASKS, look.in_full(fee.total())),
         is(texts::requests::OWED_IN_ALL, look.in_full(*owed)),
         is(texts::requests::ITS_BODY, body_hash.to_string()),
@@ -123,9 +136,9 @@ fn signed(signed: &SealedReceipt, look: &Look, facts: &mut Vec<Fact>) {
     ]);
     facts.push(match &signed.seal {
         Seal::Signature(signature) => {
-            is("Signature", alloy::primitives::hex::encode_prefixed(signature.bytes()))
+            is(texts::labels::SIGNATURE, alloy::primitives::hex::encode_prefixed(signature.bytes()))
         }
-        Seal::Tag(_) => is("Sealed", texts::requests::SEALED_BY_TAG),
+        Seal::Tag(_) => is(texts::labels::SEALED, texts::requests::SEALED_BY_TAG),
     });
 }
 
@@ -183,18 +196,18 @@ pub fn reconciliation(found: &Result<Reconciliation, String>, shared: &Shared) -
             };
             facts.extend([
                 Fact::Note(format!("{sign} {}", found.verdict.says()), tone),
-                is("Provider", whole(found.provider, shared)),
-                is("Requests", grouped(found.requests.into())),
+                is(texts::labels::PROVIDER, whole(found.provider, shared)),
+                is(texts::labels::REQUESTS, grouped(found.requests.into())),
                 is(texts::requests::THEIR_FEES, look.in_full(found.fees)),
                 is(texts::requests::OWED_IN_ALL, look.in_full(found.owed)),
-                is("Taken", texts::requests::on_the_chain(look.in_full(found.settled))),
-                is("Promised", look.in_full(found.promised)),
+                is(texts::labels::TAKEN, texts::requests::on_the_chain(look.in_full(found.settled))),
+                is(texts::labels::PROMISED, look.in_full(found.promised)),
                 is(
                     texts::requests::IT_STATES,
                     found.stated.map_or("-".to_owned(), |stated| look.in_full(stated)),
                 ),
-                is("Disputed", look.in_full(found.disputed)),
-                is("Reserved", look.in_full(found.held)),
+                is(texts::labels::DISPUTED, look.in_full(found.disputed)),
+                is(texts::labels::RESERVED, look.in_full(found.held)),
             ]);
         }
     }
@@ -209,32 +222,32 @@ pub fn operation(view: &OperationView, shared: &Shared) -> Vec<Fact> {
     let text = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let mut facts = vec![
         Fact::Head(view.kind.as_str().replace('_', " ")),
-        Fact::Is("State", word.to_owned(), tone),
-        is("Provider", text(view.provider.map(|provider| whole(provider, shared)))),
-        is("Amount", text(view.amount.map(|amount| look.in_full(amount)))),
-        is("Ordered", look.time_in_full(view.created_at)),
+        Fact::Is(texts::labels::STATE, word.to_owned(), tone),
+        is(texts::labels::PROVIDER, text(view.provider.map(|provider| whole(provider, shared)))),
+        is(texts::labels::AMOUNT, text(view.amount.map(|amount| look.in_full(amount)))),
+        is(texts::labels::ORDERED, look.time_in_full(view.created_at)),
     ];
     if let Some(reason) = &view.reason {
-        facts.push(Fact::Is("Why", reason.clone(), Tone::Bad));
+        facts.push(Fact::Is(texts::labels::WHY, reason.clone(), Tone::Bad));
     }
     facts.extend([
         Fact::Gap,
-        Fact::Head("Transaction".to_owned()),
-        is("Hash", text(view.hash.map(|hash| hash.to_string()))),
-        is("Block", text(view.block.map(|block| grouped(block.into())))),
+        Fact::Head(texts::labels::TRANSACTION.to_owned()),
+        is(texts::labels::HASH, text(view.hash.map(|hash| hash.to_string()))),
+        is(texts::labels::BLOCK, text(view.block.map(|block| grouped(block.into())))),
         is(texts::requests::GAS_PAID, text(view.gas_paid.map(|paid| look.in_full(paid)))),
     ]);
     if let Some(offer) = view.offer {
-        facts.push(is("Offers", texts::requests::gas_price_at_most(grouped(offer.get()))));
+        facts.push(is(texts::labels::OFFERS, texts::requests::gas_price_at_most(grouped(offer.get()))));
     }
     match view.attempts {
         0 | 1 => {}
-        attempts => facts.push(is("Replaced", texts::requests::replaced(attempts - 1))),
+        attempts => facts.push(is(texts::labels::REPLACED, texts::requests::replaced(attempts - 1))),
     }
     if let Some(link) = explorer(view, shared) {
-        facts.push(is("Explorer", link));
+        facts.push(is(texts::labels::EXPLORER, link));
     }
-    facts.push(is("Operation", view.id.to_string()));
+    facts.push(is(texts::labels::OPERATION, view.id.to_string()));
     facts
 }
 

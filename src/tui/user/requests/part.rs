@@ -342,14 +342,17 @@ impl Part for Requests {
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         let other = if self.list == List::Requests { "operations" } else { "requests" };
         if self.detail {
-            let mut hints = vec![(Action::Back, "back"), (Action::Copy, texts::shared::COPY_ID)];
+            let mut hints = vec![(Action::Back, texts::hints::BACK), (Action::Copy, texts::shared::COPY_ID)];
             if self.list == List::Requests {
-                hints.extend([(Action::Verify, "verify"), (Action::Reconcile, "reconcile")]);
+                hints.extend([
+                    (Action::Verify, texts::hints::VERIFY),
+                    (Action::Reconcile, texts::hints::RECONCILE),
+                ]);
                 if self.is_disputed() {
-                    hints.push((Action::Accept, "accept"));
+                    hints.push((Action::Accept, texts::hints::ACCEPT));
                 }
                 if shared.size.0 >= WIDE {
-                    hints.push((Action::ToService, "service"));
+                    hints.push((Action::ToService, texts::hints::SERVICE));
                 }
             } else if shared.chain.is_some() {
                 hints.push((Action::CopyUrl, texts::requests::COPY_LINK));
@@ -357,26 +360,36 @@ impl Part for Requests {
             return hints;
         }
         vec![
-            (Action::Open, "details"),
-            (Action::Filter, "filter"),
-            (Action::Sort, "sort"),
+            (Action::Open, texts::hints::DETAILS),
+            (Action::Filter, texts::hints::FILTER),
+            (Action::Sort, texts::hints::SORT),
             (Action::OtherList, other),
-            (Action::Export, "export"),
+            (Action::Export, texts::hints::EXPORT),
         ]
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         if self.accept.is_some() {
-            return Some(vec![("y", texts::requests::ACCEPT_IT), ("esc", "leave"), ("↑↓", "scroll")]);
+            return Some(vec![
+                ("y", texts::requests::ACCEPT_IT),
+                ("esc", texts::hints::LEAVE),
+                ("↑↓", texts::hints::SCROLL),
+            ]);
         }
         if self.export.is_some() {
             return Some(vec![
                 ("enter", texts::requests::NEXT_THEN_WRITE),
-                ("← →", "format"),
-                ("esc", "leave"),
+                ("← →", texts::hints::FORMAT),
+                ("esc", texts::hints::LEAVE),
             ]);
         }
-        self.typing.then(|| vec![("enter", texts::shared::KEEP_IT), ("esc", "leave"), ("ctrl+u", "clear")])
+        self.typing.then(|| {
+            vec![
+                ("enter", texts::shared::KEEP_IT),
+                ("esc", texts::hints::LEAVE),
+                ("ctrl+u", texts::hints::CLEAR),
+            ]
+        })
     }
 
     fn running(&self) -> Option<String> {

@@ -46,14 +46,14 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
     };
     let plain = |text: String| (if text.is_empty() { "-".to_owned() } else { text }, None);
     vec![
-        line("Provider", &|offer| plain(offer.provider(look))),
-        line("Type", &|offer| plain(offer.service.kind.to_string())),
-        line("Model", &|offer| plain(offer.service.model.clone())),
-        line("Input", &|offer| {
+        line(texts::labels::PROVIDER, &|offer| plain(offer.provider(look))),
+        line(texts::labels::TYPE, &|offer| plain(offer.service.kind.to_string())),
+        line(texts::labels::MODEL, &|offer| plain(offer.service.model.clone())),
+        line(texts::labels::INPUT, &|offer| {
             let price = offer.service.prices.input;
             (price_text(price, look), low(price.get()))
         }),
-        line("Output", &|offer| {
+        line(texts::labels::OUTPUT, &|offer| {
             let price = offer.service.prices.output;
             (price_text(price, look), low(price.get()))
         }),
@@ -61,8 +61,10 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             Some(cost) => (amount(cost, look), low(cost.get())),
             None => ("-".to_owned(), None),
         }),
-        line("Here", &|offer| (offer.here().0, offer.latency().and_then(|wait| low(wait.into())))),
-        line("Answered", &|offer| match offer.answered() {
+        line(texts::labels::HERE, &|offer| {
+            (offer.here().0, offer.latency().and_then(|wait| low(wait.into())))
+        }),
+        line(texts::labels::ANSWERED, &|offer| match offer.answered() {
             Some(text) => (text, offer.success().map(u128::from)),
             None => ("-".to_owned(), None),
         }),
@@ -73,7 +75,12 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
                 None => ("-".to_owned(), None),
             }
         }),
-        line("Lends", &|offer| match offer.known.probe.as_ref().and_then(|probe| probe.as_ref().ok()) {
+        line(texts::labels::LENDS, &|offer| match offer
+            .known
+            .probe
+            .as_ref()
+            .and_then(|probe| probe.as_ref().ok())
+        {
             Some(probe) => match &probe.outcome {
                 ProbeOutcome::Reachable { credit_limit, .. } => {
                     (amount(*credit_limit, look), Some(credit_limit.get()))
@@ -82,7 +89,7 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             },
             None => ("-".to_owned(), None),
         }),
-        line("Spendable", &|offer| match offer.available {
+        line(texts::labels::SPENDABLE, &|offer| match offer.available {
             Some(available) => (amount(available, look), None),
             None => (texts::services::COMPARED_WITHOUT_ACCOUNT.to_owned(), None),
         }),

@@ -19,19 +19,19 @@ const CHANGES: usize = 12;
 pub fn facts(part: &Services, offer: &Offer, shared: &Shared) -> Vec<Fact> {
     let (look, service) = (&shared.look, &offer.service);
     let mut facts = vec![Fact::Head(name(offer, look))];
-    facts.push(is("Type", texts::services::kind_and_unit(service.kind, service.kind.unit())));
-    facts.push(is("Model", if service.model.is_empty() { "-" } else { service.model.as_str() }));
-    facts.push(is("Provider", look.address(service.provider)));
+    facts.push(is(texts::labels::TYPE, texts::services::kind_and_unit(service.kind, service.kind.unit())));
+    facts.push(is(texts::labels::MODEL, if service.model.is_empty() { "-" } else { service.model.as_str() }));
+    facts.push(is(texts::labels::PROVIDER, look.address(service.provider)));
     if let Some(alias) = &offer.alias {
         facts.push(is(texts::services::YOUR_NAME, format!("@{alias}")));
     }
     facts.push(is("URL", service.url.clone()));
     facts.push(is(
-        "Listed",
+        texts::labels::LISTED,
         texts::services::version(look.time_in_full(service.updated_at()), service.version),
     ));
     facts.push(Fact::Gap);
-    facts.push(Fact::Head("Prices".to_owned()));
+    facts.push(Fact::Head(texts::labels::PRICES.to_owned()));
     prices(&mut facts, offer, look);
     facts.push(Fact::Gap);
     facts.push(Fact::Head(texts::services::AS_ASKED.to_owned()));
@@ -55,8 +55,8 @@ fn prices(facts: &mut Vec<Fact>, offer: &Offer, look: &Look) {
     let service = &offer.service;
     let unit = service.kind.unit();
     for (label, million, price) in [
-        ("Input", texts::services::A_MILLION, service.prices.input),
-        ("Output", texts::services::A_MILLION, service.prices.output),
+        (texts::labels::INPUT, texts::services::A_MILLION, service.prices.input),
+        (texts::labels::OUTPUT, texts::services::A_MILLION, service.prices.output),
     ] {
         facts.push(is(label, format!("{} a {unit}", look.in_full(price))));
         facts.push(match price.checked_mul(MILLION) {
@@ -83,26 +83,30 @@ fn asked(facts: &mut Vec<Fact>, offer: &Offer, look: &Look) {
         let text = if offer.known.asking { "… asking" } else { texts::services::NOT_ASKED };
         return facts.push(Fact::Note(text.to_owned(), Tone::Plain));
     };
-    facts.push(Fact::Is("State", text, tone));
+    facts.push(Fact::Is(texts::labels::STATE, text, tone));
     let probe = match probe {
         Ok(probe) => probe,
-        Err(reason) => return facts.push(Fact::Is("Why", reason.clone(), Tone::Bad)),
+        Err(reason) => return facts.push(Fact::Is(texts::labels::WHY, reason.clone(), Tone::Bad)),
     };
-    facts.push(is("Asked", look.time_in_full(probe.at)));
+    facts.push(is(texts::labels::ASKED, look.time_in_full(probe.at)));
     match &probe.outcome {
         ProbeOutcome::Reachable { paused, meter, credit_limit, limits } => {
-            facts.push(Fact::Is("Terms", texts::services::SAYS_THE_SAME.to_owned(), Tone::Good));
+            facts.push(Fact::Is(texts::labels::TERMS, texts::services::SAYS_THE_SAME.to_owned(), Tone::Good));
             if *paused {
-                facts.push(Fact::Is("Paused", texts::services::TAKES_NO_REQUESTS.to_owned(), Tone::Warn));
+                facts.push(Fact::Is(
+                    texts::labels::PAUSED,
+                    texts::services::TAKES_NO_REQUESTS.to_owned(),
+                    Tone::Warn,
+                ));
             }
-            facts.push(is("Meter", meter_in_words(meter.as_str())));
-            facts.push(is("Lends", texts::services::credit(look.amount(*credit_limit))));
-            facts.push(is("Limits", limits_in_words(limits)));
+            facts.push(is(texts::labels::METER, meter_in_words(meter.as_str())));
+            facts.push(is(texts::labels::LENDS, texts::services::credit(look.amount(*credit_limit))));
+            facts.push(is(texts::labels::LIMITS, limits_in_words(limits)));
         }
         ProbeOutcome::Disagrees(what) => {
-            facts.push(Fact::Is("Terms", format!("≠ {what}"), Tone::Warn));
+            facts.push(Fact::Is(texts::labels::TERMS, format!("≠ {what}"), Tone::Warn));
         }
-        ProbeOutcome::Unreachable(why) => facts.push(Fact::Is("Why", why.clone(), Tone::Bad)),
+        ProbeOutcome::Unreachable(why) => facts.push(Fact::Is(texts::labels::WHY, why.clone(), Tone::Bad)),
     }
 }
 
@@ -132,13 +136,17 @@ fn limits_in_words(limits: &ProbeLimits) -> String {
 }
 
 fn owned(facts: &mut Vec<Fact>, account: &AccountView, look: &Look) {
-    facts.push(is("Spendable", look.in_full(account.available)));
-    facts.push(is("Deposit", look.in_full(account.balance)));
-    facts.push(is("Owed", look.in_full(account.owed)));
-    facts.push(is("Promised", look.in_full(account.promised)));
+    facts.push(is(texts::labels::SPENDABLE, look.in_full(account.available)));
+    facts.push(is(texts::labels::DEPOSIT, look.in_full(account.balance)));
+    facts.push(is(texts::labels::OWED, look.in_full(account.owed)));
+    facts.push(is(texts::labels::PROMISED, look.in_full(account.promised)));
     if let Some(refund) = &account.refund {
         let when = look.until(refund.unlock_at);
-        facts.push(Fact::Is("Refund", format!("{}, {when}", look.in_full(refund.amount)), Tone::Pending));
+        facts.push(Fact::Is(
+            texts::labels::REFUND,
+            format!("{}, {when}", look.in_full(refund.amount)),
+            Tone::Pending,
+        ));
     }
     if !account.can_sign {
         let text = texts::services::CANNOT_SIGN.to_owned();
@@ -164,9 +172,9 @@ fn own_requests(facts: &mut Vec<Fact>, measured: &Measured) {
     let share = measured.success_basis_points().unwrap_or(0);
     let tone = if share < 9_000 { Tone::Warn } else { Tone::Plain };
     let text = texts::services::answered(share / 100, share % 100, measured.requests);
-    facts.push(Fact::Is("Answered", text, tone));
+    facts.push(Fact::Is(texts::labels::ANSWERED, text, tone));
     if measured.disputed > 0 {
-        facts.push(Fact::Is("Disputed", grouped(measured.disputed.into()), Tone::Warn));
+        facts.push(Fact::Is(texts::labels::DISPUTED, grouped(measured.disputed.into()), Tone::Warn));
     }
     if let (Some(typical), Some(slow)) = (measured.typical, measured.slow) {
         let text = texts::services::typical_and_slow(typical.as_millis(), slow.as_millis());
@@ -174,7 +182,7 @@ fn own_requests(facts: &mut Vec<Fact>, measured: &Measured) {
     }
     let pace = u128::from(measured.output.0).saturating_mul(1000).checked_div(measured.time.as_millis());
     if let Some(pace) = pace.filter(|pace| *pace > 0) {
-        facts.push(is("Pace", texts::services::pace(pace)));
+        facts.push(is(texts::labels::PACE, texts::services::pace(pace)));
     }
 }
 

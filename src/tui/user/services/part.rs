@@ -249,18 +249,18 @@ impl Part for Services {
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         if self.compare.is_some() {
             return vec![
-                (Action::Back, "back"),
+                (Action::Back, texts::hints::BACK),
                 (Action::Probe, texts::services::ASK_ALL),
                 (Action::Million, texts::services::PER_MILLION),
             ];
         }
-        let Some(offer) = self.selected() else { return vec![(Action::Filter, "filter")] };
+        let Some(offer) = self.selected() else { return vec![(Action::Filter, texts::hints::FILTER)] };
         let talk = match offer.service.kind {
             ServiceKind::Chatbot => "chat",
             ServiceKind::ZgStorage => "files",
         };
         let fund = match offer.available {
-            Some(_) => (Action::Deposit, "deposit"),
+            Some(_) => (Action::Deposit, texts::hints::DEPOSIT),
             None => (Action::OpenAccount, texts::services::OPEN_ACCOUNT),
         };
         let mut hints = vec![(Action::Talk, talk), fund];
@@ -268,16 +268,19 @@ impl Part for Services {
             hints.extend([
                 (Action::Probe, texts::services::ASK_IT),
                 (Action::CopyCurl, texts::services::COPY_CURL),
-                (Action::Back, "back"),
+                (Action::Back, texts::hints::BACK),
             ]);
         } else if self.table.marks() > 1 {
-            hints.extend([(Action::Compare, "compare"), (Action::Probe, texts::services::ASK_THEM)]);
+            hints.extend([
+                (Action::Compare, texts::hints::COMPARE),
+                (Action::Probe, texts::services::ASK_THEM),
+            ]);
         } else {
             hints.extend([
-                (Action::Open, "details"),
-                (Action::Filter, "filter"),
-                (Action::Sort, "sort"),
-                (Action::Mark, "mark"),
+                (Action::Open, texts::hints::DETAILS),
+                (Action::Filter, texts::hints::FILTER),
+                (Action::Sort, texts::hints::SORT),
+                (Action::Mark, texts::hints::MARK),
                 (Action::Probe, texts::services::ASK_IT),
             ]);
         }
@@ -288,9 +291,9 @@ impl Part for Services {
         self.typing.then(|| {
             vec![
                 ("enter", texts::shared::KEEP_IT),
-                ("tab", "complete"),
-                ("esc", "leave"),
-                ("ctrl+u", "clear"),
+                ("tab", texts::hints::COMPLETE),
+                ("esc", texts::hints::LEAVE),
+                ("ctrl+u", texts::hints::CLEAR),
             ]
         })
     }

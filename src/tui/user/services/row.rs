@@ -199,15 +199,15 @@ impl Row for Offer {
         Field::number("success"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Service", right: false, rank: 0, largest_first: false },
-        Column { title: "Input", right: true, rank: 1, largest_first: false },
-        Column { title: "Output", right: true, rank: 2, largest_first: false },
-        Column { title: "Here", right: false, rank: 3, largest_first: false },
-        Column { title: "Model", right: false, rank: 5, largest_first: false },
-        Column { title: "Provider", right: false, rank: 4, largest_first: false },
-        Column { title: "Spendable", right: true, rank: 6, largest_first: true },
-        Column { title: "Type", right: false, rank: 7, largest_first: false },
-        Column { title: "Answered", right: true, rank: 8, largest_first: true },
+        Column { title: texts::labels::SERVICE, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::INPUT, right: true, rank: 1, largest_first: false },
+        Column { title: texts::labels::OUTPUT, right: true, rank: 2, largest_first: false },
+        Column { title: texts::labels::HERE, right: false, rank: 3, largest_first: false },
+        Column { title: texts::labels::MODEL, right: false, rank: 5, largest_first: false },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 4, largest_first: false },
+        Column { title: texts::labels::SPENDABLE, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::TYPE, right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::ANSWERED, right: true, rank: 8, largest_first: true },
     ];
 
     fn key(&self) -> Key {

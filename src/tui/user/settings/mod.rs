@@ -91,8 +91,8 @@ impl Part for Settings {
         vec![
             (Action::Copy, texts::settings::COPY_ADDRESS),
             (Action::CopyAll, texts::shared::COPY_ALL),
-            (Action::Unit, "unit"),
-            (Action::Mask, "privacy"),
+            (Action::Unit, texts::hints::UNIT),
+            (Action::Mask, texts::hints::PRIVACY),
         ]
     }
 }
@@ -119,47 +119,50 @@ fn text_area(area: Rect, shared: &Shared) -> Rect {
 
 fn all(shared: &Shared) -> Vec<Fact> {
     let (look, snapshot, start) = (&shared.look, &shared.snapshot, &shared.start);
-    let mut facts = vec![Fact::Head("Chain".to_owned()), is("Network", start.network.clone())];
+    let mut facts =
+        vec![Fact::Head(texts::labels::CHAIN.to_owned()), is(texts::labels::NETWORK, start.network.clone())];
     facts.push(match &shared.link {
         Link::Ready => match &snapshot.stale {
-            None => Fact::Is("State", texts::settings::CHAIN_IS_READ.to_owned(), Tone::Good),
-            Some(why) => Fact::Is("State", texts::settings::chain_not_read(why), Tone::Bad),
+            None => Fact::Is(texts::labels::STATE, texts::settings::CHAIN_IS_READ.to_owned(), Tone::Good),
+            Some(why) => Fact::Is(texts::labels::STATE, texts::settings::chain_not_read(why), Tone::Bad),
         },
-        Link::Starting { what } => Fact::Is("State", format!("… {what}"), Tone::Pending),
-        Link::Waiting { why, .. } => Fact::Is("State", texts::settings::tried_again(why), Tone::Bad),
-        Link::Failed { why } => Fact::Is("State", format!("✗ {why}"), Tone::Bad),
+        Link::Starting { what } => Fact::Is(texts::labels::STATE, format!("… {what}"), Tone::Pending),
+        Link::Waiting { why, .. } => {
+            Fact::Is(texts::labels::STATE, texts::settings::tried_again(why), Tone::Bad)
+        }
+        Link::Failed { why } => Fact::Is(texts::labels::STATE, format!("✗ {why}"), Tone::Bad),
     });
     if let Some(chain) = shared.chain {
         facts.extend([
             is(texts::settings::CHAIN_ID, chain.id.to_string()),
-            is("Contract", look.address(chain.contract)),
-            is("Refunds", texts::settings::locked_for(moment::length(chain.lock_time))),
+            is(texts::labels::CONTRACT, look.address(chain.contract)),
+            is(texts::labels::REFUNDS, texts::settings::locked_for(moment::length(chain.lock_time))),
         ]);
     }
     if let Some(head) = snapshot.head {
-        facts.push(is("Block", format!("#{}", head.number)));
+        facts.push(is(texts::labels::BLOCK, format!("#{}", head.number)));
     }
-    facts.extend([Fact::Gap, Fact::Head("Wallet".to_owned())]);
+    facts.extend([Fact::Gap, Fact::Head(texts::labels::WALLET.to_owned())]);
     if shared.link == Link::Ready {
-        facts.push(is("Address", look.address(snapshot.user)));
+        facts.push(is(texts::labels::ADDRESS, look.address(snapshot.user)));
         let holds = snapshot.wallet.map_or("-".to_owned(), |wallet| look.in_full(wallet));
-        facts.push(is("Holds", holds));
+        facts.push(is(texts::labels::HOLDS, holds));
     }
     facts.push(match shared.hindrance() {
-        None => is("Rights", texts::settings::MAY_SPEND),
-        Some(why) => Fact::Is("Rights", format!("! {why}"), Tone::Warn),
+        None => is(texts::labels::RIGHTS, texts::settings::MAY_SPEND),
+        Some(why) => Fact::Is(texts::labels::RIGHTS, format!("! {why}"), Tone::Warn),
     });
     let cap = |cap: Option<Neuron>| cap.map_or("none".to_owned(), |cap| look.in_full(cap));
     facts.extend([
         Fact::Gap,
-        Fact::Head("Caps".to_owned()),
+        Fact::Head(texts::labels::CAPS.to_owned()),
         is(texts::shared::CAP_REQUEST, cap(snapshot.caps.per_request)),
         is(texts::shared::CAP_DAY, cap(snapshot.caps.per_day)),
         is(texts::shared::CAP_PROVIDER, cap(snapshot.caps.per_provider)),
         is(texts::shared::IN_ALL, cap(snapshot.caps.total)),
         Fact::Note(texts::settings::WHERE_CAPS_ARE_SET.to_owned(), Tone::Dim),
         Fact::Gap,
-        Fact::Head("API".to_owned()),
+        Fact::Head(texts::labels::API.to_owned()),
     ]);
     facts.push(match &start.serving {
         Some(url) => is(texts::settings::OPEN_AT, texts::settings::open_at_url(url)),
@@ -167,7 +170,7 @@ fn all(shared: &Shared) -> Vec<Fact> {
     });
     facts.extend([
         Fact::Gap,
-        Fact::Head("Screens".to_owned()),
+        Fact::Head(texts::labels::SCREENS.to_owned()),
         is(texts::settings::UNIT, look.unit.name()),
         is(
             texts::settings::TIMES,
@@ -178,9 +181,9 @@ fn all(shared: &Shared) -> Vec<Fact> {
             texts::settings::MOUSE,
             if shared.mouse { texts::settings::MOUSE_TAKEN } else { texts::settings::MOUSE_LEFT },
         ),
-        is("Colours", look.theme.name()),
-        is("Exports", start.directory.display().to_string()),
-        is("Version", start.version),
+        is(texts::labels::COLOURS, look.theme.name()),
+        is(texts::labels::EXPORTS, start.directory.display().to_string()),
+        is(texts::labels::VERSION, start.version),
     ]);
     let changed = shared.keymap.all().iter().filter(|bound| bound.keys != bound.binding.keys);
     let mut changed = changed.peekable();

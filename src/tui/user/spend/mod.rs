@@ -250,15 +250,19 @@ impl Part for Spend {
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         self.form.as_ref().map(|_| {
-            vec![("ctrl+s", texts::spend::SET_THEM), ("tab", texts::shared::NEXT_FIELD), ("esc", "leave")]
+            vec![
+                ("ctrl+s", texts::spend::SET_THEM),
+                ("tab", texts::shared::NEXT_FIELD),
+                ("esc", texts::hints::LEAVE),
+            ]
         })
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
-            (Action::Caps, "caps"),
-            (Action::Longer, "longer"),
-            (Action::Shorter, "shorter"),
+            (Action::Caps, texts::hints::CAPS),
+            (Action::Longer, texts::hints::LONGER),
+            (Action::Shorter, texts::hints::SHORTER),
             (Action::Group, texts::spend::BY_WHAT),
             (Action::Open, texts::spend::ITS_REQUESTS),
             (Action::Zoom, texts::spend::LIST_ONLY),

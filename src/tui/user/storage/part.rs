@@ -236,9 +236,10 @@ impl Part for Storage {
     }
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
-        let mut hints = vec![(Action::Upload, "upload"), (Action::Download, "download")];
+        let mut hints =
+            vec![(Action::Upload, texts::hints::UPLOAD), (Action::Download, texts::hints::DOWNLOAD)];
         if self.counting(shared) {
-            hints.push((Action::Stop, "stop"));
+            hints.push((Action::Stop, texts::hints::STOP));
         }
         if !self.transfers.is_empty() {
             hints.extend([
@@ -254,11 +255,15 @@ impl Part for Storage {
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         match self.question.as_ref()? {
-            Question::Sure(_) => Some(vec![("y", texts::shared::DO_IT), ("esc", "leave")]),
-            Question::File { way: Way::Up, .. } => {
-                Some(vec![("tab", "complete"), ("enter", texts::storage::SEE_COST), ("esc", "leave")])
+            Question::Sure(_) => Some(vec![("y", texts::shared::DO_IT), ("esc", texts::hints::LEAVE)]),
+            Question::File { way: Way::Up, .. } => Some(vec![
+                ("tab", texts::hints::COMPLETE),
+                ("enter", texts::storage::SEE_COST),
+                ("esc", texts::hints::LEAVE),
+            ]),
+            Question::File { .. } => {
+                Some(vec![("enter", texts::storage::NEXT_THEN_COST), ("esc", texts::hints::LEAVE)])
             }
-            Question::File { .. } => Some(vec![("enter", texts::storage::NEXT_THEN_COST), ("esc", "leave")]),
         }
     }
 

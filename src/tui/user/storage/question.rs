@@ -63,14 +63,14 @@ pub fn missing(order: &Order, shared: &Shared) -> Option<Missing> {
 
 pub fn upload() -> Form {
     let hint = texts::storage::UPLOAD_HINT;
-    Form::new(texts::storage::UPLOAD_TITLE, vec![Field::new("file", "File", Kind::Text, hint)])
+    Form::new(texts::storage::UPLOAD_TITLE, vec![Field::new("file", texts::labels::FILE, Kind::Text, hint)])
 }
 
 pub fn download(id: &str, file: &str) -> Form {
     Form::new(
         texts::storage::DOWNLOAD_TITLE,
         vec![
-            Field::new("id", "Id", Kind::Text, texts::storage::CONTENT_HINT).with(id),
+            Field::new("id", texts::labels::ID, Kind::Text, texts::storage::CONTENT_HINT).with(id),
             Field::new("file", texts::storage::SAVE_AS, Kind::Text, texts::storage::SAVE_AS_HINT).with(file),
             Field::new("most", texts::storage::MOST_MB, Kind::Text, texts::storage::MOST_MB_HINT)
                 .with(MEGABYTES),

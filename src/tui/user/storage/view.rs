@@ -86,7 +86,7 @@ pub fn draw(part: &Storage, buffer: &mut Buffer, body: Rect, shared: &Shared) ->
 fn head(part: &Storage, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     let look = &shared.look;
     let Some(service) = part.service(shared) else {
-        draw::put(buffer, area, 0, 0, "Files", look.style(Tone::Title));
+        draw::put(buffer, area, 0, 0, texts::labels::FILES, look.style(Tone::Title));
         return;
     };
     let name = shared.service_of(service.provider, &service.name);
@@ -210,19 +210,19 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
     let available = account.map(|account| account.available);
     let missing = question::missing(order, shared);
     let full = crate::tui::kit::amount::in_full;
-    let mut rows = vec![("File", order.file.clone(), Tone::Plain)];
+    let mut rows = vec![(texts::labels::FILE, order.file.clone(), Tone::Plain)];
     if order.way == Way::Down {
-        rows.push(("Content", order.id.clone(), Tone::Plain));
+        rows.push((texts::labels::CONTENT, order.id.clone(), Tone::Plain));
     }
-    rows.push(("Service", shared.service_of(order.provider, &order.service), Tone::Plain));
+    rows.push((texts::labels::SERVICE, shared.service_of(order.provider, &order.service), Tone::Plain));
     match order.way {
         Way::Up => rows.extend([
             (
-                "Size",
+                texts::labels::SIZE,
                 texts::storage::bytes_times(order.bytes, grouped(order.prices.input.get())),
                 Tone::Plain,
             ),
-            ("Upload", full(order.input_fee()), Tone::Plain),
+            (texts::labels::UPLOAD, full(order.input_fee()), Tone::Plain),
             (texts::shared::AT_MOST, texts::storage::answer_included(full(order.at_most())), Tone::Plain),
         ]),
         Way::Down => rows.extend([
@@ -231,24 +231,24 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
                 texts::storage::bytes_times(order.bytes, grouped(order.prices.output.get())),
                 Tone::Plain,
             ),
-            ("Cost", texts::shared::at_most(full(order.at_most())), Tone::Plain),
+            (texts::labels::COST, texts::shared::at_most(full(order.at_most())), Tone::Plain),
         ]),
     }
     rows.push((
-        "Spendable",
+        texts::labels::SPENDABLE,
         available.map_or(texts::storage::NO_ACCOUNT_WITH_PROVIDER.to_owned(), full),
         Tone::Plain,
     ));
     match missing {
-        Some(missing) => rows.push(("Missing", full(missing.amount), Tone::Warn)),
+        Some(missing) => rows.push((texts::labels::MISSING, full(missing.amount), Tone::Warn)),
         None => {
             let left = available.unwrap_or(Neuron::ZERO).above(order.at_most());
             rows.push((texts::storage::THEN_LEFT, texts::storage::at_least(full(left)), Tone::Plain));
         }
     }
     let (title, yes) = match (order.way, missing) {
-        (Way::Up, None) => ("Upload?", "Upload"),
-        (Way::Down, None) => ("Download?", "Download"),
+        (Way::Up, None) => (texts::labels::UPLOAD_ASKED, texts::labels::UPLOAD),
+        (Way::Down, None) => (texts::labels::DOWNLOAD_ASKED, texts::labels::DOWNLOAD),
         (Way::Up, Some(_)) => (texts::storage::SHORT_TO_UPLOAD, texts::storage::ADD_IT),
         (Way::Down, Some(_)) => (texts::storage::SHORT_TO_DOWNLOAD, texts::storage::ADD_IT),
     };
