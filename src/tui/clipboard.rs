@@ -1,6 +1,7 @@
 //! Where a copied text goes: into tmux's own buffer where the screen is inside tmux, else to the terminal (OSC 52), which
 //! works over SSH too.
 
+use crate::tui::texts;
 use std::io::{self, Write};
 use std::process::Stdio;
 use std::time::Duration;
@@ -26,9 +27,9 @@ impl Way {
     /// As said after "copied …".
     pub const fn words(self) -> &'static str {
         match self {
-            Way::Tmux => "into tmux's buffer",
-            Way::Terminal => "by OSC 52, if your terminal lets it",
-            Way::TerminalLong => "by OSC 52, though it is longer than many terminals take",
+            Way::Tmux => texts::shell::INTO_TMUX,
+            Way::Terminal => texts::shell::BY_OSC,
+            Way::TerminalLong => texts::shell::BY_OSC_LONG,
         }
     }
 }
@@ -65,7 +66,7 @@ async fn into_tmux(text: &str) -> io::Result<()> {
         tmux.wait().await
     };
     let status = tokio::time::timeout(PATIENCE, done).await.map_err(io::Error::other)??;
-    if status.success() { Ok(()) } else { Err(io::Error::other("tmux did not take it")) }
+    if status.success() { Ok(()) } else { Err(io::Error::other(texts::shell::TMUX_REFUSED)) }
 }
 
 #[cfg(test)]

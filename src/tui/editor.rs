@@ -1,5 +1,6 @@
 //! A text in the person's own editor.
 
+use crate::tui::texts;
 use std::io::{self, Read, Write};
 use std::process::Stdio;
 use std::time::Duration;
@@ -36,17 +37,16 @@ pub async fn edit(text: &str, stop: impl Future<Output = ()>) -> io::Result<Stri
         status = editor.wait() => status?,
         () = stop => {
             end(&mut editor).await;
-            return Err(io::Error::other(format!("{command} was ended; the text is as it was")));
+            return Err(io::Error::other(texts::shell::editor_ended(&command)));
         }
     };
     // What the shell says of a command that there is not.
     if status.code() == Some(127) {
-        let text =
-            format!("there is no editor {command}; name yours in VISUAL or EDITOR. The text is as it was");
+        let text = texts::shell::no_editor(&command);
         return Err(io::Error::other(text));
     }
     if !status.success() {
-        return Err(io::Error::other(format!("{command} ended with {status}; the text is as it was")));
+        return Err(io::Error::other(texts::shell::editor_failed(&command, status)));
     }
     let mut edited = String::new();
     // Editors replace the file as often as they write into it.

@@ -1,5 +1,6 @@
 //! Help: every key, drawn from the keymap, and the words that screens use. `/` searches in it.
 
+use crate::tui::texts;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -14,10 +15,10 @@ use super::theme::Tone;
 pub type Word = (&'static str, &'static str);
 
 const DIALOGS: &[Word] = &[
-    ("y", "do it"),
-    ("enter", "the button with the focus; Cancel has it first"),
-    ("esc n", "cancel"),
-    ("ctrl+s", "send a form"),
+    ("y", texts::shared::DO_IT),
+    ("enter", texts::shell::BUTTON_WITH_FOCUS),
+    ("esc n", texts::hints::CANCEL),
+    ("ctrl+s", texts::shell::SEND_A_FORM),
 ];
 
 /// Help that is open.
@@ -98,7 +99,7 @@ impl Help {
             let here = keymap.all().iter().filter(|bound| bound.binding.place == place);
             section(place.name(), here.map(|bound| (named(&bound.keys), bound.binding.what)).collect());
         }
-        for (title, words) in [("Dialogs", DIALOGS), ("Words", words)] {
+        for (title, words) in [(texts::labels::DIALOGS, DIALOGS), (texts::labels::WORDS, words)] {
             section(title, words.iter().map(|(word, meaning)| ((*word).to_owned(), *meaning)).collect());
         }
         lines
@@ -113,7 +114,8 @@ impl Help {
         read_only: bool,
         look: &Look,
     ) -> Option<Position> {
-        let inside = draw::boxed(buffer, draw::middle(area, 78, area.height), "Help", Tone::Accent, look);
+        let inside =
+            draw::boxed(buffer, draw::middle(area, 78, area.height), texts::labels::HELP, Tone::Accent, look);
         let room = inside.height.saturating_sub(2);
         let lines = self.lines(keymap, words);
         for (y, line) in (0..room).zip(lines.iter().skip(usize::from(self.top))) {
@@ -126,7 +128,7 @@ impl Help {
             }
         }
         if lines.is_empty() {
-            draw::put(buffer, inside, 1, 0, "nothing here is called that", look.style(Tone::Dim));
+            draw::put(buffer, inside, 1, 0, texts::shell::NOTHING_CALLED_THAT, look.style(Tone::Dim));
         }
         let last = inside.height.saturating_sub(1);
         if self.typing || !self.filter.is_empty() {
@@ -137,9 +139,9 @@ impl Help {
         }
         let more = lines.len() > usize::from(self.top + room);
         let text = match (more, read_only) {
-            (true, _) => "↓ more   / search   esc closes",
-            (false, true) => "esc closes   read-only: keys that change something are off",
-            (false, false) => "/ search   esc closes",
+            (true, _) => texts::shell::HELP_MORE,
+            (false, true) => texts::shell::HELP_READ_ONLY,
+            (false, false) => texts::shell::HELP_CLOSES,
         };
         draw::put(buffer, inside, 0, last, text, look.style(Tone::Dim));
         None

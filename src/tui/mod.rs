@@ -21,6 +21,7 @@
 //! | `keymap` | key and place to action, as delivered or as the settings say |
 //! | `help`, `palette` | every key and every action, drawn from the keymap |
 //! | `theme` | what colours mean |
+//! | `texts` | what the screens say |
 //! | `kit` | tables, dialogs, forms, amounts, times |
 //! | `console` | the provider's console |
 //! | `start` | the guided start, and unlocking a key |
@@ -43,6 +44,7 @@ mod settings;
 mod shell;
 pub mod start;
 mod terminal;
+mod texts;
 pub mod theme;
 pub mod user;
 

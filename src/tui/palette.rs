@@ -1,5 +1,6 @@
 //! Every action by name: type a part of it, enter does it.
 
+use crate::tui::texts;
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -32,7 +33,11 @@ impl Palette {
             .iter()
             .filter(|bound| !((bound.binding.writes && read_only) || pointless(bound.binding.action)));
         let field = Field::new("", "", Kind::Text, "");
-        Palette { form: Form::new("Actions", vec![field]), at: 0, offered: offered.cloned().collect() }
+        Palette {
+            form: Form::new(texts::labels::ACTIONS, vec![field]),
+            at: 0,
+            offered: offered.cloned().collect(),
+        }
     }
 
     fn found(&self) -> Vec<&Bound> {
@@ -65,7 +70,8 @@ impl Palette {
 
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) -> Option<Position> {
         let found = self.found();
-        let inside = draw::boxed(buffer, draw::middle(area, 70, 18), "Actions", Tone::Accent, look);
+        let inside =
+            draw::boxed(buffer, draw::middle(area, 70, 18), texts::labels::ACTIONS, Tone::Accent, look);
         let cursor = self.form.draw(buffer, Rect { height: 2.min(inside.height), ..inside }, look);
         let room = inside.height.saturating_sub(2);
         let first = (self.at + 1).saturating_sub(usize::from(room));
@@ -80,7 +86,7 @@ impl Palette {
             draw::put(buffer, room, 2, 0, bound.binding.what, look.style(Tone::Plain));
         }
         if found.is_empty() {
-            draw::put(buffer, inside, 2, 2, "no action has that name", look.style(Tone::Dim));
+            draw::put(buffer, inside, 2, 2, texts::shell::NO_ACTION_CALLED_THAT, look.style(Tone::Dim));
         }
         cursor
     }

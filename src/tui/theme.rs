@@ -5,6 +5,7 @@
 //! meaning is carried by colour alone: a word, a sign or weight always goes with it. With `NO_COLOR` only weight,
 //! underline and reversal are left.
 
+use crate::tui::texts;
 use ratatui::style::{Color, Modifier, Style};
 
 /// What a piece of text means.
@@ -66,7 +67,7 @@ impl Theme {
     /// What is said of it on the settings screen.
     pub const fn name(self) -> &'static str {
         match (self.colour, self.shade) {
-            (false, _) => "without colour (NO_COLOR)",
+            (false, _) => texts::shell::WITHOUT_COLOUR,
             (true, Shade::Dark) => "dark",
             (true, Shade::Light) => "light",
         }

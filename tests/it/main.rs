@@ -46,6 +46,7 @@ mod storage;
 mod story;
 mod strangers;
 mod terminal;
+mod texts;
 mod traces;
 mod trust;
 mod turns;

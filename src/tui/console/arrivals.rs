@@ -6,6 +6,7 @@ use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::shorten;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::{ForecastItem, OperationItem, Overview, ReportItem};
 
@@ -153,15 +154,15 @@ fn told(operation: &OperationItem) -> (Tone, String) {
         "mined" => {
             let block = operation
                 .block
-                .map(|block| format!(" in block {}", grouped(block.into())))
+                .map(|block| texts::console::in_block(grouped(block.into())))
                 .unwrap_or_default();
-            (Tone::Good, format!("{what} is mined{block}, transaction {hash}"))
+            (Tone::Good, texts::console::is_mined(&what, &block, &hash))
         }
-        "sent" => (Tone::Pending, format!("{what} is sent, transaction {hash}")),
-        "prepared" => (Tone::Pending, format!("{what} is prepared")),
-        "reverted" => (Tone::Bad, format!("{what} was reverted by the contract{reason}")),
-        "refused" => (Tone::Bad, format!("{what} was refused{reason}")),
-        "unknown" => (Tone::Warn, format!("{what} was sent and its outcome is not known yet{reason}")),
+        "sent" => (Tone::Pending, texts::console::is_sent(&what, &hash)),
+        "prepared" => (Tone::Pending, texts::console::is_prepared(&what)),
+        "reverted" => (Tone::Bad, texts::console::was_reverted(&what, &reason)),
+        "refused" => (Tone::Bad, texts::console::was_refused(&what, &reason)),
+        "unknown" => (Tone::Warn, texts::console::outcome_unknown(&what, &reason)),
         other => (Tone::Plain, format!("{what}: {other}{reason}")),
     }
 }
@@ -169,8 +170,8 @@ fn told(operation: &OperationItem) -> (Tone, String) {
 pub fn kind_words(kind: &str) -> String {
     match kind {
         "settle" => "settlement".to_owned(),
-        "put_service" => "registration of a service".to_owned(),
-        "remove_service" => "removal of a service".to_owned(),
+        "put_service" => texts::console::REGISTRATION.to_owned(),
+        "remove_service" => texts::console::REMOVAL.to_owned(),
         other => other.replace('_', " "),
     }
 }
@@ -183,7 +184,7 @@ fn heard(model: &mut Model) -> bool {
             slot.old = true;
             slot.asked = None;
         }
-        model.toast(Tone::Good, "the broker answers again");
+        model.toast(Tone::Good, texts::console::ANSWERS_AGAIN);
     }
     before != Link::Up
 }
@@ -200,7 +201,7 @@ fn silence(model: &mut Model, error: &ClientError) -> bool {
             (*since, if now >= *again { tries + 1 } else { *tries })
         }
         Link::Up | Link::Connecting => {
-            model.note(now, Tone::Bad, format!("the broker does not answer: {reason}"));
+            model.note(now, Tone::Bad, texts::console::does_not_answer(&reason));
             (now, 0)
         }
     };
@@ -212,15 +213,17 @@ fn silence(model: &mut Model, error: &ClientError) -> bool {
 pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError>) {
     match &result {
         Ok(Some(report)) if report.rows.is_empty() => {
-            model.toast(Tone::Warn, "nothing was settled: nothing could be claimed any more");
+            model.toast(Tone::Warn, texts::console::NOTHING_CLAIMABLE);
         }
         Ok(Some(report)) => {
-            let text =
-                format!("settled: {} from {}", model.look.amount(report.paid), rows(report.rows.len()));
+            let text = texts::console::settled(
+                model.look.amount(report.paid),
+                texts::numbers::users(report.rows.len()),
+            );
             model.toast(Tone::Good, text);
         }
-        Ok(None) => model.toast(Tone::Pending, "the broker took the order; this screen shows how it ends"),
-        Err(error) => model.toast(Tone::Bad, format!("not settled: {}", error.sentence())),
+        Ok(None) => model.toast(Tone::Pending, texts::console::ORDER_TAKEN),
+        Err(error) => model.toast(Tone::Bad, texts::console::not_settled(error.sentence())),
     }
     // A dialog that was closed meanwhile has nothing left to show.
     model.settling = None;
@@ -228,10 +231,6 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
     if let Over::Settle(settle) = &mut model.over {
         settle.settled(result, now);
     }
-}
-
-pub fn rows(count: usize) -> String {
-    if count == 1 { "1 user".to_owned() } else { format!("{count} users") }
 }
 
 pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientError>) {
@@ -243,10 +242,7 @@ pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientE
         Ok(outcome) => {
             match outcome {
                 Outcome::Done => model.toast(Tone::Good, order.done()),
-                Outcome::Sent(_) => model.toast(
-                    Tone::Pending,
-                    format!("{words}: sent, not in a block yet; the log tells when it is mined"),
-                ),
+                Outcome::Sent(_) => model.toast(Tone::Pending, texts::console::sent_not_mined(&words)),
             }
             if matches!(&model.over, Over::Form(form) if form.is_for(order)) {
                 model.over = Over::Nothing;
@@ -256,7 +252,7 @@ pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientE
             }
         }
         Err(error) => {
-            model.toast(Tone::Bad, format!("could not {words}: {}", error.sentence()));
+            model.toast(Tone::Bad, texts::console::could_not(&words, error.sentence()));
             // The form may be open or put aside; either keeps what was typed and says what is wrong.
             match (&mut model.over, &mut model.draft) {
                 (Over::Form(form), _) | (_, Some(form)) if form.is_for(order) => {

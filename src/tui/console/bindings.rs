@@ -2,33 +2,28 @@
 
 use crate::tui::keymap::Place::{Everywhere, Services};
 use crate::tui::keymap::{Action, Binding, SHARED, bind, letter, order};
+use crate::tui::texts;
 
 /// All tables of the console.
 pub const TABLES: &[&[Binding]] = &[SCREENS, SHARED, SERVICES];
 
 const SCREENS: &[Binding] = &[
-    bind(Everywhere, "screen-1", &[letter('1')], Action::Screen('1'), "Overview: is anything wrong?"),
-    bind(Everywhere, "screen-2", &[letter('2')], Action::Screen('2'), "Users: who owes me?"),
-    bind(Everywhere, "screen-3", &[letter('3')], Action::Screen('3'), "Requests: what is being served?"),
-    bind(Everywhere, "screen-4", &[letter('4')], Action::Screen('4'), "Services: what do I offer?"),
-    bind(
-        Everywhere,
-        "screen-5",
-        &[letter('5')],
-        Action::Screen('5'),
-        "Settlements: what was paid, what comes next?",
-    ),
-    bind(Everywhere, "screen-6", &[letter('6')], Action::Screen('6'), "Log: what has happened?"),
-    bind(Everywhere, "screen-0", &[letter('0')], Action::Screen('0'), "Settings: what am I connected to?"),
-    order(Everywhere, "settle", &[letter('T')], Action::Settle, "settle now: shows first what it would do"),
+    bind(Everywhere, "screen-1", &[letter('1')], Action::Screen('1'), texts::keys::CONSOLE_OVERVIEW),
+    bind(Everywhere, "screen-2", &[letter('2')], Action::Screen('2'), texts::keys::CONSOLE_USERS),
+    bind(Everywhere, "screen-3", &[letter('3')], Action::Screen('3'), texts::keys::CONSOLE_REQUESTS),
+    bind(Everywhere, "screen-4", &[letter('4')], Action::Screen('4'), texts::keys::CONSOLE_SERVICES),
+    bind(Everywhere, "screen-5", &[letter('5')], Action::Screen('5'), texts::keys::CONSOLE_SETTLEMENTS),
+    bind(Everywhere, "screen-6", &[letter('6')], Action::Screen('6'), texts::keys::LOG),
+    bind(Everywhere, "screen-0", &[letter('0')], Action::Screen('0'), texts::keys::CONSOLE_SETTINGS),
+    order(Everywhere, "settle", &[letter('T')], Action::Settle, texts::keys::SETTLE),
 ];
 
 const SERVICES: &[Binding] = &[
-    order(Services, "register", &[letter('n')], Action::Register, "register a service"),
-    order(Services, "change", &[letter('e')], Action::Change, "change a service: price, URL, model, limits"),
-    order(Services, "pause", &[letter('p')], Action::Pause, "pause, or resume"),
-    order(Services, "delete", &[letter('D')], Action::Delete, "take a service off the chain"),
-    order(Services, "repair", &[letter('r')], Action::Repair, "compare with the chain and repair"),
+    order(Services, "register", &[letter('n')], Action::Register, texts::keys::REGISTER),
+    order(Services, "change", &[letter('e')], Action::Change, texts::keys::CHANGE),
+    order(Services, "pause", &[letter('p')], Action::Pause, texts::keys::PAUSE),
+    order(Services, "delete", &[letter('D')], Action::Delete, texts::keys::TAKE_OFF),
+    order(Services, "repair", &[letter('r')], Action::Repair, texts::keys::COMPARE_SERVICES),
 ];
 
 #[cfg(test)]

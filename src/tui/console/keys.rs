@@ -18,6 +18,7 @@ use crate::tui::kit::form::Did;
 use crate::tui::kit::table::{Click, Row, Table};
 use crate::tui::palette::Palette;
 use crate::tui::shell::{ScreenOrder, Step};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::{ServiceItem, SettlementItem};
 
@@ -65,7 +66,7 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
             };
             if let Some(binding) = model.keymap.find(key, places) {
                 if binding.writes && model.start.read_only {
-                    model.toast(Tone::Warn, "read-only: this console was started to look, not to change");
+                    model.toast(Tone::Warn, texts::console::READ_ONLY_START);
                 } else {
                     act(model, binding.action, step);
                 }
@@ -211,12 +212,12 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Copy => copy(model, step),
         Action::CopyAll => {
             let text = detail::text(&detail::facts(model));
-            put_on_clipboard(model, text, "all details", step);
+            put_on_clipboard(model, text, texts::console::ALL_DETAILS, step);
         }
         Action::Unit => {
             model.look.unit = model.look.unit.next();
             let name = model.look.unit.name();
-            model.toast(Tone::Plain, format!("amounts: {name}"));
+            model.toast(Tone::Plain, texts::frame::amounts(name));
         }
         Action::Time => model.look.clock = !model.look.clock,
         Action::Mask => model.look.masked = !model.look.masked,
@@ -229,11 +230,7 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Mouse => {
             model.mouse = !model.mouse;
             step.screen.push(ScreenOrder::Mouse(model.mouse));
-            let text = if model.mouse {
-                "the mouse works here; m leaves it to the terminal"
-            } else {
-                "the mouse is the terminal's; m takes it back"
-            };
+            let text = if model.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
             model.toast(Tone::Plain, text);
         }
         Action::Refresh => {
@@ -421,28 +418,30 @@ fn copy(model: &mut Model, step: &mut Step<Effect>) {
             0 => table.selected().map(|row| (by(row), what.to_owned())),
             many => Some((
                 table.marked().map(by).collect::<Vec<_>>().join("\n"),
-                format!("{what}, of {many} rows"),
+                texts::console::of_rows(what, many),
             )),
         }
     }
     let found = match model.screen {
-        Screen::Users => known(&model.users, "the user's address", |user| user.user.to_string()),
-        Screen::Requests => known(&model.requests, "the request's id", |one| one.request_id.to_string()),
-        Screen::Services => known(&model.services, "the service's name", |one| one.name.to_string()),
+        Screen::Users => known(&model.users, texts::console::USERS_ADDRESS, |user| user.user.to_string()),
+        Screen::Requests => {
+            known(&model.requests, texts::shared::REQUESTS_ID, |one| one.request_id.to_string())
+        }
+        Screen::Services => known(&model.services, texts::console::SERVICES_NAME, |one| one.name.to_string()),
         Screen::Settlements => {
             let hashed = |one: &SettlementItem| one.operation.transaction_hash.is_some();
             let all = model.settlements.marks() > 0 || model.settlements.selected().is_some_and(hashed);
-            let what = if all { "the transaction's hash" } else { "the operation's id" };
+            let what = if all { texts::shared::TRANSACTIONS_HASH } else { texts::shared::OPERATIONS_ID };
             known(&model.settlements, what, |one| match one.operation.transaction_hash {
                 Some(hash) => hash.to_string(),
                 None => one.operation.operation_id.to_string(),
             })
         }
-        Screen::Log => known(&model.log, "the line", |line| line.text.clone()),
+        Screen::Log => known(&model.log, texts::log::THE_LINE, |line| line.text.clone()),
         Screen::Overview | Screen::Settings => model
             .overview
             .as_ref()
-            .map(|overview| (overview.provider.to_string(), "the provider's address".to_owned())),
+            .map(|overview| (overview.provider.to_string(), texts::shared::PROVIDERS_ADDRESS.to_owned())),
     };
     if let Some((text, what)) = found {
         put_on_clipboard(model, text, &what, step);
@@ -465,7 +464,7 @@ fn put_on_clipboard(model: &mut Model, text: String, what: &str, step: &mut Step
 fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {
     let words = order.words();
     if model.running.contains(&words) {
-        model.toast(Tone::Warn, format!("{words}: it is under way already"));
+        model.toast(Tone::Warn, texts::console::under_way_already(&words));
         return;
     }
     model.running.push(words);
@@ -475,13 +474,9 @@ fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {
 fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
     let name = service.name.clone();
     let (title, yes, text) = if service.paused {
-        (format!("Resume {name}"), "Resume", "It takes requests again.")
+        (texts::console::resume_title(&name), texts::labels::RESUME, texts::console::RESUME_TEXT)
     } else {
-        (
-            format!("Pause {name}"),
-            "Pause",
-            "New requests are refused until it is resumed. Those in flight go on, and the chain lists it all the same; this costs no gas.",
-        )
+        (texts::console::pause_title(&name), texts::labels::PAUSE, texts::console::PAUSE_TEXT)
     };
     Confirm {
         title,
@@ -495,37 +490,29 @@ fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
 fn remove(service: &ServiceItem, opened: Timestamp) -> Confirm {
     let name = service.name.clone();
     let mut lines = vec![
-        (
-            format!(
-                "{name} answers no more from that moment on, and one transaction takes it off the chain, paid from the provider's wallet."
-            ),
-            Tone::Plain,
-        ),
+        (texts::console::take_off_text(&name), Tone::Plain),
         (String::new(), Tone::Plain),
-        (
-            "What users owe for it stays owed. This cannot be undone; it can be registered again.".to_owned(),
-            Tone::Plain,
-        ),
+        (texts::console::TAKE_OFF_STAYS_OWED.to_owned(), Tone::Plain),
     ];
     if service.in_flight > 0 {
-        lines.insert(0, (format!("! {} of its requests are in flight", service.in_flight), Tone::Warn));
+        lines.insert(0, (texts::console::take_off_in_flight(service.in_flight), Tone::Warn));
     }
     let order = Order::Remove { name: name.clone() };
     Confirm {
-        title: format!("Take {name} off the chain"),
+        title: texts::console::take_off_title(&name),
         lines,
-        yes: "Take it off",
+        yes: texts::console::TAKE_IT_OFF,
         order,
         buttons: Buttons::new(opened),
     }
 }
 
 fn repair(opened: Timestamp) -> Confirm {
-    let text = "All services are compared with the chain. What the chain lists otherwise than the database wants is sent again: one transaction each, paid from the provider's wallet.";
+    let text = texts::console::COMPARE_TEXT;
     Confirm {
-        title: "Compare with the chain and repair".to_owned(),
+        title: texts::console::COMPARE_TITLE.to_owned(),
         lines: vec![(text.to_owned(), Tone::Plain)],
-        yes: "Repair",
+        yes: texts::labels::REPAIR,
         order: Order::Repair,
         buttons: Buttons::new(opened),
     }

@@ -6,6 +6,7 @@ use crate::domain::{Neuron, Timestamp};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row};
 use crate::tui::kit::toast::sign;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub const TIME: usize = 0;
@@ -22,8 +23,8 @@ pub struct Line {
 impl Row for Line {
     type Key = u64;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 0, largest_first: true },
-        Column { title: "What happened", right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 0, largest_first: true },
+        Column { title: texts::log::WHAT_HAPPENED, right: false, rank: 1, largest_first: false },
     ];
 
     fn key(&self) -> u64 {

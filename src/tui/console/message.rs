@@ -5,6 +5,7 @@ use crate::client::{ClientError, Outcome, ServiceDraft};
 use crate::domain::{ServiceName, Timestamp};
 use crate::tui::input::Input;
 use crate::tui::shell::Followed;
+use crate::tui::texts;
 use crate::wire::admin::{
     OperationItem, Overview, ReportItem, RequestItem, ServiceItem, Settlements, UserItem,
 };
@@ -91,28 +92,28 @@ impl Order {
     /// What it is, for toasts: "register eliza".
     pub fn words(&self) -> String {
         match self {
-            Order::Register { draft, .. } => {
-                format!("register {}", draft.name.as_ref().map_or("a service", ServiceName::as_str))
-            }
-            Order::Change { name, .. } => format!("change {name}"),
-            Order::Pause { name, pause: true } => format!("pause {name}"),
-            Order::Pause { name, pause: false } => format!("resume {name}"),
-            Order::Remove { name } => format!("take {name} off the chain"),
-            Order::Repair => "compare services with the chain".to_owned(),
+            Order::Register { draft, .. } => texts::console::order_register(
+                draft.name.as_ref().map_or(texts::console::A_SERVICE, ServiceName::as_str),
+            ),
+            Order::Change { name, .. } => texts::console::order_change(name),
+            Order::Pause { name, pause: true } => texts::console::order_pause(name),
+            Order::Pause { name, pause: false } => texts::console::order_resume(name),
+            Order::Remove { name } => texts::console::order_take_off(name),
+            Order::Repair => texts::console::ORDER_COMPARE.to_owned(),
         }
     }
 
     /// What is said once it is done.
     pub fn done(&self) -> String {
         match self {
-            Order::Register { draft, .. } => {
-                format!("{} is registered", draft.name.as_ref().map_or("the service", ServiceName::as_str))
-            }
-            Order::Change { name, .. } => format!("{name} is changed"),
-            Order::Pause { name, pause: true } => format!("{name} is paused: it refuses new requests"),
-            Order::Pause { name, pause: false } => format!("{name} takes requests again"),
-            Order::Remove { name } => format!("{name} is off the chain"),
-            Order::Repair => "services were compared with the chain".to_owned(),
+            Order::Register { draft, .. } => texts::console::is_registered(
+                draft.name.as_ref().map_or(texts::console::THE_SERVICE, ServiceName::as_str),
+            ),
+            Order::Change { name, .. } => texts::console::is_changed(name),
+            Order::Pause { name, pause: true } => texts::console::is_paused(name),
+            Order::Pause { name, pause: false } => texts::console::takes_requests_again(name),
+            Order::Remove { name } => texts::console::is_off_the_chain(name),
+            Order::Repair => texts::console::COMPARED.to_owned(),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Change, Table};
 use crate::tui::kit::toast::Toast;
 use crate::tui::palette::Palette;
+use crate::tui::texts;
 use crate::tui::theme::{Theme, Tone};
 use crate::wire::admin::{
     DecisionItem, ForecastItem, OperationItem, Overview, RequestItem, ServiceItem, SettlementItem, UserItem,
@@ -78,13 +79,13 @@ impl Screen {
 
     pub const fn title(self) -> &'static str {
         match self {
-            Screen::Overview => "Overview",
-            Screen::Users => "Users",
-            Screen::Requests => "Requests",
-            Screen::Services => "Services",
-            Screen::Settlements => "Settlements",
-            Screen::Log => "Log",
-            Screen::Settings => "Settings",
+            Screen::Overview => texts::labels::OVERVIEW,
+            Screen::Users => texts::labels::USERS,
+            Screen::Requests => texts::labels::REQUESTS,
+            Screen::Services => texts::labels::SERVICES,
+            Screen::Settlements => texts::labels::SETTLEMENTS,
+            Screen::Log => texts::labels::LOG,
+            Screen::Settings => texts::labels::SETTINGS,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::domain::Neuron;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::{moment, toast};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::Overview;
 
@@ -54,7 +55,7 @@ fn below(area: Rect, y: u16) -> Rect {
 /// Rows of money. Gives how many.
 fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
     let look = &model.look;
-    draw::heading(buffer, area, 0, "Money", look);
+    draw::heading(buffer, area, 0, texts::labels::MONEY, look);
     let Some(overview) = &model.overview else {
         return 1 + draw::wrapped(buffer, below(area, 1), 0, &missing(model), look.style(Tone::Dim));
     };
@@ -63,7 +64,7 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
     let peak = earned.into_iter().max().unwrap_or_default();
     let scale = look.unit.scale(peak);
     let write = |amount: Neuron| {
-        if look.masked { "•••••".to_owned() } else { scale.write(amount) }
+        if look.masked { "•••••".to_owned() } else { scale.write(amount).trim_end().to_owned() }
     };
     let wide = earned.iter().map(|amount| draw::width(&write(*amount))).max().unwrap_or(0);
     let figures = Rect { x: area.x + 12, width: wide.min(area.width.saturating_sub(12)), ..area };
@@ -76,17 +77,22 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
         y += 1;
     };
     let unit = scale.name();
-    row(buffer, "earned", overview.earned, Tone::Title, &format!("{unit}  in all answers ever"));
-    row(buffer, "settled", overview.settled, Tone::Good, &format!("{unit}  paid on the chain"));
+    row(buffer, texts::terms::EARNED, overview.earned, Tone::Title, &texts::console::in_all_answers(unit));
+    row(buffer, texts::terms::SETTLED, overview.settled, Tone::Good, &texts::console::paid_on_chain(unit));
     let debtors = match overview.debtors {
-        0 => "nobody owes".to_owned(),
-        1 => "owed by 1 user".to_owned(),
-        many => format!("owed by {many} users"),
+        0 => texts::console::NOBODY_OWES.to_owned(),
+        many => texts::console::owed_by(many),
     };
-    row(buffer, "unsettled", overview.unsettled, Tone::Plain, &format!("{unit}  {debtors}"));
-    row(buffer, "claimable", overview.claimable, Tone::Accent, &format!("{unit}  T settles it now"));
-    let live = format!("{unit}  for {} in flight", overview.in_flight);
-    row(buffer, "reserved", overview.reserved, Tone::Plain, &live);
+    row(buffer, texts::terms::UNSETTLED, overview.unsettled, Tone::Plain, &format!("{unit}  {debtors}"));
+    row(
+        buffer,
+        texts::terms::CLAIMABLE,
+        overview.claimable,
+        Tone::Accent,
+        &texts::console::t_settles_it(unit),
+    );
+    let live = texts::console::for_in_flight(unit, overview.in_flight);
+    row(buffer, texts::terms::RESERVED, overview.reserved, Tone::Plain, &live);
     if all {
         let bar = Rect { x: area.x + 12, width: area.width.saturating_sub(12), ..area };
         let waiting = overview.unsettled.above(overview.claimable);
@@ -103,43 +109,35 @@ fn money(model: &Model, buffer: &mut Buffer, area: Rect, all: bool) -> u16 {
                 ("▒", Tone::Accent),
                 (" claimable  ", Tone::Dim),
                 ("░", Tone::Warn),
-                (" not claimable yet", Tone::Dim),
+                (texts::console::NOT_CLAIMABLE_YET, Tone::Dim),
             ];
             draw::line(buffer, bar, 0, y + 1, &key, look);
             y += 2;
         }
     }
-    draw::put(buffer, area, 0, y, "today", look.style(Tone::Dim));
-    let today =
-        format!("{} in {}", look.amount(overview.today.fee), plural(overview.today.requests, "request"));
+    draw::put(buffer, area, 0, y, texts::terms::TODAY, look.style(Tone::Dim));
+    let today = texts::console::today_in(
+        look.amount(overview.today.fee),
+        texts::numbers::requests(overview.today.requests),
+    );
     draw::put(buffer, area, 12, y, &today, look.style(Tone::Plain));
-    draw::put(buffer, area, 0, y + 1, "gas", look.style(Tone::Dim));
-    let wallet = overview
-        .wallet
-        .map_or("the wallet is not known".to_owned(), |wallet| format!("{} left", look.amount(wallet)));
-    let gas = format!("{wallet}, {} spent", look.amount(overview.gas_spent));
+    draw::put(buffer, area, 0, y + 1, texts::terms::GAS, look.style(Tone::Dim));
+    let wallet = overview.wallet.map_or(texts::console::WALLET_NOT_KNOWN.to_owned(), |wallet| {
+        texts::console::wallet_left(look.amount(wallet))
+    });
+    let gas = texts::console::wallet_and_spent(&wallet, look.amount(overview.gas_spent));
     draw::put(buffer, area, 12, y + 1, &gas, look.style(Tone::Plain));
     y + 2
-}
-
-fn plural(count: u64, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{} {what}s", grouped(count.into())) }
 }
 
 /// Why there is no overview.
 fn missing(model: &Model) -> String {
     let slot = model.peek(Source::Overview);
     match (&model.link, &slot.trouble) {
-        (Link::Down { reason, .. }, _) => {
-            format!("No broker answers at {}: {reason}.", model.start.url)
-        }
-        _ if slot.absent => {
-            "This broker is of a version without an overview (GET /v1/overview answers 404). \
-             The other screens work; update the broker to see money and health here."
-                .to_owned()
-        }
+        (Link::Down { reason, .. }, _) => texts::console::no_broker_answers(&model.start.url, reason),
+        _ if slot.absent => texts::console::NO_OVERVIEW.to_owned(),
         (_, Some(trouble)) => trouble.clone(),
-        _ => "Asking the broker …".to_owned(),
+        _ => texts::console::ASKING.to_owned(),
     }
 }
 
@@ -147,15 +145,15 @@ fn missing(model: &Model) -> String {
 fn next(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
     let look = &model.look;
     let automatic = match &model.overview {
-        Some(overview) if !overview.automatic => "Next settlement (only when asked: T)",
-        _ => "Next settlement",
+        Some(overview) if !overview.automatic => texts::console::NEXT_SETTLEMENT_BY_HAND,
+        _ => texts::console::NEXT_SETTLEMENT,
     };
     draw::heading(buffer, area, 0, automatic, look);
     let inside = below(area, 1);
     match &model.forecast {
         Some(forecast) => 1 + settlements::next(buffer, inside, forecast, look),
         None => {
-            draw::put(buffer, inside, 0, 0, "Not known yet.", look.style(Tone::Dim));
+            draw::put(buffer, inside, 0, 0, texts::console::NOT_KNOWN_YET_ALONE, look.style(Tone::Dim));
             2
         }
     }
@@ -167,7 +165,7 @@ fn lately(model: &Model, buffer: &mut Buffer, area: Rect) {
     if area.height < 3 || model.log.rows().is_empty() {
         return;
     }
-    draw::heading(buffer, area, 0, "Lately", look);
+    draw::heading(buffer, area, 0, texts::labels::LATELY, look);
     let mut lines: Vec<_> = model.log.rows().iter().collect();
     lines.sort_by_key(|line| (line.at, line.number));
     for (y, line) in (1..area.height).zip(lines.iter().rev()) {
@@ -181,21 +179,21 @@ fn lately(model: &Model, buffer: &mut Buffer, area: Rect) {
 fn broker(model: &Model, buffer: &mut Buffer, area: Rect) -> u16 {
     let look = &model.look;
     let Some(overview) = &model.overview else { return 0 };
-    draw::heading(buffer, area, 0, "Broker", look);
-    let services = plural(overview.services.try_into().unwrap_or(u64::MAX), "service");
-    let users = plural(overview.users.try_into().unwrap_or(u64::MAX), "user");
+    draw::heading(buffer, area, 0, texts::labels::BROKER, look);
     let block = match (overview.block, overview.block_at) {
-        (Some(block), Some(at)) => format!("#{} of {}", grouped(block.into()), moment::clock(look.now, at)),
+        (Some(block), Some(at)) => {
+            texts::console::block_of(grouped(block.into()), moment::clock(look.now, at))
+        }
         (Some(block), None) => format!("#{}", grouped(block.into())),
-        _ => "none yet".to_owned(),
+        _ => texts::shared::NONE_YET.to_owned(),
     };
     let lines = [
         ("provider", look.address(overview.provider)),
         ("contract", look.address(overview.contract)),
-        ("chain", format!("{}, block {block}", overview.chain_id)),
-        ("offers", format!("{services} to {users}")),
-        ("credit", format!("{} for each user", look.amount(overview.credit_limit))),
-        ("lock", format!("refunds are locked for {}", moment::length(overview.lock_time))),
+        ("chain", texts::console::chain_and_block(overview.chain_id, &block)),
+        ("offers", texts::console::services_to_users(overview.services, overview.users)),
+        ("credit", texts::console::credit_for_each(look.amount(overview.credit_limit))),
+        ("lock", texts::console::refunds_locked_for(moment::length(overview.lock_time))),
     ];
     for (y, (label, text)) in (1..area.height).zip(&lines) {
         draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
@@ -209,11 +207,11 @@ fn draw_attention(model: &Model, buffer: &mut Buffer, area: Rect, found: &[(Tone
     if area.height == 0 {
         return;
     }
-    draw::heading(buffer, area, 0, "Needs you", look);
+    draw::heading(buffer, area, 0, texts::shared::NEEDS_YOU, look);
     let room = usize::from(area.height - 1);
     for (y, (tone, text)) in (1..area.height).zip(found) {
         let more = found.len() > room && usize::from(y) == room;
-        let text = if more { format!("· and {} more", found.len() - room + 1) } else { text.clone() };
+        let text = if more { texts::console::and_more(found.len() - room + 1) } else { text.clone() };
         draw::put(buffer, area, 0, y, &text, look.style(if more { Tone::Dim } else { *tone }));
     }
 }
@@ -229,13 +227,13 @@ pub fn attention(model: &Model, room: u16) -> Vec<(Tone, String)> {
         let (tone, word) = users::risk(user, look.now);
         if matches!(tone, Tone::Bad | Tone::Warn) {
             let by = user.settle_by.filter(|_| room >= 70).map(|at| match look.until(at).as_str() {
-                "due" => ", settles now".to_owned(),
-                wait => format!(", settles in {wait}"),
+                "due" => texts::console::SETTLES_NOW.to_owned(),
+                wait => texts::console::settles_in(wait),
             });
             let owes = if user.unsettled.is_zero() {
-                "owes nothing".to_owned()
+                texts::console::OWES_NOTHING.to_owned()
             } else {
-                format!("owes {}", look.amount(user.unsettled))
+                texts::console::owes(look.amount(user.unsettled))
             };
             found.push((tone, format!("{word}  {} {owes}{}", look.short(user.user), by.unwrap_or_default())));
         }
@@ -244,11 +242,11 @@ pub fn attention(model: &Model, room: u16) -> Vec<(Tone, String)> {
         let name = &service.name;
         if service.health.state == "failing" {
             let why = service.health.reason.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-            found.push((Tone::Bad, format!("✗ the server behind {name} fails{why}")));
+            found.push((Tone::Bad, texts::console::server_fails(name, &why)));
         }
         if !service.differs.is_empty() {
             let fields: Vec<String> = service.differs.iter().map(|key| services::field_words(key)).collect();
-            let text = format!("≠ {name}: the chain lists another {}", fields.join(", "));
+            let text = texts::console::chain_lists_another(name, fields.join(", "));
             found.push((Tone::Warn, text));
         }
         if service.paused {
@@ -258,14 +256,11 @@ pub fn attention(model: &Model, room: u16) -> Vec<(Tone, String)> {
     found.sort_by_key(|(tone, _)| if *tone == Tone::Bad { 0 } else { 1 });
     if found.is_empty() {
         found.push(if model.overview.is_some() {
-            (Tone::Good, "✓ nothing: all is well".to_owned())
+            (Tone::Good, texts::shared::ALL_IS_WELL.to_owned())
         } else if model.peek(Source::Users).got.is_some() {
-            (
-                Tone::Dim,
-                "nothing among users and services; of its health this broker tells nothing".to_owned(),
-            )
+            (Tone::Dim, texts::console::NOTHING_BUT_HEALTH.to_owned())
         } else {
-            (Tone::Dim, "not known yet".to_owned())
+            (Tone::Dim, texts::shared::NOT_KNOWN_YET.to_owned())
         });
     }
     found
@@ -273,25 +268,25 @@ pub fn attention(model: &Model, room: u16) -> Vec<(Tone, String)> {
 
 fn health(overview: &Overview, found: &mut Vec<(Tone, String)>) {
     if let Some(trouble) = &overview.health.chain {
-        found.push((Tone::Bad, format!("✗ the chain cannot be reached: {trouble}")));
+        found.push((Tone::Bad, texts::console::chain_not_reached(trouble)));
     }
     if let Some(trouble) = &overview.health.store {
-        found.push((Tone::Bad, format!("✗ the disk does not take writes: {trouble}")));
+        found.push((Tone::Bad, texts::console::disk_takes_no_writes(trouble)));
     }
     for task in &overview.health.dead {
         let task = crate::domain::clean::clean(task, 60);
-        found.push((Tone::Bad, format!("✗ the {task} has died: restart the broker")));
+        found.push((Tone::Bad, texts::console::task_died(&task)));
     }
     if overview.health.stopping {
-        found.push((Tone::Warn, "! the broker is stopping".to_owned()));
+        found.push((Tone::Warn, texts::console::BROKER_STOPPING.to_owned()));
     }
     let costs = overview.forecast.as_ref().map(|forecast| forecast.costs).unwrap_or_default();
     match overview.wallet {
         Some(wallet) if wallet.is_zero() => {
-            found.push((Tone::Bad, "✗ the wallet is empty: nothing can be settled".to_owned()));
+            found.push((Tone::Bad, texts::console::EMPTY_WALLET.to_owned()));
         }
         Some(wallet) if costs.checked_mul(10).is_none_or(|ten| wallet < ten) => {
-            found.push((Tone::Warn, "! the wallet has gas for less than ten settlements".to_owned()));
+            found.push((Tone::Warn, texts::console::LITTLE_GAS.to_owned()));
         }
         _ => {}
     }

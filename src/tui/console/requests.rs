@@ -8,6 +8,7 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::RequestItem;
 
@@ -31,14 +32,14 @@ impl Row for RequestItem {
         Field::number("out"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 1, largest_first: true },
-        Column { title: "Status", right: false, rank: 2, largest_first: false },
-        Column { title: "User", right: false, rank: 0, largest_first: false },
-        Column { title: "Service", right: false, rank: 4, largest_first: false },
-        Column { title: "In", right: true, rank: 5, largest_first: true },
-        Column { title: "Out", right: true, rank: 6, largest_first: true },
-        Column { title: "Fee", right: true, rank: 3, largest_first: true },
-        Column { title: "Request", right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 1, largest_first: true },
+        Column { title: texts::labels::STATUS, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::USER, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::SERVICE, right: false, rank: 4, largest_first: false },
+        Column { title: texts::labels::IN, right: true, rank: 5, largest_first: true },
+        Column { title: texts::labels::OUT, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::FEE, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::REQUEST, right: false, rank: 7, largest_first: false },
     ];
 
     fn key(&self) -> RequestId {
@@ -78,9 +79,10 @@ impl Row for RequestItem {
         };
         match column {
             TIME => Cell::Text(look.time(self.created_at), Tone::Dim),
-            STATUS if live => {
-                Cell::Text(format!("… live {} s", look.now.seconds_since(self.created_at)), Tone::Pending)
-            }
+            STATUS if live => Cell::Text(
+                texts::console_money::live_for(look.now.seconds_since(self.created_at)),
+                Tone::Pending,
+            ),
             STATUS => {
                 let (tone, text) = status(&self.status);
                 Cell::Text(text, tone)
@@ -137,45 +139,33 @@ pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = status(&request.status);
     let line = |units: u64, price: Neuron, fee: Neuron| {
         let fee = look.in_full(fee);
-        format!("{} units × {} = {fee}", grouped(units.into()), grouped(price.get()))
+        texts::console_money::units_cost(units, grouped(price.get()), &fee)
     };
     let mut facts = vec![
-        Fact::Head("Request".to_owned()),
-        is("Request", request.request_id.to_string()),
-        Fact::Is("Status", word, tone),
-        is("User", look.address(request.user_address)),
-        is("Service", request.service_name.to_string()),
-        is("Made", look.time_in_full(request.created_at)),
-        is("Ended", request.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at))),
+        Fact::Head(texts::labels::REQUEST.to_owned()),
+        is(texts::labels::REQUEST, request.request_id.to_string()),
+        Fact::Is(texts::labels::STATUS, word, tone),
+        is(texts::labels::USER, look.address(request.user_address)),
+        is(texts::labels::SERVICE, request.service_name.to_string()),
+        is(texts::labels::MADE, look.time_in_full(request.created_at)),
+        is(texts::labels::ENDED, request.finished_at.map_or("-".to_owned(), |at| look.time_in_full(at))),
         Fact::Gap,
-        Fact::Head("Fee".to_owned()),
+        Fact::Head(texts::labels::FEE.to_owned()),
     ];
     if is_live(request) {
-        facts.push(is("At most", look.in_full(request.max_fee)));
+        facts.push(is(texts::shared::AT_MOST, look.in_full(request.max_fee)));
     } else {
         facts.extend([
-            is("Input", line(request.input_units, request.input_price, request.input_fee)),
-            is("Output", line(request.output_units, request.output_price, request.output_fee)),
-            is("Fee", look.in_full(request.fee)),
-            is("Reserved was", look.in_full(request.max_fee)),
+            is(texts::labels::INPUT, line(request.input_units, request.input_price, request.input_fee)),
+            is(texts::labels::OUTPUT, line(request.output_units, request.output_price, request.output_fee)),
+            is(texts::labels::FEE, look.in_full(request.fee)),
+            is(texts::console_money::RESERVED_WAS, look.in_full(request.max_fee)),
         ]);
     }
-    facts.push(is("Price version", request.price_version.to_string()));
+    facts.push(is(texts::console_money::PRICE_VERSION, request.price_version.to_string()));
     match request.status.as_str() {
-        "lost" => facts.extend([
-            Fact::Gap,
-            Fact::Note(
-                "The broker stopped before this answer was metered; it costs nothing.".to_owned(),
-                Tone::Dim,
-            ),
-        ]),
-        "failed" => facts.extend([
-            Fact::Gap,
-            Fact::Note(
-                "The server behind the service gave no answer; it costs nothing.".to_owned(),
-                Tone::Dim,
-            ),
-        ]),
+        "lost" => facts.extend([Fact::Gap, Fact::Note(texts::console_money::LOST.to_owned(), Tone::Dim)]),
+        "failed" => facts.extend([Fact::Gap, Fact::Note(texts::console_money::FAILED.to_owned(), Tone::Dim)]),
         _ => {}
     }
     facts

@@ -6,19 +6,18 @@ use crate::client::{ClientError, ServiceDraft};
 use crate::domain::{Neuron, ServiceName};
 use crate::keys::Secret;
 use crate::tui::kit::form::{Field, Form, Kind};
+use crate::tui::texts;
 use crate::wire::admin::ServiceItem;
 
 const TYPES: &[&str] = &["chatbot", "zgStorage"];
 const METERS: &[&str] = &["o200k", "usage", "bytes"];
 
-const URL: &str = "Where the service itself is: its root, or its one endpoint. Users never see it.";
-const PRICE: &str = "Neuron for one token (chatbot) or byte (zgStorage), or an amount like 0.000001 A0GI.";
-const MODEL: &str = "What users may call it by. May stay empty.";
-const METER: &str =
-    "o200k: counted by a public tokenizer. usage: the server's own figures. bytes: for storage.";
-const HEADERS: &str =
-    "Sent along, such as an API key: name: value; name: value. Kept secret; empty keeps them as they are.";
-const LIMIT: &str = "For all users together. Empty: no limit.";
+const URL: &str = texts::console_services::URL_HINT;
+const PRICE: &str = texts::console_services::PRICE_HINT;
+const MODEL: &str = texts::console_services::MODEL_HINT;
+const METER: &str = texts::console_services::METER_HINT;
+const HEADERS: &str = texts::console_services::HEADERS_HINT;
+const LIMIT: &str = texts::console_services::LIMIT_HINT;
 
 #[derive(Clone, Debug)]
 pub struct ServiceForm {
@@ -32,34 +31,24 @@ pub struct ServiceForm {
 
 fn fields() -> Vec<Field> {
     vec![
-        Field::new(
-            "Name",
-            "Name",
-            Kind::Text,
-            "1 to 64 letters, digits, '-', '_' or '.'. It cannot be changed later.",
-        ),
-        Field::new(
-            "Type",
-            "Type",
-            Kind::Choice(TYPES),
-            "← → choose: chatbot is paid by the token, zgStorage by the byte.",
-        )
-        .with("chatbot"),
+        Field::new("Name", texts::labels::NAME, Kind::Text, texts::console_services::NAME_HINT),
+        Field::new("Type", texts::labels::TYPE, Kind::Choice(TYPES), texts::console_services::KIND_HINT)
+            .with("chatbot"),
         Field::new("URL", "URL", Kind::Text, URL),
-        Field::new("model", "Model", Kind::Text, MODEL),
-        Field::new("inputPrice", "Input price", Kind::Text, PRICE),
-        Field::new("outputPrice", "Output price", Kind::Text, PRICE),
-        Field::new("meter", "Meter", Kind::Choice(METERS), METER).with("o200k"),
-        Field::new("upstreamHeaders", "Headers", Kind::Secret, HEADERS),
-        Field::new("maxInFlight", "Most in flight", Kind::Text, LIMIT),
-        Field::new("requestsPerMinute", "Most a minute", Kind::Text, LIMIT),
+        Field::new("model", texts::labels::MODEL, Kind::Text, MODEL),
+        Field::new("inputPrice", texts::console_services::INPUT_PRICE, Kind::Text, PRICE),
+        Field::new("outputPrice", texts::console_services::OUTPUT_PRICE, Kind::Text, PRICE),
+        Field::new("meter", texts::labels::METER, Kind::Choice(METERS), METER).with("o200k"),
+        Field::new("upstreamHeaders", texts::labels::HEADERS, Kind::Secret, HEADERS),
+        Field::new("maxInFlight", texts::console_services::MOST_IN_FLIGHT, Kind::Text, LIMIT),
+        Field::new("requestsPerMinute", texts::console_services::MOST_A_MINUTE, Kind::Text, LIMIT),
     ]
 }
 
 impl ServiceForm {
     pub fn register() -> ServiceForm {
         ServiceForm {
-            form: Form::new("Register a service", fields()),
+            form: Form::new(texts::console_services::REGISTER_TITLE, fields()),
             before: None,
             sending: false,
             sent: None,
@@ -87,7 +76,7 @@ impl ServiceForm {
                 field.kind = Kind::Fixed;
             }
         }
-        let mut form = Form::new(format!("Change {}", service.name), fields);
+        let mut form = Form::new(texts::console_services::change_title(&service.name), fields);
         // A new price is what it is opened for most.
         form.focus = form.fields.iter().position(|field| field.key == "inputPrice").unwrap_or(0);
         ServiceForm { form, before: Some(service.clone()), sending: false, sent: None }
@@ -124,7 +113,7 @@ impl ServiceForm {
         let name: Option<ServiceName> = match self.form.value("Name").parse() {
             Ok(name) => Some(name),
             Err(_) => {
-                let text = "write 1 to 64 letters, digits, '-', '_' or '.'".to_owned();
+                let text = texts::console_services::WRITE_A_NAME.to_owned();
                 wrong.push(("Name", text));
                 None
             }
@@ -150,7 +139,7 @@ impl ServiceForm {
             text => match text.parse::<u64>() {
                 Ok(limit) if limit > 0 => Some(limit),
                 _ => {
-                    wrong.push((key, "write a whole number above 0, or leave it empty".to_owned()));
+                    wrong.push((key, texts::console_services::WHOLE_NUMBER.to_owned()));
                     None
                 }
             },
@@ -160,7 +149,7 @@ impl ServiceForm {
         let storage = self.form.value("Type") == "zgStorage";
         let meter = self.form.value("meter").to_owned();
         if self.before.is_some() && storage != (meter == "bytes") {
-            wrong.push(("meter", "storage is metered in bytes, and nothing else is".to_owned()));
+            wrong.push(("meter", texts::console_services::STORAGE_BY_BYTES.to_owned()));
         }
         // The first complaint gets the focus.
         for (key, text) in wrong.iter().rev() {
@@ -200,7 +189,7 @@ impl ServiceForm {
             requests_per_minute: Some(a_minute).filter(|limit| *limit != before.limits.requests_per_minute),
         };
         if is_empty(&change) {
-            self.form.complaint = Some("nothing is changed yet".to_owned());
+            self.form.complaint = Some(texts::console_services::NOTHING_CHANGED.to_owned());
             return None;
         }
         Some(Order::Change { name: before.name.clone(), change: Box::new(change) })
@@ -228,8 +217,8 @@ impl ServiceForm {
     /// What is about to be changed on the chain, in lines.
     pub fn summary(&self) -> String {
         match &self.before {
-            None => "ctrl+s registers it: one transaction, paid from the provider's wallet.".to_owned(),
-            Some(_) => "ctrl+s sends it. Prices, model and URL are a transaction; the new price counts once it is mined.".to_owned(),
+            None => texts::console_services::SAVE_REGISTERS.to_owned(),
+            Some(_) => texts::console_services::SAVE_CHANGES.to_owned(),
         }
     }
 }
@@ -248,11 +237,9 @@ fn is_empty(change: &ServiceDraft) -> bool {
 fn check_url(text: &str) -> Result<(), String> {
     match url::Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() => Ok(()),
-        Ok(_) => Err("it must begin with http:// or https://".to_owned()),
-        Err(_) if text.is_empty() => {
-            Err("it is empty; write where the service is, as http://127.0.0.1:8000".to_owned())
-        }
-        Err(_) => Err("it is not an address; write it as http://127.0.0.1:8000".to_owned()),
+        Ok(_) => Err(texts::console_services::URL_BEGINS.to_owned()),
+        Err(_) if text.is_empty() => Err(texts::console_services::URL_EMPTY.to_owned()),
+        Err(_) => Err(texts::console_services::URL_NO_ADDRESS.to_owned()),
     }
 }
 
@@ -262,11 +249,11 @@ type Headers = Option<Vec<(String, Secret<String>)>>;
 fn headers(text: &str) -> Result<Headers, String> {
     let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
     let read = |part: &str| {
-        let (name, value) = part.split_once(':').ok_or("write name: value; name: value")?;
+        let (name, value) = part.split_once(':').ok_or(texts::console_services::HEADERS_SHAPE)?;
         let (name, value) = (name.trim(), value.trim());
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if name.is_empty() || !name.bytes().all(legal) || value.is_empty() {
-            return Err("write name: value; a name has letters, digits and '-' only");
+            return Err(texts::console_services::HEADERS_NAME);
         }
         Ok((name.to_owned(), Secret::new(value.to_owned())))
     };

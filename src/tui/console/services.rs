@@ -8,6 +8,7 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::{ListedItem, ServiceItem};
 
@@ -36,15 +37,15 @@ impl Row for ServiceItem {
     ];
     const PRICES: bool = true;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Name", right: false, rank: 0, largest_first: false },
-        Column { title: "State", right: false, rank: 1, largest_first: false },
-        Column { title: "Server", right: false, rank: 2, largest_first: false },
-        Column { title: "Input", right: true, rank: 4, largest_first: true },
-        Column { title: "Output", right: true, rank: 5, largest_first: true },
-        Column { title: "Live", right: true, rank: 6, largest_first: true },
-        Column { title: "Chain", right: false, rank: 3, largest_first: true },
-        Column { title: "Type", right: false, rank: 7, largest_first: false },
-        Column { title: "Model", right: false, rank: 8, largest_first: false },
+        Column { title: texts::labels::NAME, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::STATE, right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::SERVER, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::INPUT, right: true, rank: 4, largest_first: true },
+        Column { title: texts::labels::OUTPUT, right: true, rank: 5, largest_first: true },
+        Column { title: texts::labels::LIVE, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::CHAIN, right: false, rank: 3, largest_first: true },
+        Column { title: texts::labels::TYPE, right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::MODEL, right: false, rank: 8, largest_first: false },
     ];
 
     fn key(&self) -> ServiceName {
@@ -115,7 +116,7 @@ pub fn state(service: &ServiceItem) -> (Tone, String) {
         ("removing", _) => (Tone::Pending, "… removing".to_owned()),
         ("pending", _) => (Tone::Pending, "… registering".to_owned()),
         (_, true) => (Tone::Warn, "‖ paused".to_owned()),
-        ("listed", _) => (Tone::Good, "✓ on offer".to_owned()),
+        ("listed", _) => (Tone::Good, texts::console_services::ON_OFFER.to_owned()),
         (other, _) => (Tone::Plain, other.to_owned()),
     }
 }
@@ -124,30 +125,30 @@ pub fn state(service: &ServiceItem) -> (Tone, String) {
 pub fn server(service: &ServiceItem) -> (Tone, String) {
     match service.health.state.as_str() {
         "ok" => {
-            let latency = service.health.latency.map(|ms| format!(" {ms} ms")).unwrap_or_default();
-            (Tone::Good, format!("✓ ok{latency}"))
+            let latency = service.health.latency.map(texts::console_services::after).unwrap_or_default();
+            (Tone::Good, texts::console_services::works(&latency))
         }
         "failing" => (Tone::Bad, "✗ failing".to_owned()),
-        _ => (Tone::Dim, "not looked at".to_owned()),
+        _ => (Tone::Dim, texts::console_services::NOT_LOOKED_AT.to_owned()),
     }
 }
 
 /// Whether the chain lists what is wanted.
 fn chain(service: &ServiceItem) -> (Tone, String) {
     match (service.differs.len(), &service.listed, service.status.as_str()) {
-        (0, None, "pending") => (Tone::Pending, "… not yet".to_owned()),
+        (0, None, "pending") => (Tone::Pending, texts::console_services::NOT_YET.to_owned()),
         (0, None, _) => (Tone::Dim, "-".to_owned()),
         (0, ..) => (Tone::Dim, "agrees".to_owned()),
         (1, ..) => (Tone::Warn, format!("≠ {}", field_words(&service.differs[0]))),
-        (many, ..) => (Tone::Warn, format!("≠ {many} fields")),
+        (many, ..) => (Tone::Warn, texts::console_services::fields_differ(many)),
     }
 }
 
 /// A key of the API as people call it.
 pub fn field_words(key: &str) -> String {
     match key {
-        "InputPrice" => "input price".to_owned(),
-        "OutputPrice" => "output price".to_owned(),
+        "InputPrice" => texts::console_services::FIELD_INPUT_PRICE.to_owned(),
+        "OutputPrice" => texts::console_services::FIELD_OUTPUT_PRICE.to_owned(),
         "Model" => "model".to_owned(),
         "Type" => "type".to_owned(),
         other => other.to_owned(),
@@ -165,31 +166,35 @@ pub fn facts(service: &ServiceItem, look: &Look) -> Vec<Fact> {
     let (server_tone, server_word) = server(service);
     let mut facts = vec![
         Fact::Head(service.name.to_string()),
-        Fact::Is("State", state_word, state_tone),
-        is("Type", service.kind.clone()),
-        is("In flight", service.in_flight.to_string()),
-        is("Limits", limits(service)),
-        is("Registered", look.time_in_full(service.created_at)),
-        is("Changed", look.time_in_full(service.updated_at)),
+        Fact::Is(texts::labels::STATE, state_word, state_tone),
+        is(texts::labels::TYPE, service.kind.clone()),
+        is(texts::console_services::IN_FLIGHT, service.in_flight.to_string()),
+        is(texts::labels::LIMITS, limits(service)),
+        is(texts::labels::REGISTERED, look.time_in_full(service.created_at)),
+        is(texts::labels::CHANGED, look.time_in_full(service.updated_at)),
         Fact::Gap,
-        Fact::Head("Server behind it".to_owned()),
+        Fact::Head(texts::console_services::SERVER_BEHIND.to_owned()),
         is("URL", service.url.clone()),
-        Fact::Is("Health", server_word, server_tone),
+        Fact::Is(texts::labels::HEALTH, server_word, server_tone),
     ];
     if let Some(reason) = &service.health.reason {
-        facts.push(Fact::Is("Why", reason.clone(), server_tone));
+        facts.push(Fact::Is(texts::labels::WHY, reason.clone(), server_tone));
     }
     if let Some(since) = service.health.since {
-        facts.push(is("Since", look.time_in_full(since)));
+        facts.push(is(texts::labels::SINCE, look.time_in_full(since)));
     }
     if let Some(at) = service.health.checked_at {
-        facts.push(is("Looked at", look.time_in_full(at)));
+        facts.push(is(texts::console_services::LOOKED_AT, look.time_in_full(at)));
     }
     let headers = match service.upstream_headers.as_slice() {
         [] => "none".to_owned(),
-        names => format!("{} (values are secret)", names.join(", ")),
+        names => texts::console_services::secret_headers(names.join(", ")),
     };
-    facts.extend([is("Headers sent", headers), is("Meter", service.meter.clone()), Fact::Gap]);
+    facts.extend([
+        is(texts::console_services::HEADERS_SENT, headers),
+        is(texts::labels::METER, service.meter.clone()),
+        Fact::Gap,
+    ]);
     facts.extend(beside(service, look));
     facts
 }
@@ -197,8 +202,8 @@ pub fn facts(service: &ServiceItem, look: &Look) -> Vec<Fact> {
 fn limits(service: &ServiceItem) -> String {
     let one = |limit: Option<u64>, what: &str| limit.map(|limit| format!("{} {what}", grouped(limit.into())));
     let limits = [
-        one(service.limits.max_in_flight, "in flight"),
-        one(service.limits.requests_per_minute, "requests a minute"),
+        one(service.limits.max_in_flight, texts::console_services::LIMIT_IN_FLIGHT),
+        one(service.limits.requests_per_minute, texts::console_services::LIMIT_A_MINUTE),
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();
     if limits.is_empty() { "none".to_owned() } else { limits.join(", ") }
@@ -208,51 +213,51 @@ fn limits(service: &ServiceItem) -> String {
 fn beside(service: &ServiceItem, look: &Look) -> Vec<Fact> {
     let Some(listed) = &service.listed else {
         return vec![
-            Fact::Head("On the chain".to_owned()),
+            Fact::Head(texts::console_services::ON_THE_CHAIN.to_owned()),
             if service.status == "listed" {
-                Fact::Note("This broker does not tell what the chain lists; it wants:".to_owned(), Tone::Dim)
+                Fact::Note(texts::console_services::CHAIN_NOT_TOLD.to_owned(), Tone::Dim)
             } else {
-                Fact::Note("The chain lists nothing of it. What the database wants:".to_owned(), Tone::Warn)
+                Fact::Note(texts::console_services::CHAIN_LISTS_NOTHING.to_owned(), Tone::Warn)
             },
-            is("Input price", price(service, service.input_price, look)),
-            is("Output price", price(service, service.output_price, look)),
-            is("Model", or_dash(&service.model)),
-            is("Public URL", service.public_url.clone()),
+            is(texts::console_services::INPUT_PRICE, price(service, service.input_price, look)),
+            is(texts::console_services::OUTPUT_PRICE, price(service, service.output_price, look)),
+            is(texts::labels::MODEL, or_dash(&service.model)),
+            is(texts::console_services::PUBLIC_URL, service.public_url.clone()),
         ];
     };
     let ListedItem { kind, url, model, input_price, output_price, version, .. } = listed;
     let pairs: [(&'static str, &str, String, String); 5] = [
         (
-            "Input price",
+            texts::console_services::INPUT_PRICE,
             "InputPrice",
             price(service, service.input_price, look),
             price(service, *input_price, look),
         ),
         (
-            "Output price",
+            texts::console_services::OUTPUT_PRICE,
             "OutputPrice",
             price(service, service.output_price, look),
             price(service, *output_price, look),
         ),
-        ("Type", "Type", service.kind.clone(), kind.clone()),
-        ("Model", "Model", or_dash(&service.model), or_dash(model)),
-        ("Public URL", "URL", service.public_url.clone(), url.clone()),
+        ("Type", texts::labels::TYPE, service.kind.clone(), kind.clone()),
+        ("Model", texts::labels::MODEL, or_dash(&service.model), or_dash(model)),
+        (texts::console_services::PUBLIC_URL, "URL", service.public_url.clone(), url.clone()),
     ];
-    let mut facts = vec![Fact::Head("Database and chain".to_owned())];
+    let mut facts = vec![Fact::Head(texts::console_services::DATABASE_AND_CHAIN.to_owned())];
     for (label, key, wanted, found) in pairs {
         let differs = service.differs.iter().any(|other| other == key);
         if differs || wanted != found {
-            facts.push(Fact::Is(label, format!("≠ wanted {wanted}"), Tone::Warn));
-            facts.push(Fact::Is("", format!("  listed {found}"), Tone::Warn));
+            facts.push(Fact::Is(label, texts::console_services::wanted(&wanted), Tone::Warn));
+            facts.push(Fact::Is("", texts::console_services::listed(&found), Tone::Warn));
         } else {
             facts.push(is(label, found));
         }
     }
-    facts.push(is("Version", version.to_string()));
+    facts.push(is(texts::labels::VERSION, version.to_string()));
     if service.differs.is_empty() {
-        facts.push(Fact::Note("✓ The chain lists what the database wants.".to_owned(), Tone::Good));
+        facts.push(Fact::Note(texts::console_services::CHAIN_AGREES.to_owned(), Tone::Good));
     } else {
-        facts.push(Fact::Note("r compares with the chain and repairs.".to_owned(), Tone::Dim));
+        facts.push(Fact::Note(texts::console_services::R_REPAIRS.to_owned(), Tone::Dim));
     }
     facts
 }

@@ -7,59 +7,73 @@ use super::detail::{self, Fact, is};
 use super::model::{Link, Model, Start};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::moment;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub fn facts(model: &Model) -> Vec<Fact> {
     let (look, start) = (&model.look, &model.start);
     let link = match &model.link {
         Link::Connecting => ("connecting …".to_owned(), Tone::Pending),
-        Link::Up => ("✓ it answers".to_owned(), Tone::Good),
+        Link::Up => (texts::console::IT_ANSWERS.to_owned(), Tone::Good),
         Link::Down { since, reason, .. } => {
-            (format!("✗ silent since {} UTC: {reason}", moment::clock(look.now, *since)), Tone::Bad)
+            (texts::console::silent_since(moment::clock(look.now, *since), reason), Tone::Bad)
         }
     };
     let events = match model.events {
-        Some(true) => "the broker tells changes (GET /v1/events)",
-        Some(false) => "it tells none; what is in sight is asked for every second",
-        None => "not known yet",
+        Some(true) => texts::console::TELLS_CHANGES,
+        Some(false) => texts::console::TELLS_NONE,
+        None => texts::shared::NOT_KNOWN_YET,
     };
     let mut facts = vec![
-        Fact::Head("Connection".to_owned()),
-        is("Broker", start.url.clone()),
-        is("Found by", start.found.clone()),
+        Fact::Head(texts::labels::CONNECTION.to_owned()),
+        is(texts::labels::BROKER, start.url.clone()),
+        is(texts::console::FOUND_BY, start.found.clone()),
         token(start),
-        Fact::Is("Link", link.0, link.1),
-        is("Changes", events),
-        is("This console", start.version),
+        Fact::Is(texts::labels::LINK, link.0, link.1),
+        is(texts::labels::CHANGES, events),
+        is(texts::console::THIS_CONSOLE, start.version),
     ];
     if let Some(overview) = &model.overview {
         facts.extend([
-            is("Broker's version", overview.version.clone()),
+            is(texts::console::BROKERS_VERSION, overview.version.clone()),
             Fact::Gap,
-            Fact::Head("Provider".to_owned()),
-            is("Address", look.address(overview.provider)),
-            is("Contract", look.address(overview.contract)),
-            is("Chain", overview.chain_id.to_string()),
-            is("Block", overview.block.map_or("none yet".to_owned(), |block| grouped(block.into()))),
-            is("Lock of refunds", moment::length(overview.lock_time)),
-            is("Credit limit", look.in_full(overview.credit_limit)),
-            is("Settles", if overview.automatic { "by itself, and when asked" } else { "only when asked" }),
+            Fact::Head(texts::labels::PROVIDER.to_owned()),
+            is(texts::labels::ADDRESS, look.address(overview.provider)),
+            is(texts::labels::CONTRACT, look.address(overview.contract)),
+            is(texts::labels::CHAIN, overview.chain_id.to_string()),
+            is(
+                texts::labels::BLOCK,
+                overview.block.map_or(texts::shared::NONE_YET.to_owned(), |block| grouped(block.into())),
+            ),
+            is(texts::console::LOCK_OF_REFUNDS, moment::length(overview.lock_time)),
+            is(texts::console::CREDIT_LIMIT, look.in_full(overview.credit_limit)),
+            is(
+                texts::labels::SETTLES,
+                if overview.automatic {
+                    texts::console::SETTLES_BY_ITSELF
+                } else {
+                    texts::console::SETTLES_WHEN_ASKED
+                },
+            ),
         ]);
     }
     facts.extend([
         Fact::Gap,
-        Fact::Head("This screen".to_owned()),
-        is("Unit (u)", look.unit.name()),
-        is("Times (t)", if look.clock { "by the clock, UTC" } else { "as ages; clock times are UTC" }),
-        is("Privacy (x)", if look.masked { "amounts and addresses are hidden" } else { "off" }),
+        Fact::Head(texts::console::THIS_SCREEN.to_owned()),
+        is(texts::settings::UNIT, look.unit.name()),
         is(
-            "Mouse (m)",
-            if model.mouse { "taken; m leaves it to the terminal" } else { "left to the terminal" },
+            texts::settings::TIMES,
+            if look.clock { texts::settings::TIMES_BY_CLOCK } else { texts::settings::TIMES_AS_AGES },
         ),
-        is("Colours", look.theme.name()),
+        is(texts::settings::PRIVACY, if look.masked { texts::settings::PRIVACY_HIDDEN } else { "off" }),
         is(
-            "Rights",
-            if start.read_only { "read-only: nothing can be changed from here" } else { "may change things" },
+            texts::settings::MOUSE,
+            if model.mouse { texts::settings::MOUSE_TAKEN } else { texts::settings::MOUSE_LEFT },
+        ),
+        is(texts::labels::COLOURS, look.theme.name()),
+        is(
+            texts::labels::RIGHTS,
+            if start.read_only { texts::console::READ_ONLY } else { texts::console::MAY_CHANGE },
         ),
     ]);
     facts
@@ -74,12 +88,11 @@ fn token(start: &Start) -> Fact {
     let open = url::Url::parse(&start.url)
         .is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(here));
     match (start.token, open) {
-        (false, _) => is("Token", "none"),
-        (true, false) => is("Token", "sent"),
+        (false, _) => is(texts::labels::TOKEN, "none"),
+        (true, false) => is(texts::labels::TOKEN, "sent"),
         (true, true) => {
-            let text =
-                "! sent readable for everybody on the way; use https, or an SSH tunnel to a local port";
-            Fact::Is("Token", text.to_owned(), Tone::Warn)
+            let text = texts::console::TOKEN_READABLE;
+            Fact::Is(texts::labels::TOKEN, text.to_owned(), Tone::Warn)
         }
     }
 }

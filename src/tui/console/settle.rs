@@ -14,6 +14,7 @@ use crate::domain::Timestamp;
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::ReportItem;
 
@@ -137,7 +138,7 @@ impl Settle {
         let lines = self.lines(look);
         let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let place = draw::middle(area, 78, wanted.max(8));
-        let inside = draw::boxed(buffer, place, "Settle now", Tone::Accent, look);
+        let inside = draw::boxed(buffer, place, texts::console_money::SETTLE_TITLE, Tone::Accent, look);
         let room = inside.height.saturating_sub(2);
         let top = match self {
             Settle::Preview { top, .. } | Settle::Done { top, .. } => {
@@ -157,7 +158,7 @@ impl Settle {
         let buttons = inside.height.saturating_sub(1);
         match self {
             Settle::Preview { report, buttons: state, .. } if !report.rows.is_empty() => {
-                state.draw(buffer, inside, buttons, "Settle", look);
+                state.draw(buffer, inside, buttons, texts::labels::SETTLE, look);
             }
             _ => Buttons::draw_close(buffer, inside, buttons, look),
         }
@@ -167,13 +168,10 @@ impl Settle {
     fn lines(&self, look: &Look) -> Vec<(String, String, Tone)> {
         let plain = |text: &str| (text.to_owned(), String::new(), Tone::Plain);
         match self {
-            Settle::Asking => vec![plain("Asking the broker what a settlement would do …")],
+            Settle::Asking => vec![plain(texts::console_money::ASKING_WHAT)],
             Settle::Failed { reason } => {
-                let mut lines = vec![(
-                    "The broker does not say what it would do:".to_owned(),
-                    String::new(),
-                    Tone::Plain,
-                )];
+                let mut lines =
+                    vec![(texts::console_money::DOES_NOT_SAY.to_owned(), String::new(), Tone::Plain)];
                 lines.extend(draw::wrap(reason, 70).into_iter().map(|row| (row, String::new(), Tone::Bad)));
                 lines
             }
@@ -182,23 +180,21 @@ impl Settle {
                 let wait = look.now.max(*now).seconds_since(*since);
                 vec![
                     (
-                        format!(
-                            "… settling {} from {}",
+                        texts::console_money::settling(
                             look.amount(report.expected),
-                            super::arrivals::rows(report.rows.len())
+                            texts::numbers::users(report.rows.len()),
                         ),
                         format!("{wait} s"),
                         Tone::Pending,
                     ),
                     plain(""),
-                    plain("The transaction is sent and waits for its block."),
-                    plain("Closing this does not stop it; the log tells its end."),
+                    plain(texts::console_money::SENT_WAITS),
+                    plain(texts::console_money::CLOSING_STOPS_NOTHING),
                 ]
             }
-            Settle::Done { report: None, .. } => vec![
-                plain("The broker took the order and does it."),
-                plain("The settlements screen (5) shows how it ends."),
-            ],
+            Settle::Done { report: None, .. } => {
+                vec![plain(texts::console_money::ORDER_TAKEN), plain(texts::console_money::SCREEN_SHOWS_END)]
+            }
             Settle::Done { report: Some(report), .. } => done(report, look),
         }
     }
@@ -217,27 +213,31 @@ fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
     let mut lines: Lines = Vec::new();
     if let Some(failed) = failed {
         lines.extend(
-            draw::wrap(&format!("✗ not settled: {failed}"), 70)
+            draw::wrap(&texts::console_money::not_settled(failed), 70)
                 .into_iter()
                 .map(|row| (row, String::new(), Tone::Bad)),
         );
-        lines.push((
-            "y tries again; what was done already is not done twice.".to_owned(),
-            String::new(),
-            Tone::Dim,
-        ));
+        lines.push((texts::console_money::Y_TRIES_AGAIN.to_owned(), String::new(), Tone::Dim));
         lines.push(Default::default());
     }
     if report.rows.is_empty() {
-        lines.push(("There is nothing to settle.".to_owned(), String::new(), Tone::Title));
+        lines.push((texts::console_money::NOTHING_TO_SETTLE.to_owned(), String::new(), Tone::Title));
     } else {
-        lines.push(("Brings".to_owned(), look.in_full(report.expected), Tone::Title));
-        lines.push(("Gas, about".to_owned(), look.in_full(report.expected_cost), Tone::Plain));
+        lines.push((texts::labels::BRINGS.to_owned(), look.in_full(report.expected), Tone::Title));
+        lines.push((
+            texts::console_money::GAS_ABOUT.to_owned(),
+            look.in_full(report.expected_cost),
+            Tone::Plain,
+        ));
         if report.expected_cost > report.expected {
-            lines.push(("! the gas costs more than it brings".to_owned(), String::new(), Tone::Warn));
+            lines.push((texts::console_money::GAS_ABOVE.to_owned(), String::new(), Tone::Warn));
         }
         lines.push(Default::default());
-        lines.push((super::arrivals::rows(report.rows.len()), "brings, neuron".to_owned(), Tone::Dim));
+        lines.push((
+            texts::numbers::users(report.rows.len()),
+            texts::console_money::BRINGS_NEURON.to_owned(),
+            Tone::Dim,
+        ));
     }
     for row in &report.rows {
         let amount = row.expected.map_or("-".to_owned(), |amount| digits(amount, look));
@@ -246,11 +246,7 @@ fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
     left_out(report, look, &mut lines);
     if !report.rows.is_empty() {
         lines.push(Default::default());
-        lines.push((
-            "One transaction of this provider. It cannot be undone.".to_owned(),
-            String::new(),
-            Tone::Dim,
-        ));
+        lines.push((texts::console_money::ONE_TRANSACTION.to_owned(), String::new(), Tone::Dim));
     }
     lines
 }
@@ -268,7 +264,11 @@ fn left_out(report: &ReportItem, look: &Look, lines: &mut Lines) {
         return;
     }
     lines.push(Default::default());
-    lines.push(("Left out".to_owned(), "unsettled, neuron".to_owned(), Tone::Dim));
+    lines.push((
+        texts::console_money::LEFT_OUT.to_owned(),
+        texts::console_money::UNSETTLED_NEURON.to_owned(),
+        Tone::Dim,
+    ));
     for one in &report.left_out {
         let text = format!("{}  {}", look.short(one.user), why_left_out(&one.reason));
         lines.push((text, digits(one.unsettled, look), Tone::Warn));
@@ -278,11 +278,7 @@ fn left_out(report: &ReportItem, look: &Look, lines: &mut Lines) {
 fn done(report: &ReportItem, look: &Look) -> Lines {
     let mut lines: Lines = Vec::new();
     if report.rows.is_empty() && report.transactions.is_empty() {
-        lines.push((
-            "Nothing was settled: there was nothing to claim any more.".to_owned(),
-            String::new(),
-            Tone::Warn,
-        ));
+        lines.push((texts::console_money::NOTHING_SETTLED.to_owned(), String::new(), Tone::Warn));
     } else {
         lines.push(("✓ Paid".to_owned(), look.in_full(report.paid), Tone::Good));
     }
@@ -290,13 +286,13 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
         lines.push(Default::default());
         let block = transaction
             .block
-            .map(|block| format!("block {}", crate::tui::kit::amount::grouped(block.into())))
+            .map(|block| texts::shared::block(crate::tui::kit::amount::grouped(block.into())))
             .unwrap_or_default();
         lines.push((transaction.state.clone(), block, Tone::Plain));
         if let Some(hash) = transaction.transaction_hash {
             lines.push((hash.to_string(), String::new(), Tone::Dim));
         }
-        lines.push(("Gas".to_owned(), look.in_full(transaction.gas_cost), Tone::Plain));
+        lines.push((texts::labels::GAS.to_owned(), look.in_full(transaction.gas_cost), Tone::Plain));
         if let Some(reason) = &transaction.reason {
             lines.push((reason.clone(), String::new(), Tone::Bad));
         }
@@ -305,7 +301,7 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
     for row in &report.rows {
         let (text, tone) = match row.paid {
             Some(paid) => (digits(paid, look), Tone::Plain),
-            None => ("not known yet".to_owned(), Tone::Pending),
+            None => (texts::shared::NOT_KNOWN_YET.to_owned(), Tone::Pending),
         };
         lines.push((look.address(row.user), text, tone));
     }

@@ -14,6 +14,7 @@ use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::moment;
 use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::{ForecastItem, ReasonItem, SettlementItem};
 
@@ -30,13 +31,13 @@ impl Row for SettlementItem {
     const FIELDS: &'static [Field] =
         &[Field::text("state"), Field::amount("paid"), Field::amount("gas"), Field::number("users")];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 0, largest_first: true },
-        Column { title: "State", right: false, rank: 1, largest_first: false },
-        Column { title: "Users", right: true, rank: 4, largest_first: true },
-        Column { title: "Paid", right: true, rank: 2, largest_first: true },
-        Column { title: "Gas", right: true, rank: 3, largest_first: true },
-        Column { title: "Why", right: false, rank: 5, largest_first: false },
-        Column { title: "Transaction", right: false, rank: 6, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::STATE, right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::USERS, right: true, rank: 4, largest_first: true },
+        Column { title: texts::labels::PAID, right: true, rank: 2, largest_first: true },
+        Column { title: texts::labels::GAS, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::WHY, right: false, rank: 5, largest_first: false },
+        Column { title: texts::labels::TRANSACTION, right: false, rank: 6, largest_first: false },
     ];
 
     fn key(&self) -> OperationId {
@@ -114,13 +115,13 @@ fn state(state: &str) -> (Tone, String) {
 /// A reason of the engine in few words.
 pub fn reason(reason: &str) -> String {
     match reason {
-        "asked" => "asked for".to_owned(),
-        "refund_deadline" => "a refund unlocks".to_owned(),
-        "delegate_change" => "a delegate changes".to_owned(),
-        "balance_low" => "a balance is low".to_owned(),
-        "risk_limit" => "one debt is large".to_owned(),
-        "worth_its_gas" => "worth its gas".to_owned(),
-        "oldest_debt" => "the oldest debt".to_owned(),
+        "asked" => texts::console_money::WHY_ASKED.to_owned(),
+        "refund_deadline" => texts::console_money::WHY_REFUND.to_owned(),
+        "delegate_change" => texts::console_money::WHY_DELEGATE.to_owned(),
+        "balance_low" => texts::console_money::WHY_BALANCE.to_owned(),
+        "risk_limit" => texts::console_money::WHY_RISK.to_owned(),
+        "worth_its_gas" => texts::console_money::WHY_GAS.to_owned(),
+        "oldest_debt" => texts::console_money::WHY_OLDEST.to_owned(),
         other => other.replace('_', " "),
     }
 }
@@ -128,12 +129,12 @@ pub fn reason(reason: &str) -> String {
 /// The engine's verdict: a sign, a word, and the broker's sentence where it gives one.
 pub fn verdict(forecast: &ForecastItem) -> (Tone, String) {
     let (tone, words) = match forecast.verdict.as_str() {
-        "settle" => (Tone::Good, "it settles now"),
-        "wait" => (Tone::Plain, "it waits"),
-        "nothing_to_claim" => (Tone::Dim, "there is nothing to claim"),
-        "costs_more_than_it_brings" => (Tone::Dim, "it would cost more gas than it brings"),
-        "busy" => (Tone::Pending, "a settlement is under way"),
-        "failed" => (Tone::Bad, "the last one failed"),
+        "settle" => (Tone::Good, texts::console_money::IT_SETTLES),
+        "wait" => (Tone::Plain, texts::console_money::IT_WAITS),
+        "nothing_to_claim" => (Tone::Dim, texts::console_money::NOTHING_TO_CLAIM),
+        "costs_more_than_it_brings" => (Tone::Dim, texts::console_money::COSTS_MORE),
+        "busy" => (Tone::Pending, texts::console_money::SETTLEMENT_UNDER_WAY),
+        "failed" => (Tone::Bad, texts::console_money::LAST_FAILED),
         other => (Tone::Plain, other),
     };
     let text = if forecast.text.is_empty() { words.to_owned() } else { forecast.text.clone() };
@@ -161,7 +162,7 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
         draw::put(buffer, area, 10, y, text, look.style(tone));
     };
     if forecast.rows.is_empty() {
-        let worth = format!("worth its gas from {}", look.amount(forecast.worth_from));
+        let worth = texts::console_money::worth_from(look.amount(forecast.worth_from));
         draw::put(buffer, area, 0, y, &worth, look.style(Tone::Dim));
         y += 1;
     } else {
@@ -169,9 +170,9 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
     }
     if let Some(at) = forecast.next_deadline {
         let wait = match look.until(at).as_str() {
-            "due" => "due now".to_owned(),
-            wait if look.clock => format!("{} UTC", moment::clock(look.now, at) + " in " + wait),
-            wait => format!("in {wait}"),
+            "due" => texts::shared::DUE_NOW.to_owned(),
+            wait if look.clock => texts::console_money::at_utc(moment::clock(look.now, at) + " in " + wait),
+            wait => texts::console_money::due_in(wait),
         };
         let why =
             forecast.next_reason.as_ref().map(|why| format!(": {}", because(why, look))).unwrap_or_default();
@@ -181,10 +182,10 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
     if !forecast.left_out.is_empty() {
         let text = format!(
             "{}: {}",
-            super::arrivals::rows(forecast.left_out_in_all.max(forecast.left_out.len())),
+            texts::numbers::users(forecast.left_out_in_all.max(forecast.left_out.len())),
             left_out(forecast)
         );
-        label(buffer, y, "left out", &text, Tone::Plain);
+        label(buffer, y, texts::console_money::COLUMN_LEFT_OUT, &text, Tone::Plain);
         y += 1;
     }
     y
@@ -192,10 +193,10 @@ pub fn next(buffer: &mut Buffer, area: Rect, forecast: &ForecastItem, look: &Loo
 
 /// Gives the row after it.
 fn brings(buffer: &mut Buffer, area: Rect, y: u16, forecast: &ForecastItem, look: &Look) -> u16 {
-    let users = super::arrivals::rows(forecast.rows_in_all.max(forecast.rows.len()));
-    let brings = format!("{} from {users}", look.amount(forecast.brings));
+    let users = texts::numbers::users(forecast.rows_in_all.max(forecast.rows.len()));
+    let brings = texts::console_money::from_users(look.amount(forecast.brings), &users);
     let costs =
-        format!("{} gas, worth it from {}", look.amount(forecast.costs), look.amount(forecast.worth_from));
+        texts::console_money::gas_and_worth(look.amount(forecast.costs), look.amount(forecast.worth_from));
     for (y, label, text) in [(y, "brings", brings), (y + 1, "costs", costs)] {
         draw::put(buffer, area, 0, y, label, look.style(Tone::Dim));
         draw::put(buffer, area, 10, y, &text, look.style(Tone::Plain));
@@ -217,14 +218,14 @@ pub fn why_left_out(reason: &str) -> String {
 /// Forecast, above the table.
 pub fn draw_forecast(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
-    draw::heading(buffer, area, 0, "Next settlement", look);
+    draw::heading(buffer, area, 0, texts::console::NEXT_SETTLEMENT, look);
     let inside = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     match &model.forecast {
         Some(forecast) => {
             next(buffer, inside, forecast, look);
         }
         None => {
-            draw::put(buffer, inside, 0, 0, "The broker has not said yet.", look.style(Tone::Dim));
+            draw::put(buffer, inside, 0, 0, texts::console_money::BROKER_HAS_NOT_SAID, look.style(Tone::Dim));
         }
     }
 }
@@ -232,9 +233,9 @@ pub fn draw_forecast(model: &Model, buffer: &mut Buffer, area: Rect) {
 /// What the engine decided, newest first, under the table.
 pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
-    draw::heading(buffer, area, 0, "Decisions of the engine", look);
+    draw::heading(buffer, area, 0, texts::console_money::DECISIONS, look);
     if model.decisions.is_empty() {
-        draw::put(buffer, area, 0, 1, "None yet.", look.style(Tone::Dim));
+        draw::put(buffer, area, 0, 1, texts::console_money::NO_DECISIONS, look.style(Tone::Dim));
     }
     for (y, decision) in (1..area.height).zip(model.decisions.iter().rev()) {
         let x = draw::put(
@@ -257,10 +258,9 @@ pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
             why = vec![decision.text.clone()];
         }
         if decision.rows > 0 {
-            why.push(format!(
-                "{} from {}",
+            why.push(texts::console_money::from_users(
                 look.amount(decision.brings),
-                super::arrivals::rows(decision.rows)
+                texts::numbers::users(decision.rows),
             ));
         }
         draw::put(buffer, area, x + 2, y, &why.join("; "), look.style(Tone::Dim));
@@ -272,41 +272,43 @@ pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = state(&operation.state);
     let failed = matches!(operation.state.as_str(), "reverted" | "refused");
     let mut facts = vec![
-        Fact::Head("Settlement".to_owned()),
-        Fact::Is("State", word, tone),
-        is("Paid", if failed { "nothing".to_owned() } else { look.in_full(one.paid) }),
-        is("Gas", look.in_full(one.gas_cost)),
+        Fact::Head(texts::labels::SETTLEMENT.to_owned()),
+        Fact::Is(texts::labels::STATE, word, tone),
+        is(texts::labels::PAID, if failed { "nothing".to_owned() } else { look.in_full(one.paid) }),
+        is(texts::labels::GAS, look.in_full(one.gas_cost)),
         is(
             "",
-            format!(
-                "{} gas at {} neuron",
+            texts::console_money::gas_at(
                 grouped(operation.gas_used.into()),
-                grouped(operation.gas_price.get())
+                grouped(operation.gas_price.get()),
             ),
         ),
-        is("Why", one.reasons.iter().map(|one| reason(one)).collect::<Vec<_>>().join(", ")),
-        is("Begun", look.time_in_full(operation.created_at)),
-        is("Block", operation.block.map_or("-".to_owned(), |block| grouped(block.into()))),
-        is("Transaction", operation.transaction_hash.map_or("-".to_owned(), |hash| hash.to_string())),
+        is(texts::labels::WHY, one.reasons.iter().map(|one| reason(one)).collect::<Vec<_>>().join(", ")),
+        is(texts::labels::BEGUN, look.time_in_full(operation.created_at)),
+        is(texts::labels::BLOCK, operation.block.map_or("-".to_owned(), |block| grouped(block.into()))),
+        is(
+            texts::labels::TRANSACTION,
+            operation.transaction_hash.map_or("-".to_owned(), |hash| hash.to_string()),
+        ),
     ];
     if let Some(url) = &operation.transaction_url {
-        facts.push(Fact::Is("Explorer", url.clone(), Tone::Accent));
+        facts.push(Fact::Is(texts::labels::EXPLORER, url.clone(), Tone::Accent));
     }
     if let Some(reason) = &operation.reason {
-        facts.push(Fact::Is("Reason", reason.clone(), Tone::Bad));
+        facts.push(Fact::Is(texts::labels::REASON, reason.clone(), Tone::Bad));
     }
-    facts.push(is("Operation", operation.operation_id.to_string()));
-    facts.extend([Fact::Gap, Fact::Head(format!("Rows: {}", super::arrivals::rows(one.rows.len())))]);
+    facts.push(is(texts::labels::OPERATION, operation.operation_id.to_string()));
+    facts.extend([Fact::Gap, Fact::Head(texts::console_money::rows(texts::numbers::users(one.rows.len())))]);
     for row in &one.rows {
         facts.push(Fact::Note(look.address(row.user), Tone::Plain));
         let (paid, tone) = match row.paid {
-            Some(paid) if paid.is_zero() => ("nothing: the chain left it out".to_owned(), Tone::Warn),
+            Some(paid) if paid.is_zero() => (texts::console_money::NOTHING_LEFT_OUT.to_owned(), Tone::Warn),
             Some(paid) => (look.in_full(paid), Tone::Plain),
             None if failed => ("nothing".to_owned(), Tone::Dim),
-            None => ("not known yet".to_owned(), Tone::Pending),
+            None => (texts::shared::NOT_KNOWN_YET.to_owned(), Tone::Pending),
         };
         facts.push(Fact::Is("  paid", paid, tone));
-        facts.push(is("  claim in all", look.in_full(row.claim)));
+        facts.push(is(texts::console_money::CLAIM_IN_ALL, look.in_full(row.claim)));
     }
     facts
 }

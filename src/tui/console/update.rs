@@ -7,6 +7,7 @@ use crate::client::events::News;
 use crate::domain::Timestamp;
 use crate::tui::input::Input;
 use crate::tui::shell::{Followed, Step};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// What is in sight is read again this often, in seconds: with events, and without.
@@ -33,7 +34,7 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
         }
         Message::Followed(Followed::Copied { what, way }) => {
             step.changed = true;
-            model.toast(Tone::Good, format!("copied {what} {}", way.words()));
+            model.toast(Tone::Good, texts::frame::copied(&what, way.words()));
         }
         // The console hands nothing to an editor.
         Message::Followed(Followed::Edited(_)) => {}

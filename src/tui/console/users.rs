@@ -8,6 +8,7 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::UserItem;
 
@@ -37,14 +38,14 @@ impl Row for UserItem {
         Field::number("live"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "User", right: false, rank: 0, largest_first: false },
-        amount("Unsettled", 1),
-        amount("Claimable", 4),
-        amount("Voucher", 5),
-        amount("Balance", 3),
-        amount("Refund", 6),
-        amount("Live", 7),
-        Column { title: "Risk", right: false, rank: 2, largest_first: true },
+        Column { title: texts::labels::USER, right: false, rank: 0, largest_first: false },
+        amount(texts::labels::UNSETTLED, 1),
+        amount(texts::labels::CLAIMABLE, 4),
+        amount(texts::labels::VOUCHER, 5),
+        amount(texts::labels::BALANCE, 3),
+        amount(texts::labels::REFUND, 6),
+        amount(texts::labels::LIVE, 7),
+        Column { title: texts::labels::RISK, right: false, rank: 2, largest_first: true },
     ];
 
     fn key(&self) -> Address {
@@ -154,15 +155,18 @@ pub fn risk(user: &UserItem, now: Timestamp) -> (Tone, String) {
     if leaving(user) {
         let wait = user.refund_unlock_at.map(|at| crate::tui::kit::moment::until(now, at));
         let wait = wait.map(|wait| if wait == "due" { "unlocked".to_owned() } else { wait });
-        return (Tone::Bad, format!("▲ refund {}", wait.unwrap_or_default()).trim_end().to_owned());
+        return (
+            Tone::Bad,
+            texts::console_money::refund_until(wait.unwrap_or_default()).trim_end().to_owned(),
+        );
     }
     if user.settling {
         return (Tone::Pending, "… settling".to_owned());
     }
     match user.risk.as_str() {
         "none" | "" => (Tone::Dim, "none".to_owned()),
-        "unpaid" => (Tone::Warn, "! no voucher".to_owned()),
-        "balance" => (Tone::Warn, "! balance low".to_owned()),
+        "unpaid" => (Tone::Warn, texts::console_money::NO_VOUCHER.to_owned()),
+        "balance" => (Tone::Warn, texts::console_money::BALANCE_LOW.to_owned()),
         other => (Tone::Warn, format!("! {other}")),
     }
 }
@@ -170,11 +174,11 @@ pub fn risk(user: &UserItem, now: Timestamp) -> (Tone, String) {
 /// The same in a sentence.
 fn risk_sentence(user: &UserItem) -> &'static str {
     match user.risk.as_str() {
-        "none" => "nothing threatens what this user owes",
-        "unpaid" => "part of the debt is not covered by a voucher yet; it cannot be claimed",
-        "balance" => "the balance hardly covers what is owed",
-        "refund" => "a refund would take what is owed; it is settled before the unlock",
-        "lost" => "the account does not hold what is owed any more",
+        "none" => texts::console_money::RISK_NONE,
+        "unpaid" => texts::console_money::RISK_NOT_COVERED,
+        "balance" => texts::console_money::RISK_BALANCE_LOW,
+        "refund" => texts::console_money::RISK_REFUND,
+        "lost" => texts::console_money::RISK_TOO_LITTLE,
         _ => "",
     }
 }
@@ -182,44 +186,61 @@ fn risk_sentence(user: &UserItem) -> &'static str {
 pub fn facts(user: &UserItem, look: &Look) -> Vec<Fact> {
     let (tone, word) = risk(user, look.now);
     let mut facts = vec![
-        Fact::Head("User".to_owned()),
-        is("Address", look.address(user.user)),
-        Fact::Is("Risk", word, tone),
+        Fact::Head(texts::labels::USER.to_owned()),
+        is(texts::labels::ADDRESS, look.address(user.user)),
+        Fact::Is(texts::labels::RISK, word, tone),
     ];
     if !risk_sentence(user).is_empty() {
         facts.push(is("", risk_sentence(user)));
     }
     facts.extend([
         Fact::Gap,
-        Fact::Head("Debt".to_owned()),
-        is("Owed", look.in_full(user.owed)),
-        is("Settled", look.in_full(user.settled)),
-        is("Unsettled", look.in_full(user.unsettled)),
-        is("Claimable", look.in_full(user.claimable)),
-        is("Best voucher", look.in_full(user.voucher)),
-        is("Reserved", format!("{} for {} in flight", look.in_full(user.reserved), user.in_flight)),
-        is("In debt since", user.debt_since.map_or("-".to_owned(), |at| look.time_in_full(at))),
+        Fact::Head(texts::labels::DEBT.to_owned()),
+        is(texts::labels::OWED, look.in_full(user.owed)),
+        is(texts::labels::SETTLED, look.in_full(user.settled)),
+        is(texts::labels::UNSETTLED, look.in_full(user.unsettled)),
+        is(texts::labels::CLAIMABLE, look.in_full(user.claimable)),
+        is(texts::console_money::BEST_VOUCHER, look.in_full(user.voucher)),
+        is(
+            texts::labels::RESERVED,
+            texts::console_money::reserved_for(look.in_full(user.reserved), user.in_flight),
+        ),
+        is(
+            texts::console_money::IN_DEBT_SINCE,
+            user.debt_since.map_or("-".to_owned(), |at| look.time_in_full(at)),
+        ),
         Fact::Gap,
-        Fact::Head(format!("Account on the chain, at block {}", grouped(user.block.into()))),
-        is("Balance", look.in_full(user.balance)),
+        Fact::Head(texts::console_money::account_at_block(grouped(user.block.into()))),
+        is(texts::labels::BALANCE, look.in_full(user.balance)),
     ]);
     if leaving(user) {
-        facts.push(Fact::Is("Pending refund", look.in_full(user.pending_refund), Tone::Bad));
+        facts.push(Fact::Is(
+            texts::console_money::PENDING_REFUND,
+            look.in_full(user.pending_refund),
+            Tone::Bad,
+        ));
         if let Some(at) = user.refund_unlock_at {
-            facts.push(Fact::Is("Unlocks", wait(at, look), Tone::Bad));
+            facts.push(Fact::Is(texts::labels::UNLOCKS, wait(at, look), Tone::Bad));
         }
         if let Some(at) = user.settle_by {
-            facts.push(is("Settles by", wait(at, look)));
+            facts.push(is(texts::console_money::SETTLES_BY, wait(at, look)));
         }
     } else {
-        facts.push(is("Pending refund", "none"));
+        facts.push(is(texts::console_money::PENDING_REFUND, "none"));
     }
-    facts.push(is("Delegate", user.delegate.map_or("none".to_owned(), |address| look.address(address))));
+    facts.push(is(
+        texts::labels::DELEGATE,
+        user.delegate.map_or("none".to_owned(), |address| look.address(address)),
+    ));
     facts
 }
 
 /// A moment with the wait for it, or with its age once it has come.
 fn wait(at: Timestamp, look: &Look) -> String {
     let moment = crate::tui::kit::moment::in_full(at);
-    if at > look.now { format!("{moment}  (in {})", look.until(at)) } else { look.time_in_full(at) }
+    if at > look.now {
+        texts::console_money::moment_and_wait(&moment, look.until(at))
+    } else {
+        look.time_in_full(at)
+    }
 }

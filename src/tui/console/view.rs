@@ -13,18 +13,20 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::table::{Row, Table};
 use crate::tui::kit::{draw, moment, toast};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// What the console's words mean, for its help.
 pub const WORDS: &[Word] = &[
-    ("owed", "fees of all answers ever"),
-    ("settled", "of that, paid on the chain"),
-    ("unsettled", "of that, not paid on the chain yet"),
-    ("voucher", "the user's signed promise: so much may have been taken in all"),
-    ("claimable", "what a settlement could bring now: covered by voucher and balance"),
-    ("reserved", "highest fees of requests in flight"),
-    ("refund", "a user takes deposit back; until it unlocks it can still be settled"),
-    ("~ <", "digits were left out; details (enter) show every digit, and u does"),
+    ("owed", texts::shared::MEANS_OWED),
+    ("settled", texts::console::MEANS_SETTLED),
+    ("unsettled", texts::console::MEANS_UNSETTLED),
+    ("voucher", texts::console::MEANS_VOUCHER),
+    ("claimable", texts::console::MEANS_CLAIMABLE),
+    ("brings", texts::console::MEANS_BRINGS),
+    ("reserved", texts::console::MEANS_RESERVED),
+    ("refund", texts::console::MEANS_REFUND),
+    ("~ <", texts::frame::MEANS_LEFT_OUT),
 ];
 
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -38,10 +40,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
 pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let look = &model.look;
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        let text = format!(
-            "This window is {}×{}; the console needs {}×{}.",
-            area.width, area.height, LEAST.0, LEAST.1
-        );
+        let text = texts::console::window_too_small(area.width, area.height, LEAST.0, LEAST.1);
         draw::wrapped(buffer, area, 0, &text, look.style(Tone::Plain));
         return None;
     }
@@ -86,8 +85,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             );
             let fields = Rect { height: inside.height.saturating_sub(1), ..inside };
             cursor = form.form.draw(buffer, fields, look).filter(|_| !form.sending);
-            let text =
-                if form.sending { "… sent; waiting for the broker".to_owned() } else { form.summary() };
+            let text = if form.sending { texts::console::SENT_WAITING.to_owned() } else { form.summary() };
             let tone = if form.sending { Tone::Pending } else { Tone::Dim };
             draw::put(buffer, inside, 0, inside.height.saturating_sub(1), &text, look.style(tone));
         }
@@ -133,9 +131,9 @@ fn link(model: &Model) -> (Tone, String) {
             let since = if model.size.0 < 80 {
                 String::new()
             } else {
-                format!(" since {}", moment::clock(now, *since))
+                texts::console::since(moment::clock(now, *since))
             };
-            (Tone::Bad, format!("✗ silent{since}, again in {wait} s"))
+            (Tone::Bad, texts::console::silent(&since, wait))
         }
         Link::Up if model.frozen => (Tone::Warn, "‖ frozen".to_owned()),
         Link::Up if model.events == Some(true) => (Tone::Good, "● live".to_owned()),
@@ -155,13 +153,13 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     match &model.overview {
         Some(overview) => {
             parts.push((look.short(overview.provider), Tone::Plain));
-            parts.push((format!("claimable {}", look.amount(overview.claimable)), Tone::Plain));
+            parts.push((texts::console::claimable(look.amount(overview.claimable)), Tone::Plain));
             let block = overview
                 .block
-                .map_or("no block yet".to_owned(), |block| format!("#{}", grouped(block.into())));
-            parts.push((format!("chain {} {block}", overview.chain_id), Tone::Dim));
+                .map_or(texts::frame::NO_BLOCK_YET.to_owned(), |block| format!("#{}", grouped(block.into())));
+            parts.push((texts::console::chain_at(overview.chain_id, &block), Tone::Dim));
             if let Some(wallet) = overview.wallet {
-                parts.push((format!("gas {}", look.amount(wallet)), Tone::Dim));
+                parts.push((texts::console::gas(look.amount(wallet)), Tone::Dim));
             }
         }
         None => parts.push((model.start.url.clone(), Tone::Dim)),
@@ -170,7 +168,7 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         parts.push(("private".to_owned(), Tone::Warn));
     }
     if !model.mouse {
-        parts.push(("mouse off".to_owned(), Tone::Dim));
+        parts.push((texts::frame::MOUSE_OFF.to_owned(), Tone::Dim));
     }
     strip::status(buffer, area, &parts, look);
 }
@@ -180,52 +178,79 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
     let write = !model.start.read_only;
     let mut keys: Vec<(&str, &str)> = Vec::new();
     match (&model.over, model.screen) {
-        (Over::Help(_), _) => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
-        (Over::Palette(_), _) => keys.extend([("enter", "do it"), ("↑↓", "choose"), ("esc", "close")]),
+        (Over::Help(_), _) => keys.extend([("↑↓", texts::hints::SCROLL), ("esc", texts::hints::CLOSE)]),
+        (Over::Palette(_), _) => keys.extend([
+            ("enter", texts::shared::DO_IT),
+            ("↑↓", texts::hints::CHOOSE),
+            ("esc", texts::hints::CLOSE),
+        ]),
         (Over::Form(_), _) => {
-            keys.extend([("ctrl+s", "send"), ("tab", "next field"), ("←→", "choose"), ("esc", "leave")]);
+            keys.extend([
+                ("ctrl+s", texts::hints::SEND),
+                ("tab", texts::shared::NEXT_FIELD),
+                ("←→", texts::hints::CHOOSE),
+                ("esc", texts::hints::LEAVE),
+            ]);
         }
-        (Over::Settle(settle), _) if !settle.asks() => keys.extend([("↑↓", "scroll"), ("esc", "close")]),
+        (Over::Settle(settle), _) if !settle.asks() => {
+            keys.extend([("↑↓", texts::hints::SCROLL), ("esc", texts::hints::CLOSE)])
+        }
         (Over::Settle(_) | Over::Confirm(_), _) => {
-            keys.extend([("tab", "between buttons"), ("↑↓", "scroll"), ("esc", "cancel")]);
+            keys.extend([
+                ("tab", texts::console::BETWEEN_BUTTONS),
+                ("↑↓", texts::hints::SCROLL),
+                ("esc", texts::hints::CANCEL),
+            ]);
         }
-        (Over::Nothing, _) if model.typing => {
-            keys.extend([("enter", "keep"), ("esc", "without"), ("!word", "leave out")])
-        }
+        (Over::Nothing, _) if model.typing => keys.extend([
+            ("enter", texts::hints::KEEP),
+            ("esc", texts::hints::WITHOUT),
+            ("!word", texts::console::LEAVE_OUT),
+        ]),
         (Over::Nothing, _) if layout::list(model).detail == Some(layout::areas(model.size).body) => {
             keys.extend([
-                ("esc", "back"),
-                ("↑↓", "scroll"),
-                ("y", "copy"),
-                ("Y", "copy all"),
-                ("u", "unit"),
-                ("?", "help"),
+                ("esc", texts::hints::BACK),
+                ("↑↓", texts::hints::SCROLL),
+                ("y", texts::hints::COPY),
+                ("Y", texts::shared::COPY_ALL),
+                ("u", texts::hints::UNIT),
+                ("?", texts::hints::HELP),
             ]);
         }
         (Over::Nothing, screen) => {
             if screen == Screen::Services && write {
                 keys.extend([
-                    ("n", "new"),
-                    ("e", "change"),
-                    ("p", "pause"),
-                    ("D", "delete"),
-                    ("r", "repair"),
+                    ("n", texts::hints::NEW),
+                    ("e", texts::hints::CHANGE),
+                    ("p", texts::hints::PAUSE),
+                    ("D", texts::hints::DELETE),
+                    ("r", texts::hints::REPAIR),
                 ]);
             }
             if screen.is_list() {
-                keys.extend([("enter", "details"), ("/", "filter"), ("s", "sort"), ("y", "copy")]);
+                keys.extend([
+                    ("enter", texts::hints::DETAILS),
+                    ("/", texts::hints::FILTER),
+                    ("s", texts::hints::SORT),
+                    ("y", texts::hints::COPY),
+                ]);
             }
             if write && screen != Screen::Services {
-                keys.push(("T", "settle now"));
+                keys.push(("T", texts::console::SETTLE_NOW));
             }
             if model.inside {
-                keys.insert(0, ("q", "your screens"));
+                keys.insert(0, ("q", texts::console::YOUR_SCREENS));
             }
-            keys.push(("?", "help"));
+            keys.push(("?", texts::hints::HELP));
             if !model.inside {
-                keys.push(("q", "quit"));
+                keys.push(("q", texts::hints::QUIT));
             }
-            keys.extend([("u", "unit"), ("t", "times"), ("f", "freeze"), (":", "actions")]);
+            keys.extend([
+                ("u", texts::hints::UNIT),
+                ("t", texts::hints::TIMES),
+                ("f", texts::hints::FREEZE),
+                (":", texts::hints::ACTIONS),
+            ]);
         }
     }
     let keys: Vec<(String, String)> =
@@ -282,11 +307,11 @@ fn caption<R: Row>(
     let (all, shown) = (table.rows().len(), table.shown());
     let mut text = count(model, source, all);
     if shown != all {
-        text = format!("{shown} of {text}");
+        text = texts::shared::part_of(shown, &text);
     }
     let mut pieces = vec![(text, Tone::Title)];
     if all > 1 {
-        pieces.push((format!("by {}", table.sorted_by()), Tone::Dim));
+        pieces.push((texts::console::sorted_by(table.sorted_by()), Tone::Dim));
     }
     if let Some(marked) = table.marked_in_words() {
         pieces.push((format!("◆ {marked}"), Tone::Accent));
@@ -297,10 +322,10 @@ fn caption<R: Row>(
     let slot = model.peek(source);
     if let Some(trouble) = slot.trouble.as_ref().filter(|_| model.screen != Screen::Log) {
         let since =
-            slot.got.map(|at| format!(" (shown: {})", moment::clock(look.now, at))).unwrap_or_default();
+            slot.got.map(|at| texts::console::shown_at(moment::clock(look.now, at))).unwrap_or_default();
         pieces.push((format!("✗ {trouble}{since}"), Tone::Bad));
     } else if let (Link::Down { .. }, Some(at)) = (&model.link, slot.got) {
-        pieces.push((format!("as of {} UTC", moment::clock(look.now, at)), Tone::Bad));
+        pieces.push((texts::console::as_of(moment::clock(look.now, at)), Tone::Bad));
     }
     let mut x = 0;
     for (text, tone) in &pieces {
@@ -308,7 +333,7 @@ fn caption<R: Row>(
     }
     // Which unit the columns have that do not name theirs.
     if table.in_neuron(look) && x + 16 < area.width && !model.typing {
-        draw::put_right(buffer, area, 0, "amounts in neuron", look.style(Tone::Dim));
+        draw::put_right(buffer, area, 0, texts::console::AMOUNTS_IN_NEURON, look.style(Tone::Dim));
     }
     if !model.typing && table.filter.is_empty() {
         return None;
@@ -319,54 +344,47 @@ fn caption<R: Row>(
 }
 
 fn count(model: &Model, source: Source, all: usize) -> String {
-    let number = grouped(u128::try_from(all).unwrap_or_default());
-    let named = |one: &str| if all == 1 { format!("1 {one}") } else { format!("{number} {one}s") };
     match source {
-        Source::Users => named("user"),
-        Source::Services => named("service"),
-        Source::Settlements => named("settlement"),
+        Source::Users => texts::numbers::users(all),
+        Source::Services => texts::numbers::services(all),
+        Source::Settlements => texts::numbers::settlements(all),
         Source::Requests => {
             let live = model.requests_live;
             let total = model.requests_total;
-            let newest = if total > u64::try_from(all).unwrap_or(u64::MAX) { "newest of " } else { "" };
-            let all = if total == 1 {
-                "1 request".to_owned()
-            } else {
-                format!("{} requests", grouped(total.into()))
-            };
+            let newest =
+                if total > u64::try_from(all).unwrap_or(u64::MAX) { texts::console::NEWEST_OF } else { "" };
+            let all = texts::numbers::requests(total);
             let fee = model
                 .requests_fee
-                .map(|fee| format!(", fees {}", model.look.amount(fee)))
+                .map(|fee| texts::console::and_fees(model.look.amount(fee)))
                 .unwrap_or_default();
-            format!("{newest}{all}, {live} live{fee}")
+            texts::console::requests_live(newest, &all, live, &fee)
         }
-        Source::Overview | Source::Operations => named("line"),
+        Source::Overview | Source::Operations => texts::numbers::lines(all),
     }
 }
 
 /// What stands where rows would be.
 fn empty(model: &Model, source: Source, nothing: bool) -> String {
     if !nothing {
-        return "No row has that; esc shows all again.".to_owned();
+        return texts::console::NOTHING_FITS.to_owned();
     }
     let slot = model.peek(source);
     match (&model.link, &slot.trouble, slot.got) {
         (Link::Down { reason, .. }, _, None) => {
-            return format!("No broker answers at {}: {reason}.", model.start.url);
+            return texts::console::no_broker_answers(&model.start.url, reason);
         }
         (_, Some(trouble), _) => return trouble.clone(),
-        (_, None, None) if source != Source::Operations => return "Asking the broker …".to_owned(),
+        (_, None, None) if source != Source::Operations => return texts::console::ASKING.to_owned(),
         _ => {}
     }
     match source {
-        Source::Users => {
-            "Nobody has an account with this provider yet. Users appear here once they have deposited."
-        }
-        Source::Requests => "No request yet. Requests appear here the moment they are admitted.",
-        Source::Services if model.start.read_only => "Nothing is on offer yet.",
-        Source::Services => "Nothing is on offer yet. n registers the first service.",
-        Source::Settlements => "Nothing was settled yet. T shows what a settlement would do now.",
-        Source::Overview | Source::Operations => "Nothing has happened yet.",
+        Source::Users => texts::console::NO_USERS,
+        Source::Requests => texts::console::NO_REQUESTS,
+        Source::Services if model.start.read_only => texts::console::NO_SERVICES_READ_ONLY,
+        Source::Services => texts::console::NO_SERVICES,
+        Source::Settlements => texts::console::NO_SETTLEMENTS,
+        Source::Overview | Source::Operations => texts::log::NOTHING_YET,
     }
     .to_owned()
 }

@@ -9,6 +9,7 @@
 //! | `shared` | the bindings that every program here has |
 //! | `resolved` | tables and settings brought together; conflicts refused |
 
+use crate::tui::texts;
 mod key;
 mod resolved;
 mod shared;
@@ -130,16 +131,16 @@ pub enum Place {
 impl Place {
     pub const fn name(self) -> &'static str {
         match self {
-            Place::Everywhere => "Everywhere",
-            Place::Lists => "Lists",
-            Place::Services => "Services",
-            Place::Chat => "Chat",
-            Place::Prompt => "Chat, while writing",
-            Place::Accounts => "Accounts",
-            Place::Refunds => "Refunds",
-            Place::Requests => "Requests",
-            Place::Spend => "Spend",
-            Place::Storage => "Storage",
+            Place::Everywhere => texts::labels::EVERYWHERE,
+            Place::Lists => texts::labels::LISTS,
+            Place::Services => texts::labels::SERVICES,
+            Place::Chat => texts::labels::CHAT,
+            Place::Prompt => texts::shell::CHAT_WHILE_WRITING,
+            Place::Accounts => texts::labels::ACCOUNTS,
+            Place::Refunds => texts::labels::REFUNDS,
+            Place::Requests => texts::labels::REQUESTS,
+            Place::Spend => texts::labels::SPEND,
+            Place::Storage => texts::labels::STORAGE,
         }
     }
 

@@ -5,8 +5,7 @@
 //! as everything in the column is below 10^12, and A0GI with six decimals above; `neuron` and `A0GI` show every digit.
 
 use crate::domain::Neuron;
-
-pub use crate::domain::amount::grouped;
+pub use crate::tui::texts::numbers::grouped;
 
 /// What `u` goes through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

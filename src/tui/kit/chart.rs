@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 
 use super::draw;
 use super::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// How series are told apart.
@@ -260,7 +261,7 @@ pub fn names(
     }
     if shown < rows.len() && high > 0 {
         let y = area.height - 1;
-        draw::put(buffer, area, 0, y, &format!("… {} more", rows.len() - shown), look.style(Tone::Dim));
+        draw::put(buffer, area, 0, y, &texts::kit::more(rows.len() - shown), look.style(Tone::Dim));
     }
     shown
 }

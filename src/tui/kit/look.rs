@@ -7,6 +7,7 @@ use ratatui::style::Style;
 use super::amount::{self, Unit};
 use super::{moment, privacy};
 use crate::domain::{Address, Neuron, Timestamp};
+use crate::tui::texts;
 use crate::tui::theme::{Theme, Tone};
 
 /// What hides a figure from whoever looks over the shoulder.
@@ -66,7 +67,7 @@ impl Look {
     /// Day, time and age together.
     pub fn time_in_full(&self, then: Timestamp) -> String {
         let ago = moment::ago(self.now, then);
-        let ago = if ago == "now" { "just now".to_owned() } else { format!("{ago} ago") };
+        let ago = if ago == "now" { texts::kit::JUST_NOW.to_owned() } else { texts::kit::ago(&ago) };
         format!("{}  ({ago})", moment::in_full(then))
     }
 }

@@ -3,8 +3,8 @@
 //! Ages are told in minutes, hours and days, so that they change once a minute; only waits that somebody counts
 //! (an unlock, a retry) are told to the second.
 
-use super::amount::grouped;
 use crate::domain::Timestamp;
+use crate::tui::texts;
 
 /// How long ago: `now`, `3m`, `2h 05m`, `4d 03h`.
 pub fn ago(now: Timestamp, then: Timestamp) -> String {
@@ -16,8 +16,8 @@ fn span(seconds: u64) -> String {
     match (days, hours, minutes) {
         (0, 0, 0) => "now".to_owned(),
         (0, 0, minutes) => format!("{minutes}m"),
-        (0, hours, _) => format!("{hours}h {:02}m", minutes % 60),
-        (days, ..) => format!("{days}d {:02}h", hours % 24),
+        (0, hours, _) => texts::kit::hours_and_minutes(hours, minutes % 60),
+        (days, ..) => texts::kit::days_and_hours(days, hours % 24),
     }
 }
 
@@ -28,7 +28,7 @@ pub fn until(now: Timestamp, then: Timestamp) -> String {
         0 => "due".to_owned(),
         1..=3599 => format!("{:02}:{:02}", seconds / 60, seconds % 60),
         3600..=86_399 => format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60),
-        _ => format!("{}d {:02}h", seconds / 86_400, seconds / 3600 % 24),
+        _ => texts::kit::days_and_hours(seconds / 86_400, seconds / 3600 % 24),
     }
 }
 
@@ -36,9 +36,9 @@ pub fn until(now: Timestamp, then: Timestamp) -> String {
 pub fn length(seconds: u64) -> String {
     match seconds {
         0..=119 => format!("{seconds} s"),
-        120..=7199 => format!("{} min", seconds / 60),
+        120..=7199 => texts::kit::minutes(seconds / 60),
         7200..=172_799 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
+        _ => texts::numbers::days(seconds / 86_400),
     }
 }
 
@@ -63,10 +63,9 @@ pub fn in_full(then: Timestamp) -> String {
 /// How long something lasts, in words: `1 day`, `412 days`. Beyond ten years nobody counts them.
 pub fn days(days: u64) -> String {
     match days {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        2..=3_650 => format!("{} days", grouped(days.into())),
-        _ => "more than 10 years".to_owned(),
+        0 => texts::kit::LESS_THAN_A_DAY.to_owned(),
+        1..=3_650 => texts::numbers::days(days),
+        _ => texts::kit::MORE_THAN_TEN_YEARS.to_owned(),
     }
 }
 

@@ -25,9 +25,9 @@ use super::theme::{Shade, Theme};
 use super::user::{MoneyKind, PlainModel, Standing, Start};
 use crate::broker::user::{Library, UserBroker};
 use crate::domain::Timestamp;
+use crate::tui::texts;
 
-const MENU: &str = "1 home, 2 services, 3 talk, 4 accounts, 5 open an account or deposit, 6 ask for a refund, \
-                    7 refunds, 8 requests, 9 log, 0 quit";
+const MENU: &str = texts::plain::PLACES;
 
 /// What every page works with.
 struct Desk {
@@ -77,15 +77,11 @@ async fn walk(
     let mut desk = Desk { paper, broker, library, model };
     desk.refresh().await;
     let shared = &desk.model.shared;
-    let title = format!(
-        "0G Serving in lines of text. {}, your address {}.",
-        shared.start.network,
-        desk.broker.user()
-    );
+    let title = texts::plain::welcome(&shared.start.network, desk.broker.user());
     desk.paper.say(&title)?;
     loop {
         desk.paper.say(MENU)?;
-        let Some(choice) = desk.paper.ask("Number?").await? else { return Ok(Ended::Quit) };
+        let Some(choice) = desk.paper.ask(texts::labels::NUMBER_ASKED).await? else { return Ok(Ended::Quit) };
         desk.refresh().await;
         match choice.as_str() {
             "1" => desk.home().await?,
@@ -99,7 +95,7 @@ async fn walk(
             "9" => desk.log()?,
             "0" | "q" | "quit" => return Ok(Ended::Quit),
             "" => {}
-            _ => desk.paper.say("Type one of the numbers, then enter.")?,
+            _ => desk.paper.say(texts::plain::TYPE_A_NUMBER)?,
         }
     }
 }
@@ -113,10 +109,10 @@ async fn ready(
         let now = standing.borrow_and_update().clone();
         match now {
             Standing::Ready(broker) => return Ok(Some(broker)),
-            Standing::Starting { what } => paper.say(&format!("Starting: {what}."))?,
-            Standing::Waiting { why, .. } => paper.say(&format!("Waiting for the chain: {why}."))?,
+            Standing::Starting { what } => paper.say(&texts::plain::starting(&what))?,
+            Standing::Waiting { why, .. } => paper.say(&texts::plain::waiting(&why))?,
             Standing::Failed { why } => {
-                paper.say(&format!("It does not start: {why}"))?;
+                paper.say(&texts::plain::does_not_start(&why))?;
                 return Ok(None);
             }
         }
@@ -153,7 +149,7 @@ impl Desk {
             };
             match typed.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
                 Some(index) if index < most => return Ok(Some(index)),
-                _ => self.paper.say(&format!("Type a number from 1 to {most}, or nothing to go back."))?,
+                _ => self.paper.say(&texts::plain::number_to(most))?,
             }
         }
     }

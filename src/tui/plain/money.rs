@@ -8,6 +8,7 @@ use crate::broker::user::{Action, Replace};
 use crate::domain::{Address, Neuron, OperationId, OperationState};
 use crate::tui::kit::amount::in_full;
 use crate::tui::kit::dialog::Fact;
+use crate::tui::texts;
 use crate::tui::user::{MoneyKind, MoneyTrial, money_act, money_question, money_sentence};
 
 /// How long an operation is waited for; it goes on by itself after that.
@@ -34,41 +35,38 @@ impl Desk {
             }
         }
         if question.is_under_way() {
-            return self.paper.say("The same is under way already; wait for its end.");
+            return self.paper.say(texts::plain::UNDER_WAY);
         }
         let agreed = match question.wanted() {
             Some(amount) => {
-                let typed = self
-                    .paper
-                    .ask_anew("It is a large sum: type the amount to agree, enter to cancel:")
-                    .await?;
+                let typed = self.paper.ask_anew(texts::plain::LARGE_SUM).await?;
                 typed.and_then(|typed| Neuron::parse_with_unit(&typed).ok()) == Some(amount)
             }
             None => {
-                let ask = format!("{}? Type yes to agree, enter to cancel:", question.yes);
+                let ask = texts::plain::agree(question.yes);
                 self.paper.ask_anew(&ask).await?.is_some_and(|typed| typed.eq_ignore_ascii_case("yes"))
             }
         };
         if !agreed {
-            return self.paper.say("Cancelled; nothing was sent.");
+            return self.paper.say(texts::plain::CANCELLED);
         }
         let sent = match money_act(&self.broker, action, key).await {
             Ok(operation) => operation,
             Err(error) => return self.paper.say(&money_sentence(&error)),
         };
-        self.paper.say("Sent; waiting for the chain.")?;
+        self.paper.say(texts::plain::SENT)?;
         let end = match self.broker.wait(sent.id, PATIENCE).await {
             Ok(operation) => operation,
             Err(error) => return self.paper.say(&money_sentence(&error)),
         };
         let why = end.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         let told = match end.state {
-            OperationState::Mined => "Done: it is on the chain.".to_owned(),
+            OperationState::Mined => texts::plain::DONE.to_owned(),
             OperationState::Prepared | OperationState::Sent | OperationState::Unknown => {
-                "It is not on the chain yet; it is followed up, and home shows it.".to_owned()
+                texts::plain::FOLLOWED_UP.to_owned()
             }
             OperationState::Reverted | OperationState::Refused => {
-                format!("It was {}{why}.", end.state.as_str())
+                texts::plain::ended(end.state.as_str(), &why)
             }
         };
         self.paper.say(&told)
@@ -92,13 +90,13 @@ impl Desk {
 
     async fn amount(&mut self) -> io::Result<Option<Neuron>> {
         loop {
-            let question = "Amount in neuron, or like 0.5 A0GI; enter to go back:";
+            let question = texts::plain::AMOUNT;
             let Some(typed) = self.paper.ask(question).await?.filter(|typed| !typed.is_empty()) else {
                 return Ok(None);
             };
             match Neuron::parse_with_unit(&typed) {
                 Ok(amount) => return Ok(Some(amount)),
-                Err(error) => self.paper.say(&format!("That is no amount: {error}."))?,
+                Err(error) => self.paper.say(&texts::plain::no_amount(error))?,
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::broker::user::{RequestFilter, RequestSort};
 use crate::domain::{Address, Service, Timestamp, UserRequestState};
 use crate::tui::kit::amount::in_full;
 use crate::tui::kit::moment;
+use crate::tui::texts;
 use crate::tui::user::MoneyKind;
 
 /// Lines that are read out at once.
@@ -17,27 +18,22 @@ impl Desk {
         let (shared, now) = (&self.model.shared, self.model.shared.now());
         let snapshot = &shared.snapshot;
         let mut lines = vec![
-            snapshot.stale.as_ref().map_or_else(
-                || "The chain can be read.".to_owned(),
-                |why| format!("The chain cannot be read: {why}. Figures are as they were."),
-            ),
-            format!("Spendable: {}.", in_full(shared.spendable())),
-            format!("Wallet: {}.", snapshot.wallet.map_or("unknown".to_owned(), in_full)),
+            snapshot
+                .stale
+                .as_ref()
+                .map_or_else(|| texts::plain::CHAIN_READ.to_owned(), texts::plain::chain_not_read),
+            texts::plain::spendable(in_full(shared.spendable())),
+            texts::plain::wallet(snapshot.wallet.map_or("unknown".to_owned(), in_full)),
             match snapshot.caps.per_day {
-                Some(cap) => {
-                    format!("Spent today: {}, of a cap of {}.", in_full(snapshot.spent_today), in_full(cap))
-                }
-                None => format!("Spent today: {}.", in_full(snapshot.spent_today)),
+                Some(cap) => texts::plain::spent_of_cap(in_full(snapshot.spent_today), in_full(cap)),
+                None => texts::plain::spent(in_full(snapshot.spent_today)),
             },
-            format!("{} accounts, {} services.", snapshot.accounts.len(), shared.services.len()),
+            texts::plain::accounts_and_services(snapshot.accounts.len(), shared.services.len()),
         ];
         for operation in &snapshot.operations {
             let whom = operation.provider.map(|provider| shared.provider(provider)).unwrap_or_default();
             let (kind, state) = (operation.kind.as_str().replace('_', " "), operation.state.as_str());
-            lines.push(format!(
-                "Under way: {kind} {whom}, {state}, {}.",
-                moment::ago(now, operation.created_at)
-            ));
+            lines.push(texts::plain::under_way(&kind, &whom, state, moment::ago(now, operation.created_at)));
         }
         lines.iter().try_for_each(|line| self.paper.say(line))
     }
@@ -46,24 +42,25 @@ impl Desk {
     fn service_line(&self, service: &Service) -> String {
         let shared = &self.model.shared;
         let model =
-            if service.model.is_empty() { String::new() } else { format!(", model {}", service.model) };
+            if service.model.is_empty() { String::new() } else { texts::plain::model(&service.model) };
         let account = match shared.snapshot.accounts.iter().find(|one| one.provider == service.provider) {
-            Some(account) => format!("account with {} to spend", in_full(account.available)),
-            None => "no account yet".to_owned(),
+            Some(account) => texts::plain::account_with(in_full(account.available)),
+            None => texts::shared::NO_ACCOUNT_YET.to_owned(),
         };
-        format!(
-            "{} at {}, {}{model}, prices a unit: {} neuron in, {} neuron out, {account}",
-            service.name,
+        texts::plain::service(
+            &service.name,
             shared.provider(service.provider),
             service.kind,
-            service.prices.input,
-            service.prices.output,
+            &model,
+            service.prices.input.get(),
+            service.prices.output.get(),
+            &account,
         )
     }
 
     /// Lets somebody choose a service by words and a number.
     pub async fn choose(&mut self, only_chat: bool) -> io::Result<Option<Service>> {
-        let question = "Words that it shall have, or enter for all:";
+        let question = texts::plain::WORDS_OF_A_SERVICE;
         let Some(words) = self.paper.ask(question).await? else { return Ok(None) };
         let wanted: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
         let all = self.model.shared.services.clone();
@@ -75,7 +72,7 @@ impl Desk {
         };
         let found: Vec<&Service> = all.iter().filter(fits).collect();
         if found.is_empty() {
-            self.paper.say("No service has that.")?;
+            self.paper.say(texts::plain::NO_SERVICE)?;
             return Ok(None);
         }
         for (page, part) in found.chunks(PAGE).enumerate() {
@@ -84,8 +81,8 @@ impl Desk {
                 self.paper.say(&line)?;
             }
             let shown = page * PAGE + part.len();
-            let more = if shown < found.len() { ", m for more" } else { "" };
-            let question = format!("{shown} of {} services. Number, or enter to go back{more}:", found.len());
+            let more = if shown < found.len() { texts::plain::M_FOR_MORE } else { "" };
+            let question = texts::plain::choose_service(shown, found.len(), more);
             let Some(typed) = self.paper.ask(&question).await? else { return Ok(None) };
             if typed == "m" && shown < found.len() {
                 continue;
@@ -99,9 +96,9 @@ impl Desk {
     pub async fn services(&mut self) -> io::Result<()> {
         let Some(service) = self.choose(false).await? else { return Ok(()) };
         for line in [
-            format!("{}, version {}.", service.name, service.version),
-            format!("Provider {}.", service.provider),
-            format!("Address {}.", service.url),
+            texts::plain::name_and_version(&service.name, service.version),
+            texts::plain::provider(service.provider),
+            texts::plain::address(&service.url),
         ] {
             self.paper.say(&line)?;
         }
@@ -112,21 +109,21 @@ impl Desk {
         let shared = &self.model.shared;
         let mut lines = Vec::new();
         for account in &shared.snapshot.accounts {
-            lines.push(format!("Account with {}, {}.", shared.provider(account.provider), account.provider));
+            lines.push(texts::plain::account(shared.provider(account.provider), account.provider));
             for (word, amount) in [
                 ("deposit", account.balance),
                 ("spendable", account.available),
                 ("owed", account.owed),
-                ("held for requests", account.reserved),
-                ("promised by vouchers", account.promised),
-                ("asked back", account.pending_refund),
-                ("settled on the chain", account.settled),
+                (texts::plain::RESERVED, account.reserved),
+                (texts::plain::PROMISED, account.promised),
+                (texts::plain::ASKED_BACK, account.pending_refund),
+                (texts::plain::SETTLED, account.settled),
             ] {
                 lines.push(format!("  {word}: {}.", in_full(amount)));
             }
         }
         if lines.is_empty() {
-            lines.push("No account yet; 5 opens one.".to_owned());
+            lines.push(texts::plain::NO_ACCOUNT_5_OPENS.to_owned());
         }
         lines.iter().try_for_each(|line| self.paper.say(line))
     }
@@ -139,23 +136,23 @@ impl Desk {
             .snapshot
             .accounts
             .iter()
-            .map(|one| format!("{}, {} to spend", shared.provider(one.provider), in_full(one.available)))
+            .map(|one| texts::plain::to_spend(shared.provider(one.provider), in_full(one.available)))
             .collect();
         if accounts.is_empty() {
-            self.paper.say("No account yet; 5 opens one.")?;
+            self.paper.say(texts::plain::NO_ACCOUNT_5_OPENS)?;
             return Ok(None);
         }
         for (index, line) in lines.iter().enumerate() {
             self.paper.say(&format!("{}. {line}", index + 1))?;
         }
-        let chosen = self.number("Which account? Number, or enter to go back:", accounts.len()).await?;
+        let chosen = self.number(texts::plain::WHICH_ACCOUNT, accounts.len()).await?;
         Ok(chosen.and_then(|index| accounts.get(index).copied()))
     }
 
     /// A provider with an account, or one of a service.
     pub async fn provider(&mut self) -> io::Result<Option<Address>> {
         if !self.model.shared.snapshot.accounts.is_empty() {
-            let question = "a for an account that you have, s for another provider by its service:";
+            let question = texts::plain::ACCOUNT_OR_SERVICE;
             match self.paper.ask(question).await?.as_deref() {
                 Some("a") => return self.account().await,
                 Some("s") => {}
@@ -175,21 +172,25 @@ impl Desk {
             .filter_map(|account| {
                 let refund = account.refund?;
                 let due = refund.unlock_at <= now;
-                let when = if due { "due now".to_owned() } else { moment::until(now, refund.unlock_at) };
+                let when = if due {
+                    texts::shared::DUE_NOW.to_owned()
+                } else {
+                    moment::until(now, refund.unlock_at)
+                };
                 let line =
-                    format!("{} from {}, {when}", in_full(refund.amount), shared.provider(account.provider));
+                    texts::plain::refund(in_full(refund.amount), shared.provider(account.provider), &when);
                 Some((account.provider, due, line))
             })
             .collect();
         if pending.is_empty() {
-            return self.paper.say("No refund is pending; 6 asks for one.");
+            return self.paper.say(texts::plain::NO_REFUND);
         }
         for (index, (_, _, line)) in pending.iter().enumerate() {
             self.paper.say(&format!("{}. {line}", index + 1))?;
         }
-        let chosen = self.number("Which refund? Number, or enter to go back:", pending.len()).await?;
+        let chosen = self.number(texts::plain::WHICH_REFUND, pending.len()).await?;
         let Some((provider, due, _)) = chosen.and_then(|index| pending.get(index)) else { return Ok(()) };
-        let question = if *due { "t takes it, c cancels it:" } else { "c cancels it, enter goes back:" };
+        let question = if *due { texts::plain::TAKE_OR_CANCEL } else { texts::plain::ONLY_CANCEL };
         match (self.paper.ask(question).await?.as_deref(), due) {
             (Some("t"), true) => self.move_money(MoneyKind::TakeRefund, *provider).await,
             (Some("c"), _) => self.move_money(MoneyKind::CancelRefund, *provider).await,
@@ -209,29 +210,32 @@ impl Desk {
                 Err(error) => return self.paper.say(&error.for_screen()),
             };
             if cursor.is_none() {
-                self.paper.say(&format!("{} requests, {} in all.", page.total, in_full(page.fee.total())))?;
+                self.paper.say(&texts::plain::requests_in_all(page.total, in_full(page.fee.total())))?;
             }
             let now = Timestamp::now();
             for request in &page.items {
                 let shared = &self.model.shared;
                 let fee = match request.state {
-                    UserRequestState::Reserved | UserRequestState::Sent => "fee pending".to_owned(),
+                    UserRequestState::Reserved | UserRequestState::Sent => {
+                        texts::plain::FEE_PENDING.to_owned()
+                    }
                     _ => in_full(request.fee.total()),
                 };
                 let note = request.note.as_ref().map(|note| format!(", {note}")).unwrap_or_default();
-                let line = format!(
-                    "{}, {}, {} units in, {} out, {fee}, {}{note}",
+                let line = texts::plain::request(
                     moment::ago(now, request.created_at),
                     shared.service_of(request.provider, &request.service),
                     request.input.0,
                     request.output.0,
+                    &fee,
                     request.state.as_str(),
+                    &note,
                 );
                 self.paper.say(&line)?;
             }
             cursor = page.next;
-            let more = cursor.is_some()
-                && self.paper.ask("m for more, enter to go back:").await?.as_deref() == Some("m");
+            let more =
+                cursor.is_some() && self.paper.ask(texts::plain::MORE_OR_BACK).await?.as_deref() == Some("m");
             if !more {
                 return Ok(());
             }
@@ -241,7 +245,7 @@ impl Desk {
     pub fn log(&mut self) -> io::Result<()> {
         let lines = self.model.shared.start.log.since(0);
         if lines.is_empty() {
-            return self.paper.say("Nothing was logged yet.");
+            return self.paper.say(texts::plain::NOTHING_LOGGED);
         }
         let newest = lines.iter().skip(lines.len().saturating_sub(2 * PAGE));
         for line in newest {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::domain::clean::{Pieces, clean};
+use crate::tui::texts;
 
 /// Nobody types a longer line.
 const LONGEST: usize = 1 << 20;
@@ -79,7 +80,7 @@ impl Paper {
         self.put(question)?;
         if self.forget_ahead().await {
             self.end()?;
-            self.say("What was typed before the question could be read is no answer to it.")?;
+            self.say(texts::plain::TYPED_TOO_EARLY)?;
             self.put(question)?;
         }
         let lines = self.lines.get_or_insert_with(read);
@@ -113,7 +114,7 @@ impl Paper {
             if fits {
                 return Ok(Some(text.trim().to_owned()));
             }
-            self.say("That text is too long; nothing of it was taken.")?;
+            self.say(texts::plain::TOO_LONG)?;
         }
     }
 }

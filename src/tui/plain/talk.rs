@@ -10,6 +10,7 @@ use crate::broker::user::library::{Answer, MessageCost, MessageState, NewConvers
 use crate::broker::user::{FinishReason, Message, Proof, Role, TalkEvent, Turn};
 use crate::domain::{ConversationId, RequestId, Service, Timestamp};
 use crate::tui::kit::amount::in_full;
+use crate::tui::texts;
 
 impl Desk {
     pub async fn talk(&mut self, answering: &watch::Sender<bool>) -> io::Result<()> {
@@ -17,7 +18,7 @@ impl Desk {
             return self.paper.say(&why);
         }
         let Some(service) = self.choose(true).await? else { return Ok(()) };
-        self.paper.say("Type what you want to say. An empty line ends it; ctrl+c stops an answer.")?;
+        self.paper.say(texts::plain::TALK)?;
         // The first message is none that was typed, or pasted, before it was clear that it is paid for.
         self.paper.forget_ahead().await;
         let of = (service.provider, service.name.clone());
@@ -26,14 +27,16 @@ impl Desk {
         let mut kept: Option<ConversationId> = None;
         let mut messages: Vec<Message> = Vec::new();
         loop {
-            let Some(typed) = self.paper.ask_text("You:").await?.filter(|typed| !typed.is_empty()) else {
+            let Some(typed) =
+                self.paper.ask_text(texts::labels::YOU_ASKED).await?.filter(|typed| !typed.is_empty())
+            else {
                 return Ok(());
             };
             if kept.is_none() {
                 kept = match self.library.create(new.clone()).await {
                     Ok(conversation) => Some(conversation.id),
                     Err(error) => {
-                        return self.paper.say(&format!("the conversation cannot be kept: {error}"));
+                        return self.paper.say(&texts::plain::talk_cannot_be_kept(&error));
                     }
                 };
             }
@@ -68,14 +71,14 @@ impl Desk {
         let _busy = Busy::new(answering);
         let talk = tokio::select! {
             talk = Box::pin(self.broker.converse(turn)) => talk,
-            _ = interrupt.recv() => return Ok(Err("stopped before the answer began".to_owned())),
+            _ = interrupt.recv() => return Ok(Err(texts::plain::STOPPED_BEFORE.to_owned())),
         };
         let mut talk = match talk {
             Ok(talk) => talk,
             Err(refusal) => return Ok(Err(refusal.for_screen())),
         };
         let mut said = Said { text: String::new(), request: talk.request, state: MessageState::Stopped };
-        self.paper.say(&format!("It costs {} at most.", in_full(talk.max_fee)))?;
+        self.paper.say(&texts::plain::costs_at_most(in_full(talk.max_fee)))?;
         loop {
             let event = tokio::select! {
                 event = talk.next() => event,
@@ -96,11 +99,9 @@ impl Desk {
         drop(talk);
         self.paper.end()?;
         match &said.state {
-            MessageState::Stopped => self.paper.say("Stopped.")?,
-            MessageState::Cut => {
-                self.paper.say("Cut: it reached its token limit, or the most that it may cost.")?
-            }
-            MessageState::Failed(why) => self.paper.say(&format!("It broke off: {why}."))?,
+            MessageState::Stopped => self.paper.say(texts::labels::STOPPED_SAID)?,
+            MessageState::Cut => self.paper.say(texts::plain::CUT)?,
+            MessageState::Failed(why) => self.paper.say(&texts::plain::broke_off(why))?,
             MessageState::Complete | MessageState::Unfinished => {}
         }
         Ok(Ok(said))
@@ -129,18 +130,18 @@ impl Desk {
             error => error,
         };
         if let Err(error) = kept {
-            self.paper.say(&format!("The conversation could not be kept: {error}"))?;
+            self.paper.say(&texts::plain::talk_not_kept(&error))?;
         }
         let Some(request) = said.request else { return Ok(()) };
         match self.broker.cost(request).await {
             Ok(cost) => {
                 let proof = match cost.receipt {
-                    Proof::Verified => "receipt verified",
-                    Proof::Disputed => "receipt disputed",
-                    Proof::Missing => "no receipt yet",
+                    Proof::Verified => texts::plain::RECEIPT_VERIFIED,
+                    Proof::Disputed => texts::plain::RECEIPT_DISPUTED,
+                    Proof::Missing => texts::plain::NO_RECEIPT,
                 };
                 let (fee, units) = (cost.fee.total(), (cost.input, cost.output));
-                let line = format!("{} units in, {} out: {}, {proof}.", units.0.0, units.1.0, in_full(fee));
+                let line = texts::plain::units_and_fee(units.0.0, units.1.0, in_full(fee), proof);
                 self.paper.say(&line)?;
                 let cost = MessageCost { input: units.0, output: units.1, fee, disputed: cost.disputed };
                 let _ = self.library.set_cost(request, cost).await;

@@ -12,19 +12,18 @@ use crate::tui::kit::amount::Unit;
 use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Theme;
 
-const URL: &str = "Of a node of the chain, as https://rpc.example or http://127.0.0.1:8545.";
-const CONTRACT: &str = "The Serving contract on that chain: 0x and 40 hexadecimal digits.";
-const KEY: &str =
-    "64 hexadecimal digits, with or without 0x. Typed or pasted unseen, kept locked on this machine.";
-const FILE: &str = "A version 3 key file, as geth and most wallets write them.";
-const FILE_PASSPHRASE: &str = "The one that opens that file.";
-const PASSPHRASE: &str =
-    "Locks the key file here. Nobody can open it without, and nobody can send it to you again.";
-const AGAIN: &str = "The same once more.";
-const KEEP: &str = "yes: the keyring that your login opens keeps the passphrase, never the key, and the next start asks for nothing.";
-const OPEN: &str = "Opening it takes about a second of work, on purpose.";
+const URL: &str = texts::start::URL_HINT;
+const CONTRACT: &str = texts::start::CONTRACT_HINT;
+const KEY: &str = texts::start::KEY_HINT;
+const FILE: &str = texts::start::KEY_FILE_HINT;
+const FILE_PASSPHRASE: &str = texts::start::KEY_FILE_PASSPHRASE_HINT;
+const PASSPHRASE: &str = texts::start::PASSPHRASE_HINT;
+const AGAIN: &str = texts::start::AGAIN_HINT;
+const KEEP: &str = texts::start::KEYRING_HINT;
+const OPEN: &str = texts::start::UNLOCK_HINT;
 
 /// Whether the keyring keeps a passphrase: not unless somebody says so.
 const KEPT: [&str; 2] = ["no", "yes"];
@@ -170,16 +169,9 @@ pub struct Model {
 
 /// The entries of the first question: name, and what it means.
 pub const WELCOME: [(&str, &str); 3] = [
-    (
-        "Demo",
-        "Everything in this program: a chain, a provider with two services and a wallet with test money. Nothing is \
-         kept, nothing costs anything.",
-    ),
-    (
-        "Use a chain",
-        "Connect to a node of a 0G chain and set up a wallet: find services, fund them, use them.",
-    ),
-    ("Look around", "Services and prices of a chain, without a key. Nothing can be signed or spent."),
+    (texts::labels::DEMO, texts::start::DEMO_MEANS),
+    (texts::start::USE_A_CHAIN, texts::start::USE_A_CHAIN_MEANS),
+    (texts::start::LOOK_AROUND, texts::start::LOOK_AROUND_MEANS),
 ];
 
 impl Model {
@@ -191,21 +183,27 @@ impl Model {
             Opening::Unlock(address) => Place::Unlock(address),
         };
         let secret = |key, label, hint| Field::new(key, label, Kind::Secret, hint);
-        let keep =
-            setup.keyring.then(|| Field::new("keep", "Keyring", Kind::Choice(&KEPT), KEEP).with(KEPT[0]));
+        let keep = setup
+            .keyring
+            .then(|| Field::new("keep", texts::labels::KEYRING, Kind::Choice(&KEPT), KEEP).with(KEPT[0]));
         let locked = || {
-            let twice = [secret("passphrase", "Passphrase", PASSPHRASE), secret("again", "Again", AGAIN)];
+            let twice = [
+                secret("passphrase", texts::labels::PASSPHRASE, PASSPHRASE),
+                secret("again", texts::labels::AGAIN, AGAIN),
+            ];
             twice.into_iter().chain(keep.clone())
         };
-        let unlock = [secret("passphrase", "Passphrase", OPEN)].into_iter().chain(keep.clone()).collect();
+        let unlock =
+            [secret("passphrase", texts::labels::PASSPHRASE, OPEN)].into_iter().chain(keep.clone()).collect();
         let chain = vec![
-            Field::new("rpcUrl", "RPC URL", Kind::Text, URL).with(&setup.rpc_url),
-            Field::new("contract", "Contract", Kind::Text, CONTRACT).with(setup.contract.to_string()),
+            Field::new("rpcUrl", texts::start::URL, Kind::Text, URL).with(&setup.rpc_url),
+            Field::new("contract", texts::labels::CONTRACT, Kind::Text, CONTRACT)
+                .with(setup.contract.to_string()),
         ];
-        let import = [secret("key", "Private key", KEY)].into_iter().chain(locked()).collect();
+        let import = [secret("key", texts::start::PRIVATE_KEY, KEY)].into_iter().chain(locked()).collect();
         let file = [
-            Field::new("file", "Key file", Kind::Text, FILE),
-            secret("filePassphrase", "Its passphrase", FILE_PASSPHRASE),
+            Field::new("file", texts::start::KEY_FILE, Kind::Text, FILE),
+            secret("filePassphrase", texts::start::KEY_FILE_PASSPHRASE, FILE_PASSPHRASE),
         ];
         let import_file = file.into_iter().chain(locked()).collect();
         Model {
@@ -294,9 +292,9 @@ impl Model {
         }
         let mut wrong: Vec<(&'static str, &'static str)> = Vec::new();
         for (key, text) in [
-            ("key", "it is empty; paste the private key"),
-            ("file", "it is empty; write where the file is"),
-            ("passphrase", "it is empty"),
+            ("key", texts::start::KEY_EMPTY),
+            ("file", texts::start::KEY_FILE_EMPTY),
+            ("passphrase", texts::shared::IT_IS_EMPTY),
         ] {
             if form.fields.iter().any(|field| field.key == key && field.value.is_empty()) {
                 wrong.push((key, text));
@@ -308,7 +306,7 @@ impl Model {
         };
         let twice = form.fields.iter().any(|field| field.key == "again");
         if twice && exact("passphrase") != exact("again") {
-            wrong.push(("again", "the two differ"));
+            wrong.push(("again", texts::start::THE_TWO_DIFFER));
         }
         // Every copy is in something that wipes it.
         let secret = |key: &str| Secret::new(exact(key).to_owned());

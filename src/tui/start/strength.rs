@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// A tone and a sentence about a passphrase.
@@ -20,16 +21,13 @@ pub fn strength(text: &str) -> (Tone, &'static str) {
     ];
     let kinds = kinds.iter().filter(|kind| **kind).count();
     if length == 0 {
-        (
-            Tone::Dim,
-            "Four or five words that nobody else would put together are strong and can be remembered.",
-        )
+        (Tone::Dim, texts::start::STRENGTH_ADVICE)
     } else if length < 8 || distinct < 5 {
-        (Tone::Bad, "weak: a program guesses it")
+        (Tone::Bad, texts::start::STRENGTH_WEAK)
     } else if length < 12 || distinct < 8 || (kinds < 2 && length < 20) {
-        (Tone::Warn, "fair: another word makes it strong")
+        (Tone::Warn, texts::start::STRENGTH_FAIR)
     } else {
-        (Tone::Good, "strong, if it is used nowhere else")
+        (Tone::Good, texts::start::STRENGTH_STRONG)
     }
 }
 

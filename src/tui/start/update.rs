@@ -13,6 +13,7 @@ use crate::tui::input::Input;
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::form::Did;
 use crate::tui::shell::{Followed, ScreenOrder, Step};
+use crate::tui::texts;
 
 /// Seconds between two looks at a balance.
 const LOOK: u64 = 3;
@@ -69,7 +70,7 @@ fn pressed(model: &mut Model, key: KeyEvent, at: Timestamp, step: &mut Step<Effe
             }
             Said::No => {
                 model.replace = None;
-                model.complaint = Some("the settings file was left as it is".to_owned());
+                model.complaint = Some(texts::start::SETTINGS_LEFT.to_owned());
             }
             Said::Nothing => {}
         }
@@ -108,7 +109,7 @@ fn pressed(model: &mut Model, key: KeyEvent, at: Timestamp, step: &mut Step<Effe
             }
             KeyCode::Char('y' | 'c') => {
                 if let Some(key) = &model.key {
-                    let (text, what) = (key.address().to_string(), "the address".to_owned());
+                    let (text, what) = (key.address().to_string(), texts::start::THE_ADDRESS.to_owned());
                     step.screen.push(ScreenOrder::Copy { text, what });
                 }
             }
@@ -332,7 +333,7 @@ fn fund(model: &mut Model, step: &mut Step<Effect>) {
 
 fn save(model: &mut Model, replace: bool, step: &mut Step<Effect>) {
     let Some(choice) = model.choice() else {
-        model.complaint = Some("the chain has to be looked at again; go back to it".to_owned());
+        model.complaint = Some(texts::start::CHAIN_AGAIN.to_owned());
         return;
     };
     let ours = match &model.saved {

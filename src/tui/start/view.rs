@@ -11,6 +11,7 @@ use crate::tui::kit::form::Form;
 use crate::tui::kit::qr::Qr;
 use crate::tui::kit::toast::sign;
 use crate::tui::kit::{draw, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// The least it can be drawn in.
@@ -29,10 +30,7 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
 pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let look = &model.look;
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        let text = format!(
-            "This window is {}×{}; the guided start needs {}×{}.",
-            area.width, area.height, LEAST.0, LEAST.1
-        );
+        let text = texts::start::window_too_small(area.width, area.height, LEAST.0, LEAST.1);
         draw::wrapped(buffer, area, 0, &text, look.style(Tone::Plain));
         return None;
     }
@@ -43,22 +41,14 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
         Place::Welcome => welcome(model, buffer, body),
         Place::Chain => chain(model, buffer, body),
         Place::Wallet => wallet(model, buffer, body),
-        Place::Create => {
-            key(model, buffer, body, &model.create, "A new key, made here and locked with a passphrase.")
-        }
-        Place::Import => key(
-            model,
-            buffer,
-            body,
-            &model.import,
-            "A key you have, locked with a passphrase of this program's own.",
-        ),
+        Place::Create => key(model, buffer, body, &model.create, texts::start::NEW_KEY),
+        Place::Import => key(model, buffer, body, &model.import, texts::start::OWN_KEY),
         Place::ImportFile => {
-            let text = "Another program's key file: opened with its passphrase, locked anew here.";
+            let text = texts::start::OTHER_FILE;
             key(model, buffer, body, &model.import_file, text)
         }
         Place::Unlock(address) => {
-            key(model, buffer, body, &model.unlock, &format!("The key of {address} is locked."))
+            key(model, buffer, body, &model.unlock, &texts::start::key_is_locked(address))
         }
         Place::Fund => fund(model, buffer, body),
     };
@@ -104,17 +94,15 @@ fn header(model: &Model, buffer: &mut Buffer, area: Rect) {
 
 fn hint(model: &Model) -> &'static str {
     if model.working || model.saving {
-        return "ctrl+c leave";
+        return texts::start::KEYS_WORKING;
     }
     match model.place() {
-        Place::Welcome => "↑↓ choose · enter go on · q leave",
-        Place::Wallet if model.path.len() == 1 => "↑↓ choose · enter go on · q leave",
-        Place::Wallet => "↑↓ choose · enter go on · esc back · ctrl+c leave",
-        Place::Fund => "y copy the address · enter go on · esc back · ctrl+c leave",
-        Place::Unlock(_) if model.path.len() == 1 => {
-            "enter unlock · ctrl+l look around without it · ctrl+c leave"
-        }
-        _ => "tab next · enter go on · esc back · ctrl+c leave",
+        Place::Welcome => texts::start::KEYS_CHOOSE_QUIT,
+        Place::Wallet if model.path.len() == 1 => texts::start::KEYS_CHOOSE_QUIT,
+        Place::Wallet => texts::start::KEYS_CHOOSE,
+        Place::Fund => texts::start::KEYS_FUNDING,
+        Place::Unlock(_) if model.path.len() == 1 => texts::start::KEYS_UNLOCK,
+        _ => texts::start::KEYS_FORM,
     }
 }
 
@@ -135,7 +123,7 @@ fn entry(model: &Model, buffer: &mut Buffer, area: Rect, y: u16, number: usize, 
 
 fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let look = &model.look;
-    draw::put(buffer, area, 0, 0, "How do you want to begin?", look.style(Tone::Title));
+    draw::put(buffer, area, 0, 0, texts::start::HOW_TO_BEGIN, look.style(Tone::Title));
     let mut y = 2;
     for (index, (name, _)) in WELCOME.iter().enumerate() {
         entry(model, buffer, area, y, index + 1, index == model.welcome, name);
@@ -144,14 +132,15 @@ fn welcome(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     if let Some((_, about)) = WELCOME.get(model.welcome) {
         draw::wrapped(buffer, area, y + 1, about, look.style(Tone::Plain));
     }
-    let file = format!("Settings are kept in {}", model.setup.settings_file.display());
+    let file = texts::start::settings_kept(model.setup.settings_file.display());
     draw::put(buffer, area, 0, area.height.saturating_sub(1), &file, look.style(Tone::Dim));
     None
 }
 
 fn chain(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let look = &model.look;
-    let title = if model.only_look { "Which chain do you want to look at?" } else { "Which chain?" };
+    let title =
+        if model.only_look { texts::start::WHICH_CHAIN_TO_LOOK_AT } else { texts::start::WHICH_CHAIN };
     draw::put(buffer, area, 0, 0, title, look.style(Tone::Title));
     let form = Rect { y: area.y + 2, height: area.height.saturating_sub(6).min(7), ..area };
     let cursor = model.chain.draw(buffer, form, look);
@@ -159,23 +148,21 @@ fn chain(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let rest = Rect { y, height: area.bottom().saturating_sub(y).min(4), ..area };
     let seen = match (model.check.asked, model.seen()) {
         (Some(_), _) => {
-            draw::put(buffer, rest, 0, 0, "… asking the chain", look.style(Tone::Pending));
+            draw::put(buffer, rest, 0, 0, texts::start::ASKING, look.style(Tone::Pending));
             return cursor;
         }
         (None, None) => {
-            draw::put(buffer, rest, 0, 0, "· not looked at yet", look.style(Tone::Dim));
+            draw::put(buffer, rest, 0, 0, texts::start::NOT_LOOKED_AT, look.style(Tone::Dim));
             return cursor;
         }
         (None, Some(seen)) => seen,
     };
     let node = seen.node.as_ref().map(|node| {
         let block = grouped(node.block.into());
-        format!("chain {}, block {block}, answers in {} ms", node.chain_id, node.milliseconds)
+        texts::start::chain_answers(node.chain_id, &block, node.milliseconds)
     });
     let contract = seen.contract.as_ref().map(|contract| {
-        contract.as_ref().map(|lock_time| {
-            format!("a Serving contract; refunds are locked for {}", moment::length(*lock_time))
-        })
+        contract.as_ref().map(|lock_time| texts::start::contract_locks(moment::length(*lock_time)))
     });
     // In full here, since there is little room under a field.
     let mut y = 0;
@@ -191,7 +178,7 @@ fn chain(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
 
 fn wallet(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let look = &model.look;
-    let title = if model.setup.keys.is_empty() { "Whose money pays?" } else { "Which key pays?" };
+    let title = if model.setup.keys.is_empty() { texts::start::WHOSE_MONEY } else { texts::start::WHICH_KEY };
     draw::put(buffer, area, 0, 0, title, look.style(Tone::Title));
     let entries = model.entries();
     // The chosen one is always in sight.
@@ -201,27 +188,23 @@ fn wallet(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     for (index, one) in entries.iter().enumerate().skip(first).take(room) {
         let text = match one {
             Entry::Use(address) if model.key.as_ref().is_some_and(|key| key.address() == *address) => {
-                format!("{address}  unlocked")
+                texts::start::unlocked(address)
             }
             Entry::Use(address) => address.to_string(),
-            Entry::Create => "Make a new key".to_owned(),
-            Entry::Import => "Bring a private key".to_owned(),
-            Entry::ImportFile => "Bring a key file".to_owned(),
-            Entry::Later => "Later: look around first".to_owned(),
+            Entry::Create => texts::start::MAKE_A_KEY.to_owned(),
+            Entry::Import => texts::start::BRING_A_KEY.to_owned(),
+            Entry::ImportFile => texts::start::BRING_A_FILE.to_owned(),
+            Entry::Later => texts::start::LATER.to_owned(),
         };
         entry(model, buffer, area, y, index + 1, index == model.wallet, &text);
         y += 1;
     }
     let about = match entries.get(model.wallet) {
-        Some(Entry::Use(_)) => "From the key directory of this machine; its passphrase is asked for next.",
-        Some(Entry::Create) => {
-            "A key of your own, made on this machine and locked with a passphrase. You fund it next."
-        }
-        Some(Entry::Import) => {
-            "Digits that another wallet shows. Use one that holds no more than you mean to spend here."
-        }
-        Some(Entry::ImportFile) => "A locked file of geth or another wallet.",
-        Some(Entry::Later) | None => "Services and prices without a key. Nothing can be signed or spent.",
+        Some(Entry::Use(_)) => texts::start::FOUND_MEANS,
+        Some(Entry::Create) => texts::start::MAKE_A_KEY_MEANS,
+        Some(Entry::Import) => texts::start::BRING_A_KEY_MEANS,
+        Some(Entry::ImportFile) => texts::start::BRING_A_FILE_MEANS,
+        Some(Entry::Later) | None => texts::start::LATER_MEANS,
     };
     draw::wrapped(buffer, area, y + 1, about, look.style(Tone::Plain));
     None
@@ -235,7 +218,7 @@ fn key(model: &Model, buffer: &mut Buffer, area: Rect, form: &Form, title: &str)
     let cursor = form.draw(buffer, fields, look);
     let rest = Rect { y: fields.bottom(), height: 2, ..area };
     if model.working {
-        let text = "… working on the key: about a second, so that nobody guesses its passphrase quickly";
+        let text = texts::start::WORKING;
         draw::wrapped(buffer, rest, 0, text, look.style(Tone::Pending));
         return None;
     }
@@ -258,7 +241,7 @@ const TEXT: u16 = 44;
 fn fund(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
     let look = &model.look;
     let Some(own) = &model.key else { return None };
-    draw::put(buffer, area, 0, 0, "Send money of this chain to your address:", look.style(Tone::Title));
+    draw::put(buffer, area, 0, 0, texts::start::SEND_MONEY, look.style(Tone::Title));
     draw::put(buffer, area, 2, 2, &own.address().to_string(), look.style(Tone::Accent));
     // Beside the text there must be room for both.
     let mut area = area;
@@ -271,35 +254,34 @@ fn fund(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
         }
     }
     if let Some(way) = model.funds.copied {
-        draw::put(buffer, area, 2, 3, &format!("✓ copied {}", way.words()), look.style(Tone::Good));
+        draw::put(buffer, area, 2, 3, &texts::start::copied(way.words()), look.style(Tone::Good));
     }
     let (tone, text) = match (&model.funds.trouble, model.funds.balance) {
-        (Some(trouble), _) => (Tone::Warn, format!("! {trouble}; asked again")),
-        (None, None) => (Tone::Pending, "… asking what it holds".to_owned()),
+        (Some(trouble), _) => (Tone::Warn, texts::start::asked_again(trouble)),
+        (None, None) => (Tone::Pending, texts::start::ASKING_BALANCE.to_owned()),
         (None, Some(balance)) if balance.is_zero() => {
-            (Tone::Pending, "… nothing yet; this line changes when it arrives".to_owned())
+            (Tone::Pending, texts::start::NOTHING_ARRIVED.to_owned())
         }
         (None, Some(balance)) if model.funds.arrived => {
-            (Tone::Good, format!("✓ arrived: {}", look.in_full(balance)))
+            (Tone::Good, texts::start::arrived(look.in_full(balance)))
         }
-        (None, Some(balance)) => (Tone::Good, format!("✓ it holds {}", look.in_full(balance))),
+        (None, Some(balance)) => (Tone::Good, texts::start::holds(look.in_full(balance))),
     };
     let y = 5 + draw::wrapped(buffer, Rect { width: area.width, ..area }, 5, &text, look.style(tone));
-    let file =
-        format!("The key is in {}. Keep a copy of it, and the passphrase elsewhere.", own.file.display());
+    let file = texts::start::key_is_in(own.file.display());
     let y = y + 1 + draw::wrapped(buffer, area, y + 1, &file, look.style(Tone::Dim));
     let y = y + match &own.kept {
         None => 0,
         Some(Ok(())) => {
-            let text = "✓ The keyring keeps the passphrase: the next start asks for nothing.";
+            let text = texts::start::KEYRING_KEEPS;
             draw::wrapped(buffer, area, y, text, look.style(Tone::Good))
         }
         Some(Err(why)) => {
-            let text = format!("! {why}; the passphrase is asked for at the next start.");
+            let text = texts::start::keyring_failed(why);
             draw::wrapped(buffer, area, y, &text, look.style(Tone::Warn))
         }
     };
-    let text = "It can be funded later too: enter goes on.";
+    let text = texts::start::FUND_LATER;
     draw::wrapped(buffer, area, y, text, look.style(Tone::Dim));
     None
 }
@@ -307,8 +289,8 @@ fn fund(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position> {
 fn ask(model: &Model, replace: &Replace, buffer: &mut Buffer, area: Rect) {
     let look = &model.look;
     let place = draw::middle(area, 70, 8);
-    let inside = draw::boxed(buffer, place, "Settings exist", Tone::Warn, look);
-    let text = format!("{} exists. Replace it with what was chosen here?", replace.path.display());
+    let inside = draw::boxed(buffer, place, texts::start::SETTINGS_EXIST, Tone::Warn, look);
+    let text = texts::start::replace_settings(replace.path.display());
     draw::wrapped(buffer, Rect { height: 3, ..inside }, 0, &text, look.style(Tone::Plain));
-    replace.buttons.draw(buffer, inside, inside.height.saturating_sub(1), "Replace it", look);
+    replace.buttons.draw(buffer, inside, inside.height.saturating_sub(1), texts::start::REPLACE_IT, look);
 }

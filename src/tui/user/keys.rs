@@ -20,6 +20,7 @@ use crate::tui::kit::form::Did;
 use crate::tui::kit::strip;
 use crate::tui::palette::Palette;
 use crate::tui::shell::{ScreenOrder, Step};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
@@ -64,7 +65,7 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
     let bound = lookup.then(|| bound(model, key, places)).flatten();
     match bound {
         Some(binding) if binding.writes && model.shared.start.read_only => {
-            toast(model, Tone::Warn, "read-only: these screens were started to look, not to spend");
+            toast(model, Tone::Warn, texts::shared::READ_ONLY);
         }
         // A list's keys move the list also while its filter is typed; arrows inside a text are the text's own.
         Some(binding) if !typing || works_while_typing(binding) => act(model, binding.action, step),
@@ -119,24 +120,20 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::LastScreen => turn(model, -1, step),
         Action::Unit => {
             shared.look.unit = shared.look.unit.next();
-            let text = format!("amounts: {}", shared.look.unit.name());
+            let text = texts::frame::amounts(shared.look.unit.name());
             toast(model, Tone::Plain, &text);
         }
         Action::Time => shared.look.clock = !shared.look.clock,
         Action::Mask => shared.look.masked = !shared.look.masked,
         Action::Freeze => {
             shared.frozen = !shared.frozen;
-            let text = if shared.frozen { "frozen: figures stay as they are; f goes on" } else { "going on" };
+            let text = if shared.frozen { texts::frame::FROZEN } else { texts::frame::GOING_ON };
             toast(model, Tone::Plain, text);
         }
         Action::Mouse => {
             shared.mouse = !shared.mouse;
             step.screen.push(ScreenOrder::Mouse(shared.mouse));
-            let text = if shared.mouse {
-                "the mouse works here; m leaves it to the terminal"
-            } else {
-                "the mouse is the terminal's; m takes it back"
-            };
+            let text = if shared.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
             toast(model, Tone::Plain, text);
         }
         Action::Help => model.over = Over::Help(Help::default()),
@@ -197,7 +194,7 @@ fn alias(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
             let provider = *provider;
             let name = clean(form.value("alias").trim_start_matches('@'), ALIAS).trim().to_owned();
             if name.chars().count() > ALIAS {
-                return form.complain(Some("alias"), format!("at most {ALIAS} letters"));
+                return form.complain(Some("alias"), texts::frame::alias_too_long(ALIAS));
             }
             let alias = (!name.is_empty()).then_some(name);
             match &alias {

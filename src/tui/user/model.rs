@@ -20,6 +20,7 @@ use crate::tui::kit::form::Form;
 use crate::tui::kit::look::Look;
 use crate::tui::kit::toast::Toast;
 use crate::tui::palette::Palette;
+use crate::tui::texts;
 use crate::tui::theme::Theme;
 
 /// What is open over the screen, beside the dialogs of money and those of the screens themselves.
@@ -75,7 +76,7 @@ impl Model {
         let console = start.console.as_ref().map(|client| {
             let start = console::Start {
                 url: client.base(),
-                found: "named at the start of these screens".to_owned(),
+                found: texts::frame::NAMED_AT_START.to_owned(),
                 token: client.has_token(),
                 read_only: start.read_only,
                 version: start.version,

@@ -11,6 +11,7 @@ use crate::tui::kit::draw;
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::kit::toast::Toast;
 use crate::tui::shell::{ScreenOrder, Step};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 const TOASTS: usize = 4;
@@ -153,9 +154,9 @@ pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
             Order::Million => model.shared.look.million = !model.shared.look.million,
             Order::Alias(provider) => {
                 let known = model.shared.aliases.get(&provider).cloned().unwrap_or_default();
-                let hint = "A name of your own for this provider, marked with @; empty forgets it.";
-                let field = Field::new("alias", "Name", Kind::Text, hint).with(known);
-                let title = format!("Name {}", model.shared.look.short(provider));
+                let hint = texts::frame::ALIAS_HINT;
+                let field = Field::new("alias", texts::labels::NAME, Kind::Text, hint).with(known);
+                let title = texts::frame::name_provider(model.shared.look.short(provider));
                 model.over = Over::Alias { provider, form: Box::new(Form::new(title, vec![field])) };
             }
         }

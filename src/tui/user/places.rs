@@ -2,6 +2,7 @@
 //!
 //! Everything here but [`resolve`] blocks; it is called on threads for that.
 
+use crate::tui::texts;
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::io;
@@ -35,7 +36,7 @@ pub fn unfinished(target: &Path, mode: u32) -> io::Result<(File, NamedTempFile)>
         return Err(exists(target));
     }
     if target.file_name().is_none() {
-        return Err(io::Error::other("that is no name of a file"));
+        return Err(io::Error::other(texts::frame::NO_FILE_NAME));
     }
     let directory = target.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or_else(|| Path::new("."));
@@ -44,7 +45,7 @@ pub fn unfinished(target: &Path, mode: u32) -> io::Result<(File, NamedTempFile)>
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory)
         .map_err(|error| {
-            io::Error::new(error.kind(), format!("a file cannot be made in {}: {error}", directory.display()))
+            io::Error::new(error.kind(), texts::frame::no_new_file(directory.display(), &error))
         })?;
     Ok((unfinished.reopen()?, unfinished))
 }
@@ -62,7 +63,7 @@ pub fn keep(unfinished: NamedTempFile, target: &Path) -> io::Result<()> {
 }
 
 fn exists(target: &Path) -> io::Error {
-    let text = format!("{} exists already; choose another name", target.display());
+    let text = texts::frame::file_exists(target.display());
     io::Error::new(io::ErrorKind::AlreadyExists, text)
 }
 

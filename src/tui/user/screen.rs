@@ -1,5 +1,7 @@
 //! The screens, each answering one question.
 
+use crate::tui::texts;
+
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Screen {
@@ -51,17 +53,17 @@ impl Screen {
 
     pub const fn title(self) -> &'static str {
         match self {
-            Screen::Home => "Home",
-            Screen::Services => "Services",
-            Screen::Chat => "Chat",
-            Screen::Accounts => "Accounts",
-            Screen::Requests => "Requests",
-            Screen::Refunds => "Refunds",
-            Screen::Spend => "Spend",
-            Screen::Provider => "Provider",
-            Screen::Log => "Log",
-            Screen::Settings => "Settings",
-            Screen::Storage => "Storage",
+            Screen::Home => texts::labels::HOME,
+            Screen::Services => texts::labels::SERVICES,
+            Screen::Chat => texts::labels::CHAT,
+            Screen::Accounts => texts::labels::ACCOUNTS,
+            Screen::Requests => texts::labels::REQUESTS,
+            Screen::Refunds => texts::labels::REFUNDS,
+            Screen::Spend => texts::labels::SPEND,
+            Screen::Provider => texts::labels::PROVIDER,
+            Screen::Log => texts::labels::LOG,
+            Screen::Settings => texts::labels::SETTINGS,
+            Screen::Storage => texts::labels::STORAGE,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::log_lines::LogLines;
 use crate::tui::Settings;
 use crate::tui::keymap::Keymap;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 
 /// How far the broker behind the screens has come.
 #[derive(Clone, Debug)]
@@ -146,14 +147,12 @@ impl Shared {
     /// Why nothing can be sent or paid for at the moment; `None` when it can.
     pub fn hindrance(&self) -> Option<String> {
         if self.start.read_only {
-            return Some("read-only: these screens were started to look, not to spend".to_owned());
+            return Some(texts::shared::READ_ONLY.to_owned());
         }
         match &self.link {
-            Link::Ready if !self.snapshot.can_send => {
-                Some("there is no wallet here; start with a key to spend".to_owned())
-            }
+            Link::Ready if !self.snapshot.can_send => Some(texts::shared::NO_WALLET.to_owned()),
             Link::Ready => None,
-            Link::Starting { .. } => Some("the broker is still starting; a moment".to_owned()),
+            Link::Starting { .. } => Some(texts::shared::STARTING.to_owned()),
             Link::Waiting { why, .. } | Link::Failed { why } => Some(why.clone()),
         }
     }

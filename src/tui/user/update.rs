@@ -14,6 +14,7 @@ use crate::tui::console;
 use crate::tui::input::Input;
 use crate::tui::kit::look::Look;
 use crate::tui::shell::{Followed, Program, ScreenOrder, Step};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Seconds between two looks at whether there is something new to remember.
@@ -47,7 +48,7 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
         Message::Beat(now) => beat(model, now, out),
         Message::Followed(Followed::Copied { what, way }) => {
             out.changed = true;
-            toast(model, Tone::Good, &format!("copied {what} {}", way.words()));
+            toast(model, Tone::Good, &texts::frame::copied(&what, way.words()));
         }
         Message::Followed(Followed::Edited(text)) => {
             out.changed = true;
@@ -87,7 +88,7 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
         }
         Message::Named(Err(reason)) => {
             out.changed = true;
-            toast(model, Tone::Bad, &format!("the name could not be kept: {reason}"));
+            toast(model, Tone::Bad, &texts::frame::alias_not_kept(&reason));
         }
         Message::Named(Ok(())) => {}
         Message::Console(message) => to_console(model, message, out),
@@ -161,7 +162,7 @@ fn stand(model: &mut Model, standing: Standing, step: &mut Step<Effect>) {
         }
     };
     if model.shared.link == Link::Ready && !was_ready {
-        note(model, Tone::Good, "the broker is ready");
+        note(model, Tone::Good, texts::frame::BROKER_READY);
         tell(model, &News::Ready, step);
         on_screen!(model, step, model.screen, |part, cx| part.open(&mut cx));
     }
@@ -174,21 +175,21 @@ fn happened(model: &mut Model, event: &Event) {
     let name = |provider| shared.provider_unmasked(provider);
     let told = match event {
         Event::OperationChanged { kind, state, provider, reason, .. } => {
-            let whom = provider.map(|provider| format!(" with {}", name(provider))).unwrap_or_default();
+            let whom = provider.map(|provider| texts::shared::with_whom(name(provider))).unwrap_or_default();
             let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             let what = kind.as_str().replace('_', " ");
             match state {
-                OperationState::Mined => Some((Tone::Good, format!("{what}{whom} is on the chain"), true)),
-                OperationState::Reverted | OperationState::Refused => {
-                    Some((Tone::Bad, format!("{what}{whom} was {}{why}", state.as_str()), true))
+                OperationState::Mined => {
+                    Some((Tone::Good, texts::frame::is_on_the_chain(&what, &whom), true))
                 }
-                OperationState::Unknown => Some((
-                    Tone::Warn,
-                    format!("{what}{whom}: the outcome is not known yet; it is followed up"),
-                    true,
-                )),
+                OperationState::Reverted | OperationState::Refused => {
+                    Some((Tone::Bad, texts::frame::was_ended(&what, &whom, state.as_str(), &why), true))
+                }
+                OperationState::Unknown => {
+                    Some((Tone::Warn, texts::frame::outcome_unknown(&what, &whom), true))
+                }
                 OperationState::Prepared | OperationState::Sent => {
-                    Some((Tone::Pending, format!("{what}{whom} is {}", state.as_str()), false))
+                    Some((Tone::Pending, texts::frame::is_now(&what, &whom, state.as_str()), false))
                 }
             }
         }
@@ -199,19 +200,16 @@ fn happened(model: &mut Model, event: &Event) {
             let tone = if *state == "disputed" { Tone::Warn } else { Tone::Bad };
             Some((
                 tone,
-                format!(
-                    "a request to {service} @ {} is {state}{why}",
-                    name(*provider).trim_start_matches('@')
-                ),
+                texts::frame::request_ended(service, name(*provider).trim_start_matches('@'), state, &why),
                 false,
             ))
         }
         Event::ChainReachable { reachable: false, reason } => {
             let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            Some((Tone::Bad, format!("the chain cannot be read{why}; figures stay as they were"), true))
+            Some((Tone::Bad, texts::frame::chain_lost(&why), true))
         }
         Event::ChainReachable { reachable: true, .. } => {
-            Some((Tone::Good, "the chain can be read again".to_owned(), true))
+            Some((Tone::Good, texts::frame::CHAIN_BACK.to_owned(), true))
         }
         _ => None,
     };
@@ -296,7 +294,7 @@ fn recall(model: &mut Model, kept: &serde_json::Value, step: &mut Step<Effect>) 
 /// Opens a screen.
 pub fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
     if screen == Screen::Provider && model.console.is_none() {
-        let text = "there is no provider broker here; `zgserve-tui console --url …` shows one elsewhere";
+        let text = texts::frame::NO_PROVIDER_BROKER;
         return toast(model, Tone::Plain, text);
     }
     step.changed = true;

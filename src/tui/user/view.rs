@@ -17,19 +17,20 @@ use crate::tui::keymap::Action;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::{draw, toast};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// What the screens' words mean, for help.
 pub const WORDS: &[Word] = &[
-    ("spendable", "what new requests may use: the deposits without what is owed, held or asked back"),
-    ("owed", "fees of all answers ever"),
-    ("promised", "the highest voucher that was signed: so much the provider may take in all"),
-    ("at risk", "promised beyond what is owed: what a dishonest provider could take too much"),
-    ("settled", "what the provider took on the chain"),
-    ("held", "highest fees of requests under way, and of those whose end is not known"),
-    ("refund", "deposit asked back; it is locked for a while so that the provider can settle first"),
-    ("disputed", "asked for by the provider beyond our own count; not paid"),
-    ("~ <", "digits were left out; details (enter) show every digit, and u does"),
+    ("spendable", texts::frame::MEANS_SPENDABLE),
+    ("owed", texts::shared::MEANS_OWED),
+    ("promised", texts::frame::MEANS_PROMISED),
+    (texts::shared::AT_RISK, texts::frame::MEANS_AT_RISK),
+    ("settled", texts::frame::MEANS_SETTLED),
+    ("reserved", texts::frame::MEANS_RESERVED),
+    ("refund", texts::frame::MEANS_LOCKED),
+    ("disputed", texts::frame::MEANS_DISPUTED),
+    ("~ <", texts::frame::MEANS_LEFT_OUT),
 ];
 
 pub fn draw(model: &Model, frame: &mut Frame<'_>) {
@@ -44,10 +45,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
     let shared = &model.shared;
     let look = &shared.look;
     if area.width < LEAST.0 || area.height < LEAST.1 {
-        let text = format!(
-            "This window is {}×{}; the screens need {}×{}.",
-            area.width, area.height, LEAST.0, LEAST.1
-        );
+        let text = texts::frame::window_too_small(area.width, area.height, LEAST.0, LEAST.1);
         draw::wrapped(buffer, area, 0, &text, look.style(Tone::Plain));
         return None;
     }
@@ -79,11 +77,17 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
         }
         Over::Quit { stops, buttons } => {
             let height = u16::try_from(stops.len()).unwrap_or(8).min(8) + 6;
-            let inside = draw::boxed(buffer, draw::middle(place, 66, height), "Quit now?", Tone::Warn, look);
+            let inside = draw::boxed(
+                buffer,
+                draw::middle(place, 66, height),
+                texts::frame::QUIT_NOW,
+                Tone::Warn,
+                look,
+            );
             for (y, text) in (0..inside.height.saturating_sub(3)).zip(stops) {
                 draw::put(buffer, inside, 0, y, &format!("· {text}"), look.style(Tone::Plain));
             }
-            buttons.draw(buffer, inside, inside.height.saturating_sub(1), "Quit", look);
+            buttons.draw(buffer, inside, inside.height.saturating_sub(1), texts::labels::QUIT, look);
             cursor = None;
         }
     }
@@ -110,12 +114,10 @@ pub fn tabs(model: &Model) -> Vec<Tab> {
 pub fn word_of_link(shared: &Shared) -> (Tone, String) {
     match &shared.link {
         Link::Starting { what } => (Tone::Pending, format!("… {what}")),
-        Link::Waiting { again, .. } => {
-            (Tone::Bad, format!("✗ offline, again in {} s", again.seconds_since(shared.now())))
-        }
-        Link::Failed { .. } => (Tone::Bad, "✗ not running".to_owned()),
+        Link::Waiting { again, .. } => (Tone::Bad, texts::frame::offline(again.seconds_since(shared.now()))),
+        Link::Failed { .. } => (Tone::Bad, texts::frame::NOT_RUNNING.to_owned()),
         Link::Ready if shared.frozen => (Tone::Warn, "‖ frozen".to_owned()),
-        Link::Ready if shared.snapshot.stale.is_some() => (Tone::Bad, "✗ chain offline".to_owned()),
+        Link::Ready if shared.snapshot.stale.is_some() => (Tone::Bad, texts::frame::CHAIN_OFFLINE.to_owned()),
         Link::Ready => (Tone::Good, "● live".to_owned()),
     }
 }
@@ -130,33 +132,33 @@ fn status(shared: &Shared) -> Vec<(String, Tone)> {
     }
     if shared.link == Link::Ready {
         parts.push((look.short(snapshot.user), Tone::Plain));
-        let block = snapshot
-            .head
-            .map_or("no block yet".to_owned(), |head| format!("#{}", grouped(head.number.into())));
+        let block = snapshot.head.map_or(texts::frame::NO_BLOCK_YET.to_owned(), |head| {
+            format!("#{}", grouped(head.number.into()))
+        });
         parts.push((format!("{} {block}", shared.start.network), Tone::Dim));
-        parts.push((format!("spendable {}", look.amount(shared.spendable())), Tone::Plain));
+        parts.push((texts::frame::spendable(look.amount(shared.spendable())), Tone::Plain));
         let today = match snapshot.caps.per_day {
-            Some(cap) => format!("today {} of {}", look.amount(snapshot.spent_today), look.amount(cap)),
-            None => format!("today {}", look.amount(snapshot.spent_today)),
+            Some(cap) => texts::shared::today_of_cap(look.amount(snapshot.spent_today), look.amount(cap)),
+            None => texts::frame::today(look.amount(snapshot.spent_today)),
         };
         parts.push((today, Tone::Plain));
         if !snapshot.operations.is_empty() {
-            parts.push((format!("… {} pending", snapshot.operations.len()), Tone::Pending));
+            parts.push((texts::frame::pending(snapshot.operations.len()), Tone::Pending));
         }
         if let Some(wallet) = snapshot.wallet {
-            parts.push((format!("wallet {}", look.amount(wallet)), Tone::Dim));
+            parts.push((texts::frame::wallet(look.amount(wallet)), Tone::Dim));
         }
     } else {
         parts.push((shared.start.network.clone(), Tone::Dim));
     }
     if let Some(serving) = &shared.start.serving {
-        parts.push((format!("API {serving}"), Tone::Dim));
+        parts.push((texts::frame::api(serving), Tone::Dim));
     }
     if look.masked {
         parts.push(("private".to_owned(), Tone::Warn));
     }
     if !shared.mouse {
-        parts.push(("mouse off".to_owned(), Tone::Dim));
+        parts.push((texts::frame::MOUSE_OFF.to_owned(), Tone::Dim));
     }
     parts
 }
@@ -167,10 +169,22 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     };
     match &model.over {
         Over::Nothing => {}
-        Over::Help(_) => return words(&[("↑↓", "scroll"), ("/", "search"), ("esc", "close")]),
-        Over::Palette(_) => return words(&[("enter", "do it"), ("↑↓", "choose"), ("esc", "close")]),
-        Over::Alias { .. } => return words(&[("enter", "keep"), ("esc", "leave")]),
-        Over::Quit { .. } => return words(&[("y", "quit"), ("esc", "stay")]),
+        Over::Help(_) => {
+            return words(&[
+                ("↑↓", texts::hints::SCROLL),
+                ("/", texts::hints::SEARCH),
+                ("esc", texts::hints::CLOSE),
+            ]);
+        }
+        Over::Palette(_) => {
+            return words(&[
+                ("enter", texts::shared::DO_IT),
+                ("↑↓", texts::hints::CHOOSE),
+                ("esc", texts::hints::CLOSE),
+            ]);
+        }
+        Over::Alias { .. } => return words(&[("enter", texts::hints::KEEP), ("esc", texts::hints::LEAVE)]),
+        Over::Quit { .. } => return words(&[("y", texts::hints::QUIT), ("esc", texts::hints::STAY)]),
     }
     if model.money.typing() {
         return words(&model.money.own_hints().unwrap_or_default());
@@ -182,7 +196,11 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     let own = part_of!(model, model.screen, |part| part.hints(&model.shared)).unwrap_or_default();
     let places = part_of!(model, model.screen, |part| part.places()).unwrap_or_default();
     let typing = typing(model);
-    let general = [(Action::Help, "help"), (Action::Palette, "actions"), (Action::Quit, "quit")];
+    let general = [
+        (Action::Help, texts::hints::HELP),
+        (Action::Palette, texts::hints::ACTIONS),
+        (Action::Quit, texts::hints::QUIT),
+    ];
     let general = general.into_iter().map(|(action, what)| {
         // Where text is written `?` is a letter.
         let key = if typing { keymap.key_beside_text(action) } else { keymap.first_key(action, places) };

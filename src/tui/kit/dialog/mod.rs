@@ -14,6 +14,7 @@ use ratatui::layout::Rect;
 use super::draw;
 use super::look::Look;
 use crate::domain::Timestamp;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Keys so soon after a question appeared were meant for what was there before, in microseconds.
@@ -102,14 +103,14 @@ impl Buttons {
 
     /// Draws the way out where there is nothing to confirm.
     pub fn draw_close(buffer: &mut Buffer, area: Rect, y: u16, look: &Look) {
-        draw::put(buffer, area, 0, y, "[ Close  esc ]", look.theme.focused());
+        draw::put(buffer, area, 0, y, texts::kit::CLOSE, look.theme.focused());
     }
 
     /// Draws `[ Cancel esc ] [ yes y ]` in a row.
     pub fn draw(self, buffer: &mut Buffer, area: Rect, y: u16, yes: &str, look: &Look) {
         let style = |focused: bool| if focused { look.theme.focused() } else { look.style(Tone::Plain) };
         let mark = |focused: bool| if focused { "▸" } else { " " };
-        let cancel = format!("{}[ Cancel  esc ]", mark(!self.on_yes));
+        let cancel = texts::kit::cancel(mark(!self.on_yes));
         let x = draw::put(buffer, area, 0, y, &cancel, style(!self.on_yes)) + 2;
         draw::put(buffer, area, x, y, &format!("{}[ {yes}  y ]", mark(self.on_yes)), style(self.on_yes));
     }

@@ -8,6 +8,7 @@ use super::{Guard, Said};
 use crate::domain::{Address, Neuron, Timestamp};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::{amount, draw};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// No amount is longer.
@@ -204,8 +205,11 @@ impl Money {
         if self.wanted.is_some_and(|wanted| !is(wanted)) {
             self.focus = Focus::Amount;
             // Beside what is typed there is room for a few words.
-            self.complaint =
-                Some(if self.typed.is_empty() { "as 1.5 A0GI or in neuron" } else { "not the amount above" });
+            self.complaint = Some(if self.typed.is_empty() {
+                texts::kit::AMOUNT_HINT
+            } else {
+                texts::kit::NOT_THE_AMOUNT
+            });
             return Said::Nothing;
         }
         self.under_way = true;
@@ -264,7 +268,7 @@ impl Money {
         }
         let last = inside.height.saturating_sub(1);
         if top < most {
-            let text = if self.read { " ▼ more " } else { " ▼ y shows more " };
+            let text = if self.read { " ▼ more " } else { texts::kit::Y_SHOWS_MORE };
             draw::put_right(buffer, inside, room.saturating_sub(1), text, look.style(Tone::Dim));
         }
         let mut cursor = None;
@@ -273,7 +277,7 @@ impl Money {
             let focused = self.focus == Focus::Amount;
             let sign = if focused { "▸" } else { " " };
             let x =
-                draw::put(buffer, place, 0, 0, &format!("{sign}type the amount: "), look.style(Tone::Warn));
+                draw::put(buffer, place, 0, 0, &texts::kit::type_the_amount(sign), look.style(Tone::Warn));
             let x = draw::put(buffer, place, x, 0, &self.typed, look.style(Tone::Plain));
             cursor =
                 focused.then(|| Position::new((place.x + x).min(place.right().saturating_sub(1)), place.y));
@@ -283,13 +287,13 @@ impl Money {
         }
         let style = |focused: bool| if focused { look.theme.focused() } else { look.style(Tone::Plain) };
         if self.under_way {
-            let text = "… under way already; it is not started twice   [ Close  esc ]";
+            let text = texts::kit::UNDER_WAY;
             draw::put(buffer, inside, 0, last, text, look.style(Tone::Pending));
             return None;
         }
         let sign = |focused: bool| if focused { "▸" } else { " " };
         let on = |focus: Focus| self.focus == focus;
-        let cancel = format!("{}[ Cancel  esc ]", sign(on(Focus::Cancel)));
+        let cancel = texts::kit::cancel(sign(on(Focus::Cancel)));
         let x = draw::put(buffer, inside, 0, last, &cancel, style(on(Focus::Cancel))) + 2;
         let yes = format!("{}[ {}  y ]", sign(on(Focus::Yes)), self.yes);
         draw::put(buffer, inside, x, last, &yes, style(on(Focus::Yes)));

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 
 use super::words::fold;
 use crate::domain::Neuron;
+use crate::tui::texts;
 
 /// Something that a row can be asked for by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ pub fn read(term: &str, fields: &[Field]) -> Option<Result<Option<Test>, String>
     let wanted = rest.strip_prefix(sign).unwrap_or_default();
     let Some(field) = fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)) else {
         let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
-        return Some(Err(format!("there is no column {name}; columns: {}", names.join(", "))));
+        return Some(Err(texts::kit::no_column(name, names.join(", "))));
     };
     if wanted.is_empty() {
         return Some(Ok(None));
@@ -113,18 +114,16 @@ pub fn read(term: &str, fields: &[Field]) -> Option<Result<Option<Test>, String>
         FieldKind::Text if matches!(relation, Relation::Has | Relation::Is) => {
             Ok(Wanted::Text(fold(wanted.to_owned())))
         }
-        FieldKind::Text => Err(format!("{name} is a text; write {name}:word")),
-        FieldKind::Number => number(wanted)
-            .map(Wanted::Number)
-            .ok_or_else(|| format!("{wanted} is not a whole number; write {name}{sign}100")),
-        FieldKind::Amount => {
-            Neuron::parse_with_unit(&plain(wanted)).map(|amount| Wanted::Number(amount.get())).map_err(|_| {
-                format!("{wanted} is not an amount; write {name}{sign}100000 or {name}{sign}0.1A0GI")
-            })
+        FieldKind::Text => Err(texts::kit::is_a_text(name)),
+        FieldKind::Number => {
+            number(wanted).map(Wanted::Number).ok_or_else(|| texts::kit::no_whole_number(wanted, name, sign))
         }
-        FieldKind::Wait => wait(wanted)
-            .map(Wanted::Number)
-            .ok_or_else(|| format!("{wanted} is not a time; write {name}{sign}200ms or {name}{sign}1.5s")),
+        FieldKind::Amount => Neuron::parse_with_unit(&plain(wanted))
+            .map(|amount| Wanted::Number(amount.get()))
+            .map_err(|_| texts::kit::no_amount(wanted, name, sign)),
+        FieldKind::Wait => {
+            wait(wanted).map(Wanted::Number).ok_or_else(|| texts::kit::no_time(wanted, name, sign))
+        }
     };
     Some(wanted.map(|wanted| Some(Test { field: *field, relation: *relation, wanted })))
 }

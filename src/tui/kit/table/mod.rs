@@ -26,6 +26,7 @@ use self::keep::Kept;
 use super::filter::Filter;
 use super::look::Look;
 use crate::domain::{Neuron, Timestamp};
+use crate::tui::texts;
 
 /// Two clicks on one row within so many microseconds open it.
 const DOUBLE: i64 = 500_000;
@@ -307,11 +308,7 @@ impl<R: Row> Table<R> {
             return None;
         }
         let hidden = self.hidden;
-        Some(if hidden == 0 {
-            format!("{all} marked")
-        } else {
-            format!("{all} marked, {hidden} of them hidden")
-        })
+        Some(if hidden == 0 { texts::kit::marked(all) } else { texts::kit::marked_and_hidden(all, hidden) })
     }
 }
 

@@ -7,11 +7,11 @@ use super::row::{AccountRow, at_risk, day, doing};
 use super::{Accounts, Books};
 use crate::broker::user::{AccountView, CapUse, Reconciliation, ReconciliationVerdict, Runway};
 use crate::domain::{Address, Neuron};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::chart::{self, Day};
 use crate::tui::kit::facts::{self, Fact, is};
 use crate::tui::kit::look::{Look, MASK};
 use crate::tui::kit::{draw, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -29,44 +29,44 @@ impl Accounts {
         let amount = |label, amount, says: &str| -> [Fact; 1] {
             [Fact::Is(label, format!("{}: {says}", look.in_full(amount)), Tone::Plain)]
         };
-        let mut facts = vec![is("Provider", look.address(account.provider))];
+        let mut facts = vec![is(texts::labels::PROVIDER, look.address(account.provider))];
         if let Some(alias) = alias {
-            facts.push(is("Name", format!("@{alias}, given by you")));
+            facts.push(is(texts::labels::NAME, texts::accounts::given_by_you(alias)));
         }
         if !account.can_sign {
             // What is wrong comes first.
             facts.push(key(account, look));
         }
-        facts.extend(amount("Spendable", account.available, "what new requests may use"));
-        facts.extend(amount(
-            "Balance",
-            account.balance,
-            "the deposit left on the chain, a refund under way included",
-        ));
-        facts.extend(amount("Owed", account.owed, "fees of all answers ever"));
-        facts.extend(amount("Held", account.reserved, "highest fees of requests under way"));
-        facts.extend(amount(
-            "Promised",
-            account.promised,
-            "the highest voucher signed; so much may be taken in all",
-        ));
+        facts.extend(amount(texts::labels::SPENDABLE, account.available, texts::accounts::MEANS_SPENDABLE));
+        facts.extend(amount(texts::labels::BALANCE, account.balance, texts::accounts::MEANS_DEPOSIT));
+        facts.extend(amount(texts::labels::OWED, account.owed, texts::shared::MEANS_OWED));
+        facts.extend(amount(texts::labels::RESERVED, account.reserved, texts::accounts::MEANS_RESERVED));
+        facts.extend(amount(texts::labels::PROMISED, account.promised, texts::accounts::MEANS_PROMISED));
         let risk = at_risk(account);
-        let says = format!("{}: promised beyond what is owed", look.in_full(risk));
-        facts.push(Fact::Is("At risk", says, if risk.is_zero() { Tone::Plain } else { Tone::Warn }));
-        facts.extend(amount("Settled", account.settled, "what the provider has taken on the chain"));
-        facts.extend(amount("Free", account.free(), "could be asked back now (W)"));
+        let says = texts::accounts::at_risk(look.in_full(risk));
+        facts.push(Fact::Is(
+            texts::accounts::AT_RISK,
+            says,
+            if risk.is_zero() { Tone::Plain } else { Tone::Warn },
+        ));
+        facts.extend(amount(texts::labels::SETTLED, account.settled, texts::accounts::MEANS_SETTLED));
+        facts.extend(amount(texts::labels::FREE, account.free(), texts::accounts::MEANS_FREE));
         match account.refund {
             Some(refund) if row.due(shared.now()) => {
-                let text = format!("{}: due; it can be taken (screen 6, P)", look.in_full(refund.amount));
-                facts.push(Fact::Is("Refund", text, Tone::Good));
+                let text = texts::accounts::refund_due(look.in_full(refund.amount));
+                facts.push(Fact::Is(texts::labels::REFUND, text, Tone::Good));
             }
             Some(refund) => {
                 let left = moment::until(shared.now(), refund.unlock_at);
                 let at = moment::in_full(refund.unlock_at);
-                let text = format!("{}: locked until {at}, {left} left", look.in_full(refund.amount));
-                facts.push(Fact::Is("Refund", text, Tone::Pending));
+                let text = texts::accounts::refund_locked(look.in_full(refund.amount), &at, &left);
+                facts.push(Fact::Is(texts::labels::REFUND, text, Tone::Pending));
             }
-            None => facts.push(Fact::Is("Refund", "none is under way".to_owned(), Tone::Dim)),
+            None => facts.push(Fact::Is(
+                texts::labels::REFUND,
+                texts::accounts::NONE_UNDER_WAY.to_owned(),
+                Tone::Dim,
+            )),
         }
         if account.can_sign {
             facts.push(key(account, look));
@@ -77,18 +77,18 @@ impl Accounts {
                 operation.amount.map(|amount| format!(" {}", look.in_full(amount))).unwrap_or_default();
             let (again, tone) = match operation.attempts {
                 0 | 1 => (String::new(), Tone::Pending),
-                times => (format!("; stuck, sent {times} times at rising fees"), Tone::Warn),
+                times => (texts::accounts::stuck(times), Tone::Warn),
             };
             let state = operation.state.as_str();
             let since = look.time(operation.created_at);
             let text = format!("{}{amount}: {state}, {since}{again}", doing(operation.kind));
-            facts.push(Fact::Is("Under way", text, tone));
+            facts.push(Fact::Is(texts::shared::UNDER_WAY, text, tone));
         }
         let last = match used {
             Some(used) => day(*used, shared.now()),
-            None => "not in the last 30 days".to_owned(),
+            None => texts::accounts::NOT_LATELY.to_owned(),
         };
-        facts.push(is("Used", last));
+        facts.push(is(texts::labels::USED, last));
         let days = self.spent_by_day(account.provider, shared);
         let spent: Vec<Option<u128>> = days
             .iter()
@@ -96,23 +96,27 @@ impl Accounts {
             .collect();
         let sum = spent.iter().flatten().fold(0, |sum, fee| u128::saturating_add(sum, *fee));
         let line = if look.masked { MASK.to_owned() } else { chart::sparkline(&spent, 14) };
-        facts.push(is("Spent", format!("{line}  {} in {DAYS} days", look.amount(Neuron::new(sum)))));
+        facts.push(is(
+            texts::labels::SPENT,
+            texts::accounts::spent_in_days(&line, look.amount(Neuron::new(sum)), DAYS),
+        ));
         let runway = self.runway.as_ref().filter(|(provider, _)| *provider == account.provider);
-        facts.push(is("Lasts", runway.map_or("…".to_owned(), |(_, runway)| lasts(runway, look))));
+        facts
+            .push(is(texts::labels::LASTS, runway.map_or("…".to_owned(), |(_, runway)| lasts(runway, look))));
         let own = |one: &&CapUse| one.provider == Some(account.provider);
         if let Some(cap) = self.figures.caps.iter().find(own) {
             let (used, limit) = (look.amount(cap.used), look.amount(cap.limit));
-            facts.push(is("Cap", format!("{used} promised of {limit} allowed with one provider")));
+            facts.push(is(texts::labels::CAP, texts::accounts::promised_of_cap(&used, &limit)));
         }
         facts.extend(self.books(account.provider, look));
         facts
     }
 
     fn books(&self, provider: Address, look: &Look) -> Vec<Fact> {
-        let head = |text: String, tone| vec![Fact::Is("Books", text, tone)];
+        let head = |text: String, tone| vec![Fact::Is(texts::labels::BOOKS, text, tone)];
         match self.books.as_ref().filter(|(known, _)| *known == provider) {
-            None => head("v holds them against what was taken on the chain".to_owned(), Tone::Dim),
-            Some((_, Books::Asked)) => head("… are held against the chain".to_owned(), Tone::Pending),
+            None => head(texts::accounts::CHECK_BY_KEY.to_owned(), Tone::Dim),
+            Some((_, Books::Asked)) => head(texts::accounts::CHECKING.to_owned(), Tone::Pending),
             Some((_, Books::Failed(why))) => head(format!("✗ {why}"), Tone::Bad),
             Some((_, Books::Known(found))) => {
                 let Reconciliation {
@@ -136,14 +140,14 @@ impl Accounts {
                 };
                 let mut facts = head(format!("{sign} {}", verdict.says()), tone);
                 let mut say = |text: String| facts.push(Fact::Is("", text, Tone::Dim));
-                say(format!("{} requests with fees of {}", grouped((*requests).into()), look.in_full(*fees)));
-                say(format!("owed {}", look.in_full(*owed)));
-                say(format!("taken on the chain {}", look.in_full(*settled)));
-                say(format!("promised {}", look.in_full(*promised)));
+                say(texts::accounts::requests_with_fees(*requests, look.in_full(*fees)));
+                say(texts::accounts::owed(look.in_full(*owed)));
+                say(texts::accounts::settled(look.in_full(*settled)));
+                say(texts::accounts::promised(look.in_full(*promised)));
                 if let Some(stated) = stated {
-                    say(format!("stated by the provider's receipts {}", look.in_full(*stated)));
+                    say(texts::accounts::stated(look.in_full(*stated)));
                 }
-                for (word, sum) in [("disputed", disputed), ("held", held)] {
+                for (word, sum) in [("disputed", disputed), ("reserved", held)] {
                     if !sum.is_zero() {
                         say(format!("{word} {}", look.in_full(*sum)));
                     }
@@ -159,7 +163,7 @@ impl Accounts {
         let (text, chart) = split(&facts, area);
         facts::draw(buffer, text, &facts, self.top, look);
         let Some(chart) = chart else { return };
-        draw::heading(buffer, chart, 0, "Spent by day", look);
+        draw::heading(buffer, chart, 0, texts::accounts::SPENT_BY_DAY, look);
         let plot = Rect { y: chart.y + 1, height: chart.height.saturating_sub(1), ..chart };
         if look.masked {
             draw::put(buffer, plot, 0, 0, MASK, look.style(Tone::Dim));
@@ -193,15 +197,13 @@ impl Accounts {
 fn key(account: &AccountView, look: &Look) -> Fact {
     match (account.can_sign, account.delegate) {
         (true, Some(delegate)) => {
-            is("Key", format!("{}: a delegate key; it signs here", look.address(delegate)))
+            is(texts::labels::KEY, texts::accounts::delegate_signs(look.address(delegate)))
         }
-        (true, None) => is("Key", "the wallet itself signs"),
+        (true, None) => is(texts::labels::KEY, texts::accounts::WALLET_SIGNS),
         (false, delegate) => {
             let who = delegate.map_or("nobody".to_owned(), |delegate| look.address(delegate));
-            let text = format!(
-                "only {who} may sign, and that key is not here: no request can be paid. K takes over"
-            );
-            Fact::Is("Key", text, Tone::Bad)
+            let text = texts::accounts::other_key_signs(&who);
+            Fact::Is(texts::labels::KEY, text, Tone::Bad)
         }
     }
 }
@@ -223,12 +225,7 @@ pub fn furthest(facts: &[Fact], area: Rect) -> u16 {
 /// How long money lasts, in words.
 pub fn lasts(runway: &Runway, look: &Look) -> String {
     match (runway.days, runway.answers) {
-        (Some(days), Some(answers)) => format!(
-            "about {} days at this week's pace of {} a day, or {} answers like these",
-            grouped(days.into()),
-            look.amount(runway.per_day),
-            grouped(answers.into())
-        ),
-        _ => "not known: nothing was spent this week".to_owned(),
+        (Some(days), Some(answers)) => texts::accounts::lasts(days, look.amount(runway.per_day), answers),
+        _ => texts::shared::LASTS_UNKNOWN.to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use crate::broker::user::{AccountView, Snapshot};
 use crate::domain::Neuron;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::{Look, MASK};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Fewer rows get the short picture.
@@ -64,10 +65,10 @@ impl Flow {
 
     fn rows(&self) -> [(&'static str, char, Neuron, Tone, &'static str); 4] {
         [
-            ("unsettled", '█', self.unsettled, Tone::Accent, "owed for answers, not taken yet"),
-            ("held", '▓', self.held, Tone::Pending, "for requests under way"),
-            ("locked", '▒', self.locked, Tone::Warn, "asked back, on its way to the wallet"),
-            ("spendable", '░', self.spendable, Tone::Good, "for the next requests"),
+            ("unsettled", '█', self.unsettled, Tone::Accent, texts::accounts::FLOW_OWED),
+            ("reserved", '▓', self.held, Tone::Pending, texts::accounts::FLOW_RESERVED),
+            ("locked", '▒', self.locked, Tone::Warn, texts::accounts::FLOW_LOCKED),
+            ("spendable", '░', self.spendable, Tone::Good, texts::accounts::FLOW_SPENDABLE),
         ]
     }
 
@@ -79,7 +80,7 @@ impl Flow {
     fn short(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
         let wallet = self.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
         let accounts = look.amount(self.accounts);
-        let count = counted(self.count);
+        let count = texts::numbers::accounts(self.count);
         draw::line(
             buffer,
             area,
@@ -102,7 +103,7 @@ impl Flow {
             if look.masked { MASK.to_owned() } else { scale.write(amount).trim_end().to_owned() }
         };
         let (mut x, mut y) = (0, 2);
-        let risk = ("at risk", ' ', self.at_risk, Tone::Warn, "");
+        let risk = (texts::shared::AT_RISK, ' ', self.at_risk, Tone::Warn, "");
         for (index, (label, sign, amount, tone, _)) in self.rows().into_iter().chain([risk]).enumerate() {
             let text = write(amount);
             let width = draw::width(label) + draw::width(&text) + if sign == ' ' { 1 } else { 3 };
@@ -122,7 +123,7 @@ impl Flow {
             let pieces = [(sign.as_str(), tone), (label, Tone::Dim), (" ", Tone::Dim), (&text, shown)];
             x = draw::line(buffer, area, x, y, &pieces, look) + 2;
         }
-        let unit = format!("in {}", scale.name());
+        let unit = texts::accounts::in_unit(scale.name());
         if x + draw::width(&unit) <= area.width && !look.masked {
             draw::put_right(buffer, area, y, &unit, look.style(Tone::Dim));
         }
@@ -143,7 +144,7 @@ impl Flow {
         let mut say = |y: u16, pieces: &[(&str, Tone)]| draw::line(buffer, area, 0, y, pieces, look);
         say(0, &[("wallet      ", Tone::Dim), (&wallet, Tone::Title)]);
         let accounts = look.amount(self.accounts);
-        let count = format!("  {}", counted(self.count));
+        let count = format!("  {}", texts::numbers::accounts(self.count));
         say(
             1,
             &[
@@ -160,7 +161,11 @@ impl Flow {
         let peak = self.rows().iter().map(|(_, _, amount, ..)| *amount).max().unwrap_or_default();
         let scale = look.unit.scale(peak);
         let write = |amount: Neuron| {
-            if look.masked { MASK.to_owned() } else { format!("{} {}", scale.write(amount), scale.name()) }
+            if look.masked {
+                MASK.to_owned()
+            } else {
+                format!("{} {}", scale.write(amount).trim_end(), scale.name())
+            }
         };
         let wide =
             self.rows().iter().map(|(_, _, amount, ..)| draw::width(&write(*amount))).max().unwrap_or(0);
@@ -205,18 +210,11 @@ impl Flow {
             &[
                 ("promised ", Tone::Dim),
                 (&promised, Tone::Plain),
-                (", of it at risk ", Tone::Dim),
+                (texts::accounts::OF_IT_AT_RISK, Tone::Dim),
                 (&risk, tone),
             ],
             look,
         );
-    }
-}
-
-fn counted(count: usize) -> String {
-    match count {
-        1 => "1 account".to_owned(),
-        many => format!("{many} accounts"),
     }
 }
 

@@ -33,6 +33,7 @@ use crate::domain::Address;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts;
 use crate::tui::kit::table::{Click, Table};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Seconds between two looks at what was spent, however many requests end meanwhile.
@@ -174,7 +175,7 @@ impl Accounts {
 
     fn wish(&self, kind: Kind, cx: &mut Cx<'_, Ask>) {
         let Some(provider) = self.selected() else {
-            return cx.toast(Tone::Plain, "there is no account yet; choose a service (2) and press O there");
+            return cx.toast(Tone::Plain, texts::accounts::NONE_TO_ACT_ON);
         };
         cx.order(Order::Money(Wish { kind, provider, amount: None, then: None }));
     }
@@ -204,7 +205,7 @@ impl Accounts {
     fn reconcile(&mut self, cx: &mut Cx<'_, Ask>) {
         let Some(provider) = self.selected() else { return };
         if cx.shared.link != super::shared::Link::Ready {
-            return cx.toast(Tone::Warn, "the broker is not ready; a moment");
+            return cx.toast(Tone::Warn, texts::shared::BROKER_NOT_READY);
         }
         self.books = Some((provider, Books::Asked));
         (self.open, self.top) = (true, 0);
@@ -266,7 +267,7 @@ impl Part for Accounts {
             Action::Refund => self.wish(Kind::Refund, cx),
             Action::TakeOver => match self.table.selected() {
                 Some(row) if row.account.can_sign => {
-                    cx.toast(Tone::Plain, "this program has a key for that account already");
+                    cx.toast(Tone::Plain, texts::accounts::HAS_KEY_ALREADY);
                 }
                 _ => self.wish(Kind::TakeOver, cx),
             },
@@ -291,17 +292,17 @@ impl Part for Accounts {
             Action::Copy => match self.table.marks() {
                 0 => {
                     if let Some(provider) = self.selected() {
-                        cx.copy(provider.to_string(), "the provider's address");
+                        cx.copy(provider.to_string(), texts::shared::PROVIDERS_ADDRESS);
                     }
                 }
                 marks => {
                     let all: Vec<_> =
                         self.table.marked().map(|row| row.account.provider.to_string()).collect();
-                    cx.copy(all.join("\n"), format!("{marks} addresses"));
+                    cx.copy(all.join("\n"), texts::accounts::addresses(marks));
                 }
             },
             Action::CopyAll if self.table.selected().is_some() => {
-                cx.copy(facts::text(&self.facts(cx.shared)), "all about the account");
+                cx.copy(facts::text(&self.facts(cx.shared)), texts::accounts::ALL_ABOUT);
             }
             _ => {}
         }
@@ -414,11 +415,12 @@ impl Part for Accounts {
                 }
             }
             Answer::Synced(one, Ok(())) => {
-                let what = one.map_or("all accounts".to_owned(), |one| cx.shared.provider(one));
-                cx.toast(Tone::Good, format!("{what}: read again from the chain"));
+                let what =
+                    one.map_or(texts::accounts::ALL_ACCOUNTS.to_owned(), |one| cx.shared.provider(one));
+                cx.toast(Tone::Good, texts::accounts::read_again(&what));
             }
             Answer::Synced(_, Err(why)) => {
-                cx.toast(Tone::Bad, format!("it could not be read from the chain: {why}"));
+                cx.toast(Tone::Bad, texts::accounts::not_read(&why));
             }
             Answer::Reconciled(provider, result) => {
                 let books = match result {
@@ -462,25 +464,30 @@ impl Part for Accounts {
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
-        let mut hints = vec![(Action::Deposit, "deposit"), (Action::Refund, "refund")];
+        let mut hints =
+            vec![(Action::Deposit, texts::hints::DEPOSIT), (Action::Refund, texts::hints::REFUND)];
         match self.table.selected() {
-            None => hints = vec![(Action::Screen('2'), "services")],
-            Some(row) if !row.account.can_sign => hints.insert(0, (Action::TakeOver, "take over")),
+            None => hints = vec![(Action::Screen('2'), texts::hints::SERVICES)],
+            Some(row) if !row.account.can_sign => {
+                hints.insert(0, (Action::TakeOver, texts::accounts::TAKE_OVER))
+            }
             Some(_) => {}
         }
         if self.table.selected().is_some() {
             let open = if self.open { "close" } else { "details" };
             hints.extend([
                 (Action::Open, open),
-                (Action::Reconcile, "check books"),
-                (Action::Filter, "filter"),
+                (Action::Reconcile, texts::accounts::CHECK_BOOKS),
+                (Action::Filter, texts::hints::FILTER),
             ]);
         }
         hints
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all")])
+        self.typing.then(|| {
+            vec![("enter", texts::hints::KEEP), ("tab", texts::hints::COMPLETE), ("esc", texts::hints::ALL)]
+        })
     }
 
     fn alarm(&self, shared: &Shared) -> bool {

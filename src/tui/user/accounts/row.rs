@@ -7,6 +7,7 @@ use crate::domain::{Address, Neuron, OperationKind, Timestamp};
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub const PROVIDER: usize = 0;
@@ -52,7 +53,7 @@ pub fn day(used: u64, now: Timestamp) -> String {
     match now.day().saturating_sub(used) {
         0 => "today".to_owned(),
         1 => "yesterday".to_owned(),
-        days => format!("{days} days ago"),
+        days => texts::accounts::days_ago(days),
     }
 }
 
@@ -63,10 +64,10 @@ pub fn state(row: &AccountRow, now: Timestamp) -> (u8, Tone, &'static str) {
         return (5, Tone::Pending, doing(kind));
     }
     if !account.can_sign {
-        return (4, Tone::Bad, "no key here");
+        return (4, Tone::Bad, texts::accounts::NO_KEY_HERE);
     }
     match account.refund {
-        Some(_) if row.due(now) => (3, Tone::Good, "refund due"),
+        Some(_) if row.due(now) => (3, Tone::Good, texts::accounts::REFUND_DUE),
         Some(_) => (2, Tone::Pending, "refund"),
         None if account.available.is_zero() => (1, Tone::Warn, "empty"),
         None => (0, Tone::Dim, "ok"),
@@ -78,10 +79,10 @@ pub const fn doing(kind: OperationKind) -> &'static str {
     match kind {
         OperationKind::CreateAccount => "… opening",
         OperationKind::Deposit => "… deposit",
-        OperationKind::SetDelegate => "… new key",
-        OperationKind::RequestRefund => "… asking back",
+        OperationKind::SetDelegate => texts::accounts::NEW_KEY,
+        OperationKind::RequestRefund => texts::accounts::ASKING_BACK,
         OperationKind::CancelRefund => "… cancelling",
-        OperationKind::ProcessRefund => "… taking back",
+        OperationKind::ProcessRefund => texts::accounts::TAKING_BACK,
         _ => "… pending",
     }
 }
@@ -104,16 +105,16 @@ impl Row for AccountRow {
         Field::amount("settled"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Provider", right: false, rank: 0, largest_first: false },
-        amount("Spendable", 1),
-        amount("Balance", 3),
-        Column { title: "State", right: false, rank: 2, largest_first: true },
-        amount("Owed", 4),
-        amount("Promised", 8),
-        amount("At risk", 5),
-        amount("Refund", 6),
-        amount("Settled", 9),
-        Column { title: "Used", right: true, rank: 7, largest_first: true },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 0, largest_first: false },
+        amount(texts::labels::SPENDABLE, 1),
+        amount(texts::labels::BALANCE, 3),
+        Column { title: texts::labels::STATE, right: false, rank: 2, largest_first: true },
+        amount(texts::labels::OWED, 4),
+        amount(texts::labels::PROMISED, 8),
+        amount(texts::accounts::AT_RISK, 5),
+        amount(texts::labels::REFUND, 6),
+        amount(texts::labels::SETTLED, 9),
+        Column { title: texts::labels::USED, right: true, rank: 7, largest_first: true },
     ];
 
     fn key(&self) -> Address {
@@ -129,7 +130,9 @@ impl Row for AccountRow {
             STATE => {
                 let (_, tone, word) = state(self, look.now);
                 match self.account.refund.filter(|refund| word == "refund" && refund.unlock_at > look.now) {
-                    Some(refund) => Cell::Text(format!("refund {}", look.until(refund.unlock_at)), tone),
+                    Some(refund) => {
+                        Cell::Text(texts::accounts::refund_until(look.until(refund.unlock_at)), tone)
+                    }
                     None => Cell::Text(word.to_owned(), tone),
                 }
             }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Answer, Ask, Figures};
 use crate::broker::user::{DaySpend, UserBroker, UserError};
 use crate::domain::{Address, Timestamp};
+use crate::tui::texts;
 use crate::tui::user::runner::{At, Reply};
 
 /// Days that are looked back: when an account was used last.
@@ -45,7 +46,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
 
 /// What is answered while there is no broker.
 fn missing(ask: &Ask) -> Answer {
-    let why = "the broker is not ready; a moment".to_owned();
+    let why = texts::shared::BROKER_NOT_READY.to_owned();
     match *ask {
         Ask::Figures => Answer::Figures(Err(why)),
         Ask::Runway(provider) => Answer::Runway(provider, Err(why)),

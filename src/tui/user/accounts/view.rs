@@ -7,6 +7,7 @@ use super::{Accounts, flow};
 use crate::broker::user::{Cap, CapUse};
 use crate::tui::kit::draw;
 use crate::tui::kit::gauge::percent;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -94,10 +95,8 @@ fn empty(accounts: &Accounts, buffer: &mut Buffer, area: Rect, shared: &Shared) 
     let wallet = accounts.flow.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
     draw::line(buffer, area, 0, 0, &[("wallet ", Tone::Dim), (&wallet, Tone::Title)], look);
     let text = match shared.stale() {
-        Some(why) => format!("Accounts are not known yet: {why}"),
-        None => "There are no accounts yet. An account is a deposit with one provider, from which answers are paid. \
-                 Press 2, choose a service, and O opens an account there."
-            .to_owned(),
+        Some(why) => texts::accounts::not_known_yet(why),
+        None => texts::accounts::NONE_YET.to_owned(),
     };
     draw::wrapped(buffer, area, 2, &text, look.style(Tone::Plain));
 }
@@ -107,10 +106,10 @@ fn above_table(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Sh
     let look = &shared.look;
     let table = &accounts.table;
     let (shown, all) = (table.shown(), table.rows().len());
-    let count = match (shown == all, all) {
-        (true, 1) => "1 account".to_owned(),
-        (true, _) => format!("{all} accounts"),
-        (false, _) => format!("{shown} of {all} accounts"),
+    let count = if shown == all {
+        texts::numbers::accounts(all)
+    } else {
+        texts::accounts::accounts_shown(shown, all)
     };
     let mut x = draw::put(buffer, line, 0, 0, &count, look.style(Tone::Title)) + 2;
     if let Some(marked) = table.marked_in_words() {
@@ -140,9 +139,9 @@ fn caps(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Shared) {
     for cap in whole {
         let CapUse { cap: which, used, limit, .. } = *cap;
         let text = match which {
-            Cap::Request => format!("cap a request {}", look.amount(limit)),
-            Cap::Day => format!("today {} of {}", look.amount(used), look.amount(limit)),
-            Cap::Total => format!("promised {} of {}", look.amount(used), look.amount(limit)),
+            Cap::Request => texts::accounts::cap_a_request(look.amount(limit)),
+            Cap::Day => texts::shared::today_of_cap(look.amount(used), look.amount(limit)),
+            Cap::Total => texts::accounts::promised_of(look.amount(used), look.amount(limit)),
             Cap::Provider => continue,
         };
         let share = share(cap);
@@ -159,16 +158,16 @@ fn caps(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Shared) {
     }
     if let Some(days) = accounts.figures.runway.days {
         let text = match days {
-            LONG.. => "lasts for years".to_owned(),
-            1 => "lasts about a day".to_owned(),
-            _ => format!("lasts about {days} days"),
+            LONG.. => texts::accounts::LASTS_YEARS.to_owned(),
+            1 => texts::accounts::LASTS_A_DAY.to_owned(),
+            _ => texts::accounts::lasts_days(days),
         };
         if x + draw::width(&text) <= line.width {
             x = draw::put(buffer, line, x, 0, &text, look.style(Tone::Dim)) + 2;
         }
     }
     if caps.is_empty() && x + 20 <= line.width && accounts.figures.from > 0 {
-        draw::put(buffer, line, x, 0, "no caps are set", look.style(Tone::Dim));
+        draw::put(buffer, line, x, 0, texts::accounts::NO_CAPS, look.style(Tone::Dim));
     }
 }
 

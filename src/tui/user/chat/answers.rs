@@ -7,6 +7,7 @@ use super::{Blocked, Chat, Focus, Head, Opened};
 use crate::broker::user::Cost;
 use crate::broker::user::library::{Conversation, Message, MessageState};
 use crate::domain::{MessageId, RequestId};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Order};
 use crate::tui::user::screen::Screen;
@@ -67,7 +68,7 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
             chat.over.close();
             chat.focus = Focus::Prompt;
             if !chat.prompt.attach(&attachment) {
-                cx.toast(Tone::Warn, "this prompt is full; send the file in the next one");
+                cx.toast(Tone::Warn, texts::chat::PROMPT_IS_FULL);
             }
             chat.estimate(cx);
         }
@@ -77,9 +78,9 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
             }
         }
         Answer::Exported(Ok(path)) => {
-            cx.toast(Tone::Good, format!("the conversation is in {}", path.display()));
+            cx.toast(Tone::Good, texts::chat::exported_to(path.display()));
         }
-        Answer::Exported(Err(reason)) => cx.toast(Tone::Bad, format!("not exported: {reason}")),
+        Answer::Exported(Err(reason)) => cx.toast(Tone::Bad, texts::chat::not_exported(&reason)),
         Answer::Deleted(id) => {
             if chat.opened == Opened::Kept(id) {
                 chat.opened = Opened::New;
@@ -145,7 +146,7 @@ fn show(
         chat.draft.clone_from(&conversation.draft);
         chat.prompt.set(if under_way { "" } else { &conversation.draft });
         if conversation.asked && !under_way && !conversation.draft.is_empty() {
-            let why = "this prompt was on its way when the program ended, and no answer was kept".to_owned();
+            let why = texts::chat::ON_ITS_WAY_AT_THE_END.to_owned();
             let (token, text) = (chat.number(), conversation.draft.clone());
             chat.blocked = Some(Blocked { token, text, why, remedy: Remedy::Unknown });
         }
@@ -195,7 +196,7 @@ fn unkept(chat: &mut Chat, token: u64, why: Option<String>, cx: &mut Cx<'_, Ask>
     let Some(live) = chat.lives.iter_mut().find(|live| live.token() == token) else { return };
     let answer = live.answer();
     if why.is_some() {
-        let text = "an answer cannot be kept on disk; it is paid for all the same, 5 Requests says how much";
+        let text = texts::chat::ANSWER_NOT_KEPT;
         cx.order(Order::Notify(Tone::Bad, text.to_owned()));
     }
     let parked = live.parked.iter_mut().find(|entry| entry.message.id == answer);
@@ -238,16 +239,10 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
     if !in_sight {
         let service = cx.shared.service_of(live.sending.turn.provider, &live.sending.turn.service);
         let told = match (&live.sending.place, &remedy) {
-            (_, Remedy::Owed(_)) => {
-                format!(
-                    "the answer of {service} could not be kept and was stopped; 5 Requests says what is owed"
-                )
-            }
-            (Place::In(_), _) => {
-                format!("not sent to {service}: {why}; its conversation has it as a draft")
-            }
+            (_, Remedy::Owed(_)) => texts::chat::answer_not_kept_of(&service),
+            (Place::In(_), _) => texts::chat::not_sent_kept_as_draft(&service, &why),
             // Not even the draft was kept. It is found again by the search in what was written before.
-            _ => format!("not sent to {service}: {why}; ctrl+r has the message"),
+            _ => texts::chat::not_sent_kept_in_history(&service, &why),
         };
         chat.unsent.push(text);
         let text = told;
@@ -275,7 +270,7 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
         let text = chat.prompt.text();
         chat.blocked = Some(Blocked { token, text, why, remedy });
         if cx.shared.open != Screen::Chat || !cx.shared.focused {
-            cx.order(Order::Notify(Tone::Warn, "a message was not sent; the chat says why".to_owned()));
+            cx.order(Order::Notify(Tone::Warn, texts::chat::A_MESSAGE_WAS_NOT_SENT.to_owned()));
         }
     }
     chat.estimate(cx);
@@ -316,7 +311,7 @@ fn booked(chat: &mut Chat, token: u64, cost: Result<Cost, String>, cx: &mut Cx<'
     let service = cx.shared.service_of(live.sending.turn.provider, &live.sending.turn.service);
     let paid = match &cost {
         Ok(cost) => cx.shared.look.amount(cost.fee.total()),
-        Err(_) => "a sum that is not known yet".to_owned(),
+        Err(_) => texts::chat::SUM_NOT_KNOWN_YET.to_owned(),
     };
     if let Some(entry) = chat.transcript.get_mut(live.answer()) {
         match cost {
@@ -327,7 +322,7 @@ fn booked(chat: &mut Chat, token: u64, cost: Result<Cost, String>, cx: &mut Cx<'
                 entry.message.disputed = cost.disputed;
                 entry.cost = Some(cost);
             }
-            Err(reason) => cx.toast(Tone::Warn, format!("what the answer cost is not known yet: {reason}")),
+            Err(reason) => cx.toast(Tone::Warn, texts::chat::cost_not_known(&reason)),
         }
         entry.finish();
     }
@@ -338,7 +333,7 @@ fn booked(chat: &mut Chat, token: u64, cost: Result<Cost, String>, cx: &mut Cx<'
         }
     }
     if !in_sight || cx.shared.open != Screen::Chat || !cx.shared.focused {
-        cx.order(Order::Notify(Tone::Good, format!("{service} has answered, for {paid}")));
+        cx.order(Order::Notify(Tone::Good, texts::chat::has_answered(&service, &paid)));
     }
     chat.warn_of_caps(cx);
     chat.estimate(cx);

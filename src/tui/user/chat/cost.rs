@@ -7,6 +7,7 @@ use crate::broker::user::{AccountView, Cap, Estimate, Limit, Outlook};
 use crate::domain::Neuron;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::Cx;
 use crate::tui::user::shared::Shared;
@@ -20,11 +21,11 @@ pub type Pieces = Vec<(String, Tone)>;
 
 fn limit(by: Limit) -> String {
     match by {
-        Limit::NoAccount => "there is no account with this provider yet".to_owned(),
-        Limit::Balance => "the deposit".to_owned(),
-        Limit::Exposure => "how far vouchers may run ahead (maxExposure)".to_owned(),
+        Limit::NoAccount => texts::chat_cost::NO_ACCOUNT.to_owned(),
+        Limit::Balance => texts::chat_cost::DEPOSIT.to_owned(),
+        Limit::Exposure => texts::chat_cost::MAX_EXPOSURE.to_owned(),
         Limit::Cap(cap, _) => cap.for_screen().to_owned(),
-        Limit::NoKey => "no key here may sign for this account".to_owned(),
+        Limit::NoKey => texts::chat_cost::CANNOT_SIGN.to_owned(),
     }
 }
 
@@ -39,7 +40,7 @@ pub fn rows(chat: &Chat, shared: &Shared) -> Vec<Pieces> {
     }
     let mut rows = Vec::new();
     if chat.rewriting.is_some() {
-        let text = "editing: it is sent as a branch; what was there keeps its answers and cost · esc leaves";
+        let text = texts::chat_cost::EDITING;
         rows.push(vec![(text.to_owned(), Tone::Accent)]);
     }
     let pieces = match &chat.estimating.last {
@@ -52,7 +53,7 @@ pub fn rows(chat: &Chat, shared: &Shared) -> Vec<Pieces> {
         }
         Some(Err(reason)) => vec![(format!("✗ {reason}"), Tone::Warn)],
         None if chat.estimating.asked && !chat.prompt.is_empty() => {
-            vec![("… working out what it costs".to_owned(), Tone::Pending)]
+            vec![(texts::chat_cost::WORKING_OUT.to_owned(), Tone::Pending)]
         }
         None => prices(chat, shared),
     };
@@ -64,21 +65,21 @@ pub fn rows(chat: &Chat, shared: &Shared) -> Vec<Pieces> {
 fn prices(chat: &Chat, shared: &Shared) -> Pieces {
     let Some((provider, name)) = &chat.head.service else {
         let key = shared.keymap.first_key(Action::Switch, &[Place::Prompt]);
-        return vec![(format!("nobody is asked yet · {key} chooses a service"), Tone::Warn)];
+        return vec![(texts::chat_cost::nobody_asked(&key), Tone::Warn)];
     };
     let Some(service) = shared.service(*provider, name) else {
-        return vec![("this service is not listed (any more)".to_owned(), Tone::Warn)];
+        return vec![(texts::chat_cost::NOT_LISTED.to_owned(), Tone::Warn)];
     };
     let account = shared.snapshot.accounts.iter().find(|account| account.provider == *provider);
     let available = match account {
-        Some(account) => format!("{} available", shared.look.amount(account.available)),
-        None => "no account yet".to_owned(),
+        Some(account) => texts::shared::spendable(shared.look.amount(account.available)),
+        None => texts::shared::NO_ACCOUNT_YET.to_owned(),
     };
     let price = |amount: Neuron| grouped(amount.get());
-    let text = format!(
-        "{} in, {} out neuron a token · {available}",
+    let text = texts::chat_cost::prices_and_account(
         price(service.prices.input),
-        price(service.prices.output)
+        price(service.prices.output),
+        &available,
     );
     vec![(text, Tone::Dim)]
 }
@@ -88,44 +89,43 @@ fn estimate(estimate: &Estimate, go_on: &str, shared: &Shared) -> Pieces {
     let look = &shared.look;
     let add = |shortfall: Option<crate::broker::user::Shortfall>| {
         shortfall.map(|missing| {
-            let how = if missing.opens { "opens an account with it" } else { "adds it" };
-            format!(" · missing {}: {go_on} {how}", look.amount(missing.amount))
+            let how = if missing.opens { texts::chat_cost::OPENS_ACCOUNT } else { texts::chat_cost::ADDS_IT };
+            texts::chat_cost::missing(look.amount(missing.amount), go_on, how)
         })
     };
     let mut pieces = vec![(
-        format!("{} in = {}", grouped(estimate.input.0.into()), look.amount(estimate.input_fee)),
+        texts::chat_cost::input_costs(grouped(estimate.input.0.into()), look.amount(estimate.input_fee)),
         Tone::Plain,
     )];
     let available = match estimate.available {
-        Some(available) => format!(" · {} available", look.amount(available)),
-        None => " · no account yet".to_owned(),
+        Some(available) => texts::chat_cost::and_spendable(look.amount(available)),
+        None => texts::chat_cost::AND_NO_ACCOUNT_YET.to_owned(),
     };
     match estimate.outlook {
         Outlook::Goes => {
-            let assumed = if estimate.assumed { "" } else { " (your limit)" };
-            let most = format!(" · at most {}{assumed}", look.amount(estimate.highest));
+            let assumed = if estimate.assumed { "" } else { texts::chat_cost::YOUR_LIMIT };
+            let most = texts::chat_cost::and_at_most_assumed(look.amount(estimate.highest), assumed);
             pieces.push((most, Tone::Plain));
             pieces.push((available, Tone::Dim));
         }
         Outlook::Clamped { by, output } => {
-            let most = format!(" · at most {}", look.amount(estimate.granted));
-            let cut = format!(
-                " · ! max_tokens {} instead of {}: {}",
+            let most = texts::chat_cost::and_at_most(look.amount(estimate.granted));
+            let cut = texts::chat_cost::max_tokens_lowered(
                 grouped(output.0.into()),
                 grouped(estimate.output_limit.0.into()),
-                limit(by)
+                limit(by),
             );
             pieces.extend([(most, Tone::Plain), (cut, Tone::Warn)]);
             pieces.extend(add(estimate.missing_for_all).map(|text| (text, Tone::Accent)));
         }
         Outlook::Waits { by } => {
-            pieces.push((format!(" · … waits for answers under way: {}", limit(by)), Tone::Pending));
+            pieces.push((texts::chat_cost::waits_for_answers(limit(by)), Tone::Pending));
         }
         Outlook::Refused { by, needed, available } => {
             let why = match by {
                 Limit::NoAccount | Limit::NoKey => limit(by),
                 by => {
-                    format!("{} leaves {}, needs {}", limit(by), look.amount(available), look.amount(needed))
+                    texts::chat_cost::leaves_and_needs(limit(by), look.amount(available), look.amount(needed))
                 }
             };
             pieces.push((format!(" · ✗ {why}"), Tone::Bad));
@@ -141,7 +141,10 @@ fn meter(live: &Live, shared: &Shared) -> Pieces {
     let look = &shared.look;
     match &live.phase {
         Phase::Asking if live.is_stopped() => vec![("… stopping".to_owned(), Tone::Pending)],
-        Phase::Asking => vec![("… asking".to_owned(), Tone::Pending), (" · esc stops".to_owned(), Tone::Dim)],
+        Phase::Asking => vec![
+            ("… asking".to_owned(), Tone::Pending),
+            (texts::chat_cost::AND_ESC_STOPS.to_owned(), Tone::Dim),
+        ],
         Phase::Coming(begun) => {
             let account =
                 shared.snapshot.accounts.iter().find(|one| one.provider == live.sending.turn.provider);
@@ -150,27 +153,27 @@ fn meter(live: &Live, shared: &Shared) -> Pieces {
             // Available is without all that is held: what this answer will not use comes back.
             let left = account.map(|one| {
                 let free = one.available.saturating_add(begun.max_fee.above(fee));
-                format!(" · {} left", look.amount(free.min(one.balance)))
+                texts::chat_cost::left(look.amount(free.min(one.balance)))
             });
             let sign = if live.is_stopped() { "■ stopping" } else { "▶" };
             vec![
                 (
-                    format!(
-                        "{sign} {} in, {} out",
+                    texts::chat_cost::tokens_so_far(
+                        sign,
                         grouped(begun.input.0.into()),
-                        grouped(live.output.0.into())
+                        grouped(live.output.0.into()),
                     ),
                     Tone::Pending,
                 ),
                 (format!(" · {}", look.amount(fee)), Tone::Title),
-                (format!(" of at most {}", look.amount(begun.max_fee)), Tone::Dim),
+                (texts::chat_cost::of_at_most(look.amount(begun.max_fee)), Tone::Dim),
                 (left.unwrap_or_default(), Tone::Dim),
-                (" · esc stops".to_owned(), Tone::Dim),
+                (texts::chat_cost::AND_ESC_STOPS.to_owned(), Tone::Dim),
             ]
         }
         Phase::Booking(_) => vec![
-            (format!("… booking: {} by our own count", look.amount(live.fee)), Tone::Pending),
-            (", the receipt is checked".to_owned(), Tone::Dim),
+            (texts::chat_cost::booking(look.amount(live.fee)), Tone::Pending),
+            (texts::chat_cost::RECEIPT_IS_CHECKED.to_owned(), Tone::Dim),
         ],
     }
 }
@@ -179,32 +182,37 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
     let look = &shared.look;
     let todo = match &blocked.remedy {
         Remedy::Fund(missing) => {
-            let how = if missing.opens { "opens an account with exactly" } else { "adds exactly" };
-            format!("{go_on} {how} {} and sends the message", look.in_full(missing.amount))
+            let how = if missing.opens {
+                texts::chat_cost::OPENS_WITH_EXACTLY
+            } else {
+                texts::chat_cost::ADDS_EXACTLY
+            };
+            texts::chat_cost::adds_and_sends(go_on, how, look.in_full(missing.amount))
         }
         Remedy::Accept { seen, now } => {
             let price = |prices: &crate::domain::Prices| {
-                format!("{} in, {} out", grouped(prices.input.get()), grouped(prices.output.get()))
+                texts::shared::in_and_out(grouped(prices.input.get()), grouped(prices.output.get()))
             };
-            format!("neuron a token: {} before, {} now · {go_on} accepts and sends", price(seen), price(now))
+            texts::chat_cost::price_changed(price(seen), price(now), go_on)
         }
-        Remedy::Unknown => {
-            format!("5 Requests shows whether it cost anything · {go_on} sends it and pays again")
-        }
-        Remedy::Again => format!("{go_on} sends it again · esc leaves it in the prompt"),
+        Remedy::Unknown => texts::chat_cost::may_have_cost(go_on),
+        Remedy::Again => texts::chat_cost::sends_again(go_on),
         Remedy::Owed(request) => {
             let name: String =
                 request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
-            let request =
-                if name.is_empty() || look.masked { String::new() } else { format!(" (request {name})") };
-            format!("a part of it may be owed: 5 Requests shows it{request} · {go_on} sends and pays again")
+            let request = if name.is_empty() || look.masked {
+                String::new()
+            } else {
+                texts::chat_cost::of_request(&name)
+            };
+            texts::chat_cost::part_may_be_owed(&request, go_on)
         }
     };
     let why = match &blocked.remedy {
-        Remedy::Accept { .. } => "✗ not sent: the price rose since you paid last".to_owned(),
-        Remedy::Owed(_) => format!("✗ the answer could not be kept and was stopped: {}", blocked.why),
+        Remedy::Accept { .. } => texts::chat_cost::PRICE_ROSE.to_owned(),
+        Remedy::Owed(_) => texts::chat_cost::answer_not_kept(&blocked.why),
         Remedy::Unknown => format!("! {}", blocked.why),
-        _ => format!("✗ not sent: {}", blocked.why),
+        _ => texts::chat_cost::not_sent(&blocked.why),
     };
     vec![vec![(why, Tone::Bad)], vec![(todo, Tone::Accent)]]
 }
@@ -214,15 +222,15 @@ pub fn totals(chat: &Chat, shared: &Shared) -> Pieces {
     let look = &shared.look;
     let uses = uses(chat, shared);
     let mut pieces: Pieces = uses.iter().filter(|one| one.step() > 0).map(Use::piece).collect();
-    pieces.push((format!("this conversation {}", look.amount(chat.head.fee)), Tone::Dim));
+    pieces.push((texts::chat_cost::this_conversation(look.amount(chat.head.fee)), Tone::Dim));
     if let Some((_, spent)) = chat.spent {
-        pieces.push((format!("chats today {}", look.amount(spent)), Tone::Dim));
+        pieces.push((texts::chat_cost::chats_today(look.amount(spent)), Tone::Dim));
     }
     match uses.iter().find(|one| one.cap == Cap::Day) {
         Some(day) if day.step() == 0 => pieces.push((day.words(shared), Tone::Dim)),
         Some(_) => {}
         None => {
-            pieces.push((format!("all today {}", look.amount(shared.snapshot.spent_today)), Tone::Dim));
+            pieces.push((texts::chat_cost::all_today(look.amount(shared.snapshot.spent_today)), Tone::Dim));
         }
     }
     for (text, _) in pieces.iter_mut().skip(1) {
@@ -259,21 +267,21 @@ impl Use {
 
     fn whose(&self) -> &'static str {
         match self.cap {
-            Cap::Request => "an answer's",
-            Cap::Day => "the day's",
-            Cap::Provider => "this provider's",
-            Cap::Total => "the whole",
+            Cap::Request => texts::chat_cost::CAP_OF_ANSWER,
+            Cap::Day => texts::chat_cost::CAP_OF_DAY,
+            Cap::Provider => texts::chat_cost::CAP_OF_PROVIDER,
+            Cap::Total => texts::chat_cost::CAP_OF_ALL,
         }
     }
 
     fn words(&self, shared: &Shared) -> String {
-        format!("{} % of {} {}", self.percent(), self.whose(), shared.look.amount(self.limit))
+        texts::chat_cost::percent_of_cap(self.percent(), self.whose(), shared.look.amount(self.limit))
     }
 
     /// In few words, so that several have room beside each other; the amount was told when it came near.
     fn piece(&self) -> (String, Tone) {
         let sign = if self.step() == VERY_NEAR { "✗" } else { "!" };
-        (format!("{sign} {} % of {} cap", self.percent(), self.whose()), self.tone())
+        (texts::chat_cost::nearly_used(sign, self.percent(), self.whose()), self.tone())
     }
 }
 
@@ -309,7 +317,7 @@ impl Chat {
             if one.step() > before.map_or(0, |(_, _, step)| *step) {
                 let cap = cx.shared.look.amount(one.limit);
                 let name = one.cap.for_screen();
-                cx.toast(one.tone(), format!("{} % of {name} ({cap}) is used", one.percent()));
+                cx.toast(one.tone(), texts::chat_cost::cap_is_used(one.percent(), name, &cap));
             }
         }
         self.warned = uses.iter().map(|one| (one.cap, one.limit, one.step())).collect();

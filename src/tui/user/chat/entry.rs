@@ -12,9 +12,9 @@ use crate::broker::user::library::{Message, MessageRole};
 use crate::broker::user::{Cost, Message as Said, Role};
 use crate::domain::clean::clean_lines;
 use crate::tui::keymap::{Action, Place};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::markdown::{CodeBlock, Markdown};
+use crate::tui::texts;
 use crate::tui::theme::{Theme, Tone};
 use crate::tui::user::shared::Shared;
 
@@ -230,12 +230,8 @@ impl Entry {
             Row::Fold => {
                 let sign = if self.parts().1 > 0 { "▾" } else { "▸" };
                 let key = shared.keymap.first_key(Action::Fold, &[Place::Chat]);
-                let words = if self.words == 1 { "word" } else { "words" };
                 let doing = if self.growing && self.message.text.is_empty() { "thinking" } else { "thought" };
-                let text = format!(
-                    "{sign} {doing}: {} {words} · {key} shows or folds it",
-                    grouped(self.words as u128)
-                );
+                let text = texts::chat::reasoning(sign, doing, self.words, &key);
                 draw::put(buffer, area, MARGIN, y, &text, style(Tone::Dim));
             }
             Row::Thought(row) => {
@@ -259,7 +255,7 @@ impl Entry {
             Row::Rest => {
                 let hidden = self.plain.len().saturating_sub(FOLDED);
                 let key = shared.keymap.first_key(Action::Fold, &[Place::Chat]);
-                let text = format!("… {} more lines · {key} shows them", grouped(hidden as u128));
+                let text = texts::chat::more_lines(hidden, &key);
                 draw::put(buffer, area, MARGIN, y, &text, style(Tone::Dim));
             }
             Row::Foot(row) => {

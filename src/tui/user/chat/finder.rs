@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use crate::broker::user::library::{Found, Hit};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::filter::Filter;
 use crate::tui::kit::form::{Field, Form, Kind};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -32,14 +32,11 @@ pub struct Finder {
 
 impl Finder {
     pub fn conversations() -> Finder {
-        Finder::new(
-            "Search in all conversations",
-            Among::Conversations { hits: Vec::new(), total: 0, number: 0 },
-        )
+        Finder::new(texts::chat::SEARCH_TITLE, Among::Conversations { hits: Vec::new(), total: 0, number: 0 })
     }
 
     pub fn prompts() -> Finder {
-        Finder::new("Written before", Among::Prompts(None))
+        Finder::new(texts::chat::PROMPTS_TITLE, Among::Prompts(None))
     }
 
     fn new(title: &str, among: Among) -> Finder {
@@ -116,10 +113,9 @@ impl Finder {
                     }
                 }
                 let text = match (self.words().is_empty(), *total) {
-                    (true, _) => "Type words; a word may be the beginning of a longer one.".to_owned(),
-                    (false, 0) => "No conversation has all of these words.".to_owned(),
-                    (false, 1) => "1 conversation".to_owned(),
-                    (false, total) => format!("{} conversations", grouped(total.into())),
+                    (true, _) => texts::chat::SEARCH_HINT.to_owned(),
+                    (false, 0) => texts::chat::SEARCH_EMPTY.to_owned(),
+                    (false, total) => texts::numbers::conversations(total),
                 };
                 let last = Rect { y: rows.bottom().saturating_sub(1), height: 1.min(rows.height), ..rows };
                 draw::put(buffer, last, 0, 0, &text, look.style(Tone::Dim));
@@ -139,9 +135,9 @@ impl Finder {
                 }
                 if found.is_empty() {
                     let text = if self.words().is_empty() {
-                        "Nothing was written yet."
+                        texts::chat::PROMPTS_NONE
                     } else {
-                        "Nothing that was written has these words."
+                        texts::chat::PROMPTS_EMPTY
                     };
                     draw::put(buffer, rows, 2, 0, text, look.style(Tone::Dim));
                 }

@@ -6,6 +6,7 @@ use crate::broker::user::{Cost, Proof};
 use crate::domain::{Neuron, Prices, RequestId, Units, UserRequestState};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::{draw, look};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -13,15 +14,16 @@ use crate::tui::user::shared::Shared;
 pub fn head(entry: &Entry, shared: &Shared) -> (String, Tone, String) {
     let message = &entry.message;
     let when = shared.look.time(message.at);
-    let mut more = if when == "now" { " · just now".to_owned() } else { format!(" · {when}") };
+    let mut more =
+        if when == "now" { texts::chat_cost::AND_JUST_NOW.to_owned() } else { format!(" · {when}") };
     if message.inherited {
-        more.push_str(" · from the branch before");
+        more.push_str(texts::chat_cost::FROM_THE_BRANCH_BEFORE);
     }
     let who = match (message.role, &message.service) {
         (MessageRole::Assistant, Some((provider, service))) => shared.service_of(*provider, service),
-        (MessageRole::Assistant, None) => "the model".to_owned(),
+        (MessageRole::Assistant, None) => texts::chat_cost::THE_MODEL.to_owned(),
         (MessageRole::User, _) => "you".to_owned(),
-        (MessageRole::System, _) => "system prompt".to_owned(),
+        (MessageRole::System, _) => texts::shared::SYSTEM_PROMPT.to_owned(),
     };
     let tone = if entry.is_prompt() { Tone::Accent } else { Tone::Good };
     (who, tone, more)
@@ -32,9 +34,7 @@ pub fn of(entry: &Entry, room: u16, shared: &Shared) -> Vec<(String, Tone)> {
     let mut rows = Vec::new();
     let mut say = |text: &str, tone| rows.extend(draw::wrap(text, room).into_iter().map(|row| (row, tone)));
     if let Some(why) = &entry.unkept {
-        let text = format!(
-            "✗ not kept on disk: {why}. It is here until you leave; 5 Requests shows what is owed for it"
-        );
+        let text = texts::chat_cost::not_kept_on_disk(why);
         say(&text, Tone::Bad);
     }
     if entry.is_prompt() || entry.growing {
@@ -43,17 +43,17 @@ pub fn of(entry: &Entry, room: u16, shared: &Shared) -> Vec<(String, Tone)> {
     let message = &entry.message;
     match &message.state {
         MessageState::Complete => {}
-        MessageState::Stopped => say("■ stopped by you; what had come is paid for", Tone::Warn),
+        MessageState::Stopped => say(texts::chat_cost::STOPPED_BY_YOU, Tone::Warn),
         MessageState::Cut => {
-            say("■ cut: it reached its token limit, or the most that it may cost", Tone::Warn);
+            say(texts::chat_cost::CUT, Tone::Warn);
         }
-        MessageState::Failed(reason) => say(&format!("✗ broke off: {reason}"), Tone::Bad),
+        MessageState::Failed(reason) => say(&texts::chat_cost::broke_off(reason), Tone::Bad),
         MessageState::Unfinished => {
-            say("■ unfinished: the program ended while it was answered; this is what had come", Tone::Warn);
+            say(texts::chat_cost::UNFINISHED, Tone::Warn);
         }
     }
     if message.inherited {
-        say("its cost counts in the conversation that it was written in", Tone::Dim);
+        say(texts::chat_cost::COUNTS_ELSEWHERE, Tone::Dim);
         return rows;
     }
     let (text, tone) = cost(entry, shared);
@@ -68,7 +68,7 @@ pub fn of(entry: &Entry, room: u16, shared: &Shared) -> Vec<(String, Tone)> {
 fn cost(entry: &Entry, shared: &Shared) -> (String, Tone) {
     let message = &entry.message;
     let Some(request) = message.request else {
-        return ("not paid for: no request is known".to_owned(), Tone::Dim);
+        return (texts::chat_cost::NO_REQUEST.to_owned(), Tone::Dim);
     };
     let (input, output, fee) = match &entry.cost {
         Some(cost) => (cost.input, cost.output, cost.fee.total()),
@@ -77,10 +77,10 @@ fn cost(entry: &Entry, shared: &Shared) -> (String, Tone) {
     // Nothing at all was booked: that is unknown, and not zero.
     let unknown = entry.cost.is_none() && fee.is_zero() && (input, output) == (Units(0), Units(0));
     let mut parts = if unknown {
-        vec!["what it cost is not known yet".to_owned()]
+        vec![texts::chat_cost::NOT_KNOWN_YET.to_owned()]
     } else {
         vec![
-            format!("{} in {} out", grouped(input.0.into()), grouped(output.0.into())),
+            texts::chat_cost::tokens(grouped(input.0.into()), grouped(output.0.into())),
             money(fee, entry.cost.as_ref(), shared),
         ]
     };
@@ -101,8 +101,8 @@ fn money(fee: Neuron, cost: Option<&Cost>, shared: &Shared) -> String {
     });
     let free = cost.is_some_and(|cost| cost.prices == Prices::default());
     match (fee.is_zero(), cost) {
-        (true, Some(cost)) if open => format!("at most {}", shared.look.amount(cost.max_fee)),
-        (true, Some(_)) if free => "free of charge".to_owned(),
+        (true, Some(cost)) if open => texts::shared::at_most(shared.look.amount(cost.max_fee)),
+        (true, Some(_)) if free => texts::chat_cost::FREE.to_owned(),
         (true, _) => "0 neuron".to_owned(),
         (false, _) => shared.look.in_full(fee),
     }
@@ -112,21 +112,17 @@ fn money(fee: Neuron, cost: Option<&Cost>, shared: &Shared) -> String {
 fn receipt(request: RequestId, cost: Option<&Cost>, shared: &Shared) -> (String, Tone) {
     let id: String = request.to_string().chars().filter(char::is_ascii_hexdigit).take(4).collect();
     let id = if shared.look.masked { look::MASK.to_owned() } else { id };
-    let Some(cost) = cost else { return (format!("request {id}"), Tone::Dim) };
+    let Some(cost) = cost else { return (texts::chat_cost::request(&id), Tone::Dim) };
     match (cost.state, cost.receipt) {
         (UserRequestState::Disputed, _) | (_, Proof::Disputed) => {
-            (format!("receipt {id} ✗ disputed"), Tone::Warn)
+            (texts::chat_cost::receipt_disputed(&id), Tone::Warn)
         }
-        (UserRequestState::Done, Proof::Verified) => (format!("receipt {id} ✓ verified"), Tone::Dim),
-        (UserRequestState::Done, Proof::Missing) => {
-            (format!("{id}: by our own count, no receipt"), Tone::Dim)
-        }
-        (UserRequestState::Unconfirmed, _) => {
-            (format!("{id}: unconfirmed, receipt asked for"), Tone::Pending)
-        }
-        (UserRequestState::Failed, _) => (format!("{id}: failed, nothing charged"), Tone::Dim),
+        (UserRequestState::Done, Proof::Verified) => (texts::chat_cost::receipt_verified(&id), Tone::Dim),
+        (UserRequestState::Done, Proof::Missing) => (texts::chat_cost::own_count(&id), Tone::Dim),
+        (UserRequestState::Unconfirmed, _) => (texts::chat_cost::unconfirmed(&id), Tone::Pending),
+        (UserRequestState::Failed, _) => (texts::chat_cost::failed(&id), Tone::Dim),
         (UserRequestState::Sent | UserRequestState::Reserved, _) => {
-            (format!("{id}: not booked yet"), Tone::Pending)
+            (texts::chat_cost::not_booked(&id), Tone::Pending)
         }
     }
 }
@@ -137,7 +133,7 @@ fn trouble(cost: Option<&Cost>, disputed: Neuron, shared: &Shared) -> Option<(St
         let note = cost.and_then(|cost| cost.note.as_deref()).map(|note| format!(": {note}"));
         let amount = shared.look.amount(disputed);
         let note = note.unwrap_or_default();
-        return Some((format!("! {amount} more was asked for and is not paid{note}"), Tone::Warn));
+        return Some((texts::chat_cost::disputed(&amount, &note), Tone::Warn));
     }
     let note = cost.filter(|cost| cost.state != UserRequestState::Done)?.note.as_deref()?;
     Some((note.to_owned(), Tone::Dim))
@@ -147,11 +143,11 @@ fn trouble(cost: Option<&Cost>, disputed: Neuron, shared: &Shared) -> Option<(St
 fn speed(output: Units, first: Option<u64>, duration: Option<u64>) -> String {
     let mut parts = Vec::new();
     if let Some(first) = first {
-        parts.push(format!("{} to first", seconds(first)));
+        parts.push(texts::chat_cost::to_first(seconds(first)));
     }
     let writing = duration.map(|duration| duration.saturating_sub(first.unwrap_or(0)));
     if let Some(rate) = writing.and_then(|writing| output.0.saturating_mul(1000).checked_div(writing)) {
-        parts.push(format!("{} tok/s", grouped(rate.into())));
+        parts.push(texts::chat_cost::tokens_a_second(grouped(rate.into())));
     }
     parts.join(", ")
 }
@@ -159,7 +155,7 @@ fn speed(output: Units, first: Option<u64>, duration: Option<u64>) -> String {
 /// `1.9 s`, `120 ms`
 pub fn seconds(milliseconds: u64) -> String {
     if milliseconds < 1000 {
-        return format!("{milliseconds} ms");
+        return texts::numbers::milliseconds(milliseconds);
     }
     format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

@@ -11,6 +11,7 @@ use super::{Chat, Focus, Opened, view};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::form::Did;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Cx, Intent, Order};
@@ -21,7 +22,7 @@ pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         // `enter` pressed twice must not accept a price that rose in between.
         Action::Send if chat.is_told_a_price() => {
             let go_on = cx.shared.keymap.first_key(Action::GoOn, &[Place::Prompt]);
-            cx.toast(Tone::Warn, format!("the price rose: {go_on} accepts it and sends, esc forgets it"));
+            cx.toast(Tone::Warn, texts::chat::price_rose(&go_on));
         }
         Action::Send => chat.send(None, cx),
         Action::NewLine => {
@@ -59,7 +60,7 @@ pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::Delete => {
             if let Some((id, title, cost)) = named(chat, cx) {
                 if chat.lives.iter().any(|live| live.conversation() == Some(id) || live.is_asking_in(id)) {
-                    return cx.toast(Tone::Plain, "an answer is still coming into it; stop that first");
+                    return cx.toast(Tone::Plain, texts::chat::STOP_THAT_FIRST);
                 }
                 let buttons = Buttons::new(cx.shared.pressed);
                 chat.over = Over::Delete { id, title, cost, buttons };
@@ -90,7 +91,7 @@ fn named(chat: &Chat, cx: &mut Cx<'_, Ask>) -> Option<(crate::domain::Conversati
         _ => None,
     };
     if one.is_none() {
-        cx.toast(Tone::Plain, "this conversation begins with its first message");
+        cx.toast(Tone::Plain, texts::chat::BEGINS_WITH_A_MESSAGE);
     }
     one.map(|one| (one.id, one.title.clone(), cx.shared.look.amount(one.fee)))
 }
@@ -100,7 +101,7 @@ fn fund(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         return chat.go_on(cx);
     }
     let Some((provider, _)) = chat.head.service.clone() else {
-        return cx.toast(Tone::Plain, "choose whom to ask first; ctrl+l");
+        return cx.toast(Tone::Plain, texts::chat::CHOOSE_WHOM_BY_KEY);
     };
     let kind = if action == Action::Deposit { Kind::Deposit } else { Kind::OpenAccount };
     let token = chat.number();
@@ -139,7 +140,7 @@ fn in_list(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         }
         Action::Copy => {
             if let Some(one) = chat.list.selected() {
-                cx.copy(one.title.clone(), "the title");
+                cx.copy(one.title.clone(), texts::chat::THE_TITLE);
             }
         }
         _ => in_transcript(chat, action, cx),
@@ -171,7 +172,7 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
             }
         }
         Action::Edit if !chat.rewrite(cx) => {
-            cx.toast(Tone::Plain, "there is no message of yours here that could be edited");
+            cx.toast(Tone::Plain, texts::chat::NOTHING_TO_EDIT);
         }
         Action::Again => chat.again(None, cx),
         Action::Elsewhere => chat.pick(Some(true), cx),
@@ -189,7 +190,7 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         }
         Action::Copy => {
             if let Some(entry) = current.and_then(|at| chat.transcript.entries.get(at)) {
-                let what = if entry.is_prompt() { "the prompt" } else { "the answer" };
+                let what = if entry.is_prompt() { texts::chat::THE_PROMPT } else { texts::chat::THE_ANSWER };
                 cx.copy(entry.message.text.clone(), what);
             }
         }
@@ -200,14 +201,14 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
                 text.push_str(&format!("{who}:\n{}\n\n", entry.message.text.trim_end()));
             }
             if !text.is_empty() {
-                cx.copy(text, "the conversation");
+                cx.copy(text, texts::chat::THE_CONVERSATION);
             }
         }
         Action::CopyCode => {
             let Some(at) = current else { return };
             let blocks = chat.transcript.entries.get_mut(at).map_or(0, |entry| entry.code_blocks().len());
             match blocks {
-                0 => cx.toast(Tone::Plain, "there is no block of code in this message"),
+                0 => cx.toast(Tone::Plain, texts::chat::NO_CODE),
                 1 => copy_code(chat, at, 1, cx),
                 blocks => chat.over = Over::Code { entry: at, blocks, digits: String::new() },
             }
@@ -220,8 +221,8 @@ fn copy_code(chat: &mut Chat, entry: usize, number: usize, cx: &mut Cx<'_, Ask>)
     let Some(entry) = chat.transcript.entries.get_mut(entry) else { return };
     let code = number.checked_sub(1).and_then(|at| entry.code_blocks().get(at));
     match code {
-        Some(code) => cx.copy(code.text.clone(), format!("code block {number}")),
-        None => cx.toast(Tone::Plain, format!("there is no block {number} in this message")),
+        Some(code) => cx.copy(code.text.clone(), texts::chat::code_block(number)),
+        None => cx.toast(Tone::Plain, texts::chat::no_code_block(number)),
     }
 }
 
@@ -230,7 +231,7 @@ impl Chat {
     pub(super) fn pick(&mut self, again: Option<bool>, cx: &mut Cx<'_, Ask>) {
         let again = again.unwrap_or(false);
         if again && !matches!(self.opened, Opened::Kept(_)) {
-            return cx.toast(Tone::Plain, "there is nothing yet that could be asked again");
+            return cx.toast(Tone::Plain, texts::chat::NOTHING_TO_ASK_AGAIN);
         }
         self.over = Over::Picker(Box::new(Picker::new(again)));
         self.refill(cx);
@@ -453,7 +454,7 @@ pub fn paste(chat: &mut Chat, text: &str, cx: &mut Cx<'_, Ask>) {
             chat.zoomed = false;
             chat.focus = Focus::Prompt;
             if !chat.prompt.insert(text) {
-                cx.toast(Tone::Warn, "that is more than one prompt takes (8 MB); attach a part of it");
+                cx.toast(Tone::Warn, texts::chat::FILE_TOO_LONG_FOR_A_PROMPT);
             }
             chat.estimate(cx);
         }

@@ -6,8 +6,8 @@ use ratatui::layout::Rect;
 use super::Opened;
 use crate::broker::user::library::{Conversation, Conversations};
 use crate::domain::ConversationId;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -82,9 +82,9 @@ impl List {
 
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, focused: bool, opened: Opened, shared: &Shared) {
         let look = &shared.look;
-        draw::heading(buffer, area, 0, &format!("Conversations ({})", grouped(self.total.into())), look);
+        draw::heading(buffer, area, 0, &texts::chat::conversations_in_all(self.total), look);
         if self.items.is_empty() {
-            let text = "None yet. The first message that you send begins one.";
+            let text = texts::chat::NO_CONVERSATIONS;
             let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
             draw::wrapped(buffer, below, 0, text, look.style(Tone::Dim));
             return;
@@ -108,7 +108,7 @@ impl List {
             // One whose first prompt did not go yet is known by it.
             let draft = one.draft.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
             let title = match (one.title.as_str(), draft) {
-                ("", "") => "(no words yet)".to_owned(),
+                ("", "") => texts::chat::NO_WORDS_YET.to_owned(),
                 ("", draft) => format!("✎ {}", draft.chars().take(200).collect::<String>()),
                 (title, _) => title.to_owned(),
             };

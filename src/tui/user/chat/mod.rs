@@ -60,6 +60,7 @@ use crate::broker::user::library::{ChatParameters, ServiceOf};
 use crate::broker::user::{Cap, Caps, Estimate, Event};
 use crate::domain::{ConversationId, MessageId, Neuron};
 use crate::tui::keymap::{Action, Place};
+use crate::tui::texts;
 
 /// A draft of a conversation that was never sent to is remembered up to so many bytes.
 const REMEMBERED: usize = 16 << 10;
@@ -352,8 +353,8 @@ impl Part for Chat {
         let coming = self.lives.iter().filter(|live| live.is_coming());
         match coming.count() {
             0 => None,
-            1 => Some("an answer is still coming; it is stopped and what came of it is paid".to_owned()),
-            many => Some(format!("{many} answers are still coming; they are stopped and paid so far")),
+            1 => Some(texts::chat::LEAVING_STOPS_ONE.to_owned()),
+            many => Some(texts::chat::leaving_stops_many(many)),
         }
     }
 

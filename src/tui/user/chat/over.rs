@@ -13,6 +13,7 @@ use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::draw;
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::kit::table::Table;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::Cx;
 use crate::tui::user::shared::Shared;
@@ -51,16 +52,15 @@ pub enum Over {
 
 impl Over {
     pub fn rename(id: ConversationId, title: &str) -> Over {
-        let hint = "Up to 200 characters; empty goes back to what the first prompt says.";
-        let field = Field::new("title", "Title", Kind::Text, hint).with(title);
-        Over::Rename { id, form: Box::new(Form::new("Rename the conversation", vec![field])) }
+        let hint = texts::chat::RENAME_HINT;
+        let field = Field::new("title", texts::labels::TITLE, Kind::Text, hint).with(title);
+        Over::Rename { id, form: Box::new(Form::new(texts::chat::RENAME_TITLE, vec![field])) }
     }
 
     pub fn attach() -> Over {
-        let hint =
-            "A text file in UTF-8, up to 1 MB; ~/ is your home. What it costs is shown before you send.";
-        let field = Field::new("path", "File", Kind::Text, hint);
-        Over::Attach(Box::new(Form::new("Attach a text file", vec![field])))
+        let hint = texts::chat::ATTACH_HINT;
+        let field = Field::new("path", texts::labels::FILE, Kind::Text, hint);
+        Over::Attach(Box::new(Form::new(texts::chat::ATTACH_TITLE, vec![field])))
     }
 
     pub fn close(&mut self) {
@@ -130,20 +130,40 @@ impl Over {
         Some(match self {
             Over::Nothing => return None,
             Over::Picker(_) => {
-                vec![("enter", "choose"), ("↑↓", "move"), ("type", "filter"), ("esc", "leave")]
+                vec![
+                    ("enter", texts::hints::CHOOSE),
+                    ("↑↓", texts::hints::MOVE),
+                    ("type", texts::hints::FILTER),
+                    ("esc", texts::hints::LEAVE),
+                ]
             }
             Over::Finder(finder) => match finder.among {
-                Among::Conversations { .. } => vec![("enter", "go there"), ("↑↓", "move"), ("esc", "leave")],
-                Among::Prompts(_) => vec![("enter", "take it"), ("↑↓", "move"), ("esc", "leave")],
+                Among::Conversations { .. } => {
+                    vec![
+                        ("enter", texts::chat::GO_THERE),
+                        ("↑↓", texts::hints::MOVE),
+                        ("esc", texts::hints::LEAVE),
+                    ]
+                }
+                Among::Prompts(_) => vec![
+                    ("enter", texts::chat::TAKE_IT),
+                    ("↑↓", texts::hints::MOVE),
+                    ("esc", texts::hints::LEAVE),
+                ],
             },
             Over::Parameters(_) => {
-                vec![("ctrl+s", "keep"), ("tab", "next field"), ("ctrl+o", "editor"), ("esc", "leave")]
+                vec![
+                    ("ctrl+s", texts::hints::KEEP),
+                    ("tab", texts::shared::NEXT_FIELD),
+                    ("ctrl+o", texts::hints::EDITOR),
+                    ("esc", texts::hints::LEAVE),
+                ]
             }
-            Over::Rename { .. } => vec![("enter", "keep"), ("esc", "leave")],
-            Over::Attach(_) => vec![("enter", "attach"), ("esc", "leave")],
-            Over::Delete { .. } => vec![("y", "delete"), ("esc", "keep it")],
-            Over::Export { .. } => vec![("m", "Markdown"), ("j", "JSON"), ("esc", "leave")],
-            Over::Code { .. } => vec![("1…9", "copy that block"), ("esc", "leave")],
+            Over::Rename { .. } => vec![("enter", texts::hints::KEEP), ("esc", texts::hints::LEAVE)],
+            Over::Attach(_) => vec![("enter", texts::hints::ATTACH), ("esc", texts::hints::LEAVE)],
+            Over::Delete { .. } => vec![("y", texts::hints::DELETE), ("esc", texts::shared::KEEP_IT)],
+            Over::Export { .. } => vec![("m", "Markdown"), ("j", "JSON"), ("esc", texts::hints::LEAVE)],
+            Over::Code { .. } => vec![("1…9", texts::chat::COPY_THAT_BLOCK), ("esc", texts::hints::LEAVE)],
         })
     }
 
@@ -154,16 +174,16 @@ impl Over {
         match self {
             Over::Nothing => None,
             Over::Picker(picker) => {
-                let title = if picker.again { "Ask again, and whom?" } else { "Whom to ask" };
+                let title = if picker.again { texts::chat::ASK_AGAIN_TITLE } else { texts::chat::ASK_TITLE };
                 let inside = boxed(buffer, title, Tone::Accent);
                 let table = Rect { height: inside.height.saturating_sub(1), ..inside };
                 picker.table.draw(buffer, table, look);
                 let last = Rect { y: inside.bottom().saturating_sub(1), height: 1, ..inside };
                 let text = match (picker.table.complaint(), picker.table.filter.as_str()) {
                     (Some(complaint), _) => format!("✗ {complaint}"),
-                    (None, "") if !picker.made => "… reading the list".to_owned(),
-                    (None, "") if picker.table.rows().is_empty() => "no chatbot is listed yet".to_owned(),
-                    (None, "") => "prices in neuron a token · type to filter: words, price<200000".to_owned(),
+                    (None, "") if !picker.made => texts::shared::READING_LIST.to_owned(),
+                    (None, "") if picker.table.rows().is_empty() => texts::chat::NO_CHATBOTS.to_owned(),
+                    (None, "") => texts::chat::FILTER_SERVICES.to_owned(),
                     (None, filter) => format!("/{filter}"),
                 };
                 let x = draw::put(buffer, last, 0, 0, &text, look.style(Tone::Dim));
@@ -182,25 +202,25 @@ impl Over {
                 form.draw(buffer, inside, look)
             }
             Over::Delete { title, cost, buttons, .. } => {
-                let inside = boxed(buffer, "Delete this conversation?", Tone::Warn);
+                let inside = boxed(buffer, texts::chat::DELETE_TITLE, Tone::Warn);
                 draw::put(buffer, inside, 0, 0, title, look.style(Tone::Title));
-                let text = format!("Its words are gone for good. What it cost ({cost}) stays in the books.");
+                let text = texts::chat::delete_text(cost);
                 draw::wrapped(buffer, inside, 2, &text, look.style(Tone::Plain));
-                buttons.draw(buffer, inside, inside.height.saturating_sub(1), "Delete", look);
+                buttons.draw(buffer, inside, inside.height.saturating_sub(1), texts::labels::DELETE, look);
                 None
             }
             Over::Export { title, .. } => {
-                let inside = boxed(buffer, "Export", Tone::Accent);
+                let inside = boxed(buffer, texts::labels::EXPORT, Tone::Accent);
                 draw::put(buffer, inside, 0, 0, title, look.style(Tone::Title));
-                let text = "m  Markdown, to read      j  JSON, every text exact";
+                let text = texts::chat::EXPORT_CHOICES;
                 draw::put(buffer, inside, 0, 2, text, look.style(Tone::Plain));
-                let text = "into a new file that only you can read";
+                let text = texts::chat::EXPORT_TEXT;
                 draw::put(buffer, inside, 0, 3, text, look.style(Tone::Dim));
                 None
             }
             Over::Code { blocks, digits, .. } => {
-                let inside = boxed(buffer, "Copy a block of code", Tone::Accent);
-                let text = format!("number, 1 to {blocks}: {digits}");
+                let inside = boxed(buffer, texts::chat::CODE_TITLE, Tone::Accent);
+                let text = texts::chat::code_number(blocks, digits);
                 let x = draw::put(buffer, inside, 0, 0, &text, look.style(Tone::Plain));
                 Some(Position::new(inside.x + x, inside.y))
             }

@@ -4,8 +4,8 @@ use super::{Chat, Head};
 use crate::broker::user::library::ChatParameters;
 use crate::broker::user::{Caps, Decimal};
 use crate::domain::Neuron;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::form::{Field, Form, Kind};
+use crate::tui::texts;
 
 const SYSTEM: &str = "system";
 const MOST: &str = "max_tokens";
@@ -41,51 +41,20 @@ impl Parameters {
         let number = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         let fields = vec![
-            Field::new(
-                SYSTEM,
-                "System prompt",
-                Kind::Text,
-                "What the model is told first. ctrl+o writes it in your editor.",
-            ),
-            Field::new(
-                MOST,
-                "Longest answer",
-                Kind::Text,
-                "In tokens; empty: as the settings say. Fewer tokens, lower worst case.",
-            )
-            .with(number(own.max_tokens)),
-            Field::new(
-                TEMPERATURE,
-                "Temperature",
-                Kind::Text,
-                "0 is always the same, 1 varied; empty leaves it to the service.",
-            )
-            .with(text(&own.temperature)),
-            Field::new(TOP_P, "Top p", Kind::Text, "0 to 1: how much of what is likely is considered.")
-                .with(text(&own.top_p)),
-            Field::new(
-                SEED,
-                "Seed",
-                Kind::Text,
-                "A whole number; the same one repeats an answer, where the service can.",
-            )
-            .with(own.seed.map(|seed| seed.to_string()).unwrap_or_default()),
-            Field::new(
-                STOP,
-                "Ends at",
-                Kind::Text,
-                "Texts at which an answer ends, up to four, with | between them.",
-            )
-            .with(own.stop.join(BETWEEN)),
-            Field::new(
-                CAP,
-                "Cap of an answer",
-                Kind::Text,
-                "The most that one answer may cost: 5000000, or 0.001 A0GI; for all chats.",
-            )
-            .with(caps.per_request.map(|cap| cap.to_string()).unwrap_or_default()),
+            Field::new(SYSTEM, texts::chat::SYSTEM_PROMPT, Kind::Text, texts::chat::SYSTEM_PROMPT_HINT),
+            Field::new(MOST, texts::chat::LONGEST_ANSWER, Kind::Text, texts::chat::LONGEST_ANSWER_HINT)
+                .with(number(own.max_tokens)),
+            Field::new(TEMPERATURE, texts::labels::TEMPERATURE, Kind::Text, texts::chat::TEMPERATURE_HINT)
+                .with(text(&own.temperature)),
+            Field::new(TOP_P, texts::chat::TOP_P, Kind::Text, texts::chat::TOP_P_HINT).with(text(&own.top_p)),
+            Field::new(SEED, texts::labels::SEED, Kind::Text, texts::chat::SEED_HINT)
+                .with(own.seed.map(|seed| seed.to_string()).unwrap_or_default()),
+            Field::new(STOP, texts::chat::ENDS_AT, Kind::Text, texts::chat::ENDS_AT_HINT)
+                .with(own.stop.join(BETWEEN)),
+            Field::new(CAP, texts::chat::ANSWER_CAP, Kind::Text, texts::chat::ANSWER_CAP_HINT)
+                .with(caps.per_request.map(|cap| cap.to_string()).unwrap_or_default()),
         ];
-        let mut all = Parameters { form: Form::new("What goes with each prompt", fields), long: None };
+        let mut all = Parameters { form: Form::new(texts::chat::PARAMETERS_TITLE, fields), long: None };
         all.set_system(head.system.as_deref().unwrap_or_default());
         all
     }
@@ -99,18 +68,14 @@ impl Parameters {
         let long = text.trim().contains('\n') || text.len() > 1000;
         self.long = long.then(|| text.to_owned());
         let shown = if long {
-            format!(
-                "{} lines, {} characters",
-                grouped(text.lines().count() as u128),
-                grouped(text.chars().count() as u128)
-            )
+            texts::chat::lines_and_characters(text.lines().count(), text.chars().count())
         } else {
             text.trim().to_owned()
         };
         if let Some(field) = self.system_field() {
             let kind = if long { Kind::Fixed } else { Kind::Text };
-            let hint = "What the model is told first. ctrl+o writes it in your editor.";
-            *field = Field::new(SYSTEM, "System prompt", kind, hint).with(shown);
+            let hint = texts::chat::SYSTEM_PROMPT_HINT;
+            *field = Field::new(SYSTEM, texts::chat::SYSTEM_PROMPT, kind, hint).with(shown);
         }
     }
 
@@ -130,13 +95,13 @@ impl Parameters {
             let max_tokens = match value(MOST).map(|text| text.replace([',', ' '], "").parse::<u64>()) {
                 None => None,
                 Some(Ok(number)) if number > 0 => Some(number),
-                Some(_) => return Err((MOST, "a whole number above 0, or nothing".to_owned())),
+                Some(_) => return Err((MOST, texts::chat::NUMBER_ABOVE_ZERO.to_owned())),
             };
             let (temperature, top_p) = (decimal(TEMPERATURE)?, decimal(TOP_P)?);
             let seed = match value(SEED).map(|text| text.parse::<i64>()) {
                 None => None,
                 Some(Ok(seed)) => Some(seed),
-                Some(Err(_)) => return Err((SEED, "a whole number, or nothing".to_owned())),
+                Some(Err(_)) => return Err((SEED, texts::chat::WHOLE_NUMBER.to_owned())),
             };
             let stop: Vec<String> = value(STOP)
                 .map(|text| {
@@ -144,7 +109,7 @@ impl Parameters {
                 })
                 .unwrap_or_default();
             if stop.len() > STOPS {
-                return Err((STOP, format!("at most {STOPS} texts")));
+                return Err((STOP, texts::chat::at_most_texts(STOPS)));
             }
             let per_request = match value(CAP).map(|text| Neuron::parse_with_unit(&text)) {
                 None => None,

@@ -10,6 +10,7 @@ use crate::domain::{Address, Neuron, Service, ServiceKind, ServiceName, Timestam
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Change, Column, Row, Table, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::Cx;
 
@@ -44,12 +45,12 @@ const fn right(title: &'static str, rank: u8) -> Column {
 impl Row for Choice {
     type Key = ServiceOf;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Service", right: false, rank: 0, largest_first: false },
-        Column { title: "Provider", right: false, rank: 1, largest_first: false },
-        right("Available", 2),
-        Column { title: "In", right: true, rank: 4, largest_first: false },
-        Column { title: "Out", right: true, rank: 3, largest_first: false },
-        Column { title: "Typical", right: true, rank: 5, largest_first: false },
+        Column { title: texts::labels::SERVICE, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 1, largest_first: false },
+        right(texts::labels::SPENDABLE, 2),
+        Column { title: texts::labels::IN, right: true, rank: 4, largest_first: false },
+        Column { title: texts::labels::OUT, right: true, rank: 3, largest_first: false },
+        Column { title: texts::labels::TYPICAL, right: true, rank: 5, largest_first: false },
     ];
     const FIELDS: &'static [Field] = &[
         Field::text("service"),
@@ -57,7 +58,7 @@ impl Row for Choice {
         Field::text("provider"),
         Field::amount("in"),
         Field::amount("price"),
-        Field::amount("available"),
+        Field::amount("spendable"),
         Field::wait("latency"),
     ];
 
@@ -119,7 +120,7 @@ impl Row for Choice {
             "provider" => FieldValue::Text(format!("{:#x} {}", self.provider, self.called).into()),
             "in" => FieldValue::Amount(self.input),
             "price" => FieldValue::Amount(self.output),
-            "available" => FieldValue::Amount(self.available?),
+            "spendable" => FieldValue::Amount(self.available?),
             "latency" => FieldValue::Wait(self.typical_ms?),
             _ => return None,
         })

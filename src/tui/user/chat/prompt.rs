@@ -9,9 +9,9 @@ use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
 use super::ask::Attachment;
 use crate::domain::clean::clean_lines;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Pastes with more lines, or more bytes, are folded.
@@ -96,11 +96,11 @@ impl Prompt {
         let lines = text.lines().count();
         if lines > LINES || text.len() > BYTES {
             let size = if lines > 1 {
-                format!("{} lines", grouped(lines as u128))
+                texts::numbers::lines(lines)
             } else {
-                format!("{} characters", grouped(text.chars().count() as u128))
+                texts::numbers::characters(text.chars().count())
             };
-            self.fold(&format!("pasted {size}"), text);
+            self.fold(&texts::chat::pasted(&size), text);
         } else {
             self.area.insert_str(text);
         }
@@ -116,9 +116,9 @@ impl Prompt {
         // No run of backticks in the file may end the block.
         let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
         let fence = "`".repeat(longest.max(2) + 1);
-        let lines = grouped(text.lines().count() as u128);
+        let lines = text.lines().count();
         let block = format!("{}:\n{fence}\n{}\n{fence}\n", attachment.name, text.trim_end_matches('\n'));
-        self.fold(&format!("file {}, {lines} lines", attachment.name), block);
+        self.fold(&texts::chat::attached_file(&attachment.name, lines), block);
         true
     }
 

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::ask::Piece;
 use crate::broker::user::library::{Answer, MessageState};
 use crate::broker::user::{FinishReason, TalkEvent};
+use crate::tui::texts;
 
 /// The screen is told at most this often.
 const PACE: Duration = Duration::from_millis(50);
@@ -63,12 +64,12 @@ pub async fn relay<S: Stream<Item = TalkEvent>, T: Stream<Item = ()>>(
                     FinishReason::Stop | FinishReason::Unstated => MessageState::Complete,
                     FinishReason::Length => MessageState::Cut,
                     FinishReason::Filtered => {
-                        MessageState::Failed("the service withheld the rest".to_owned())
+                        MessageState::Failed(texts::chat::WITHHELD.to_owned())
                     }
                     FinishReason::Other(reason) => MessageState::Failed(reason),
                 },
                 Some(TalkEvent::Broken(reason)) => break MessageState::Failed(reason),
-                None => break MessageState::Failed("it ended without a word about why".to_owned()),
+                None => break MessageState::Failed(texts::chat::ENDED_WITHOUT_A_WORD.to_owned()),
             }
         }
     };

@@ -11,6 +11,7 @@ use crate::broker::user::{CallRefusal, Cost, Library, LibraryError, Talk, Turn, 
 use crate::domain::clean::{clean, clean_reason};
 use crate::domain::{ConversationId, MessageId, RequestId, Timestamp, UserRequestState};
 use crate::tui::kit::markdown;
+use crate::tui::texts;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
 
@@ -51,7 +52,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
         Ask::Draft { id, text, wanted } => {
             at.tasks.spawn("chat: a draft", async move {
                 if let Err(error) = library.set_draft_while(id, text, wanted).await {
-                    reply.send(Answer::Failed(format!("what is written is not kept: {error}"))).await;
+                    reply.send(Answer::Failed(texts::chat::draft_not_kept(&error))).await;
                 }
             });
         }
@@ -159,7 +160,7 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
         Ask::Attach(typed) => {
             let directory = at.directory.clone();
             let read = tokio::task::spawn_blocking(move || attach(&directory, &typed)).await;
-            Answer::Attached(read.unwrap_or_else(|_| Err("the program is stopping".to_owned())))
+            Answer::Attached(read.unwrap_or_else(|_| Err(texts::chat::STOPPING.to_owned())))
         }
         Ask::Spent(day) => {
             library.spent_on(day).await.map_or_else(failed, |amount| Answer::Spent { day, amount })
@@ -229,7 +230,7 @@ impl Hearer for Keeper<'_> {
 async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     let token = sending.token;
     let Some(broker) = at.broker() else {
-        let why = "the broker is not ready; a moment".to_owned();
+        let why = texts::shared::BROKER_NOT_READY.to_owned();
         return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
     };
     let sent = Instant::now();
@@ -238,7 +239,7 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     let placed = match self::place(&at.library, place, &prompt, answer.answer.service.clone()).await {
         Ok(placed) => Box::new(placed),
         Err(error) => {
-            let why = format!("it could not be kept first: {error}");
+            let why = texts::chat::could_not_be_kept_first(&error);
             return reply.send(Answer::Refused { token, why, remedy: Remedy::Again }).await;
         }
     };
@@ -249,7 +250,7 @@ async fn send(sending: Sending, at: At, reply: Reply<Answer>) {
     let asked = turn.clone();
     let talk = tokio::select! {
         biased;
-        () = stopped(&mut stop) => Err(("stopped before anything came".to_owned(), Remedy::Again)),
+        () = stopped(&mut stop) => Err((texts::chat::STOPPED_BEFORE_ANYTHING.to_owned(), Remedy::Again)),
         () = closing.cancelled() => return,
         talk = Box::pin(broker.converse(turn)) => match talk {
             Ok(talk) => Ok(talk),
@@ -371,7 +372,7 @@ async fn book(
     library: &Library,
     request: Option<RequestId>,
 ) -> Result<Box<Cost>, String> {
-    let request = request.ok_or_else(|| "the answer names no request".to_owned())?;
+    let request = request.ok_or_else(|| texts::chat::NAMES_NO_REQUEST.to_owned())?;
     let cost = broker.cost(request).await.map_err(|error| error.for_screen())?;
     let kept = MessageCost {
         input: cost.input,
@@ -394,17 +395,17 @@ fn attach(directory: &Path, typed: &str) -> Result<Attachment, String> {
     let told = |error: std::io::Error| clean_reason(&error.to_string(), 200);
     let meta = std::fs::metadata(&path).map_err(told)?;
     if !meta.is_file() {
-        return Err("that is no file".to_owned());
+        return Err(texts::shared::NO_FILE.to_owned());
     }
     if meta.len() > ATTACHED {
-        return Err(format!("it has {} bytes; at most {ATTACHED} can go with a prompt", meta.len()));
+        return Err(texts::chat::file_too_long(meta.len(), ATTACHED));
     }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(&path).map_err(told)?;
     file.take(ATTACHED + 1).read_to_end(&mut bytes).map_err(told)?;
-    let text = String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())?;
+    let text = String::from_utf8(bytes).map_err(|_| texts::chat::NOT_UTF8.to_owned())?;
     if text.contains('\0') {
-        return Err("it is no text: there are zero bytes in it".to_owned());
+        return Err(texts::chat::ZERO_BYTES.to_owned());
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     // The word that stands for it is one line, and ends with the bracket that it begins with.
@@ -427,7 +428,7 @@ async fn export(
     let text = text.map_err(|error| error.to_string())?;
     let stem = stem(name);
     let written = tokio::task::spawn_blocking(move || write_new(&directory, &stem, ending, text.as_bytes()));
-    written.await.map_err(|_| "the program is stopping".to_owned())?
+    written.await.map_err(|_| texts::chat::STOPPING.to_owned())?
 }
 
 /// Writes a file that only its owner can read, under the first of its names that is free.
@@ -449,7 +450,7 @@ fn write_new(directory: &Path, stem: &str, ending: &str, content: &[u8]) -> Resu
             Err(error) => return Err(told(error)),
         }
     }
-    Err(format!("there are {NAMES} files of that name already in {}", directory.display()))
+    Err(texts::chat::names_taken(NAMES, directory.display()))
 }
 
 /// A file's name out of a title.

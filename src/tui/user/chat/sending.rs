@@ -9,6 +9,7 @@ use super::{Chat, Focus, Head, Opened, Rewriting};
 use crate::broker::user::library::{Message, MessageRole, NewConversation, NewMessage, ServiceOf};
 use crate::broker::user::{Parameters, Role, Turn};
 use crate::domain::{ConversationId, Neuron, ServiceKind, Units};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Cx, Order};
@@ -155,18 +156,18 @@ impl Chat {
         }
         let text = self.prompt.text();
         if let Some(reason) = cx.shared.hindrance() {
-            return cx.toast(Tone::Warn, format!("not sent: {reason}"));
+            return cx.toast(Tone::Warn, texts::chat::not_sent(&reason));
         }
         if self.live().is_some() {
-            return cx.toast(Tone::Plain, "the answer is still coming; esc stops it, or wait for its end");
+            return cx.toast(Tone::Plain, texts::chat::STILL_COMING_OR_WAIT);
         }
         let Some(service) = self.head.service.clone() else {
-            cx.toast(Tone::Plain, "choose whom to ask first");
+            cx.toast(Tone::Plain, texts::chat::CHOOSE_WHOM);
             return self.pick(None, cx);
         };
         let Some(listed) = cx.shared.service(service.0, &service.1) else {
             let name = cx.shared.service_of(service.0, &service.1);
-            return cx.toast(Tone::Warn, format!("{name} is not offered any more; choose another service"));
+            return cx.toast(Tone::Warn, texts::chat::not_offered_any_more(&name));
         };
         let (model, shown_prices) = (listed.model.clone(), listed.prices);
         let place = match (self.rewriting, self.opened) {
@@ -257,7 +258,7 @@ impl Chat {
                 let token = self.number();
                 self.fund(missing, token, cx);
             }
-            None => cx.toast(Tone::Plain, "nothing is missing"),
+            None => cx.toast(Tone::Plain, texts::chat::NOTHING_IS_MISSING),
         }
     }
 
@@ -279,14 +280,14 @@ impl Chat {
     /// The money that was asked for is there, or will not come.
     pub fn funded(&mut self, token: u64, refused: Option<String>, cx: &mut Cx<'_, Ask>) {
         if let Some(reason) = refused {
-            return cx.toast(Tone::Warn, format!("the message waits: {reason}"));
+            return cx.toast(Tone::Warn, texts::chat::message_waits(&reason));
         }
         let waits = self.blocked.as_ref().filter(|blocked| blocked.token == token);
         match waits.map(|blocked| blocked.text == self.prompt.text()) {
             Some(true) => self.send(None, cx),
             Some(false) => {
                 self.blocked = None;
-                cx.toast(Tone::Good, "the money is there; enter sends the message as you changed it");
+                cx.toast(Tone::Good, texts::chat::MONEY_IS_THERE);
             }
             None => {}
         }
@@ -297,7 +298,7 @@ impl Chat {
     pub fn rewrite(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
         let Opened::Kept(of) = self.opened else { return false };
         if self.live().is_some() {
-            cx.toast(Tone::Plain, "the answer is still coming; esc stops it");
+            cx.toast(Tone::Plain, texts::chat::STILL_COMING);
             return false;
         }
         // That of the selected answer, or the last one.

@@ -8,6 +8,7 @@ use super::over::Over;
 use super::{Chat, Focus, Opened};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::draw;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -126,7 +127,7 @@ pub fn draw(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Op
         let tone = if chat.focus == Focus::Prompt { Tone::Accent } else { Tone::Dim };
         draw::put(buffer, rule, 0, 0, &"─".repeat(usize::from(rule.width)), look.style(tone));
         if !chat.transcript.at_end() {
-            let text = " ↓ more below · G to the end ";
+            let text = texts::chat::MORE_BELOW;
             draw::put_right(buffer, rule, 0, text, look.style(Tone::Warn));
         }
         let main = Rect { height: area.height, ..places.title };
@@ -141,9 +142,9 @@ pub fn draw(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Op
         let place = if focused { Place::Prompt } else { Place::Chat };
         let text = if focused {
             let line = shared.keymap.first_key(Action::NewLine, &[place]);
-            format!("write; enter sends, {line} is a new line, ↑ edits your last message")
+            texts::chat::write_here(&line)
         } else {
-            format!("{} to write", shared.keymap.first_key(Action::Write, &[place]))
+            texts::chat::to_write(shared.keymap.first_key(Action::Write, &[place]))
         };
         cursor = chat.prompt.draw(buffer, places.prompt, &text, look).filter(|_| focused);
         fitting(buffer, places.totals, &cost::totals(chat, shared), shared);
@@ -181,13 +182,13 @@ fn title(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     let look = &shared.look;
     let service = match &chat.head.service {
         Some((provider, name)) => shared.service_of(*provider, name),
-        None => "nobody chosen".to_owned(),
+        None => texts::chat::NOBODY_CHOSEN.to_owned(),
     };
     let start = draw::put_right(buffer, area, 0, &service, look.style(Tone::Accent));
     let room = Rect { width: start.saturating_sub(2), ..area };
     let title = match (chat.opened, chat.head.title.as_str()) {
-        (Opened::New, _) => "New conversation",
-        (_, "") if chat.transcript.is_empty() && chat.opening.is_none() => "Not sent yet",
+        (Opened::New, _) => texts::chat::NEW_CONVERSATION,
+        (_, "") if chat.transcript.is_empty() && chat.opening.is_none() => texts::chat::NOT_SENT_YET,
         (_, "") => "…",
         (_, title) => title,
     };
@@ -198,11 +199,11 @@ fn title(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
         notes.push("branch".to_owned());
     }
     if chat.head.system.is_some() {
-        notes.push("system prompt".to_owned());
+        notes.push(texts::shared::SYSTEM_PROMPT.to_owned());
     }
-    notes.extend(own.max_tokens.map(|most| format!("≤ {most} tokens")));
-    notes.extend(own.temperature.as_ref().map(|number| format!("temperature {number}")));
-    notes.extend(chat.caps.per_request.map(|cap| format!("cap {}", look.amount(cap))));
+    notes.extend(own.max_tokens.map(texts::chat::has_most_tokens));
+    notes.extend(own.temperature.as_ref().map(texts::chat::has_temperature));
+    notes.extend(chat.caps.per_request.map(|cap| texts::chat::has_cap(look.amount(cap))));
     for note in notes {
         let text = format!(" · {note}");
         if x + draw::width(&text) > room.width {
@@ -215,7 +216,7 @@ fn title(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
 fn empty(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     let look = &shared.look;
     if chat.opening.is_some() {
-        draw::put(buffer, area, 0, 0, "… reading the conversation", look.style(Tone::Pending));
+        draw::put(buffer, area, 0, 0, texts::chat::READING_CONVERSATION, look.style(Tone::Pending));
         return;
     }
     let key = |action| shared.keymap.first_key(action, &[Place::Prompt, Place::Chat]);
@@ -223,21 +224,18 @@ fn empty(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     match &chat.head.service {
         Some((provider, name)) => {
             let who = shared.service_of(*provider, name);
-            rows.push((
-                format!("Ask {who}. What it costs stands above the prompt as you type."),
-                Tone::Plain,
-            ));
+            rows.push((texts::chat::ask_somebody(&who), Tone::Plain));
         }
-        None => rows.push((format!("Whom to ask? {} shows all chatbots.", key(Action::Switch)), Tone::Plain)),
+        None => rows.push((texts::chat::whom_to_ask(key(Action::Switch)), Tone::Plain)),
     }
     rows.push((String::new(), Tone::Plain));
     for (action, what) in [
-        (Action::Write, "write"),
-        (Action::Switch, "choose the service"),
-        (Action::Parameters, "system prompt, parameters, cap of an answer"),
-        (Action::Attach, "attach a text file"),
-        (Action::Editor, "write in your own editor"),
-        (Action::Search, "search in all conversations"),
+        (Action::Write, texts::hints::WRITE),
+        (Action::Switch, texts::chat::CHOOSE_SERVICE),
+        (Action::Parameters, texts::chat::SET_PARAMETERS),
+        (Action::Attach, texts::keys::ATTACH),
+        (Action::Editor, texts::keys::EDITOR),
+        (Action::Search, texts::keys::SEARCH_CONVERSATIONS),
     ] {
         rows.push((format!("{:>8}  {what}", key(action)), Tone::Dim));
     }
@@ -249,41 +247,41 @@ fn empty(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) {
 pub fn hints(chat: &Chat, _shared: &Shared) -> Vec<(Action, &'static str)> {
     match chat.focus {
         Focus::Prompt => {
-            let mut hints = vec![(Action::Send, "send")];
+            let mut hints = vec![(Action::Send, texts::hints::SEND)];
             if chat.live().is_some() {
-                hints = vec![(Action::Back, "stop")];
+                hints = vec![(Action::Back, texts::hints::STOP)];
             } else if chat.blocked.is_some() {
-                hints.insert(0, (Action::GoOn, "go on"));
+                hints.insert(0, (Action::GoOn, texts::chat::GO_ON));
             }
             hints.extend([
-                (Action::Switch, "service"),
-                (Action::Attach, "file"),
-                (Action::Parameters, "parameters"),
-                (Action::History, "history"),
-                (Action::Focus, "answers"),
+                (Action::Switch, texts::hints::SERVICE),
+                (Action::Attach, texts::hints::FILE),
+                (Action::Parameters, texts::hints::PARAMETERS),
+                (Action::History, texts::hints::HISTORY),
+                (Action::Focus, texts::hints::ANSWERS),
             ]);
             hints
         }
         Focus::Transcript => vec![
-            (Action::Write, "write"),
-            (Action::Copy, "copy"),
-            (Action::CopyCode, "code"),
-            (Action::Edit, "edit"),
-            (Action::Again, "again"),
-            (Action::Elsewhere, "elsewhere"),
-            (Action::Fork, "fork"),
-            (Action::Fold, "reasoning"),
-            (Action::NewChat, "new"),
-            (Action::Focus, "conversations"),
+            (Action::Write, texts::hints::WRITE),
+            (Action::Copy, texts::hints::COPY),
+            (Action::CopyCode, texts::hints::CODE),
+            (Action::Edit, texts::hints::EDIT),
+            (Action::Again, texts::hints::AGAIN),
+            (Action::Elsewhere, texts::hints::ELSEWHERE),
+            (Action::Fork, texts::hints::FORK),
+            (Action::Fold, texts::hints::REASONING),
+            (Action::NewChat, texts::hints::NEW),
+            (Action::Focus, texts::hints::CONVERSATIONS),
         ],
         Focus::List => vec![
-            (Action::Open, "open"),
-            (Action::NewChat, "new"),
-            (Action::Rename, "rename"),
-            (Action::Delete, "delete"),
-            (Action::Export, "export"),
-            (Action::Search, "search"),
-            (Action::Focus, "write"),
+            (Action::Open, texts::hints::OPEN),
+            (Action::NewChat, texts::hints::NEW),
+            (Action::Rename, texts::hints::RENAME),
+            (Action::Delete, texts::hints::DELETE),
+            (Action::Export, texts::hints::EXPORT),
+            (Action::Search, texts::hints::SEARCH),
+            (Action::Focus, texts::hints::WRITE),
         ],
     }
 }

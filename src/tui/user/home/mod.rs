@@ -19,6 +19,7 @@ use super::screen::Screen;
 use super::shared::Shared;
 use crate::broker::user::{CapUse, Event, RequestFilter, RequestSort, RequestView, Runway};
 use crate::tui::keymap::{Action, Place};
+use crate::tui::texts;
 
 /// Answers that are shown.
 const LAST: u32 = 5;
@@ -99,7 +100,7 @@ impl Part for Home {
                     cx.order(Order::Tell(Screen::Requests, Intent::Request(request.request)));
                 }
             }
-            Action::Copy => cx.copy(cx.shared.snapshot.user.to_string(), "your address"),
+            Action::Copy => cx.copy(cx.shared.snapshot.user.to_string(), texts::shared::YOUR_ADDRESS),
             Action::Refresh => (self.outdated, self.asked_at) = (true, 0),
             _ => {}
         }
@@ -158,12 +159,12 @@ impl Part for Home {
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         if shared.snapshot.accounts.is_empty() {
-            vec![(Action::Screen('2'), "services")]
+            vec![(Action::Screen('2'), texts::hints::SERVICES)]
         } else {
             vec![
-                (Action::Screen('3'), "chat"),
-                (Action::Screen('4'), "accounts"),
-                (Action::Open, "last request"),
+                (Action::Screen('3'), texts::hints::CHAT),
+                (Action::Screen('4'), texts::hints::ACCOUNTS),
+                (Action::Open, texts::home::LAST_REQUEST),
             ]
         }
     }
@@ -179,7 +180,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
     let broker = at.broker();
     at.tasks.spawn_until_stopped("screens: home", async move {
         let Some(broker) = broker else {
-            return reply.send(Answer::Figures(Err("the broker is not ready".to_owned()))).await;
+            return reply.send(Answer::Figures(Err(texts::shared::BROKER_NOT_READY.to_owned()))).await;
         };
         let requests = broker.requests(RequestFilter::default(), None, LAST, RequestSort::Newest);
         let (runway, last) = tokio::join!(broker.runway(None), requests);

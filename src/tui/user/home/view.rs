@@ -9,6 +9,7 @@ use crate::domain::{Neuron, UserRequestState};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::{self, Fact};
 use crate::tui::kit::{gauge, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::{Link, Shared};
 
@@ -38,89 +39,64 @@ pub fn troubles(home: &Home, shared: &Shared) -> Vec<Trouble> {
         Link::Starting { what } => tell(false, Tone::Pending, format!("… {what}")),
         Link::Waiting { why, again } => {
             let wait = again.seconds_since(shared.now());
-            tell(
-                true,
-                Tone::Bad,
-                format!("✗ {why}; tried again in {wait} s. Conversations and names are here all the same."),
-            );
+            tell(true, Tone::Bad, texts::home::starting_failed(why, wait));
         }
         Link::Failed { why } => tell(true, Tone::Bad, format!("✗ {why}")),
     }
     if let Some(why) = &snapshot.stale {
-        let block =
-            snapshot.head.map_or("as they were".to_owned(), |head| format!("as of block #{}", head.number));
-        tell(
-            true,
-            Tone::Bad,
-            format!(
-                "✗ the chain cannot be read: {why}. Figures are {block}; requests that are paid already go on."
-            ),
-        );
+        let block = snapshot.head.map_or(texts::home::FIGURES_AS_THEY_WERE.to_owned(), |head| {
+            texts::home::figures_of_block(grouped(head.number.into()))
+        });
+        tell(true, Tone::Bad, texts::home::chain_cannot_be_read(why, &block));
     } else if let Some(at) =
         shared.block_at.filter(|at| shared.now().seconds_since(*at) >= OLD_BLOCK && !shared.start.demo)
     {
-        tell(
-            false,
-            Tone::Warn,
-            format!("! no new block for {}", moment::length(shared.now().seconds_since(at))),
-        );
+        tell(false, Tone::Warn, texts::home::no_new_block(moment::length(shared.now().seconds_since(at))));
     }
     if shared.start.read_only {
-        tell(false, Tone::Warn, "! read-only: nothing can be paid for or sent from here".to_owned());
+        tell(false, Tone::Warn, texts::home::READ_ONLY.to_owned());
     } else if shared.link == Link::Ready && !snapshot.can_send {
-        tell(true, Tone::Warn, "! there is no wallet here: services can be looked at, not used".to_owned());
+        tell(true, Tone::Warn, texts::home::NO_WALLET.to_owned());
     } else if snapshot.wallet.is_some_and(Neuron::is_zero) {
-        tell(
-            true,
-            Tone::Warn,
-            "! the wallet is empty: it needs money of this chain for deposits and gas (0 shows the address)"
-                .to_owned(),
-        );
+        tell(true, Tone::Warn, texts::home::EMPTY_WALLET.to_owned());
     }
     for account in &snapshot.accounts {
         let whom = shared.provider(account.provider);
         if !account.can_sign && snapshot.can_send {
-            tell(
-                true,
-                Tone::Warn,
-                format!("! no key here may sign for the account with {whom}; 4 shows how to take it over"),
-            );
+            tell(true, Tone::Warn, texts::home::cannot_sign(&whom));
         }
         if let Some(refund) = account.refund {
             if refund.unlock_at <= shared.now() {
-                tell(
-                    true,
-                    Tone::Good,
-                    format!("✓ a refund of {} from {whom} is due; 6 takes it", look.amount(refund.amount)),
-                );
+                tell(true, Tone::Good, texts::home::refund_due(look.amount(refund.amount), &whom));
             } else if refund.unlock_at.seconds_since(shared.now()) <= SOON {
                 let wait = look.until(refund.unlock_at);
-                tell(
-                    false,
-                    Tone::Plain,
-                    format!("· a refund of {} from {whom} unlocks in {wait}", look.amount(refund.amount)),
-                );
+                tell(false, Tone::Plain, texts::home::refund_soon(look.amount(refund.amount), &whom, &wait));
             }
         }
     }
     for cap in home.figures.iter().flat_map(|figures| &figures.caps) {
         let (used, limit) = shrink(cap.used, cap.limit);
         if let Some(percent) = gauge::percent(used, limit).filter(|percent| *percent >= NEARLY) {
-            let of = cap.provider.map(|one| format!(" with {}", shared.provider(one))).unwrap_or_default();
+            let of =
+                cap.provider.map(|one| texts::shared::with_whom(shared.provider(one))).unwrap_or_default();
             let tone = if percent >= 95 { Tone::Bad } else { Tone::Warn };
-            tell(percent >= 95, tone, format!("! {percent} % of {}{of} is used", cap.cap.for_screen()));
+            tell(percent >= 95, tone, texts::home::cap_nearly_used(percent, cap.cap.for_screen(), &of));
         }
     }
     for operation in &snapshot.operations {
         let whom =
-            operation.provider.map(|one| format!(" with {}", shared.provider(one))).unwrap_or_default();
+            operation.provider.map(|one| texts::shared::with_whom(shared.provider(one))).unwrap_or_default();
         let kind = operation.kind.as_str().replace('_', " ");
         let age = moment::length(shared.now().seconds_since(operation.created_at));
         let again = match operation.attempts {
             0 | 1 => String::new(),
-            attempts => format!(", replaced {} times", attempts.saturating_sub(1)),
+            attempts => texts::home::replaced(attempts.saturating_sub(1)),
         };
-        tell(false, Tone::Pending, format!("… {kind}{whom}: {} for {age}{again}", operation.state.as_str()));
+        tell(
+            false,
+            Tone::Pending,
+            texts::home::operation_for(&kind, &whom, operation.state.as_str(), &age, &again),
+        );
     }
     found
 }
@@ -134,10 +110,10 @@ fn shrink(part: Neuron, whole: Neuron) -> (u64, u64) {
 }
 
 fn needs(home: &Home, shared: &Shared) -> Vec<Fact> {
-    let mut facts = vec![Fact::Head("Needs you".to_owned())];
+    let mut facts = vec![Fact::Head(texts::shared::NEEDS_YOU.to_owned())];
     let troubles = troubles(home, shared);
     if troubles.is_empty() {
-        facts.push(Fact::Note("✓ nothing: all is well".to_owned(), Tone::Good));
+        facts.push(Fact::Note(texts::shared::ALL_IS_WELL.to_owned(), Tone::Good));
     }
     facts.extend(troubles.into_iter().map(|trouble| Fact::Note(trouble.text, trouble.tone)));
     facts
@@ -145,55 +121,53 @@ fn needs(home: &Home, shared: &Shared) -> Vec<Fact> {
 
 fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
     let (look, snapshot) = (&shared.look, &shared.snapshot);
-    let mut facts = vec![Fact::Gap, Fact::Head("Money".to_owned())];
+    let mut facts = vec![Fact::Gap, Fact::Head(texts::labels::MONEY.to_owned())];
     if shared.link != Link::Ready {
-        facts.push(Fact::Note("not known yet".to_owned(), Tone::Dim));
+        facts.push(Fact::Note(texts::shared::NOT_KNOWN_YET.to_owned(), Tone::Dim));
         return facts;
     }
     let plain = |label, text| Fact::Is(label, text, Tone::Plain);
-    facts.push(plain("spendable", look.amount(shared.spendable())));
+    facts.push(plain(texts::terms::SPENDABLE, look.amount(shared.spendable())));
     let today = match snapshot.caps.per_day {
         Some(cap) => {
             let (used, limit) = shrink(snapshot.spent_today, cap);
             let percent = gauge::percent(used, limit).unwrap_or(0);
-            format!("{} of {}, {percent} %", look.amount(snapshot.spent_today), look.amount(cap))
+            texts::home::spent_of_cap(look.amount(snapshot.spent_today), look.amount(cap), percent)
         }
-        None => format!("{}; no cap a day is set", look.amount(snapshot.spent_today)),
+        None => texts::home::spent_without_cap(look.amount(snapshot.spent_today)),
     };
-    facts.push(plain("today", today));
+    facts.push(plain(texts::terms::TODAY, today));
     if !snapshot.reserved.is_zero() {
-        facts.push(plain("held", format!("{} for requests under way", look.amount(snapshot.reserved))));
+        facts.push(plain(
+            texts::terms::RESERVED,
+            texts::home::reserved_for_requests(look.amount(snapshot.reserved)),
+        ));
     }
     if let Some(figures) = &home.figures {
         let runway = &figures.runway;
         let text = match (runway.days, runway.answers) {
-            (Some(days), Some(answers)) => {
-                format!(
-                    "{} at this week's pace, or about {} answers like yours",
-                    moment::days(days),
-                    grouped(answers.into())
-                )
-            }
-            (Some(days), None) => format!("{} at this week's pace", moment::days(days)),
-            (None, Some(answers)) => format!("about {} answers like yours", grouped(answers.into())),
-            (None, None) => "not known: nothing was spent this week".to_owned(),
+            (Some(days), Some(answers)) => texts::home::lasts_days_and_answers(moment::days(days), answers),
+            (Some(days), None) => texts::home::lasts_days(moment::days(days)),
+            (None, Some(answers)) => texts::home::lasts_answers(answers),
+            (None, None) => texts::shared::LASTS_UNKNOWN.to_owned(),
         };
-        facts.push(plain("lasts", text));
+        facts.push(plain(texts::terms::LASTS, text));
         for cap in figures.caps.iter().filter(|cap| cap.cap != Cap::Request && cap.cap != Cap::Day) {
-            let of = cap.provider.map(|one| format!(" with {}", shared.provider(one))).unwrap_or_default();
+            let of =
+                cap.provider.map(|one| texts::shared::with_whom(shared.provider(one))).unwrap_or_default();
             facts.push(plain(
-                "cap",
-                format!(
-                    "{}{of}: {} of {}",
+                texts::terms::CAP,
+                texts::home::cap_used(
                     cap.cap.for_screen(),
+                    &of,
                     look.amount(cap.used),
-                    look.amount(cap.limit)
+                    look.amount(cap.limit),
                 ),
             ));
         }
     }
     let wallet = snapshot.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
-    facts.push(plain("wallet", format!("{wallet} outside the accounts")));
+    facts.push(plain(texts::terms::WALLET, texts::home::outside_the_accounts(&wallet)));
     facts
 }
 
@@ -204,17 +178,17 @@ fn first_steps(shared: &Shared) -> Vec<Fact> {
     let step = |text: &str| Fact::Note(text.to_owned(), Tone::Plain);
     vec![
         Fact::Gap,
-        Fact::Head("First steps".to_owned()),
-        step("1. Press 2 and choose a service: what it does, what a token costs, whether it works"),
-        step("2. O there opens an account with its provider: a deposit that answers are paid from"),
-        step("3. c there starts a chat; each answer shows what it cost"),
-        step("4. W in Accounts (4) asks the rest back whenever you like"),
+        Fact::Head(texts::home::FIRST_STEPS.to_owned()),
+        step(texts::home::STEP_CHOOSE),
+        step(texts::home::STEP_OPEN),
+        step(texts::home::STEP_CHAT),
+        step(texts::home::STEP_REFUND),
     ]
 }
 
 fn last(home: &Home, shared: &Shared) -> Vec<Fact> {
     let look = &shared.look;
-    let mut facts = vec![Fact::Gap, Fact::Head("Last answers".to_owned())];
+    let mut facts = vec![Fact::Gap, Fact::Head(texts::home::LAST_ANSWERS.to_owned())];
     let last = home.figures.iter().flat_map(|figures| &figures.last);
     facts.extend(last.map(|request| {
         let (sign, tone) = match request.state {
@@ -226,15 +200,15 @@ fn last(home: &Home, shared: &Shared) -> Vec<Fact> {
         };
         let cost = match request.state {
             UserRequestState::Done | UserRequestState::Disputed => look.amount(request.fee.total()),
-            UserRequestState::Failed => "cost nothing".to_owned(),
-            _ => format!("at most {}", look.amount(request.max_fee)),
+            UserRequestState::Failed => texts::home::COST_NOTHING.to_owned(),
+            _ => texts::shared::at_most(look.amount(request.max_fee)),
         };
         let age = look.time(request.created_at);
         let of = shared.service_of(request.provider, &request.service);
         Fact::Note(format!("{sign} {age:>6}  {of}  {cost}"), tone)
     }));
     if facts.len() == 2 {
-        facts.push(Fact::Note("none yet".to_owned(), Tone::Dim));
+        facts.push(Fact::Note(texts::shared::NONE_YET.to_owned(), Tone::Dim));
     }
     facts
 }

@@ -9,6 +9,7 @@ use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
 use crate::tui::kit::toast::sign;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub const TIME: usize = 0;
@@ -76,9 +77,9 @@ impl Line {
 impl Row for Line {
     type Key = (From, u64);
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Time", right: true, rank: 0, largest_first: true },
-        Column { title: "Level", right: false, rank: 2, largest_first: false },
-        Column { title: "What happened", right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::TIME, right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::LEVEL, right: false, rank: 2, largest_first: false },
+        Column { title: texts::log::WHAT_HAPPENED, right: false, rank: 1, largest_first: false },
     ];
     const FIELDS: &'static [Field] = &[Field::text("level"), Field::text("from")];
 

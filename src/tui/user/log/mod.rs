@@ -24,8 +24,9 @@ use crate::domain::Timestamp;
 use crate::log_lines::{LogLine, LogLines};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
-use crate::tui::kit::draw;
 use crate::tui::kit::table::{Change, Click, Table};
+use crate::tui::kit::{draw, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Lines that are kept of the screens' own, and of the process's.
@@ -198,16 +199,16 @@ impl Part for Log {
             }
             Action::Copy if self.table.marks() > 0 => {
                 let marked: Vec<String> = self.table.marked().map(|line| line.written()).collect();
-                cx.copy(marked.join("\n"), lines(marked.len()));
+                cx.copy(marked.join("\n"), texts::numbers::lines(marked.len()));
             }
             Action::Copy => {
                 if let Some(line) = self.table.selected() {
-                    cx.copy(line.text.clone(), "the line");
+                    cx.copy(line.text.clone(), texts::log::THE_LINE);
                 }
             }
             Action::CopyAll => {
                 let lines: Vec<String> = self.table.listed().map(|line| line.written()).collect();
-                cx.copy(lines.join("\n"), self::lines(lines.len()));
+                cx.copy(lines.join("\n"), texts::numbers::lines(lines.len()));
             }
             _ => return,
         }
@@ -296,7 +297,11 @@ impl Part for Log {
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
         let look = &shared.look;
         let (shown, all) = (self.table.shown(), self.table.rows().len());
-        let text = if shown == all { lines(all) } else { format!("{shown} of {}", lines(all)) };
+        let text = if shown == all {
+            texts::numbers::lines(all)
+        } else {
+            texts::shared::part_of(grouped(shown as u128), texts::numbers::lines(all))
+        };
         let mut x = draw::put(buffer, area, 0, 0, &text, look.style(Tone::Title)) + 2;
         let filtered = self.typing || !self.table.filter.is_empty();
         if filtered {
@@ -308,14 +313,14 @@ impl Part for Log {
         let words = match (self.table.complaint(), self.table.marked_in_words()) {
             (Some(complaint), _) => (complaint.to_owned(), Tone::Warn),
             (None, Some(marked)) => (marked, Tone::Accent),
-            (None, None) if self.typing => ("level:warn  from:process  !word".to_owned(), Tone::Dim),
+            (None, None) if self.typing => (texts::log::FILTER_HINT.to_owned(), Tone::Dim),
             (None, None) if filtered => (String::new(), Tone::Dim),
-            (None, None) if self.following => ("following the newest".to_owned(), Tone::Dim),
+            (None, None) if self.following => (texts::log::FOLLOWING.to_owned(), Tone::Dim),
             (None, None) if self.newest_first() == Some(false) => {
-                ("G follows the newest".to_owned(), Tone::Dim)
+                (texts::log::LARGE_G_FOLLOWS.to_owned(), Tone::Dim)
             }
             (None, None) if self.newest_first() == Some(true) => {
-                ("g follows the newest".to_owned(), Tone::Dim)
+                (texts::log::SMALL_G_FOLLOWS.to_owned(), Tone::Dim)
             }
             (None, None) => (String::new(), Tone::Dim),
         };
@@ -327,13 +332,14 @@ impl Part for Log {
         }
         if shown == 0 {
             let text = match all {
-                0 => "Nothing has happened yet.",
-                _ => "No line has that; esc shows all of them.",
+                0 => texts::log::NOTHING_YET,
+                _ => texts::log::NOTHING_FITS,
             };
             draw::put(buffer, table, 0, 1, text, look.style(Tone::Dim));
         }
         if let (true, Some(line)) = (self.open && below.height > 1, self.table.selected()) {
-            let title = format!("{} from the {}, {}", line.level.name(), line.from.name(), line.at);
+            let title =
+                texts::log::level_from_at(line.level.name(), line.from.name(), moment::in_full(line.at));
             draw::heading(buffer, below, 0, &title, look);
             let rows = draw::wrap(&look.said(&line.text), below.width);
             for (y, row) in (1..below.height).zip(rows.iter().skip(usize::from(self.top))) {
@@ -345,15 +351,21 @@ impl Part for Log {
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
-            (Action::Filter, "filter"),
-            (Action::Open, "whole line"),
-            (Action::Copy, "copy"),
-            (Action::CopyAll, "copy all that is listed"),
+            (Action::Filter, texts::hints::FILTER),
+            (Action::Open, texts::log::WHOLE_LINE),
+            (Action::Copy, texts::hints::COPY),
+            (Action::CopyAll, texts::log::COPY_LISTED),
         ]
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all lines")])
+        self.typing.then(|| {
+            vec![
+                ("enter", texts::hints::KEEP),
+                ("tab", texts::hints::COMPLETE),
+                ("esc", texts::log::ALL_LINES),
+            ]
+        })
     }
 
     fn remember(&self) -> Value {
@@ -364,11 +376,6 @@ impl Part for Log {
         self.filter(kept["filter"].as_str().unwrap_or_default().to_owned());
         self.open = kept["open"].as_bool().unwrap_or(false);
     }
-}
-
-/// `1 line`, `22 lines`.
-fn lines(count: usize) -> String {
-    format!("{} line{}", grouped(count as u128), if count == 1 { "" } else { "s" })
 }
 
 /// Does what was asked for, in a task of its own.

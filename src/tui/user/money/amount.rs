@@ -10,6 +10,7 @@ use super::{Ask, Kind, Trial};
 use crate::broker::user::{Action, Preview, Replace};
 use crate::domain::{Address, Neuron, Timestamp};
 use crate::tui::kit::form::{self, Field, Form};
+use crate::tui::texts;
 use crate::tui::user::part::Cx;
 use crate::tui::user::shared::Shared;
 
@@ -59,25 +60,25 @@ impl AmountStep {
         cx: &mut Cx<'_, Ask>,
     ) -> AmountStep {
         let wanted = match kind {
-            Kind::Refund => "exactly what was asked for",
-            _ => "exactly what is missing",
+            Kind::Refund => texts::money::EXACTLY_ASKED,
+            _ => texts::money::EXACTLY_MISSING,
         };
         let mut choices: Vec<Choice> =
             missing.map(|amount| Choice { label: wanted, amount: Some(amount) }).into_iter().collect();
         if kind == Kind::Refund {
             let account = account(cx.shared, provider);
             let free = account.map_or(Neuron::ZERO, |account| account.free());
-            choices.push(Choice { label: "half of what is free", amount: Some(half(free)) });
-            choices.push(Choice { label: "all that is free", amount: Some(free) });
+            choices.push(Choice { label: texts::money::HALF_OF_FREE, amount: Some(half(free)) });
+            choices.push(Choice { label: texts::money::ALL_FREE, amount: Some(free) });
         } else {
-            choices.push(Choice { label: "a tenth of the wallet", amount: None });
-            choices.push(Choice { label: "half of the wallet", amount: None });
-            choices.push(Choice { label: "all that can be given", amount: None });
+            choices.push(Choice { label: texts::money::TENTH_OF_WALLET, amount: None });
+            choices.push(Choice { label: texts::money::HALF_OF_WALLET, amount: None });
+            choices.push(Choice { label: texts::money::ALL_THAT_CAN_BE_GIVEN, amount: None });
             cx.ask(Ask::Most { dialog, provider });
         }
         choices.dedup_by(|one, other| one.amount.is_some() && one.amount == other.amount);
         let filled = missing.map(typed::write).unwrap_or_default();
-        let field = Field::new(FIELD, "Amount", form::Kind::Text, "").with(filled);
+        let field = Field::new(FIELD, texts::labels::AMOUNT, form::Kind::Text, "").with(filled);
         let mut step = AmountStep {
             dialog,
             kind,
@@ -168,7 +169,8 @@ impl AmountStep {
     fn fill(&mut self, amount: Neuron) {
         self.edited();
         if let Some(field) = self.form.fields.first_mut() {
-            *field = Field::new(FIELD, "Amount", form::Kind::Text, "").with(typed::write(amount));
+            *field =
+                Field::new(FIELD, texts::labels::AMOUNT, form::Kind::Text, "").with(typed::write(amount));
         }
     }
 
@@ -201,7 +203,7 @@ impl AmountStep {
         self.failed = None;
         let amount = match self.typed() {
             Ok(Typed { amount, .. }) if amount.is_zero() => {
-                self.complain(Some("an amount of 0 moves nothing; type at least 1 neuron".to_owned()));
+                self.complain(Some(texts::money::ZERO_MOVES_NOTHING.to_owned()));
                 return Next::Stay;
             }
             Ok(typed) => typed.amount,

@@ -9,6 +9,7 @@ use super::question;
 use super::{Ask, Kind, Trial};
 use crate::domain::{Address, Neuron, Timestamp};
 use crate::tui::kit::dialog::{Money, Said};
+use crate::tui::texts;
 use crate::tui::user::part::Cx;
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::Shared;
@@ -156,7 +157,7 @@ impl Dialog {
         let (good, bad): (Vec<Trial>, Vec<Trial>) = trials.into_iter().partition(|trial| trial.found.is_ok());
         if good.is_empty() {
             let reason = bad.into_iter().find_map(|trial| trial.found.err());
-            self.stage = Stage::Refused(reason.unwrap_or_else(|| "there is nothing to do".to_owned()));
+            self.stage = Stage::Refused(reason.unwrap_or_else(|| texts::money::NOTHING_TO_DO.to_owned()));
             return;
         }
         // A question that appears with an answer opens when it came, one that appears with a key when that was pressed.
@@ -195,16 +196,28 @@ impl Dialog {
 
     pub fn hints(&self, errands: &[Errand]) -> Vec<(&'static str, &'static str)> {
         match &self.stage {
-            Stage::Amount => vec![("↑↓", "choose"), ("enter", "go on to the question"), ("esc", "leave")],
-            Stage::Question { .. } if self.amount.is_some() => {
-                vec![("y", "do it"), ("esc", "back to the amount"), ("↑↓", "scroll")]
+            Stage::Amount => {
+                vec![
+                    ("↑↓", texts::hints::CHOOSE),
+                    ("enter", texts::money::GO_ON_TO_QUESTION),
+                    ("esc", texts::hints::LEAVE),
+                ]
             }
-            Stage::Question { .. } => vec![("y", "do it"), ("esc", "leave"), ("↑↓", "scroll")],
+            Stage::Question { .. } if self.amount.is_some() => {
+                vec![
+                    ("y", texts::shared::DO_IT),
+                    ("esc", texts::money::BACK_TO_AMOUNT),
+                    ("↑↓", texts::hints::SCROLL),
+                ]
+            }
+            Stage::Question { .. } => {
+                vec![("y", texts::shared::DO_IT), ("esc", texts::hints::LEAVE), ("↑↓", texts::hints::SCROLL)]
+            }
             Stage::UnderWay => {
                 let over = errands.iter().filter(|one| one.dialog == self.number).all(Errand::is_over);
-                vec![("esc", if over { "close" } else { "close; it goes on" })]
+                vec![("esc", if over { "close" } else { texts::money::CLOSE_IT_GOES_ON })]
             }
-            Stage::Trying | Stage::Refused(_) => vec![("esc", "close")],
+            Stage::Trying | Stage::Refused(_) => vec![("esc", texts::hints::CLOSE)],
         }
     }
 }
@@ -215,24 +228,17 @@ fn able(kind: Kind, providers: Vec<Address>, shared: &Shared) -> Result<Vec<Addr
     match kind {
         Kind::OpenAccount | Kind::Deposit if one => return Ok(providers),
         Kind::OpenAccount | Kind::Deposit => {
-            return Err("a deposit goes to one account; choose which".to_owned());
+            return Err(texts::money::CHOOSE_ONE_ACCOUNT.to_owned());
         }
         _ => {}
     }
     let now = shared.now();
     let may = |provider: &Address| {
-        let account = account(shared, *provider)
-            .ok_or("there is no account with that provider; O opens one, with a first deposit")?;
+        let account = account(shared, *provider).ok_or(texts::money::NO_ACCOUNT)?;
         match (kind, account.refund) {
-            (Kind::Refund, _) if account.free().is_zero() => {
-                Err("nothing of that account is free: all of it is owed or held for requests")
-            }
-            (Kind::TakeRefund | Kind::CancelRefund, None) => {
-                Err("no refund is pending with that provider; W asks for one")
-            }
-            (Kind::TakeRefund, Some(refund)) if refund.unlock_at > now => {
-                Err("that refund is still locked; it can be taken once its time is up")
-            }
+            (Kind::Refund, _) if account.free().is_zero() => Err(texts::money::NOTHING_FREE),
+            (Kind::TakeRefund | Kind::CancelRefund, None) => Err(texts::money::NO_REFUND),
+            (Kind::TakeRefund, Some(refund)) if refund.unlock_at > now => Err(texts::money::STILL_LOCKED),
             _ => Ok(()),
         }
     };
@@ -245,10 +251,8 @@ fn able(kind: Kind, providers: Vec<Address>, shared: &Shared) -> Result<Vec<Addr
     }
     match (able.len(), reason) {
         (0, Some(why)) if one => Err(why.to_owned()),
-        (0, _) => Err("with none of these accounts there is anything of that kind to do".to_owned()),
-        (many, _) if many > MOST_ACCOUNTS => {
-            Err(format!("these are {many} accounts; mark at most {MOST_ACCOUNTS} at once"))
-        }
+        (0, _) => Err(texts::money::NOTHING_OF_THAT_KIND.to_owned()),
+        (many, _) if many > MOST_ACCOUNTS => Err(texts::money::too_many_accounts(many, MOST_ACCOUNTS)),
         _ => Ok(able),
     }
 }

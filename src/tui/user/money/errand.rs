@@ -3,6 +3,7 @@
 use super::Trial;
 use crate::broker::user::{Action, OperationView};
 use crate::domain::{OperationId, OperationState, Timestamp};
+use crate::tui::texts;
 use crate::tui::user::screen::Screen;
 
 /// Something that was confirmed. It is over once the chain, or whoever sends there, gave a final answer.
@@ -103,7 +104,7 @@ impl Errand {
             Progress::Known(view)
                 if matches!(view.state, OperationState::Reverted | OperationState::Refused) =>
             {
-                let reason = view.reason.clone().unwrap_or_else(|| "without a reason".to_owned());
+                let reason = view.reason.clone().unwrap_or_else(|| texts::money::WITHOUT_REASON.to_owned());
                 Some(format!("{}: {reason}", view.state.as_str()))
             }
             _ => None,

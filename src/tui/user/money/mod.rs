@@ -45,6 +45,7 @@ use super::shared::Shared;
 use crate::broker::user::{Action, Event, OperationView, Preview};
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 use crate::tui::keymap::Place;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Something that moves money.
@@ -63,12 +64,12 @@ impl Kind {
     /// As the title of its dialog.
     const fn title(self) -> &'static str {
         match self {
-            Kind::OpenAccount => "Open an account",
-            Kind::Deposit => "Deposit",
-            Kind::Refund => "Ask for a refund",
-            Kind::TakeRefund => "Take a refund",
-            Kind::CancelRefund => "Cancel a refund",
-            Kind::TakeOver => "Take over an account",
+            Kind::OpenAccount => texts::money::OPEN_ACCOUNT,
+            Kind::Deposit => texts::labels::DEPOSIT,
+            Kind::Refund => texts::money::ASK_FOR_REFUND,
+            Kind::TakeRefund => texts::money::TAKE_REFUND,
+            Kind::CancelRefund => texts::money::CANCEL_REFUND,
+            Kind::TakeOver => texts::money::TAKE_OVER,
         }
     }
 }
@@ -154,7 +155,7 @@ impl Desk {
         cx: &mut Cx<'_, Ask>,
     ) {
         if self.dialog.is_some() {
-            return inform(then, Some("another dialog about money is open".to_owned()), cx);
+            return inform(then, Some(texts::money::ANOTHER_DIALOG.to_owned()), cx);
         }
         let number = self.next();
         match Dialog::open(number, kind, providers, amount, cx) {
@@ -177,7 +178,7 @@ impl Desk {
     /// Closes what is open; what was ordered goes on.
     fn leave(&mut self, cx: &mut Cx<'_, Ask>) {
         if let Some(dialog) = self.dialog.take() {
-            inform(dialog.then, Some("the dialog was left; nothing was moved".to_owned()), cx);
+            inform(dialog.then, Some(texts::money::LEFT.to_owned()), cx);
         }
         self.errands.retain(|errand| !errand.is_over());
     }
@@ -337,8 +338,8 @@ impl Part for Desk {
         let sending = self.errands.iter().filter(|errand| errand.is_sending()).count();
         match sending {
             0 => None,
-            1 => Some("an order about money that is being sent".to_owned()),
-            many => Some(format!("{many} orders about money that are being sent")),
+            1 => Some(texts::money::LEAVING_ONE.to_owned()),
+            many => Some(texts::money::leaving_many(many)),
         }
     }
 

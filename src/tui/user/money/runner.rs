@@ -5,10 +5,11 @@ use crate::broker::user::{Action, OperationView, UserBroker, UserError};
 use crate::domain::{OperationId, Timestamp};
 use crate::tui::kit::amount::in_full;
 use crate::tui::kit::moment;
+use crate::tui::texts;
 use crate::tui::user::runner::{At, Reply};
 
 /// What is said while there is no broker; dialogs do not open then, so that nobody should read it.
-const NONE: &str = "the broker is not ready; a moment";
+const NONE: &str = texts::shared::BROKER_NOT_READY;
 
 /// Does what was asked for, in tasks of its own.
 pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
@@ -65,20 +66,13 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
 /// A refusal for people, with amounts as they read them.
 pub fn sentence(error: &UserError) -> String {
     match error {
-        UserError::InsufficientFunds { needed, available } => format!(
-            "{} are missing: with the fee {} are needed, and the wallet has {}",
-            in_full(needed.above(*available)),
-            in_full(*needed),
-            in_full(*available)
-        ),
-        UserError::NotFree { asked, free } => format!(
-            "{} cannot be taken back: {} are free, the rest is owed or held for requests",
-            in_full(*asked),
-            in_full(*free)
-        ),
-        UserError::RefundLocked { unlock_at } => {
-            format!("the refund is locked until {}", moment::in_full(*unlock_at))
+        UserError::InsufficientFunds { needed, available } => {
+            texts::money::missing(in_full(needed.above(*available)), in_full(*needed), in_full(*available))
         }
+        UserError::NotFree { asked, free } => {
+            texts::money::cannot_be_taken_back(in_full(*asked), in_full(*free))
+        }
+        UserError::RefundLocked { unlock_at } => texts::money::locked_until(moment::in_full(*unlock_at)),
         error => error.for_screen(),
     }
 }

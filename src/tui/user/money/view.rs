@@ -14,6 +14,7 @@ use crate::tui::kit::amount::{grouped, in_full};
 use crate::tui::kit::dialog::{Buttons, Fact};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::{draw, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -44,7 +45,7 @@ pub fn draw(
             None
         }
         (Stage::Trying | Stage::Amount, _) => {
-            let text = "… the chain is asked what it would do, and what it would cost";
+            let text = texts::money::CHAIN_IS_ASKED;
             lines(dialog.kind, vec![vec![(text.to_owned(), Tone::Pending)]], buffer, area, &shared.look);
             None
         }
@@ -85,7 +86,7 @@ fn progress(own: &[&Errand], shared: &Shared) -> Vec<Line> {
         let waited = moment::length(shared.now().seconds_since(errand.ordered_at));
         if !one {
             let (sign, tone, word) = match &errand.progress {
-                Progress::Sending => ("…", Tone::Pending, "waits to be sent".to_owned()),
+                Progress::Sending => ("…", Tone::Pending, texts::money::WAITS_TO_BE_SENT.to_owned()),
                 Progress::Failed(why) => ("✗", Tone::Bad, why.clone()),
                 Progress::Known(view) => state_of(view),
             };
@@ -93,16 +94,17 @@ fn progress(own: &[&Errand], shared: &Shared) -> Vec<Line> {
             continue;
         }
         match &errand.progress {
-            Progress::Sending => {
-                rows.push(say(format!("… is checked, signed and sent, {waited}"), Tone::Pending))
-            }
+            Progress::Sending => rows.push(say(texts::money::is_sent(&waited), Tone::Pending)),
             Progress::Failed(why) => {
                 rows.push(say(format!("✗ {why}"), Tone::Bad));
-                rows.push(say("Nothing was moved.".to_owned(), Tone::Plain));
+                rows.push(say(texts::money::NOTHING_MOVED.to_owned(), Tone::Plain));
             }
             Progress::Known(view) => {
                 let amount = view.amount.map(|amount| format!("{} ", look.in_full(amount)));
-                rows.push(say(format!("{}with {whom}", amount.unwrap_or_default()), Tone::Title));
+                rows.push(say(
+                    texts::money::amount_with_whom(amount.unwrap_or_default(), &whom),
+                    Tone::Title,
+                ));
                 stages(view, &waited, errand, shared, &mut rows);
             }
         }
@@ -112,16 +114,17 @@ fn progress(own: &[&Errand], shared: &Shared) -> Vec<Line> {
 
 fn state_of(view: &OperationView) -> (&'static str, Tone, String) {
     match view.state {
-        OperationState::Prepared => ("…", Tone::Pending, "written down, being sent".to_owned()),
-        OperationState::Sent => ("…", Tone::Pending, "sent, waits for a block".to_owned()),
-        OperationState::Unknown => ("!", Tone::Warn, "not known yet; it is followed up".to_owned()),
+        OperationState::Prepared => ("…", Tone::Pending, texts::money::WRITTEN_DOWN_BEING_SENT.to_owned()),
+        OperationState::Sent => ("…", Tone::Pending, texts::money::SENT.to_owned()),
+        OperationState::Unknown => ("!", Tone::Warn, texts::money::FOLLOWED_UP.to_owned()),
         OperationState::Mined => {
-            let block =
-                view.block.map_or("a block".to_owned(), |block| format!("block {}", grouped(block.into())));
-            ("✓", Tone::Good, format!("on the chain, in {block}"))
+            let block = view.block.map_or(texts::money::A_BLOCK.to_owned(), |block| {
+                texts::shared::block(grouped(block.into()))
+            });
+            ("✓", Tone::Good, texts::money::on_the_chain(&block))
         }
         OperationState::Reverted | OperationState::Refused => {
-            let why = view.reason.as_deref().unwrap_or("without a reason");
+            let why = view.reason.as_deref().unwrap_or(texts::money::WITHOUT_REASON);
             ("✗", Tone::Bad, format!("{}: {why}", view.state.as_str()))
         }
     }
@@ -131,32 +134,32 @@ fn state_of(view: &OperationView) -> (&'static str, Tone, String) {
 fn stages(view: &OperationView, waited: &str, errand: &Errand, shared: &Shared, rows: &mut Vec<Line>) {
     let look = &shared.look;
     let mut say = |text: String, tone: Tone| rows.push(vec![(text, tone)]);
-    say("✓ written down; it survives a restart".to_owned(), Tone::Good);
+    say(texts::money::WRITTEN_DOWN.to_owned(), Tone::Good);
     if let Some(hash) = view.hash {
-        say(format!("✓ sent as {hash}"), Tone::Good);
+        say(texts::money::sent_as(hash), Tone::Good);
     }
     let (sign, tone, word) = state_of(view);
     match view.state {
         OperationState::Mined => {
             say(format!("{sign} {word}"), tone);
             if let Some(gas) = view.gas_paid {
-                say(format!("  its network fee was {}", look.in_full(gas)), Tone::Plain);
+                say(texts::money::network_fee_was(look.in_full(gas)), Tone::Plain);
             }
         }
         OperationState::Reverted | OperationState::Refused => {
             say(format!("{sign} {word}"), tone);
-            say("  The amount was not moved.".to_owned(), Tone::Plain);
+            say(texts::money::AMOUNT_NOT_MOVED.to_owned(), Tone::Plain);
         }
         _ => {
             say(format!("{sign} {word}, {waited}"), tone);
             if view.attempts > 1 {
                 let times = view.attempts;
-                say(format!("! it was stuck: sent {times} times, each at a higher fee"), Tone::Warn);
+                say(texts::money::stuck(times), Tone::Warn);
             } else if shared.now().seconds_since(errand.ordered_at) > LONG {
-                let text = "! it takes long; a stuck transaction is sent again at a higher fee by itself";
+                let text = texts::money::TAKES_LONG;
                 say(text.to_owned(), Tone::Warn);
             }
-            say("It goes on when this is closed; the log tells the end.".to_owned(), Tone::Dim);
+            say(texts::money::GOES_ON_CLOSED.to_owned(), Tone::Dim);
         }
     }
 }
@@ -185,7 +188,7 @@ fn amount(
     let few = fixed.saturating_add(all) > area.height;
     let high = fixed.saturating_add(if few { 1 } else { all });
     let inside = draw::boxed(buffer, draw::middle(area, wide, high), dialog.kind.title(), Tone::Accent, look);
-    draw::put(buffer, inside, 0, 0, "With", look.style(Tone::Dim));
+    draw::put(buffer, inside, 0, 0, texts::labels::WITH, look.style(Tone::Dim));
     let x = draw::put(buffer, inside, LABEL, 0, &look.address(provider), look.style(Tone::Title));
     if let Some(alias) = shared.aliases.get(&provider) {
         draw::put(buffer, inside, x + 1, 0, &format!("@{alias}"), look.style(Tone::Plain));
@@ -212,7 +215,7 @@ fn amount(
     let last = inside.height.saturating_sub(1);
     let body = Rect { height: last, ..inside };
     rows(buffer, body, y, &below, look);
-    let text = "enter asks before anything is done   esc leaves";
+    let text = texts::money::ENTER_ASKS_FIRST;
     draw::put(buffer, inside, 0, last, text, look.style(Tone::Dim));
     cursor
 }
@@ -251,17 +254,17 @@ fn read(step: &AmountStep) -> Labelled {
     let complaint = step.form.fields.first().and_then(|field| field.complaint.clone());
     let wrong = |text: &str| (String::new(), format!("✗ {text}"), Tone::Bad);
     if let Some(why) = &step.failed {
-        return wrong(&format!("{why}. As far as is known nothing was moved; it can be tried again."));
+        return wrong(&texts::money::as_far_as_known(why));
     }
     match (complaint, step.typed(), step.preview()) {
         (Some(complaint), ..) => wrong(&complaint),
         (None, Err(typed::TypedError::Empty), _) => {
-            (String::new(), "as 0.01 A0GI, or so many neuron".to_owned(), Tone::Dim)
+            (String::new(), texts::money::AMOUNT_HINT.to_owned(), Tone::Dim)
         }
         (None, Err(error), _) => wrong(&error.to_string()),
         (None, Ok(_), Some(Err(why))) => wrong(why),
         (None, Ok(typed), _) if typed.bare => {
-            (String::new(), format!("= {}  (no unit was typed)", in_full(typed.amount)), Tone::Warn)
+            (String::new(), texts::money::no_unit_typed(in_full(typed.amount)), Tone::Warn)
         }
         (None, Ok(typed), _) => (String::new(), format!("= {}", in_full(typed.amount)), Tone::Dim),
     }
@@ -274,18 +277,22 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<Labelled> {
     match step.preview() {
         Some(Ok(preview)) => {
             let Preview { gas, wallet, after, before, .. } = preview;
-            say("Fee", format!("{}, at most {}", look.amount(gas.now), look.amount(gas.most)), Tone::Plain);
-            say("Wallet", change(wallet.before, wallet.likely, look), Tone::Plain);
+            say(
+                texts::labels::FEE,
+                texts::money::now_at_most(look.amount(gas.now), look.amount(gas.most)),
+                Tone::Plain,
+            );
+            say(texts::labels::WALLET, change(wallet.before, wallet.likely, look), Tone::Plain);
             let balance = before.as_ref().map_or(Neuron::ZERO, |account| account.balance);
             let available = before.as_ref().map_or(Neuron::ZERO, |account| account.available);
             if balance != after.balance {
-                say("Account", change(balance, after.balance, look), Tone::Plain);
+                say(texts::labels::ACCOUNT, change(balance, after.balance, look), Tone::Plain);
             }
-            say("Spendable", change(available, after.available, look), Tone::Plain);
+            say(texts::labels::SPENDABLE, change(available, after.available, look), Tone::Plain);
             if let Some(locked) = preview.locked {
                 let until = moment::in_full(locked.until);
                 let wait = moment::length(locked.until.seconds_since(shared.now()));
-                say("Locked", format!("until {until}, {wait}"), Tone::Plain);
+                say(texts::labels::LOCKED, texts::money::until_and_wait(&until, &wait), Tone::Plain);
             }
             for warning in &preview.warnings {
                 if let Some(Fact::Note(text, tone)) = warned(warning, shared) {
@@ -293,20 +300,20 @@ fn below(step: &AmountStep, look: &Look, shared: &Shared) -> Vec<Labelled> {
                 }
             }
         }
-        None if step.asked.is_some() => say("", "… what it would do is asked for".to_owned(), Tone::Pending),
+        None if step.asked.is_some() => say("", texts::money::WHAT_IT_WOULD_DO.to_owned(), Tone::Pending),
         Some(Err(_)) | None => {
             let provider = step.provider();
             match (step.kind(), account(shared, provider)) {
                 (Kind::Refund, Some(account)) => {
-                    say("Free", look.amount(account.free()), Tone::Plain);
+                    say(texts::labels::FREE, look.amount(account.free()), Tone::Plain);
                     let owed = account.owed.saturating_add(account.reserved).above(account.settled);
-                    say("Owed, held", look.amount(owed), Tone::Plain);
+                    say(texts::money::OWED_RESERVED, look.amount(owed), Tone::Plain);
                 }
                 (_, account) => {
                     let wallet = shared.snapshot.wallet.map_or("-".to_owned(), |wallet| look.amount(wallet));
-                    say("Wallet", wallet, Tone::Plain);
+                    say(texts::labels::WALLET, wallet, Tone::Plain);
                     if let Some(account) = account {
-                        say("Spendable", look.amount(account.available), Tone::Plain);
+                        say(texts::labels::SPENDABLE, look.amount(account.available), Tone::Plain);
                     }
                 }
             }

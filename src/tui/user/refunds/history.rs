@@ -7,6 +7,7 @@ use crate::domain::{Address, Neuron};
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub const ASKED: usize = 0;
@@ -19,7 +20,7 @@ pub fn state(state: RefundState) -> (&'static str, Tone) {
     match state {
         RefundState::Pending => ("pending", Tone::Pending),
         RefundState::Processed => ("✓ taken", Tone::Good),
-        RefundState::Cancelled => ("· cancelled or replaced", Tone::Dim),
+        RefundState::Cancelled => (texts::refunds::CANCELLED_OR_REPLACED, Tone::Dim),
     }
 }
 
@@ -28,11 +29,11 @@ impl Row for RefundView {
     const FIELDS: &'static [Field] =
         &[Field::text("provider"), Field::text("state"), Field::amount("amount")];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Asked for", right: true, rank: 3, largest_first: true },
-        Column { title: "Provider", right: false, rank: 0, largest_first: false },
-        Column { title: "Amount", right: true, rank: 1, largest_first: true },
-        Column { title: "State", right: false, rank: 2, largest_first: false },
-        Column { title: "Unlocked", right: true, rank: 4, largest_first: true },
+        Column { title: texts::refunds::ASKED_FOR, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::AMOUNT, right: true, rank: 1, largest_first: true },
+        Column { title: texts::labels::STATE, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::UNLOCKED, right: true, rank: 4, largest_first: true },
     ];
 
     fn key(&self) -> (Address, u32) {

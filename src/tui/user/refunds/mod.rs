@@ -30,6 +30,7 @@ use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::{self, Fact, is};
 use crate::tui::kit::moment;
 use crate::tui::kit::table::Table;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 #[derive(Debug)]
@@ -110,9 +111,9 @@ impl Refunds {
         let doing = |provider: Address| {
             snapshot.operations.iter().find_map(|operation| match operation.kind {
                 _ if operation.provider != Some(provider) => None,
-                OperationKind::ProcessRefund => Some("being taken"),
-                OperationKind::CancelRefund => Some("being cancelled"),
-                OperationKind::RequestRefund => Some("being changed"),
+                OperationKind::ProcessRefund => Some(texts::refunds::BEING_TAKEN),
+                OperationKind::CancelRefund => Some(texts::refunds::BEING_CANCELLED),
+                OperationKind::RequestRefund => Some(texts::refunds::BEING_CHANGED),
                 _ => None,
             })
         };
@@ -150,10 +151,10 @@ impl Refunds {
             let whom = cx.shared.provider(lock.provider);
             let amount = cx.shared.look.amount(lock.amount);
             let next = match self.by_itself {
-                Some(true) => "it is taken by itself",
-                _ => "P on screen 6 takes it",
+                Some(true) => texts::refunds::TAKEN_BY_ITSELF,
+                _ => texts::refunds::P_TAKES_IT,
             };
-            let text = format!("the refund of {amount} with {whom} is unlocked; {next}");
+            let text = texts::refunds::unlocked(&amount, &whom, next);
             cx.orders.push(Order::Notify(Tone::Good, text));
         }
         // What is gone may come again under the same number only on another chain.
@@ -208,7 +209,7 @@ impl Refunds {
     fn wish(&self, kind: Kind, cx: &mut Cx<'_, Ask>) {
         match self.provider() {
             Some(provider) => cx.order(Order::Money(Wish { kind, provider, amount: None, then: None })),
-            None => cx.toast(Tone::Plain, "no refund is under way; W on an account (4) asks for one"),
+            None => cx.toast(Tone::Plain, texts::refunds::NONE_TO_ASK_FOR),
         }
     }
 
@@ -226,10 +227,10 @@ impl Refunds {
         let due: Vec<Address> =
             self.locks.iter().filter(|lock| lock.due(now)).map(|lock| lock.provider).collect();
         match (&due[..], self.locks.first()) {
-            ([], None) => cx.toast(Tone::Plain, "no refund is under way"),
+            ([], None) => cx.toast(Tone::Plain, texts::refunds::NONE_UNDER_WAY),
             ([], Some(next)) => {
                 let left = moment::until(now, next.refund.unlock_at);
-                cx.toast(Tone::Plain, format!("nothing is due yet; the next one is unlocked in {left}"));
+                cx.toast(Tone::Plain, texts::refunds::nothing_due(&left));
             }
             _ => cx.order(Order::MoneyOfMany(Kind::TakeRefund, due)),
         }
@@ -242,43 +243,39 @@ impl Refunds {
             let Some(refund) = self.history.selected() else { return Vec::new() };
             let (word, tone) = history::state(refund.state);
             return vec![
-                is("Provider", look.address(refund.provider)),
-                is("Name", shared.provider(refund.provider)),
-                is("Amount", look.in_full(refund.amount)),
-                is("Asked for", look.time_in_full(refund.created_at)),
-                is("Unlocked", moment::in_full(refund.unlock_at)),
-                Fact::Is("State", word.to_owned(), tone),
-                is("Number", refund.index.to_string()),
+                is(texts::labels::PROVIDER, look.address(refund.provider)),
+                is(texts::labels::NAME, shared.provider(refund.provider)),
+                is(texts::labels::AMOUNT, look.in_full(refund.amount)),
+                is(texts::refunds::ASKED_FOR, look.time_in_full(refund.created_at)),
+                is(texts::labels::UNLOCKED, moment::in_full(refund.unlock_at)),
+                Fact::Is(texts::labels::STATE, word.to_owned(), tone),
+                is(texts::labels::NUMBER, refund.index.to_string()),
             ];
         }
         let Some(lock) = self.selected() else { return Vec::new() };
         let mut facts = vec![
-            is("Provider", look.address(lock.provider)),
-            is("Name", shared.provider(lock.provider)),
-            is("Asked for", look.in_full(lock.refund.amount)),
+            is(texts::labels::PROVIDER, look.address(lock.provider)),
+            is(texts::labels::NAME, shared.provider(lock.provider)),
+            is(texts::refunds::ASKED_FOR, look.in_full(lock.refund.amount)),
         ];
         if lock.amount != lock.refund.amount {
-            let text = format!("{}: the provider has settled a part meanwhile", look.in_full(lock.amount));
-            facts.push(Fact::Is("Left of it", text, Tone::Warn));
+            let text = texts::refunds::settled_a_part(look.in_full(lock.amount));
+            facts.push(Fact::Is(texts::refunds::LEFT_OF_IT, text, Tone::Warn));
         }
-        facts.push(is("Since", look.time_in_full(lock.refund.created_at)));
-        facts.push(is("Unlocked", moment::in_full(lock.refund.unlock_at)));
+        facts.push(is(texts::labels::SINCE, look.time_in_full(lock.refund.created_at)));
+        facts.push(is(texts::labels::UNLOCKED, moment::in_full(lock.refund.unlock_at)));
         facts.push(match lock.due(shared.now()) {
-            true => Fact::Is("State", "due; it can be taken (P)".to_owned(), Tone::Good),
+            true => Fact::Is(texts::labels::STATE, texts::refunds::DUE.to_owned(), Tone::Good),
             false => {
                 let left = moment::until(shared.now(), lock.refund.unlock_at);
-                Fact::Is("State", format!("locked, {left} left; C cancels it"), Tone::Pending)
+                Fact::Is(texts::labels::STATE, texts::refunds::locked(&left), Tone::Pending)
             }
         });
         if let Some(doing) = lock.doing {
-            facts.push(Fact::Is("Under way", doing.to_owned(), Tone::Pending));
+            facts.push(Fact::Is(texts::shared::UNDER_WAY, doing.to_owned(), Tone::Pending));
         }
         facts.push(Fact::Gap);
-        facts.push(Fact::Note(
-            "The wait lets the provider settle first what is owed; it begins with asking, and anew if more is asked for."
-                .to_owned(),
-            Tone::Dim,
-        ));
+        facts.push(Fact::Note(texts::refunds::WHY_THE_WAIT.to_owned(), Tone::Dim));
         facts
     }
 }
@@ -327,7 +324,7 @@ impl Part for Refunds {
                     cx.order(Order::Money(Wish { kind, provider, amount: None, then: None }));
                 }
             }
-            Action::CancelRefund => cx.toast(Tone::Plain, "no refund is under way"),
+            Action::CancelRefund => cx.toast(Tone::Plain, texts::refunds::NONE_UNDER_WAY),
             Action::Refund => self.wish(Kind::Refund, cx),
             Action::Deposit | Action::OpenAccount => self.wish(Kind::Deposit, cx),
             Action::Refresh => {
@@ -341,11 +338,11 @@ impl Part for Refunds {
             }
             Action::Copy => {
                 if let Some(provider) = self.provider() {
-                    cx.copy(provider.to_string(), "the provider's address");
+                    cx.copy(provider.to_string(), texts::shared::PROVIDERS_ADDRESS);
                 }
             }
             Action::CopyAll if self.provider().is_some() => {
-                cx.copy(facts::text(&self.facts(cx.shared)), "all about the refund");
+                cx.copy(facts::text(&self.facts(cx.shared)), texts::refunds::ALL_ABOUT);
             }
             _ => {}
         }
@@ -465,15 +462,15 @@ impl Part for Refunds {
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         let mut hints = Vec::new();
         if self.locks.iter().any(|lock| lock.due(shared.now())) {
-            hints.push((Action::TakeRefund, "take what is due"));
+            hints.push((Action::TakeRefund, texts::refunds::TAKE_DUE));
         }
         if self.locks.is_empty() {
-            hints.push((Action::Screen('4'), "accounts"));
+            hints.push((Action::Screen('4'), texts::hints::ACCOUNTS));
         } else {
             hints.extend([
-                (Action::CancelRefund, "cancel"),
-                (Action::Refund, "change"),
-                (Action::Focus, "history"),
+                (Action::CancelRefund, texts::hints::CANCEL),
+                (Action::Refund, texts::hints::CHANGE),
+                (Action::Focus, texts::hints::HISTORY),
             ]);
         }
         if self.provider().is_some() {
@@ -483,7 +480,9 @@ impl Part for Refunds {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| vec![("enter", "keep"), ("tab", "complete"), ("esc", "all")])
+        self.typing.then(|| {
+            vec![("enter", texts::hints::KEEP), ("tab", texts::hints::COMPLETE), ("esc", texts::hints::ALL)]
+        })
     }
 
     fn alarm(&self, shared: &Shared) -> bool {

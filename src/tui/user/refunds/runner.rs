@@ -1,6 +1,7 @@
 //! Asks about refunds performed on the broker.
 
 use super::{Answer, Ask};
+use crate::tui::texts;
 use crate::tui::user::runner::{At, Reply};
 
 /// Does what was asked for, in tasks of its own.
@@ -13,7 +14,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 Ok(refunds) => Ok((refunds, broker.settings().auto_process_refunds)),
                 Err(error) => Err(error.for_screen()),
             },
-            None => Err("the broker is not ready; a moment".to_owned()),
+            None => Err(texts::shared::BROKER_NOT_READY.to_owned()),
         };
         reply.send(Answer::History(answer)).await;
     });

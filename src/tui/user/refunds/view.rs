@@ -9,6 +9,7 @@ use crate::domain::Neuron;
 use crate::tui::kit::gauge::Gauge;
 use crate::tui::kit::look::MASK;
 use crate::tui::kit::{draw, facts, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -44,7 +45,7 @@ pub fn detail(area: Rect) -> Rect {
 pub fn draw(refunds: &Refunds, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
     let look = &shared.look;
     if refunds.open {
-        draw::heading(buffer, area, 0, "Refund", look);
+        draw::heading(buffer, area, 0, texts::labels::REFUND, look);
         facts::draw(buffer, detail(area), &refunds.facts(shared), refunds.detail_top, look);
         return None;
     }
@@ -52,8 +53,8 @@ pub fn draw(refunds: &Refunds, buffer: &mut Buffer, area: Rect, shared: &Shared)
     head(refunds, buffer, area, shared);
     if refunds.locks.is_empty() {
         let text = match shared.stale() {
-            Some(why) if shared.snapshot.version == 0 => format!("Refunds are not known yet: {why}"),
-            _ => "Nothing is on its way back. W on an account (4) asks for a deposit back.".to_owned(),
+            Some(why) if shared.snapshot.version == 0 => texts::refunds::not_known_yet(why),
+            _ => texts::refunds::NONE.to_owned(),
         };
         let room = Rect { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
         draw::wrapped(buffer, room, 0, &text, look.style(Tone::Plain));
@@ -62,7 +63,7 @@ pub fn draw(refunds: &Refunds, buffer: &mut Buffer, area: Rect, shared: &Shared)
     let below = refunds.locks.len().saturating_sub(refunds.top + usize::from(places.locks.height));
     if below > 0 {
         let line = Rect { y: area.y + 1, height: 1, ..area };
-        draw::put_right(buffer, line, 0, &format!("▼ {below} more below"), look.style(Tone::Dim));
+        draw::put_right(buffer, line, 0, &texts::refunds::more_below(below), look.style(Tone::Dim));
     }
     history(refunds, buffer, places.history, shared)
 }
@@ -82,14 +83,14 @@ fn head(refunds: &Refunds, buffer: &mut Buffer, area: Rect, shared: &Shared) {
         [("locked ", Tone::Dim), (waiting.as_str(), Tone::Title), ("   due ", Tone::Dim), (&shown, tone)];
     let mut x = draw::line(buffer, area, 0, 0, &pieces, look);
     if let Some(next) = refunds.locks.iter().find(|lock| !lock.due(now)) {
-        let text = format!("   next in {}", moment::until(now, next.refund.unlock_at));
+        let text = texts::refunds::next_in(moment::until(now, next.refund.unlock_at));
         if x + draw::width(&text) <= area.width {
             x = draw::put(buffer, area, x, 0, &text, look.style(Tone::Pending));
         }
     }
     let says = match refunds.by_itself {
-        Some(true) => "due ones are taken by themselves",
-        Some(false) => "due ones wait for P",
+        Some(true) => texts::refunds::DUE_ARE_TAKEN,
+        Some(false) => texts::refunds::DUE_WAIT,
         None => "",
     };
     if x + 3 + draw::width(says) <= area.width {
@@ -142,7 +143,7 @@ fn history(refunds: &Refunds, buffer: &mut Buffer, area: Rect, shared: &Shared) 
     }
     let line = Rect { y: area.y.saturating_sub(1), height: 1, ..area };
     let (shown, all) = (table.shown(), table.rows().len());
-    let count = if shown == all { format!("Over: {all}") } else { format!("Over: {shown} of {all}") };
+    let count = if shown == all { texts::refunds::over(all) } else { texts::refunds::over_shown(shown, all) };
     draw::heading(buffer, line, 0, &count, look);
     let mut cursor = None;
     if refunds.typing || !table.filter.is_empty() {

@@ -8,6 +8,7 @@ use crate::broker::user::{RequestRecord, RequestView};
 use crate::domain::{Neuron, RequestId, UserRequestState};
 use crate::tui::kit::amount::in_full;
 use crate::tui::kit::dialog::{Fact, Money, Said};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Order};
 use crate::tui::user::shared::Shared;
@@ -24,7 +25,7 @@ impl Requests {
     /// Opens the question about what the details are about.
     pub(super) fn begin_accept(&mut self, cx: &mut Cx<'_, Ask>) {
         let Some(Subject::Request(id)) = self.subject() else {
-            return cx.toast(Tone::Plain, "receipts are of requests; o shows them");
+            return cx.toast(Tone::Plain, texts::requests::O_SHOWS_REQUESTS);
         };
         self.detail = true;
         let Some(Record::Request(record)) = &self.record else { return };
@@ -69,10 +70,10 @@ impl Requests {
         self.outdated = true;
         match ended {
             Ok(view) => {
-                let text = format!("receipt accepted: the request costs {} now", in_full(view.fee.total()));
+                let text = texts::requests::receipt_accepted(in_full(view.fee.total()));
                 cx.order(Order::Notify(Tone::Good, text));
             }
-            Err(why) => cx.order(Order::Notify(Tone::Bad, format!("nothing was paid: {why}"))),
+            Err(why) => cx.order(Order::Notify(Tone::Bad, texts::requests::nothing_paid(&why))),
         }
     }
 
@@ -86,13 +87,11 @@ impl Requests {
 /// Why there is nothing to accept.
 fn refused(record: &RequestRecord) -> Option<&'static str> {
     match record.view.state {
-        _ if record.view.accepted_at.is_some() => Some("that receipt was accepted before"),
-        UserRequestState::Disputed if record.view.disputed.is_zero() => {
-            Some("that receipt asks for no more than was paid")
-        }
+        _ if record.view.accepted_at.is_some() => Some(texts::requests::ACCEPTED_BEFORE),
+        UserRequestState::Disputed if record.view.disputed.is_zero() => Some(texts::requests::ASKS_NO_MORE),
         UserRequestState::Disputed => None,
-        UserRequestState::Unconfirmed => Some("no receipt came yet; it is being asked for"),
-        _ => Some("nothing of that request is disputed"),
+        UserRequestState::Unconfirmed => Some(texts::requests::NO_RECEIPT_YET),
+        _ => Some(texts::requests::NOTHING_DISPUTED),
     }
 }
 
@@ -103,36 +102,35 @@ fn question(record: &RequestRecord, shared: &Shared) -> Acceptance {
     let spendable = account.map_or(Neuron::ZERO, |account| account.available);
     let alias = shared.aliases.get(&view.provider);
     let mut facts = vec![
-        Fact::Address("To", view.provider, alias.map(|alias| format!("@{alias}, your own name for it"))),
-        Fact::Text("Service", view.service.to_string()),
-        Fact::Text("Request", view.request.to_string()),
-        Fact::Amount("Amount", Some(amount)),
-        Fact::Amount("Paid so far", Some(paid)),
-        Fact::Amount("after", Some(paid.saturating_add(amount))),
-        Fact::Amount("Spendable", Some(spendable)),
-        Fact::Amount("after", Some(spendable.above(amount))),
+        Fact::Address(texts::labels::TO, view.provider, alias.map(texts::shared::own_name)),
+        Fact::Text(texts::labels::SERVICE, view.service.to_string()),
+        Fact::Text(texts::labels::REQUEST, view.request.to_string()),
+        Fact::Amount(texts::labels::AMOUNT, Some(amount)),
+        Fact::Amount(texts::requests::PAID_SO_FAR, Some(paid)),
+        Fact::Amount(texts::terms::AFTER, Some(paid.saturating_add(amount))),
+        Fact::Amount(texts::labels::SPENDABLE, Some(spendable)),
+        Fact::Amount(texts::terms::AFTER, Some(spendable.above(amount))),
     ];
     if let Some(receipt) = &record.receipt {
         let units = |units: u64| crate::tui::kit::amount::grouped(units.into());
-        let text = format!(
-            "{} in, {} out; we count {} and {}",
+        let text = texts::requests::counts_differ(
             units(receipt.receipt.input.0),
             units(receipt.receipt.output.0),
             units(view.input.0),
-            units(view.output.0)
+            units(view.output.0),
         );
-        facts.push(Fact::Text("It counts", text));
+        facts.push(Fact::Text(texts::requests::IT_COUNTS, text));
     }
     if let Some(note) = &view.note {
         facts.push(Fact::Note(format!("! {note}"), Tone::Warn));
     }
     if spendable < amount {
-        facts.push(Fact::Note("! the account has less than that; D deposits more".to_owned(), Tone::Warn));
+        facts.push(Fact::Note(texts::requests::ACCOUNT_HAS_LESS.to_owned(), Tone::Warn));
     }
-    let says = "You pay on the provider's word, not by our own count. It cannot be undone.";
+    let says = texts::requests::PAYS_ON_THEIR_WORD;
     facts.push(Fact::Note(says.to_owned(), Tone::Plain));
     let opened = shared.pressed.max(shared.now());
-    let money = Money::new("Accept a receipt", facts, "Accept it", opened);
+    let money = Money::new(texts::requests::ACCEPT_TITLE, facts, texts::requests::ACCEPT_BUTTON, opened);
     let money = if amount.get() > spendable.get() / 2 { money.large(amount) } else { money };
     Acceptance { request: view.request, amount, money }
 }

@@ -9,6 +9,7 @@ use super::{List, Record, Requests, Running, Subject, facts, filter};
 use crate::broker::user::RequestSort;
 use crate::domain::{Address, RequestId};
 use crate::tui::kit::facts::{Fact, text};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, Order};
 use crate::tui::user::screen::Screen;
@@ -128,7 +129,7 @@ impl Requests {
             (Subject::Request(id), _) => {
                 match self.requests.table.selected().filter(|row| row.view.request == id) {
                     Some(row) => all.extend(facts::request(&row.view, None, shared)),
-                    None => all.push(Fact::Note("… being read".to_owned(), Tone::Pending)),
+                    None => all.push(Fact::Note(texts::shared::BEING_READ.to_owned(), Tone::Pending)),
                 }
             }
             (Subject::Operation(_), _) => {
@@ -227,7 +228,7 @@ impl Requests {
     /// Sorts by time or by fee, the largest first; the same again turns it around.
     pub(super) fn sort(&mut self, turn: bool, cx: &mut Cx<'_, Ask>) {
         if self.list == List::Operations {
-            return cx.toast(Tone::Plain, "operations stand by time, the newest first");
+            return cx.toast(Tone::Plain, texts::requests::OPERATIONS_BY_TIME);
         }
         self.sort = match (self.sort, turn) {
             (RequestSort::Newest | RequestSort::Oldest, false) | (RequestSort::Cheapest, true) => {
@@ -250,7 +251,7 @@ impl Requests {
                 self.top = 0;
                 cx.ask(Ask::Verify(id));
             }
-            _ => cx.toast(Tone::Plain, "receipts are of requests; o shows them"),
+            _ => cx.toast(Tone::Plain, texts::requests::O_SHOWS_REQUESTS),
         }
     }
 
@@ -261,22 +262,22 @@ impl Requests {
                 self.top = 0;
                 cx.ask(Ask::Reconcile(provider));
             }
-            None => cx.toast(Tone::Plain, "select a row of the provider whose books are meant"),
+            None => cx.toast(Tone::Plain, texts::requests::SELECT_A_ROW),
         }
     }
 
     pub(super) fn copy(&self, all: bool, cx: &mut Cx<'_, Ask>) {
         let Some(subject) = self.subject() else { return };
         if all {
-            return cx.copy(text(&self.facts(cx.shared)), "the details");
+            return cx.copy(text(&self.facts(cx.shared)), texts::requests::THE_DETAILS);
         }
         match subject {
-            Subject::Request(id) => cx.copy(id.to_string(), "the request's id"),
+            Subject::Request(id) => cx.copy(id.to_string(), texts::shared::REQUESTS_ID),
             Subject::Operation(id) => {
                 let row = self.operations.table.selected();
                 match row.and_then(|row| row.view.hash) {
-                    Some(hash) => cx.copy(hash.to_string(), "the transaction's hash"),
-                    None => cx.copy(id.to_string(), "the operation's id"),
+                    Some(hash) => cx.copy(hash.to_string(), texts::shared::TRANSACTIONS_HASH),
+                    None => cx.copy(id.to_string(), texts::shared::OPERATIONS_ID),
                 }
             }
         }
@@ -285,8 +286,8 @@ impl Requests {
     pub(super) fn copy_link(&self, cx: &mut Cx<'_, Ask>) {
         let row = self.operations.table.selected().filter(|_| self.list == List::Operations);
         match row.and_then(|row| facts::explorer(&row.view, cx.shared)) {
-            Some(link) => cx.copy(link, "the explorer's link"),
-            None => cx.toast(Tone::Plain, "there is no explorer's link for this"),
+            Some(link) => cx.copy(link, texts::requests::EXPLORERS_LINK),
+            None => cx.toast(Tone::Plain, texts::requests::NO_EXPLORER),
         }
     }
 
@@ -317,7 +318,7 @@ impl Requests {
 
     pub(super) fn begin_export(&mut self, cx: &mut Cx<'_, Ask>) {
         if self.exporting.is_some() {
-            return cx.toast(Tone::Plain, "an export is under way; ctrl+c stops it");
+            return cx.toast(Tone::Plain, texts::requests::EXPORT_UNDER_WAY);
         }
         self.typing = false;
         self.export = Some(export::form(self.what(), cx.shared.now()));
@@ -340,7 +341,7 @@ impl Requests {
         let Some(form) = &mut self.export else { return };
         let file = form.value("file").to_owned();
         if file.is_empty() || file.ends_with('/') {
-            return form.complain(Some("file"), "name a file".to_owned());
+            return form.complain(Some("file"), texts::shared::NAME_A_FILE.to_owned());
         }
         let progress = Arc::default();
         let format = export::format(form);

@@ -13,6 +13,7 @@ use crate::broker::user::{ExportFormat, UserBroker};
 use crate::domain::Timestamp;
 use crate::domain::clean::clean_reason;
 use crate::tui::kit::form::{Field, Form, Kind};
+use crate::tui::texts;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
 
@@ -51,18 +52,14 @@ pub struct Export {
 pub fn form(what: &str, now: Timestamp) -> Form {
     let stamp: String = now.to_string().chars().take(19).filter(char::is_ascii_digit).collect();
     let (day, time) = stamp.split_at_checked(8).unwrap_or((&stamp, ""));
-    let hint = "A new file; relative to the directory of exports. Only you can read it.";
+    let hint = texts::requests::NEW_FILE;
     Form::new(
-        format!("Export {what}"),
+        texts::requests::export(what),
         vec![
-            Field::new(
-                "format",
-                "Format",
-                Kind::Choice(FORMATS),
-                "← → CSV for spreadsheets, JSON for programs.",
-            )
-            .with("CSV"),
-            Field::new("file", "File", Kind::Text, hint).with(format!("{what}-{day}-{time}.csv")),
+            Field::new("format", texts::labels::FORMAT, Kind::Choice(FORMATS), texts::requests::FORMATS)
+                .with("CSV"),
+            Field::new("file", texts::labels::FILE, Kind::Text, hint)
+                .with(format!("{what}-{day}-{time}.csv")),
         ],
     )
 }
@@ -91,7 +88,7 @@ struct Counted<W> {
 impl<W: Write> Write for Counted<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.progress.stop.load(Ordering::Relaxed) {
-            return Err(io::Error::other("it was stopped"));
+            return Err(io::Error::other(texts::requests::STOPPED));
         }
         let written = self.writer.write(bytes)?;
         self.progress.bytes.fetch_add(u64::try_from(written).unwrap_or(0), Ordering::Relaxed);

@@ -13,6 +13,7 @@
 
 use crate::broker::user::{OperationQuery, RequestFilter};
 use crate::domain::{Address, OperationKind, OperationState, ServiceName, Timestamp, UserRequestState};
+use crate::tui::texts;
 use crate::tui::user::shared::Shared;
 
 /// Seconds of a day.
@@ -69,10 +70,8 @@ pub fn requests(typed: &str, shared: &Shared) -> Read<RequestFilter> {
                     };
                 })
             }
-            "kind" => Err("kind: is of operations; o shows them".to_owned()),
-            other => Err(format!(
-                "there is no field {other}; fields: state, provider, service, day, month, from, to"
-            )),
+            "kind" => Err(texts::requests::KIND_IS_OF_OPERATIONS.to_owned()),
+            other => Err(texts::requests::no_request_field(other)),
         };
         if let Err(complaint) = done {
             read.complain(complaint);
@@ -96,8 +95,8 @@ pub fn operations(typed: &str, shared: &Shared) -> Read<OperationQuery> {
             Some("kind") => one_of(value, KINDS.iter().map(|kind| (kind.as_str(), *kind)), "kind")
                 .map(|kind| read.filter.kind = Some(kind)),
             Some("provider") => provider(value, shared).map(|one| read.filter.provider = Some(one)),
-            Some(other) => Err(format!("operations have no field {other}; fields: kind, state, provider")),
-            None => Err(format!("operations are found by kind:, state: and provider:, not by {value}")),
+            Some(other) => Err(texts::requests::no_operation_field(other)),
+            None => Err(texts::requests::not_found_by(value)),
         };
         if let Err(complaint) = done {
             read.complain(complaint);
@@ -128,11 +127,11 @@ fn one_of<T: Copy>(
     match (all.clone().find(|(name, _)| *name == text), found.next(), found.next()) {
         (Some((_, one)), ..) | (None, Some((_, one)), None) => Ok(one),
         (None, Some((one, _)), Some((other, _))) => {
-            Err(format!("{what}:{text} may be {one} or {other}; type more of it"))
+            Err(texts::requests::may_be_either(what, &text, one, other))
         }
         (None, None, _) => {
             let names: Vec<&str> = all.map(|(name, _)| name).collect();
-            Err(format!("{what} is one of {}", names.join(", ")))
+            Err(texts::requests::is_one_of(what, names.join(", ")))
         }
     }
 }
@@ -155,8 +154,8 @@ fn provider(text: &str, shared: &Shared) -> Result<Address, String> {
     found.dedup();
     match found[..] {
         [one] => Ok(one),
-        [] => Err(format!("no provider here begins with {text}; a whole address finds those of the past")),
-        _ => Err(format!("{} providers begin with {text}; type more of it", found.len())),
+        [] => Err(texts::requests::no_provider_begins(&text)),
+        _ => Err(texts::requests::providers_begin(found.len(), &text)),
     }
 }
 
@@ -176,8 +175,8 @@ fn service(text: &str, shared: &Shared) -> Result<ServiceName, String> {
     match found[..] {
         [one] => Ok(one.clone()),
         // It may be one that is not offered any more.
-        [] => text.parse().map_err(|_| format!("{text} is no name of a service")),
-        _ => Err(format!("{} services begin with {text}; type more of it", found.len())),
+        [] => text.parse().map_err(|_| texts::requests::no_service_name(text)),
+        _ => Err(texts::requests::services_begin(found.len(), text)),
     }
 }
 
@@ -185,14 +184,14 @@ type Span = (Option<Timestamp>, Option<Timestamp>);
 
 fn span(name: &str, value: &str, now: Timestamp) -> Result<Span, String> {
     let begin = |day: u64| Timestamp::from_seconds(day.saturating_mul(DAY));
-    let bad = || format!("{value} is no day; write {name}:2024-08-22 or {name}:today");
+    let bad = || texts::requests::no_day(value, name);
     let day = match value {
         "today" => now.day(),
         "yesterday" => now.day().saturating_sub(1),
         text if name == "month" => {
             let first =
                 text.get(..7).filter(|_| text.len() == 7).and_then(|month| day_of(&format!("{month}-01")));
-            let first = first.ok_or_else(|| format!("{value} is no month; write month:2024-08"))?;
+            let first = first.ok_or_else(|| texts::requests::no_month(value))?;
             // The first of a month is at most 31 days before that of the next.
             let month = |day: u64| begin(day).to_string().get(..7).map(str::to_owned);
             let next =
@@ -204,7 +203,7 @@ fn span(name: &str, value: &str, now: Timestamp) -> Result<Span, String> {
     Ok(match name {
         "from" | "since" => (Some(begin(day)), None),
         "to" | "until" => (None, Some(begin(day + 1))),
-        "month" => return Err("write month:2024-08".to_owned()),
+        "month" => return Err(texts::requests::WRITE_A_MONTH.to_owned()),
         _ => (Some(begin(day)), Some(begin(day + 1))),
     })
 }

@@ -16,6 +16,7 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::furthest;
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::Click;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::shared::Shared;
@@ -284,14 +285,13 @@ impl Part for Requests {
                 match ended {
                     Ok((rows, bytes)) => {
                         let what = if rows == 1 { what.trim_end_matches('s') } else { what };
-                        let (rows, bytes) = (grouped(rows.into()), grouped(bytes.into()));
-                        let text = format!("{rows} {what} written to {path}");
-                        let more = format!("{text} ({bytes} bytes, only you can read it)");
+                        let text = texts::requests::written(grouped(rows.into()), what, &path);
+                        let more = texts::requests::written_bytes(&text, bytes);
                         cx.order(Order::Notify(Tone::Good, more));
                         self.exported = Some(text);
                     }
                     Err(reason) => {
-                        let text = format!("nothing was written: {reason}");
+                        let text = texts::requests::nothing_written(&reason);
                         cx.order(Order::Notify(Tone::Bad, text.clone()));
                     }
                 }
@@ -342,41 +342,58 @@ impl Part for Requests {
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         let other = if self.list == List::Requests { "operations" } else { "requests" };
         if self.detail {
-            let mut hints = vec![(Action::Back, "back"), (Action::Copy, "copy id")];
+            let mut hints = vec![(Action::Back, texts::hints::BACK), (Action::Copy, texts::shared::COPY_ID)];
             if self.list == List::Requests {
-                hints.extend([(Action::Verify, "verify"), (Action::Reconcile, "reconcile")]);
+                hints.extend([
+                    (Action::Verify, texts::hints::VERIFY),
+                    (Action::Reconcile, texts::hints::RECONCILE),
+                ]);
                 if self.is_disputed() {
-                    hints.push((Action::Accept, "accept"));
+                    hints.push((Action::Accept, texts::hints::ACCEPT));
                 }
                 if shared.size.0 >= WIDE {
-                    hints.push((Action::ToService, "service"));
+                    hints.push((Action::ToService, texts::hints::SERVICE));
                 }
             } else if shared.chain.is_some() {
-                hints.push((Action::CopyUrl, "copy link"));
+                hints.push((Action::CopyUrl, texts::requests::COPY_LINK));
             }
             return hints;
         }
         vec![
-            (Action::Open, "details"),
-            (Action::Filter, "filter"),
-            (Action::Sort, "sort"),
+            (Action::Open, texts::hints::DETAILS),
+            (Action::Filter, texts::hints::FILTER),
+            (Action::Sort, texts::hints::SORT),
             (Action::OtherList, other),
-            (Action::Export, "export"),
+            (Action::Export, texts::hints::EXPORT),
         ]
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         if self.accept.is_some() {
-            return Some(vec![("y", "accept it"), ("esc", "leave"), ("↑↓", "scroll")]);
+            return Some(vec![
+                ("y", texts::requests::ACCEPT_IT),
+                ("esc", texts::hints::LEAVE),
+                ("↑↓", texts::hints::SCROLL),
+            ]);
         }
         if self.export.is_some() {
-            return Some(vec![("enter", "next, then write"), ("← →", "format"), ("esc", "leave")]);
+            return Some(vec![
+                ("enter", texts::requests::NEXT_THEN_WRITE),
+                ("← →", texts::hints::FORMAT),
+                ("esc", texts::hints::LEAVE),
+            ]);
         }
-        self.typing.then(|| vec![("enter", "keep it"), ("esc", "leave"), ("ctrl+u", "clear")])
+        self.typing.then(|| {
+            vec![
+                ("enter", texts::shared::KEEP_IT),
+                ("esc", texts::hints::LEAVE),
+                ("ctrl+u", texts::hints::CLEAR),
+            ]
+        })
     }
 
     fn running(&self) -> Option<String> {
-        self.exporting.as_ref().map(|running| format!("an export of {}", running.what))
+        self.exporting.as_ref().map(|running| texts::requests::leaving_stops_export(running.what))
     }
 
     fn remember(&self) -> Value {

@@ -9,6 +9,7 @@ use crate::domain::{Address, Neuron, OperationId, OperationState, RequestId, Use
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::{Look, shorten};
 use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 const MADE: usize = 0;
@@ -42,14 +43,14 @@ impl Placed for RequestRow {
 impl Row for RequestRow {
     type Key = RequestId;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Made", right: true, rank: 0, largest_first: true },
-        Column { title: "State", right: false, rank: 1, largest_first: false },
-        Column { title: "Service", right: false, rank: 2, largest_first: false },
-        Column { title: "Provider", right: false, rank: 4, largest_first: false },
-        Column { title: "In", right: true, rank: 5, largest_first: true },
-        Column { title: "Out", right: true, rank: 6, largest_first: true },
-        Column { title: "Fee", right: true, rank: 3, largest_first: true },
-        Column { title: "Request", right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::MADE, right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::STATE, right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::SERVICE, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 4, largest_first: false },
+        Column { title: texts::labels::IN, right: true, rank: 5, largest_first: true },
+        Column { title: texts::labels::OUT, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::FEE, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::REQUEST, right: false, rank: 7, largest_first: false },
     ];
 
     fn key(&self) -> RequestId {
@@ -156,14 +157,14 @@ impl Placed for OperationRow {
 impl Row for OperationRow {
     type Key = OperationId;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Made", right: true, rank: 0, largest_first: true },
-        Column { title: "State", right: false, rank: 1, largest_first: false },
-        Column { title: "What", right: false, rank: 2, largest_first: false },
-        Column { title: "Provider", right: false, rank: 4, largest_first: false },
-        Column { title: "Amount", right: true, rank: 3, largest_first: true },
-        Column { title: "Gas paid", right: true, rank: 5, largest_first: true },
-        Column { title: "Block", right: true, rank: 6, largest_first: true },
-        Column { title: "Transaction", right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::MADE, right: true, rank: 0, largest_first: true },
+        Column { title: texts::labels::STATE, right: false, rank: 1, largest_first: false },
+        Column { title: texts::labels::WHAT, right: false, rank: 2, largest_first: false },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 4, largest_first: false },
+        Column { title: texts::labels::AMOUNT, right: true, rank: 3, largest_first: true },
+        Column { title: texts::requests::GAS_PAID, right: true, rank: 5, largest_first: true },
+        Column { title: texts::labels::BLOCK, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::TRANSACTION, right: false, rank: 7, largest_first: false },
     ];
 
     fn key(&self) -> OperationId {

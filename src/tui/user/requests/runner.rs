@@ -7,6 +7,7 @@ use crate::broker::user::{
     UserBroker, UserError, Verification,
 };
 use crate::domain::{Address, Neuron, OperationId, RequestId, UserRequestState};
+use crate::tui::texts;
 use crate::tui::user::runner::{At, Reply};
 
 /// Requests that run, at most so many of a state.
@@ -78,7 +79,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
             export::perform(export, broker, at, reply);
         } else {
             at.tasks.spawn_until_stopped("screens: requests", async move {
-                let ended = Err("the broker is not ready yet".to_owned());
+                let ended = Err(texts::shared::BROKER_NOT_READY.to_owned());
                 reply.send(Answer::Exported { path: export.file, ended }).await;
             });
         }
@@ -89,7 +90,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
         at.tasks.spawn("screens: accept a receipt", async move {
             let ended = match broker {
                 Some(broker) => broker.accept(request, amount).await.map_err(|refusal| refusal.for_screen()),
-                None => Err("the broker is not ready yet".to_owned()),
+                None => Err(texts::shared::BROKER_NOT_READY.to_owned()),
             };
             reply.send(Answer::Accepted(request, ended.map(Box::new))).await;
         });
@@ -135,7 +136,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
 }
 
 fn not_yet(ask: Ask) -> Answer {
-    let why = || "the broker is not ready yet".to_owned();
+    let why = || texts::shared::BROKER_NOT_READY.to_owned();
     match ask {
         Ask::Requests { wanted, .. } => Answer::Requests { generation: wanted.generation, page: Err(why()) },
         Ask::Operations { wanted, .. } => {

@@ -9,6 +9,7 @@ use super::{List, Requests};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::Look;
 use crate::tui::kit::{draw, facts};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::beside::{Areas, Division};
 use crate::tui::user::shared::{Link, Shared};
@@ -67,8 +68,8 @@ fn list(part: &Requests, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
         ..areas.caption
     };
     let pieces = match part.list {
-        List::Requests => sums(&part.requests, "request", true, look),
-        List::Operations => sums(&part.operations, "operation", false, look),
+        List::Requests => sums(&part.requests, texts::numbers::requests, true, look),
+        List::Operations => sums(&part.operations, texts::numbers::operations, false, look),
     };
     // What has no room is left out whole.
     let mut x = 1;
@@ -87,14 +88,18 @@ fn list(part: &Requests, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
 }
 
 /// How many the filter covers and what they cost.
-fn sums<R: Placed>(pages: &Pages<R>, one: &str, cost: bool, look: &Look) -> Vec<(String, Tone)> {
+fn sums<R: Placed>(
+    pages: &Pages<R>,
+    counted: fn(u64) -> String,
+    cost: bool,
+    look: &Look,
+) -> Vec<(String, Tone)> {
     if !pages.known {
         return Vec::new();
     }
-    let s = if pages.total == 1 { "" } else { "s" };
-    let mut pieces = vec![(format!("{} {one}{s}", grouped(pages.total.into())), Tone::Title)];
+    let mut pieces = vec![(counted(pages.total), Tone::Title)];
     if cost {
-        pieces.push((format!("fees {}", look.amount(pages.fee)), Tone::Plain));
+        pieces.push((texts::requests::fees(look.amount(pages.fee)), Tone::Plain));
     }
     if pages.waits() {
         pieces.push(("…".to_owned(), Tone::Pending));
@@ -106,7 +111,7 @@ fn sums<R: Placed>(pages: &Pages<R>, one: &str, cost: bool, look: &Look) -> Vec<
 fn order(part: &Requests) -> String {
     let place = |place: Option<u64>, total: u64, sort: &str| match place {
         Some(place) if total > 1 => {
-            format!("{sort} first, {} of {}", grouped((place + 1).into()), grouped(total.into()))
+            texts::requests::sorted(sort, grouped((place + 1).into()), grouped(total.into()))
         }
         _ => String::new(),
     };
@@ -132,14 +137,14 @@ fn filter(part: &Requests, buffer: &mut Buffer, area: Rect, look: &Look) -> Opti
     let cursor = part.typing.then(|| Position::new((area.x + x).min(area.right().saturating_sub(1)), area.y));
     let rest = Rect { x: area.x + x, width: area.width.saturating_sub(x), ..area };
     if let Some(running) = &part.exporting {
-        let text = format!("… writing {}: {} bytes", running.what, grouped(running.progress.bytes().into()));
+        let text = texts::requests::writing(running.what, running.progress.bytes());
         draw::put_right(buffer, rest, 0, &text, look.style(Tone::Pending));
     } else if let Some(complaint) = &part.complaint {
         draw::put_right(buffer, rest, 0, &format!("  ! {complaint}"), look.style(Tone::Warn));
     } else if part.typing {
         let help = match part.list {
-            List::Requests => "  state: provider: service: day: month: from: to:",
-            List::Operations => "  kind: state: provider:",
+            List::Requests => texts::requests::REQUEST_FILTERS,
+            List::Operations => texts::requests::OPERATION_FILTERS,
         };
         draw::put_right(buffer, rest, 0, help, look.style(Tone::Dim));
     } else if let Some(exported) = part.exported.as_ref().filter(|_| typed.is_empty()) {
@@ -157,7 +162,7 @@ fn table<R: Placed>(part: &Requests, pages: &Pages<R>, buffer: &mut Buffer, area
     let look = &shared.look;
     let room = Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area };
     if let Some(trouble) = pages.trouble.as_ref().filter(|_| pages.table.rows().is_empty()) {
-        draw::wrapped(buffer, room, 0, &format!("✗ {trouble}; R asks again"), look.style(Tone::Bad));
+        draw::wrapped(buffer, room, 0, &texts::shared::asks_again(trouble), look.style(Tone::Bad));
     } else if pages.table.rows().is_empty() {
         let text = empty(part, pages.known, shared);
         draw::wrapped(buffer, room, 0, &text, look.style(Tone::Dim));
@@ -168,17 +173,13 @@ fn table<R: Placed>(part: &Requests, pages: &Pages<R>, buffer: &mut Buffer, area
 
 fn empty(part: &Requests, known: bool, shared: &Shared) -> String {
     let text = match (part.list, &shared.link) {
-        _ if !part.typed().is_empty() && known => "Nothing fits the filter; esc clears it.",
+        _ if !part.typed().is_empty() && known => texts::requests::NOTHING_FITS,
         (_, Link::Failed { why } | Link::Waiting { why, .. }) if !known => {
-            return format!("Nothing can be read at the moment: {why}");
+            return texts::shared::cannot_be_read(why);
         }
-        _ if !known => "… being read",
-        (List::Requests, _) => {
-            "Nothing was paid for yet. Choose a service with 2 and talk to it; each answer is listed here with its cost."
-        }
-        (List::Operations, _) => {
-            "Nothing was done on the chain yet. Opening an account with a first deposit is the first thing: 2, then O."
-        }
+        _ if !known => texts::shared::BEING_READ,
+        (List::Requests, _) => texts::requests::NO_REQUESTS_YET,
+        (List::Operations, _) => texts::requests::NO_OPERATIONS_YET,
     };
     text.to_owned()
 }

@@ -8,6 +8,7 @@ use crate::broker::user::model_id;
 use crate::domain::{Address, ServiceKind, ServiceName};
 use crate::tui::kit::facts::text;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Cx, Intent, Order};
@@ -15,8 +16,7 @@ use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::Link;
 
 /// Told where the API would be needed and is not open.
-const CLOSED: &str =
-    "the API is not open: start with `zgserve-tui --serve`, and other programs can call services through it";
+const CLOSED: &str = texts::services::API_CLOSED;
 
 impl Services {
     pub(super) fn selected(&self) -> Option<&Offer> {
@@ -50,7 +50,7 @@ impl Services {
         if cx.shared.snapshot.accounts.iter().any(|account| account.provider == provider) {
             cx.order(Order::Money(Wish { kind: Kind::Refund, provider, amount: None, then: None }));
         } else {
-            cx.toast(Tone::Plain, "there is no account with this provider, so nothing to ask back");
+            cx.toast(Tone::Plain, texts::services::NO_ACCOUNT);
         }
     }
 
@@ -61,7 +61,7 @@ impl Services {
             asked.extend(self.subject());
         }
         if asked.len() > AT_ONCE {
-            let text = format!("the first {AT_ONCE} of the {} marked services are asked", asked.len());
+            let text = texts::services::first_are_asked(AT_ONCE, asked.len());
             cx.toast(Tone::Plain, text);
             asked.truncate(AT_ONCE);
         }
@@ -77,7 +77,7 @@ impl Services {
         if self.compare.is_some() {
             self.compare = None;
         } else if self.table.marks() < 2 {
-            cx.toast(Tone::Plain, "mark at least two services with space, then compare them");
+            cx.toast(Tone::Plain, texts::services::MARK_TWO);
         } else {
             self.compare = Some(0);
             cx.ask(Ask::Usage);
@@ -112,9 +112,9 @@ impl Services {
         let Some(offer) = self.selected() else { return };
         if all {
             let facts = facts::facts(self, offer, cx.shared);
-            cx.copy(text(&facts), "all details of the service");
+            cx.copy(text(&facts), texts::services::ALL_DETAILS);
         } else {
-            cx.copy(offer.service.provider.to_string(), "the provider's address");
+            cx.copy(offer.service.provider.to_string(), texts::shared::PROVIDERS_ADDRESS);
         }
     }
 
@@ -125,9 +125,9 @@ impl Services {
             (None, _) => cx.toast(Tone::Plain, CLOSED),
             (Some(base), ServiceKind::Chatbot) => {
                 let text = format!("{}/v1", base.trim_end_matches('/'));
-                cx.copy(text, format!("the base URL (model {})", model_id(&offer.service)));
+                cx.copy(text, texts::services::base_url_and_model(model_id(&offer.service)));
             }
-            (Some(base), ServiceKind::ZgStorage) => cx.copy(route(base, offer), "the base URL"),
+            (Some(base), ServiceKind::ZgStorage) => cx.copy(route(base, offer), texts::services::BASE_URL),
         }
     }
 
@@ -135,7 +135,7 @@ impl Services {
         let Some(offer) = self.selected() else { return };
         match &cx.shared.start.serving {
             None => cx.toast(Tone::Plain, CLOSED),
-            Some(base) => cx.copy(curl(base, offer), "the curl line"),
+            Some(base) => cx.copy(curl(base, offer), texts::services::CURL_LINE),
         }
     }
 }
@@ -151,7 +151,7 @@ fn curl(base: &str, offer: &Offer) -> String {
         ServiceKind::Chatbot => {
             let body = serde_json::json!({
                 "model": model_id(&offer.service),
-                "messages": [{"role": "user", "content": "Say hello."}],
+                "messages": [{"role": "user", "content": texts::services::SAY_HELLO}],
                 "stream": true,
             });
             let base = base.trim_end_matches('/');

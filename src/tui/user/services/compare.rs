@@ -10,6 +10,7 @@ use crate::broker::user::ProbeOutcome;
 use crate::domain::Neuron;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -45,14 +46,14 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
     };
     let plain = |text: String| (if text.is_empty() { "-".to_owned() } else { text }, None);
     vec![
-        line("Provider", &|offer| plain(offer.provider(look))),
-        line("Type", &|offer| plain(offer.service.kind.to_string())),
-        line("Model", &|offer| plain(offer.service.model.clone())),
-        line("Input", &|offer| {
+        line(texts::labels::PROVIDER, &|offer| plain(offer.provider(look))),
+        line(texts::labels::TYPE, &|offer| plain(offer.service.kind.to_string())),
+        line(texts::labels::MODEL, &|offer| plain(offer.service.model.clone())),
+        line(texts::labels::INPUT, &|offer| {
             let price = offer.service.prices.input;
             (price_text(price, look), low(price.get()))
         }),
-        line("Output", &|offer| {
+        line(texts::labels::OUTPUT, &|offer| {
             let price = offer.service.prices.output;
             (price_text(price, look), low(price.get()))
         }),
@@ -60,19 +61,26 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             Some(cost) => (amount(cost, look), low(cost.get())),
             None => ("-".to_owned(), None),
         }),
-        line("Here", &|offer| (offer.here().0, offer.latency().and_then(|wait| low(wait.into())))),
-        line("Answered", &|offer| match offer.answered() {
+        line(texts::labels::HERE, &|offer| {
+            (offer.here().0, offer.latency().and_then(|wait| low(wait.into())))
+        }),
+        line(texts::labels::ANSWERED, &|offer| match offer.answered() {
             Some(text) => (text, offer.success().map(u128::from)),
             None => ("-".to_owned(), None),
         }),
-        line("Whole answer", &|offer| {
+        line(texts::services::WHOLE_ANSWER, &|offer| {
             let typical = offer.known.measured.as_ref().and_then(|measured| measured.typical);
             match typical {
-                Some(wait) => (format!("{} ms", wait.as_millis()), low(wait.as_millis())),
+                Some(wait) => (texts::numbers::milliseconds(wait.as_millis()), low(wait.as_millis())),
                 None => ("-".to_owned(), None),
             }
         }),
-        line("Lends", &|offer| match offer.known.probe.as_ref().and_then(|probe| probe.as_ref().ok()) {
+        line(texts::labels::LENDS, &|offer| match offer
+            .known
+            .probe
+            .as_ref()
+            .and_then(|probe| probe.as_ref().ok())
+        {
             Some(probe) => match &probe.outcome {
                 ProbeOutcome::Reachable { credit_limit, .. } => {
                     (amount(*credit_limit, look), Some(credit_limit.get()))
@@ -81,9 +89,9 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             },
             None => ("-".to_owned(), None),
         }),
-        line("Available", &|offer| match offer.available {
+        line(texts::labels::SPENDABLE, &|offer| match offer.available {
             Some(available) => (amount(available, look), None),
-            None => ("no account".to_owned(), None),
+            None => (texts::services::COMPARED_WITHOUT_ACCOUNT.to_owned(), None),
         }),
     ]
 }
@@ -102,9 +110,9 @@ pub fn draw(part: &Services, from: usize, buffer: &mut Buffer, area: Rect, share
     let from = from.min(all.len().saturating_sub(room));
     // Stars compare all that are marked, also those that have no room.
     let lines = lines(part, &all, look);
-    let title = format!("{} services side by side", all.len());
+    let title = texts::services::side_by_side(all.len());
     let x = draw::put(buffer, area, 0, 0, &title, look.style(Tone::Title));
-    let note = format!("★ best · {}", prices_in_words(look));
+    let note = texts::services::best(prices_in_words(look));
     draw::put(buffer, area, x + 2, 0, &note, look.style(Tone::Dim));
     let narrow = u16::try_from(room).unwrap_or(1).max(1);
     let wide = (area.width.saturating_sub(LABEL) / narrow).min(36);
@@ -129,12 +137,12 @@ pub fn draw(part: &Services, from: usize, buffer: &mut Buffer, area: Rect, share
         y += 1;
     }
     if room < all.len() && y + 1 < area.height {
-        let text = format!("{} to {} of {}: tab shows the next ones", from + 1, from + room, all.len());
+        let text = texts::services::part_of_compared(from + 1, from + room, all.len());
         draw::put(buffer, area, 0, y + 1, &text, look.style(Tone::Dim));
     }
     let habit = all.first().map(|offer| (part.habit(offer), offer.service.kind.unit()));
     if let Some((habit, unit)) = habit.filter(|_| y + 2 < area.height) {
-        let text = format!("An answer is taken to have {}.", habit.in_words(unit));
+        let text = texts::services::answer_taken_as(habit.in_words(unit));
         draw::put(buffer, area, 0, y + 2, &text, look.style(Tone::Dim));
     }
 }

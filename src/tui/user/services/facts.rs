@@ -7,6 +7,7 @@ use crate::domain::{Neuron, Prices, Service, Units};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::{Fact, is};
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -18,34 +19,34 @@ const CHANGES: usize = 12;
 pub fn facts(part: &Services, offer: &Offer, shared: &Shared) -> Vec<Fact> {
     let (look, service) = (&shared.look, &offer.service);
     let mut facts = vec![Fact::Head(name(offer, look))];
-    facts.push(is("Type", format!("{}, paid by the {}", service.kind, service.kind.unit())));
-    facts.push(is("Model", if service.model.is_empty() { "-" } else { service.model.as_str() }));
-    facts.push(is("Provider", look.address(service.provider)));
+    facts.push(is(texts::labels::TYPE, texts::services::kind_and_unit(service.kind, service.kind.unit())));
+    facts.push(is(texts::labels::MODEL, if service.model.is_empty() { "-" } else { service.model.as_str() }));
+    facts.push(is(texts::labels::PROVIDER, look.address(service.provider)));
     if let Some(alias) = &offer.alias {
-        facts.push(is("Your name", format!("@{alias}")));
+        facts.push(is(texts::services::YOUR_NAME, format!("@{alias}")));
     }
     facts.push(is("URL", service.url.clone()));
     facts.push(is(
-        "Listed",
-        format!("{}, version {}", look.time_in_full(service.updated_at()), service.version),
+        texts::labels::LISTED,
+        texts::services::version(look.time_in_full(service.updated_at()), service.version),
     ));
     facts.push(Fact::Gap);
-    facts.push(Fact::Head("Prices".to_owned()));
+    facts.push(Fact::Head(texts::labels::PRICES.to_owned()));
     prices(&mut facts, offer, look);
     facts.push(Fact::Gap);
-    facts.push(Fact::Head("As asked from here".to_owned()));
+    facts.push(Fact::Head(texts::services::AS_ASKED.to_owned()));
     asked(&mut facts, offer, look);
     facts.push(Fact::Gap);
-    facts.push(Fact::Head("Your account with the provider".to_owned()));
+    facts.push(Fact::Head(texts::services::YOUR_ACCOUNT.to_owned()));
     match shared.snapshot.accounts.iter().find(|account| account.provider == service.provider) {
         Some(account) => owned(&mut facts, account, look),
-        None => facts.push(Fact::Note("None yet: O opens one with a first deposit.".to_owned(), Tone::Plain)),
+        None => facts.push(Fact::Note(texts::services::NO_ACCOUNT_YET.to_owned(), Tone::Plain)),
     }
     facts.push(Fact::Gap);
-    facts.push(Fact::Head("Your requests".to_owned()));
+    facts.push(Fact::Head(texts::services::YOUR_REQUESTS.to_owned()));
     measured(&mut facts, part, offer, look);
     facts.push(Fact::Gap);
-    facts.push(Fact::Head("History on the chain".to_owned()));
+    facts.push(Fact::Head(texts::services::HISTORY.to_owned()));
     history(&mut facts, part, service, look);
     facts
 }
@@ -53,63 +54,67 @@ pub fn facts(part: &Services, offer: &Offer, shared: &Shared) -> Vec<Fact> {
 fn prices(facts: &mut Vec<Fact>, offer: &Offer, look: &Look) {
     let service = &offer.service;
     let unit = service.kind.unit();
-    for (label, million, price) in
-        [("Input", "  a million", service.prices.input), ("Output", "  a million", service.prices.output)]
-    {
+    for (label, million, price) in [
+        (texts::labels::INPUT, texts::services::A_MILLION, service.prices.input),
+        (texts::labels::OUTPUT, texts::services::A_MILLION, service.prices.output),
+    ] {
         facts.push(is(label, format!("{} a {unit}", look.in_full(price))));
         facts.push(match price.checked_mul(MILLION) {
             Some(price) => is(million, look.in_full(price)),
-            None => is(million, "more than there is"),
+            None => is(million, texts::services::MORE_THAN_THERE_IS),
         });
     }
     let Some(change) = offer.known.change else { return };
     let Some(seen) = change.seen else { return };
-    let was = format!("{} in, {} out", look.amount(seen.input), look.amount(seen.output));
+    let was = texts::shared::in_and_out(look.amount(seen.input), look.amount(seen.output));
     if change.rose() {
-        let text =
-            format!("▲ A price rose since you paid last (then {was}). The next call tells you once more.");
+        let text = texts::services::price_rose(&was);
         facts.push(Fact::Note(text, Tone::Warn));
     } else if change.differs() {
-        facts.push(Fact::Note(format!("▼ Cheaper than when you paid last (then {was})."), Tone::Good));
+        facts.push(Fact::Note(texts::services::cheaper(&was), Tone::Good));
     } else {
-        facts.push(is("Last paid", "the same"));
+        facts.push(is(texts::services::LAST_PAID, texts::services::THE_SAME));
     }
 }
 
 fn asked(facts: &mut Vec<Fact>, offer: &Offer, look: &Look) {
     let (text, tone) = offer.here();
     let Some(probe) = &offer.known.probe else {
-        let text = if offer.known.asking { "… asking" } else { "Not asked yet: p asks, free of charge." };
+        let text = if offer.known.asking { "… asking" } else { texts::services::NOT_ASKED };
         return facts.push(Fact::Note(text.to_owned(), Tone::Plain));
     };
-    facts.push(Fact::Is("State", text, tone));
+    facts.push(Fact::Is(texts::labels::STATE, text, tone));
     let probe = match probe {
         Ok(probe) => probe,
-        Err(reason) => return facts.push(Fact::Is("Why", reason.clone(), Tone::Bad)),
+        Err(reason) => return facts.push(Fact::Is(texts::labels::WHY, reason.clone(), Tone::Bad)),
     };
-    facts.push(is("Asked", look.time_in_full(probe.at)));
+    facts.push(is(texts::labels::ASKED, look.time_in_full(probe.at)));
     match &probe.outcome {
         ProbeOutcome::Reachable { paused, meter, credit_limit, limits } => {
-            facts.push(Fact::Is("Terms", "✓ say what the chain says".to_owned(), Tone::Good));
+            facts.push(Fact::Is(texts::labels::TERMS, texts::services::SAYS_THE_SAME.to_owned(), Tone::Good));
             if *paused {
-                facts.push(Fact::Is("Paused", "it takes no requests for now".to_owned(), Tone::Warn));
+                facts.push(Fact::Is(
+                    texts::labels::PAUSED,
+                    texts::services::TAKES_NO_REQUESTS.to_owned(),
+                    Tone::Warn,
+                ));
             }
-            facts.push(is("Meter", meter_in_words(meter.as_str())));
-            facts.push(is("Lends", format!("{} before a voucher is due", look.amount(*credit_limit))));
-            facts.push(is("Limits", limits_in_words(limits)));
+            facts.push(is(texts::labels::METER, meter_in_words(meter.as_str())));
+            facts.push(is(texts::labels::LENDS, texts::services::credit(look.amount(*credit_limit))));
+            facts.push(is(texts::labels::LIMITS, limits_in_words(limits)));
         }
         ProbeOutcome::Disagrees(what) => {
-            facts.push(Fact::Is("Terms", format!("≠ {what}"), Tone::Warn));
+            facts.push(Fact::Is(texts::labels::TERMS, format!("≠ {what}"), Tone::Warn));
         }
-        ProbeOutcome::Unreachable(why) => facts.push(Fact::Is("Why", why.clone(), Tone::Bad)),
+        ProbeOutcome::Unreachable(why) => facts.push(Fact::Is(texts::labels::WHY, why.clone(), Tone::Bad)),
     }
 }
 
 fn meter_in_words(meter: &str) -> String {
     match meter {
-        "o200k" => "o200k: tokens of a public vocabulary, counted on both sides".to_owned(),
-        "usage" => "usage: the model server's figures, bounded by our own count".to_owned(),
-        "bytes" => "bytes, counted on both sides".to_owned(),
+        "o200k" => texts::services::METER_O200K.to_owned(),
+        "usage" => texts::services::METER_USAGE.to_owned(),
+        "bytes" => texts::services::METER_BYTES.to_owned(),
         other => other.to_owned(),
     }
 }
@@ -117,56 +122,67 @@ fn meter_in_words(meter: &str) -> String {
 fn limits_in_words(limits: &ProbeLimits) -> String {
     let one = |limit: Option<u64>, what: &str| limit.map(|limit| format!("{} {what}", grouped(limit.into())));
     let all = [
-        one(limits.in_flight, "at a time"),
-        one(limits.per_minute, "a minute"),
-        one(limits.own_in_flight, "of yours at a time"),
-        one(limits.own_per_minute, "of yours a minute"),
+        one(limits.in_flight, texts::services::AT_A_TIME),
+        one(limits.per_minute, texts::services::A_MINUTE),
+        one(limits.own_in_flight, texts::services::YOURS_AT_A_TIME),
+        one(limits.own_per_minute, texts::services::YOURS_A_MINUTE),
     ];
     let all: Vec<String> = all.into_iter().flatten().collect();
-    if all.is_empty() { "none told".to_owned() } else { format!("requests: {}", all.join(", ")) }
+    if all.is_empty() {
+        texts::services::NO_LIMITS.to_owned()
+    } else {
+        texts::services::limits(all.join(", "))
+    }
 }
 
 fn owned(facts: &mut Vec<Fact>, account: &AccountView, look: &Look) {
-    facts.push(is("Available", look.in_full(account.available)));
-    facts.push(is("Deposit", look.in_full(account.balance)));
-    facts.push(is("Owed", look.in_full(account.owed)));
-    facts.push(is("Promised", look.in_full(account.promised)));
+    facts.push(is(texts::labels::SPENDABLE, look.in_full(account.available)));
+    facts.push(is(texts::labels::DEPOSIT, look.in_full(account.balance)));
+    facts.push(is(texts::labels::OWED, look.in_full(account.owed)));
+    facts.push(is(texts::labels::PROMISED, look.in_full(account.promised)));
     if let Some(refund) = &account.refund {
         let when = look.until(refund.unlock_at);
-        facts.push(Fact::Is("Refund", format!("{}, {when}", look.in_full(refund.amount)), Tone::Pending));
+        facts.push(Fact::Is(
+            texts::labels::REFUND,
+            format!("{}, {when}", look.in_full(refund.amount)),
+            Tone::Pending,
+        ));
     }
     if !account.can_sign {
-        let text = "✗ No key here may sign for it; Accounts (4) tell more.".to_owned();
+        let text = texts::services::CANNOT_SIGN.to_owned();
         facts.push(Fact::Note(text, Tone::Bad));
     }
 }
 
 fn measured(facts: &mut Vec<Fact>, part: &Services, offer: &Offer, look: &Look) {
     match offer.known.measured.as_ref().filter(|measured| measured.requests > 0) {
-        None => facts.push(Fact::Note("None that ended yet.".to_owned(), Tone::Dim)),
+        None => facts.push(Fact::Note(texts::services::NO_REQUESTS_YET.to_owned(), Tone::Dim)),
         Some(measured) => own_requests(facts, measured),
     }
     let habit = part.habit(offer);
     let cost = cost_of_thousand(&offer.service.prices, habit);
-    let cost = cost.map_or_else(|| "more than there is".to_owned(), |cost| look.amount(cost));
-    facts.push(is("1,000 answers", format!("about {cost} ({})", habit.in_words(offer.service.kind.unit()))));
+    let cost = cost.map_or_else(|| texts::services::MORE_THAN_THERE_IS.to_owned(), |cost| look.amount(cost));
+    facts.push(is(
+        "1,000 answers",
+        texts::services::about_cost(&cost, habit.in_words(offer.service.kind.unit())),
+    ));
 }
 
 fn own_requests(facts: &mut Vec<Fact>, measured: &Measured) {
     let share = measured.success_basis_points().unwrap_or(0);
     let tone = if share < 9_000 { Tone::Warn } else { Tone::Plain };
-    let text = format!("{}.{:02} % of the last {}", share / 100, share % 100, measured.requests);
-    facts.push(Fact::Is("Answered", text, tone));
+    let text = texts::services::answered(share / 100, share % 100, measured.requests);
+    facts.push(Fact::Is(texts::labels::ANSWERED, text, tone));
     if measured.disputed > 0 {
-        facts.push(Fact::Is("Disputed", grouped(measured.disputed.into()), Tone::Warn));
+        facts.push(Fact::Is(texts::labels::DISPUTED, grouped(measured.disputed.into()), Tone::Warn));
     }
     if let (Some(typical), Some(slow)) = (measured.typical, measured.slow) {
-        let text = format!("{} ms, nine of ten within {} ms", typical.as_millis(), slow.as_millis());
-        facts.push(is("Whole answer", text));
+        let text = texts::services::typical_and_slow(typical.as_millis(), slow.as_millis());
+        facts.push(is(texts::services::WHOLE_ANSWER, text));
     }
     let pace = u128::from(measured.output.0).saturating_mul(1000).checked_div(measured.time.as_millis());
     if let Some(pace) = pace.filter(|pace| *pace > 0) {
-        facts.push(is("Pace", format!("{} units a second", grouped(pace))));
+        facts.push(is(texts::labels::PACE, texts::services::pace(pace)));
     }
 }
 
@@ -182,8 +198,8 @@ pub struct Habit {
 impl Habit {
     pub fn in_words(self, unit: &str) -> String {
         let (input, output) = (grouped(self.input.0.into()), grouped(self.output.0.into()));
-        let why = if self.answers == 0 { "assumed" } else { "as yours were" };
-        format!("{input} {unit}s in, {output} out, {why}")
+        let why = if self.answers == 0 { "assumed" } else { texts::services::AS_YOURS_WERE };
+        texts::services::answer_length(&input, unit, &output, why)
     }
 }
 
@@ -222,7 +238,7 @@ fn history(facts: &mut Vec<Fact>, part: &Services, service: &Service, look: &Loo
         .as_ref()
         .filter(|(provider, name, _)| *provider == service.provider && *name == service.name);
     let history = match own {
-        None => return facts.push(Fact::Note("Not read yet.".to_owned(), Tone::Dim)),
+        None => return facts.push(Fact::Note(texts::services::NOT_READ_YET.to_owned(), Tone::Dim)),
         Some((.., Err(reason))) => {
             let tone = if reason == READING { Tone::Pending } else { Tone::Bad };
             return facts.push(Fact::Note(reason.clone(), tone));
@@ -234,23 +250,26 @@ fn history(facts: &mut Vec<Fact>, part: &Services, service: &Service, look: &Loo
     }
     let more = history.entries.len().saturating_sub(CHANGES);
     if more > 0 {
-        facts.push(Fact::Note(format!("and {more} changes before"), Tone::Dim));
+        facts.push(Fact::Note(texts::services::changes_before(more), Tone::Dim));
     }
     if !history.is_complete() {
-        let text = format!("Nothing is known of blocks before {}.", grouped(history.from_block.into()));
+        let text = texts::services::not_known_before(grouped(history.from_block.into()));
         facts.push(Fact::Note(text, Tone::Dim));
     } else if history.entries.is_empty() {
-        facts.push(Fact::Note("No event tells of it.".to_owned(), Tone::Dim));
+        facts.push(Fact::Note(texts::services::NO_EVENT.to_owned(), Tone::Dim));
     }
 }
 
 fn entry_in_words(entry: &PriceEntry, look: &Look) -> String {
     let when = entry.time.map_or_else(|| "-".to_owned(), |time| look.time(time));
     let block = grouped(entry.block.into());
-    let Some(service) = &entry.service else { return format!("{when} · #{block} · removed") };
+    let Some(service) = &entry.service else { return texts::services::removed(&when, &block) };
     let (input, output) = (look.amount(service.prices.input), look.amount(service.prices.output));
-    let mut what = format!("{input} in, {output} out");
-    for (changed, text) in [(entry.url_changed, "URL changed"), (entry.model_changed, "model changed")] {
+    let mut what = texts::shared::in_and_out(&input, &output);
+    for (changed, text) in [
+        (entry.url_changed, texts::services::URL_CHANGED),
+        (entry.model_changed, texts::services::MODEL_CHANGED),
+    ] {
         if changed {
             what.push_str(", ");
             what.push_str(text);

@@ -13,6 +13,7 @@ use crate::domain::ServiceKind;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::furthest;
 use crate::tui::kit::table::Click;
+use crate::tui::texts;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::shared::{Link, Shared};
 
@@ -248,44 +249,53 @@ impl Part for Services {
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         if self.compare.is_some() {
             return vec![
-                (Action::Back, "back"),
-                (Action::Probe, "ask all"),
-                (Action::Million, "per million"),
+                (Action::Back, texts::hints::BACK),
+                (Action::Probe, texts::services::ASK_ALL),
+                (Action::Million, texts::services::PER_MILLION),
             ];
         }
-        let Some(offer) = self.selected() else { return vec![(Action::Filter, "filter")] };
+        let Some(offer) = self.selected() else { return vec![(Action::Filter, texts::hints::FILTER)] };
         let talk = match offer.service.kind {
             ServiceKind::Chatbot => "chat",
             ServiceKind::ZgStorage => "files",
         };
         let fund = match offer.available {
-            Some(_) => (Action::Deposit, "deposit"),
-            None => (Action::OpenAccount, "open account"),
+            Some(_) => (Action::Deposit, texts::hints::DEPOSIT),
+            None => (Action::OpenAccount, texts::services::OPEN_ACCOUNT),
         };
         let mut hints = vec![(Action::Talk, talk), fund];
         if self.covers(shared) {
             hints.extend([
-                (Action::Probe, "ask it"),
-                (Action::CopyCurl, "copy curl"),
-                (Action::Back, "back"),
+                (Action::Probe, texts::services::ASK_IT),
+                (Action::CopyCurl, texts::services::COPY_CURL),
+                (Action::Back, texts::hints::BACK),
             ]);
         } else if self.table.marks() > 1 {
-            hints.extend([(Action::Compare, "compare"), (Action::Probe, "ask them")]);
+            hints.extend([
+                (Action::Compare, texts::hints::COMPARE),
+                (Action::Probe, texts::services::ASK_THEM),
+            ]);
         } else {
             hints.extend([
-                (Action::Open, "details"),
-                (Action::Filter, "filter"),
-                (Action::Sort, "sort"),
-                (Action::Mark, "mark"),
-                (Action::Probe, "ask it"),
+                (Action::Open, texts::hints::DETAILS),
+                (Action::Filter, texts::hints::FILTER),
+                (Action::Sort, texts::hints::SORT),
+                (Action::Mark, texts::hints::MARK),
+                (Action::Probe, texts::services::ASK_IT),
             ]);
         }
         hints
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing
-            .then(|| vec![("enter", "keep it"), ("tab", "complete"), ("esc", "leave"), ("ctrl+u", "clear")])
+        self.typing.then(|| {
+            vec![
+                ("enter", texts::shared::KEEP_IT),
+                ("tab", texts::hints::COMPLETE),
+                ("esc", texts::hints::LEAVE),
+                ("ctrl+u", texts::hints::CLEAR),
+            ]
+        })
     }
 
     fn remember(&self) -> Value {

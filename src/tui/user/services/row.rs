@@ -10,6 +10,7 @@ use crate::tui::kit::amount::{Scale, Unit};
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, MASK};
 use crate::tui::kit::table::{Cell, Column, Row, beginning};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 pub const SERVICE: usize = 0;
@@ -99,7 +100,7 @@ impl Offer {
     /// `✓ 12 ms`, `✗ silent`, `…`.
     pub fn here(&self) -> (String, Tone) {
         let (text, tone) = match self.reach() {
-            Reach::There(latency) => (format!("✓ {latency} ms"), Tone::Good),
+            Reach::There(latency) => (texts::services::works(latency), Tone::Good),
             Reach::Paused => ("‖ paused".to_owned(), Tone::Warn),
             Reach::Disagrees => ("≠ differs".to_owned(), Tone::Warn),
             Reach::Silent => ("✗ silent".to_owned(), Tone::Bad),
@@ -125,7 +126,7 @@ impl Offer {
     pub fn answered(&self) -> Option<String> {
         let measured = self.known.measured.as_ref()?;
         let share = measured.success_basis_points()? / 100;
-        Some(format!("{share} % of {}", measured.requests))
+        Some(texts::services::answered_of_last(share, measured.requests))
     }
 
     pub fn success(&self) -> Option<u32> {
@@ -175,10 +176,10 @@ pub fn price_text(price: Neuron, look: &Look) -> String {
 /// What the columns of prices are in: `neuron a unit`, `A0GI a million units`.
 pub fn prices_in_words(look: &Look) -> &'static str {
     match (look.million, look.unit) {
-        (false, Unit::A0gi) => "prices in A0GI a unit",
-        (false, _) => "prices in neuron a unit",
-        (true, Unit::Neuron) => "prices in neuron a million units",
-        (true, _) => "prices in A0GI a million units",
+        (false, Unit::A0gi) => texts::services::PRICES_A0GI_UNIT,
+        (false, _) => texts::services::PRICES_NEURON_UNIT,
+        (true, Unit::Neuron) => texts::services::PRICES_NEURON_MILLION,
+        (true, _) => texts::services::PRICES_A0GI_MILLION,
     }
 }
 
@@ -194,19 +195,19 @@ impl Row for Offer {
         Field::amount("input"),
         Field::amount("output"),
         Field::wait("latency"),
-        Field::amount("available"),
+        Field::amount("spendable"),
         Field::number("success"),
     ];
     const COLUMNS: &'static [Column] = &[
-        Column { title: "Service", right: false, rank: 0, largest_first: false },
-        Column { title: "Input", right: true, rank: 1, largest_first: false },
-        Column { title: "Output", right: true, rank: 2, largest_first: false },
-        Column { title: "Here", right: false, rank: 3, largest_first: false },
-        Column { title: "Model", right: false, rank: 5, largest_first: false },
-        Column { title: "Provider", right: false, rank: 4, largest_first: false },
-        Column { title: "Available", right: true, rank: 6, largest_first: true },
-        Column { title: "Type", right: false, rank: 7, largest_first: false },
-        Column { title: "Answered", right: true, rank: 8, largest_first: true },
+        Column { title: texts::labels::SERVICE, right: false, rank: 0, largest_first: false },
+        Column { title: texts::labels::INPUT, right: true, rank: 1, largest_first: false },
+        Column { title: texts::labels::OUTPUT, right: true, rank: 2, largest_first: false },
+        Column { title: texts::labels::HERE, right: false, rank: 3, largest_first: false },
+        Column { title: texts::labels::MODEL, right: false, rank: 5, largest_first: false },
+        Column { title: texts::labels::PROVIDER, right: false, rank: 4, largest_first: false },
+        Column { title: texts::labels::SPENDABLE, right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::TYPE, right: false, rank: 7, largest_first: false },
+        Column { title: texts::labels::ANSWERED, right: true, rank: 8, largest_first: true },
     ];
 
     fn key(&self) -> Key {
@@ -300,7 +301,7 @@ impl Row for Offer {
             "input" => FieldValue::Amount(service.prices.input),
             "output" => FieldValue::Amount(service.prices.output),
             "latency" => FieldValue::Wait(self.latency()?),
-            "available" => FieldValue::Amount(self.available?),
+            "spendable" => FieldValue::Amount(self.available?),
             "success" => FieldValue::Number((self.success()? / 100).into()),
             _ => return None,
         })

@@ -5,8 +5,8 @@ use ratatui::layout::{Position, Rect};
 
 use super::row::prices_in_words;
 use super::{Services, compare, facts};
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::{draw, facts as kit_facts, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::beside::{Areas, Division};
 use crate::tui::user::shared::{Link, Shared};
@@ -50,13 +50,13 @@ fn list(part: &Services, buffer: &mut Buffer, areas: &Areas, shared: &Shared) ->
     let look = &shared.look;
     let (shown, all) = (part.table.shown(), part.table.rows().len());
     let count = if shown == all {
-        format!("{} service{}", grouped(all as u128), if all == 1 { "" } else { "s" })
+        texts::numbers::services(all)
     } else {
-        format!("{} of {} services", grouped(shown as u128), grouped(all as u128))
+        texts::services::services_shown(shown, all)
     };
     let mut pieces = vec![(count, Tone::Title)];
     if part.comparing {
-        pieces.push(("… reading the list".to_owned(), Tone::Pending));
+        pieces.push((texts::shared::READING_LIST.to_owned(), Tone::Pending));
     }
     pieces.extend(part.table.marked_in_words().map(|text| (text, Tone::Accent)));
     pieces.push((prices_in_words(look).to_owned(), Tone::Dim));
@@ -91,7 +91,7 @@ fn filter(part: &Services, buffer: &mut Buffer, area: Rect, shared: &Shared) -> 
     if let Some(complaint) = part.table.complaint() {
         draw::put_right(buffer, rest, 0, &format!("  ! {complaint}"), look.style(Tone::Warn));
     } else if part.typing {
-        let help = "  type:chatbot price<100000 latency<200ms !word";
+        let help = texts::services::FILTER_HINT;
         if draw::width(help) <= rest.width {
             draw::put_right(buffer, rest, 0, help, look.style(Tone::Dim));
         }
@@ -102,22 +102,15 @@ fn filter(part: &Services, buffer: &mut Buffer, area: Rect, shared: &Shared) -> 
 /// What to do where there is nothing to see.
 fn empty(part: &Services, shared: &Shared) -> String {
     if !part.table.rows().is_empty() {
-        return "No service fits the filter; esc takes it away.".to_owned();
+        return texts::services::NOTHING_FITS.to_owned();
     }
     match &shared.link {
         Link::Starting { what } => format!("… {what}"),
         Link::Waiting { why, again } => {
-            format!(
-                "The chain cannot be read: {why}. Tried again in {}.",
-                moment::until(shared.now(), *again)
-            )
+            texts::services::chain_cannot_be_read(why, moment::until(shared.now(), *again))
         }
         Link::Failed { why } => format!("✗ {why}"),
-        Link::Ready if part.comparing || !part.listed => "… reading the list of services".to_owned(),
-        Link::Ready => {
-            "The chain lists no services yet. Providers register them; `zgserve-tui provider` makes \
-                        one of this machine, and R looks again."
-                .to_owned()
-        }
+        Link::Ready if part.comparing || !part.listed => texts::services::READING_SERVICES.to_owned(),
+        Link::Ready => texts::services::NONE_LISTED.to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use crate::tui::keymap::{Action, Place, named};
 use crate::tui::kit::facts::{self, Fact, is};
 use crate::tui::kit::moment;
 use crate::tui::kit::qr::Qr;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// Cells that facts need beside a QR code.
@@ -51,11 +52,11 @@ impl Part for Settings {
             Action::First => self.top = 0,
             Action::Last => self.scroll(i16::MAX),
             Action::Copy if cx.shared.link == Link::Ready => {
-                cx.copy(cx.shared.snapshot.user.to_string(), "your address");
+                cx.copy(cx.shared.snapshot.user.to_string(), texts::shared::YOUR_ADDRESS);
             }
             Action::CopyAll => {
                 let all = all(cx.shared);
-                cx.copy(facts::text(&all), "all settings");
+                cx.copy(facts::text(&all), texts::settings::ALL_SETTINGS);
             }
             _ => {}
         }
@@ -88,10 +89,10 @@ impl Part for Settings {
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
-            (Action::Copy, "copy address"),
-            (Action::CopyAll, "copy all"),
-            (Action::Unit, "unit"),
-            (Action::Mask, "privacy"),
+            (Action::Copy, texts::settings::COPY_ADDRESS),
+            (Action::CopyAll, texts::shared::COPY_ALL),
+            (Action::Unit, texts::hints::UNIT),
+            (Action::Mask, texts::hints::PRIVACY),
         ]
     }
 }
@@ -118,77 +119,84 @@ fn text_area(area: Rect, shared: &Shared) -> Rect {
 
 fn all(shared: &Shared) -> Vec<Fact> {
     let (look, snapshot, start) = (&shared.look, &shared.snapshot, &shared.start);
-    let mut facts = vec![Fact::Head("Chain".to_owned()), is("Network", start.network.clone())];
+    let mut facts =
+        vec![Fact::Head(texts::labels::CHAIN.to_owned()), is(texts::labels::NETWORK, start.network.clone())];
     facts.push(match &shared.link {
         Link::Ready => match &snapshot.stale {
-            None => Fact::Is("State", "✓ read up to the block below".to_owned(), Tone::Good),
-            Some(why) => Fact::Is("State", format!("✗ cannot be read at the moment: {why}"), Tone::Bad),
+            None => Fact::Is(texts::labels::STATE, texts::settings::CHAIN_IS_READ.to_owned(), Tone::Good),
+            Some(why) => Fact::Is(texts::labels::STATE, texts::settings::chain_not_read(why), Tone::Bad),
         },
-        Link::Starting { what } => Fact::Is("State", format!("… {what}"), Tone::Pending),
-        Link::Waiting { why, .. } => Fact::Is("State", format!("✗ {why}; it is tried again"), Tone::Bad),
-        Link::Failed { why } => Fact::Is("State", format!("✗ {why}"), Tone::Bad),
+        Link::Starting { what } => Fact::Is(texts::labels::STATE, format!("… {what}"), Tone::Pending),
+        Link::Waiting { why, .. } => {
+            Fact::Is(texts::labels::STATE, texts::settings::tried_again(why), Tone::Bad)
+        }
+        Link::Failed { why } => Fact::Is(texts::labels::STATE, format!("✗ {why}"), Tone::Bad),
     });
     if let Some(chain) = shared.chain {
         facts.extend([
-            is("Chain id", chain.id.to_string()),
-            is("Contract", look.address(chain.contract)),
-            is("Refunds", format!("are locked for {}", moment::length(chain.lock_time))),
+            is(texts::settings::CHAIN_ID, chain.id.to_string()),
+            is(texts::labels::CONTRACT, look.address(chain.contract)),
+            is(texts::labels::REFUNDS, texts::settings::locked_for(moment::length(chain.lock_time))),
         ]);
     }
     if let Some(head) = snapshot.head {
-        facts.push(is("Block", format!("#{}", head.number)));
+        facts.push(is(texts::labels::BLOCK, format!("#{}", head.number)));
     }
-    facts.extend([Fact::Gap, Fact::Head("Wallet".to_owned())]);
+    facts.extend([Fact::Gap, Fact::Head(texts::labels::WALLET.to_owned())]);
     if shared.link == Link::Ready {
-        facts.push(is("Address", look.address(snapshot.user)));
+        facts.push(is(texts::labels::ADDRESS, look.address(snapshot.user)));
         let holds = snapshot.wallet.map_or("-".to_owned(), |wallet| look.in_full(wallet));
-        facts.push(is("Holds", holds));
+        facts.push(is(texts::labels::HOLDS, holds));
     }
     facts.push(match shared.hindrance() {
-        None => is("Rights", "may spend, after asking"),
-        Some(why) => Fact::Is("Rights", format!("! {why}"), Tone::Warn),
+        None => is(texts::labels::RIGHTS, texts::settings::MAY_SPEND),
+        Some(why) => Fact::Is(texts::labels::RIGHTS, format!("! {why}"), Tone::Warn),
     });
     let cap = |cap: Option<Neuron>| cap.map_or("none".to_owned(), |cap| look.in_full(cap));
     facts.extend([
         Fact::Gap,
-        Fact::Head("Caps".to_owned()),
-        is("A request", cap(snapshot.caps.per_request)),
-        is("A day", cap(snapshot.caps.per_day)),
-        is("A provider", cap(snapshot.caps.per_provider)),
-        is("In all", cap(snapshot.caps.total)),
-        Fact::Note("They are set in the settings file (caps), and hold for every request from here and through the API.".to_owned(), Tone::Dim),
+        Fact::Head(texts::labels::CAPS.to_owned()),
+        is(texts::shared::CAP_REQUEST, cap(snapshot.caps.per_request)),
+        is(texts::shared::CAP_DAY, cap(snapshot.caps.per_day)),
+        is(texts::shared::CAP_PROVIDER, cap(snapshot.caps.per_provider)),
+        is(texts::shared::IN_ALL, cap(snapshot.caps.total)),
+        Fact::Note(texts::settings::WHERE_CAPS_ARE_SET.to_owned(), Tone::Dim),
         Fact::Gap,
-        Fact::Head("API".to_owned()),
+        Fact::Head(texts::labels::API.to_owned()),
     ]);
     facts.push(match &start.serving {
-        Some(url) => is("Open at", format!("{url}   (OpenAI clients: base URL {url}/v1)")),
-        None => is("Open at", "nowhere; start with --serve to open it"),
+        Some(url) => is(texts::settings::OPEN_AT, texts::settings::open_at_url(url)),
+        None => is(texts::settings::OPEN_AT, texts::settings::API_CLOSED),
     });
     facts.extend([
         Fact::Gap,
-        Fact::Head("Screens".to_owned()),
-        is("Unit (u)", look.unit.name()),
-        is("Times (t)", if look.clock { "by the clock, UTC" } else { "as ages; clock times are UTC" }),
-        is("Privacy (x)", if look.masked { "amounts and addresses are hidden" } else { "off" }),
+        Fact::Head(texts::labels::SCREENS.to_owned()),
+        is(texts::settings::UNIT, look.unit.name()),
         is(
-            "Mouse (m)",
-            if shared.mouse { "taken; m leaves it to the terminal" } else { "left to the terminal" },
+            texts::settings::TIMES,
+            if look.clock { texts::settings::TIMES_BY_CLOCK } else { texts::settings::TIMES_AS_AGES },
         ),
-        is("Colours", look.theme.name()),
-        is("Exports", start.directory.display().to_string()),
-        is("Version", start.version),
+        is(texts::settings::PRIVACY, if look.masked { texts::settings::PRIVACY_HIDDEN } else { "off" }),
+        is(
+            texts::settings::MOUSE,
+            if shared.mouse { texts::settings::MOUSE_TAKEN } else { texts::settings::MOUSE_LEFT },
+        ),
+        is(texts::labels::COLOURS, look.theme.name()),
+        is(texts::labels::EXPORTS, start.directory.display().to_string()),
+        is(texts::labels::VERSION, start.version),
     ]);
     let changed = shared.keymap.all().iter().filter(|bound| bound.keys != bound.binding.keys);
     let mut changed = changed.peekable();
     if changed.peek().is_some() {
-        facts.extend([Fact::Gap, Fact::Head("Keys of your own".to_owned())]);
+        facts.extend([Fact::Gap, Fact::Head(texts::settings::OWN_KEYS.to_owned())]);
         facts.extend(changed.map(|bound| {
-            let keys = if bound.keys.is_empty() { "no key".to_owned() } else { named(&bound.keys) };
-            is(bound.binding.name, format!("{keys}, delivered as {}", named(bound.binding.keys)))
+            let keys =
+                if bound.keys.is_empty() { texts::settings::NO_KEY.to_owned() } else { named(&bound.keys) };
+            is(bound.binding.name, texts::settings::delivered_as(&keys, named(bound.binding.keys)))
         }));
     }
     if !shared.aliases.is_empty() {
-        facts.extend([Fact::Gap, Fact::Head("Names that you gave".to_owned())]);
+        facts.extend([Fact::Gap, Fact::Head(texts::settings::NAMES_GIVEN.to_owned())]);
         facts.extend(shared.aliases.iter().map(|(provider, alias)| {
             Fact::Note(format!("@{alias}  {}", look.address(*provider)), Tone::Plain)
         }));

@@ -9,6 +9,7 @@ use crate::domain::Neuron;
 use crate::tui::kit::draw;
 use crate::tui::kit::form::{Did, Field, Form, Kind};
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 const REQUEST: &str = "perRequest";
@@ -28,27 +29,12 @@ impl CapsForm {
             Field::new(key, label, Kind::Text, hint).with(value)
         };
         let fields = vec![
-            field(
-                REQUEST,
-                "A request",
-                caps.per_request,
-                "The most that one answer may cost, as 0.01 A0GI or 10000000 neuron; empty for no cap.",
-            ),
-            field(
-                DAY,
-                "A day",
-                caps.per_day,
-                "Fees of one day (UTC) with all providers together; empty for no cap.",
-            ),
-            field(
-                PROVIDER,
-                "A provider",
-                caps.per_provider,
-                "Ever promised to one provider; empty for no cap.",
-            ),
-            field(TOTAL, "In all", caps.total, "Ever promised to all providers together; empty for no cap."),
+            field(REQUEST, texts::shared::CAP_REQUEST, caps.per_request, texts::spend::CAP_REQUEST_HINT),
+            field(DAY, texts::shared::CAP_DAY, caps.per_day, texts::spend::CAP_DAY_HINT),
+            field(PROVIDER, texts::shared::CAP_PROVIDER, caps.per_provider, texts::spend::CAP_PROVIDER_HINT),
+            field(TOTAL, texts::shared::IN_ALL, caps.total, texts::spend::CAP_IN_ALL_HINT),
         ];
-        CapsForm { form: Form::new("Caps of your own", fields) }
+        CapsForm { form: Form::new(texts::spend::CAPS_TITLE, fields) }
     }
 
     pub fn key(&mut self, key: KeyEvent) -> Did {
@@ -92,7 +78,7 @@ impl CapsForm {
         let height = (self.form.height() + 5).min(area.height);
         let inside =
             draw::boxed(buffer, draw::middle(area, 72, height), &self.form.title, Tone::Accent, look);
-        let note = "Of each, the tighter one of these and of the settings file holds. ctrl+s sets them.";
+        let note = texts::spend::CAPS_HINT;
         let rows = draw::wrapped(buffer, inside, 0, note, look.style(Tone::Dim));
         let room = Rect { y: inside.y + rows + 1, height: inside.height.saturating_sub(rows + 1), ..inside };
         self.form.draw(buffer, room, look)

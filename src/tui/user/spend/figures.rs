@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::broker::user::{CapUse, DaySpend, Runway, Spent, month_of, spent_by};
 use crate::domain::{Address, ServiceName};
+use crate::tui::texts;
 
 /// Series of the chart; what is beyond is the last one's.
 pub const SERIES: usize = 5;
@@ -29,7 +30,7 @@ impl Range {
             Range::Week => "7 days",
             Range::Month => "30 days",
             Range::Quarter => "90 days",
-            Range::Year => "a year",
+            Range::Year => texts::spend::A_YEAR,
             Range::Ever => "ever",
         }
     }
@@ -112,9 +113,9 @@ impl Group {
 
     pub const fn name(self) -> &'static str {
         match self {
-            Group::Provider => "by provider",
-            Group::Service => "by service",
-            Group::Nothing => "all together",
+            Group::Provider => texts::spend::BY_PROVIDER,
+            Group::Service => texts::spend::BY_SERVICE,
+            Group::Nothing => texts::spend::ALL_TOGETHER,
         }
     }
 }

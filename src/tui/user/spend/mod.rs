@@ -32,6 +32,7 @@ use crate::broker::user::Event;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::{Click, Table};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::screen::Screen;
@@ -128,17 +129,15 @@ impl Part for Spend {
             Action::Open => self.open_requests(cx),
             Action::Copy => {
                 if let Some(row) = self.table.selected() {
-                    cx.copy(row.label(), "the day");
+                    cx.copy(row.label(), texts::spend::THE_DAY);
                 }
             }
             Action::CopyAll => {
                 if let Some(figures) = &self.figures {
-                    cx.copy(view::as_text(figures, cx.shared), "what was spent");
+                    cx.copy(view::as_text(figures, cx.shared), texts::spend::WHAT_WAS_SPENT);
                 }
             }
-            Action::Export => {
-                cx.toast(Tone::Plain, "requests are exported on their own screen: enter, then X")
-            }
+            Action::Export => cx.toast(Tone::Plain, texts::spend::EXPORTED_ELSEWHERE),
             _ => {}
         }
     }
@@ -208,7 +207,7 @@ impl Part for Spend {
             }
             Answer::CapsSet(Ok(())) => {
                 self.form = None;
-                cx.toast(Tone::Good, "the caps hold from now on");
+                cx.toast(Tone::Good, texts::spend::CAPS_HOLD);
                 return self.read(cx);
             }
             Answer::OwnCaps(Err(why)) => return cx.toast(Tone::Bad, why),
@@ -250,17 +249,23 @@ impl Part for Spend {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.form.as_ref().map(|_| vec![("ctrl+s", "set them"), ("tab", "next field"), ("esc", "leave")])
+        self.form.as_ref().map(|_| {
+            vec![
+                ("ctrl+s", texts::spend::SET_THEM),
+                ("tab", texts::shared::NEXT_FIELD),
+                ("esc", texts::hints::LEAVE),
+            ]
+        })
     }
 
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         vec![
-            (Action::Caps, "caps"),
-            (Action::Longer, "longer"),
-            (Action::Shorter, "shorter"),
-            (Action::Group, "by what"),
-            (Action::Open, "its requests"),
-            (Action::Zoom, "list only"),
+            (Action::Caps, texts::hints::CAPS),
+            (Action::Longer, texts::hints::LONGER),
+            (Action::Shorter, texts::hints::SHORTER),
+            (Action::Group, texts::spend::BY_WHAT),
+            (Action::Open, texts::spend::ITS_REQUESTS),
+            (Action::Zoom, texts::spend::LIST_ONLY),
         ]
     }
 

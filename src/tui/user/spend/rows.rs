@@ -8,6 +8,7 @@ use crate::domain::Neuron;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::Look;
 use crate::tui::kit::table::{Cell, Column, Row};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::requests::day_in_words;
 
@@ -37,7 +38,7 @@ impl StretchRow {
         let first = day_in_words(self.from);
         match self.step {
             Step::Day => first,
-            Step::Week => format!("{first} week"),
+            Step::Week => texts::spend::week(&first),
             Step::Month => first.get(..7).unwrap_or(&first).to_owned(),
         }
     }
@@ -55,13 +56,13 @@ impl StretchRow {
 impl Row for StretchRow {
     type Key = u64;
     const COLUMNS: &'static [Column] = &[
-        Column { title: "When", right: false, rank: 0, largest_first: true },
-        Column { title: "Requests", right: true, rank: 2, largest_first: true },
-        Column { title: "Failed", right: true, rank: 5, largest_first: true },
-        Column { title: "Units in", right: true, rank: 4, largest_first: true },
-        Column { title: "Units out", right: true, rank: 3, largest_first: true },
-        Column { title: "Fees", right: true, rank: 1, largest_first: true },
-        Column { title: "Disputed", right: true, rank: 6, largest_first: true },
+        Column { title: texts::labels::WHEN, right: false, rank: 0, largest_first: true },
+        Column { title: texts::labels::REQUESTS, right: true, rank: 2, largest_first: true },
+        Column { title: texts::labels::FAILED, right: true, rank: 5, largest_first: true },
+        Column { title: texts::spend::UNITS_IN, right: true, rank: 4, largest_first: true },
+        Column { title: texts::spend::UNITS_OUT, right: true, rank: 3, largest_first: true },
+        Column { title: texts::labels::FEES, right: true, rank: 1, largest_first: true },
+        Column { title: texts::labels::DISPUTED, right: true, rank: 6, largest_first: true },
     ];
 
     fn key(&self) -> u64 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::figures::{Figures, Group, Range, figures};
 use crate::broker::user::{Caps, UserBroker};
 use crate::domain::Timestamp;
+use crate::tui::texts;
 use crate::tui::user::runner::{At, Reply};
 
 #[derive(Debug)]
@@ -27,7 +28,7 @@ pub enum Answer {
 
 /// Does what was asked for, in tasks of its own.
 pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
-    let broker = at.broker().ok_or_else(|| "the broker is not ready yet".to_owned());
+    let broker = at.broker().ok_or_else(|| texts::shared::BROKER_NOT_READY.to_owned());
     match ask {
         Ask::Read { range, group } => {
             at.tasks.spawn_until_stopped("screens: spending", async move {

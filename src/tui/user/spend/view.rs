@@ -12,6 +12,7 @@ use crate::tui::kit::chart::{self, Named};
 use crate::tui::kit::gauge::Gauge;
 use crate::tui::kit::look::{Look, MASK};
 use crate::tui::kit::{draw, moment};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::requests::day_in_words;
 use crate::tui::user::shared::{Link, Shared};
@@ -78,11 +79,11 @@ pub fn draw(part: &Spend, buffer: &mut Buffer, body: Rect, shared: &Shared) {
     let Some(figures) = &part.figures else {
         let room = Rect { y: body.y + 2, height: body.height.saturating_sub(2), ..body };
         let (text, tone) = match (&part.trouble, &shared.link) {
-            (Some(reason), _) => (format!("✗ {reason}; R asks again"), Tone::Bad),
+            (Some(reason), _) => (texts::shared::asks_again(reason), Tone::Bad),
             (None, Link::Waiting { why, .. } | Link::Failed { why }) => {
-                (format!("Nothing can be read at the moment: {why}"), Tone::Dim)
+                (texts::shared::cannot_be_read(why), Tone::Dim)
             }
-            _ => ("… being read".to_owned(), Tone::Pending),
+            _ => (texts::shared::BEING_READ.to_owned(), Tone::Pending),
         };
         draw::wrapped(buffer, room, 0, &text, look.style(tone));
         return;
@@ -101,7 +102,7 @@ pub fn draw(part: &Spend, buffer: &mut Buffer, body: Rect, shared: &Shared) {
     sums(buffer, areas.sums, figures, look);
     if figures.ever.requests == 0 {
         let room = Rect { y: areas.sums.bottom() + 1, height: 2, ..body };
-        let text = "Nothing was spent yet. Choose a service with 2 and talk to it; what each day costs is shown here.";
+        let text = texts::spend::NOTHING_YET;
         draw::wrapped(buffer, room.intersection(body), 0, text, look.style(Tone::Dim));
         caps(buffer, areas.caps, figures, shared);
         return;
@@ -127,9 +128,9 @@ fn sums(buffer: &mut Buffer, area: Rect, figures: &Figures, look: &Look) {
         ("today", figures.today),
         ("7 days", figures.week),
         ("30 days", figures.thirty),
-        ("this month", figures.month),
+        (texts::spend::THIS_MONTH, figures.month),
         ("ever", figures.ever),
-        ("answers ever", figures.ever),
+        (texts::spend::ANSWERS_EVER, figures.ever),
         ("disputed", figures.ever),
     ];
     let scale = look.unit.scale(figures.ever.fee.total());
@@ -139,7 +140,7 @@ fn sums(buffer: &mut Buffer, area: Rect, figures: &Figures, look: &Look) {
     let mut x = 0;
     for (word, spent) in all {
         let text = match word {
-            "answers ever" => grouped(spent.answered.into()),
+            texts::spend::ANSWERS_EVER => grouped(spent.answered.into()),
             "disputed" => write(spent.disputed),
             _ => write(spent.fee.total()),
         };
@@ -209,21 +210,20 @@ fn writes(amount: Neuron, peak: Neuron, look: &Look) -> String {
 fn lasts(figures: &Figures, look: &Look) -> String {
     let runway = &figures.runway;
     match (runway.days, runway.answers) {
-        (Some(days), Some(answers)) => format!(
-            "{} lasts {}, about {} answers, at {} a day",
+        (Some(days), Some(answers)) => texts::spend::lasts(
             look.amount(runway.available),
             moment::days(days),
-            grouped(answers.into()),
-            look.amount(runway.per_day)
+            answers,
+            look.amount(runway.per_day),
         ),
-        _ => format!("{} to spend; at what pace is not known yet", look.amount(runway.available)),
+        _ => texts::spend::pace_not_known(look.amount(runway.available)),
     }
 }
 
 fn lasts_in_short(figures: &Figures) -> String {
     match figures.runway.days {
-        Some(days) => format!("the money lasts {}", moment::days(days)),
-        None => "how long the money lasts is not known yet".to_owned(),
+        Some(days) => texts::spend::lasts_days(moment::days(days)),
+        None => texts::spend::LASTS_UNKNOWN.to_owned(),
     }
 }
 
@@ -240,8 +240,8 @@ pub fn counts(figures: &Figures) -> bool {
 fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
     let look = &shared.look;
     if figures.caps.is_empty() {
-        let text = "No caps are set. C sets them here; the settings file (caps) sets those that nobody here can pass.";
-        let text = if draw::width(text) <= area.width { text } else { "No caps are set; C sets them." };
+        let text = texts::spend::NO_CAPS;
+        let text = if draw::width(text) <= area.width { text } else { texts::spend::NO_CAPS_SHORT };
         draw::put(buffer, area, 0, 0, text, look.style(Tone::Dim));
         return;
     }
@@ -249,16 +249,16 @@ fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
     caps.sort_by_key(|cap| std::cmp::Reverse(permille(cap)));
     let label = |cap: &CapUse| {
         let name = match (cap.cap, cap.provider) {
-            (Cap::Request, _) => "per request".to_owned(),
-            (Cap::Day, _) => "per day".to_owned(),
+            (Cap::Request, _) => texts::spend::PER_REQUEST.to_owned(),
+            (Cap::Day, _) => texts::spend::PER_DAY.to_owned(),
             (Cap::Provider, provider) => {
                 provider.map_or_else(String::new, |provider| shared.provider(provider))
             }
-            (Cap::Total, _) => "in all".to_owned(),
+            (Cap::Total, _) => texts::spend::IN_ALL.to_owned(),
         };
         let of = match cap.cap {
-            Cap::Request => format!("at most {}", look.amount(cap.limit)),
-            _ => format!("{} of {}", look.amount(cap.used), look.amount(cap.limit)),
+            Cap::Request => texts::shared::at_most(look.amount(cap.limit)),
+            _ => texts::shared::part_of(look.amount(cap.used), look.amount(cap.limit)),
         };
         (name, of)
     };
@@ -280,7 +280,7 @@ fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
             continue;
         }
         let padded = format!("{of}{:gap$}", "", gap = usize::from(second.saturating_sub(draw::width(of))));
-        let anew = if cap.cap == Cap::Day { format!("  anew in {}", anew(look.now)) } else { String::new() };
+        let anew = if cap.cap == Cap::Day { texts::spend::anew_in(anew(look.now)) } else { String::new() };
         let fits = second + 12 + draw::width(&anew) <= rest.width;
         let anew = if fits { anew.as_str() } else { "" };
         let start = draw::put_right(buffer, rest, 0, anew, look.style(Tone::Dim));
@@ -296,7 +296,7 @@ fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
     if shown < figures.caps.len() && area.height > 0 {
         let row = Rect { y: area.bottom() - 1, height: 1, ..area };
         let more = figures.caps.len() - shown;
-        let text = format!("… {more} more, used less");
+        let text = texts::spend::more_used_less(more);
         draw::put(buffer, row, 0, 0, &text, look.style(Tone::Dim));
     }
 }
@@ -327,11 +327,10 @@ pub fn as_text(figures: &Figures, shared: &Shared) -> String {
         lines.push(format!("{}: {}", name_in_words(name, shared), look.in_full(spent.fee.total())));
     }
     for stretch in figures.stretches.iter().filter(|stretch| stretch.spent.requests > 0) {
-        lines.push(format!(
-            "{}\t{} requests\t{}",
+        lines.push(texts::spend::day_to_copy(
             day_in_words(stretch.from),
             stretch.spent.requests,
-            look.in_full(stretch.spent.fee.total())
+            look.in_full(stretch.spent.fee.total()),
         ));
     }
     lines.push(lasts(figures, look));

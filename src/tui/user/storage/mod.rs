@@ -26,6 +26,7 @@ pub use self::runner::{Answer, Ask, perform};
 use self::question::{Missing, Question, Sure};
 use self::transfer::{Order, Outcome, Transfer, Way, file_name};
 use crate::domain::{Address, Service, ServiceKind, ServiceName};
+use crate::tui::texts;
 use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Cx, Order as Wanted};
 use crate::tui::user::screen::Screen;
@@ -102,7 +103,7 @@ impl Storage {
     fn ready(&self, cx: &mut Cx<'_, Ask>) -> bool {
         let reason = match (cx.shared.hindrance(), self.service(cx.shared)) {
             (Some(reason), _) => reason,
-            (None, None) => "there is no storage service here; 2 lists all services".to_owned(),
+            (None, None) => texts::storage::NO_SERVICE.to_owned(),
             (None, Some(_)) => return true,
         };
         cx.toast(crate::tui::theme::Tone::Warn, reason);

@@ -14,6 +14,7 @@ use crate::domain::Neuron;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::dialog::Said;
 use crate::tui::kit::form::Did;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::places;
@@ -55,12 +56,12 @@ impl Part for Storage {
                 }
             },
             Action::Copy => match self.selected().and_then(Transfer::id) {
-                Some(id) => cx.copy(id, "the id"),
-                None => cx.toast(Tone::Plain, "there is no id to copy yet"),
+                Some(id) => cx.copy(id, texts::storage::THE_ID),
+                None => cx.toast(Tone::Plain, texts::storage::NO_ID_YET),
             },
             Action::CopyAll => {
                 if let Some(one) = self.selected() {
-                    cx.copy(view::as_text(one, cx.shared), "the transfer");
+                    cx.copy(view::as_text(one, cx.shared), texts::storage::THE_TRANSFER);
                 }
             }
             Action::Deposit | Action::OpenAccount | Action::Refund => {
@@ -144,7 +145,7 @@ impl Part for Storage {
         match selected.or_else(|| self.transfers.iter().find(|one| one.moves())) {
             Some(one) => {
                 one.progress.stop.cancel();
-                cx.toast(Tone::Plain, "stopped; what was under way is booked by what had come");
+                cx.toast(Tone::Plain, texts::storage::STOPPED);
                 true
             }
             None => false,
@@ -213,7 +214,7 @@ impl Part for Storage {
                 match refused {
                     None => self.start(order, cx),
                     Some(reason) => {
-                        cx.toast(Tone::Warn, format!("{} was not moved: {reason}", order.file));
+                        cx.toast(Tone::Warn, texts::storage::not_moved(&order.file, &reason));
                     }
                 }
             }
@@ -235,34 +236,42 @@ impl Part for Storage {
     }
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
-        let mut hints = vec![(Action::Upload, "upload"), (Action::Download, "download")];
+        let mut hints =
+            vec![(Action::Upload, texts::hints::UPLOAD), (Action::Download, texts::hints::DOWNLOAD)];
         if self.counting(shared) {
-            hints.push((Action::Stop, "stop"));
+            hints.push((Action::Stop, texts::hints::STOP));
         }
         if !self.transfers.is_empty() {
-            hints.extend([(Action::Copy, "copy id"), (Action::Open, "its request")]);
+            hints.extend([
+                (Action::Copy, texts::shared::COPY_ID),
+                (Action::Open, texts::storage::ITS_REQUEST),
+            ]);
         }
         if storages(shared).nth(1).is_some() {
-            hints.push((Action::Focus, "other service"));
+            hints.push((Action::Focus, texts::storage::OTHER_SERVICE));
         }
         hints
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         match self.question.as_ref()? {
-            Question::Sure(_) => Some(vec![("y", "do it"), ("esc", "leave")]),
-            Question::File { way: Way::Up, .. } => {
-                Some(vec![("tab", "complete"), ("enter", "see the cost"), ("esc", "leave")])
+            Question::Sure(_) => Some(vec![("y", texts::shared::DO_IT), ("esc", texts::hints::LEAVE)]),
+            Question::File { way: Way::Up, .. } => Some(vec![
+                ("tab", texts::hints::COMPLETE),
+                ("enter", texts::storage::SEE_COST),
+                ("esc", texts::hints::LEAVE),
+            ]),
+            Question::File { .. } => {
+                Some(vec![("enter", texts::storage::NEXT_THEN_COST), ("esc", texts::hints::LEAVE)])
             }
-            Question::File { .. } => Some(vec![("enter", "next, then the cost"), ("esc", "leave")]),
         }
     }
 
     fn running(&self) -> Option<String> {
         match self.transfers.iter().filter(|one| one.moves()).count() {
             0 => None,
-            1 => Some("a file that is being moved".to_owned()),
-            many => Some(format!("{many} files that are being moved")),
+            1 => Some(texts::storage::LEAVING_ONE.to_owned()),
+            many => Some(texts::storage::leaving_many(many)),
         }
     }
 
@@ -301,7 +310,7 @@ impl Storage {
         let Some(service) = service else { return };
         let read = match found {
             Err(reason) => Err(("file", reason)),
-            Ok(0) if *way == Way::Up => Err(("file", "it is empty".to_owned())),
+            Ok(0) if *way == Way::Up => Err(("file", texts::shared::IT_IS_EMPTY.to_owned())),
             Ok(size) => question::read(*way, form, &service, size),
         };
         match read {
@@ -316,14 +325,15 @@ impl Storage {
         let Some(one) = self.transfers.iter_mut().find(|one| one.number == number) else { return };
         let Ended { result, request, fee } = ended;
         (one.ended, one.request, one.fee) = (Some(now), request, fee);
-        let cost =
-            fee.map_or("its cost is not known yet".to_owned(), |fee| format!("it cost {}", look.amount(fee)));
+        let cost = fee.map_or(texts::storage::COST_NOT_KNOWN.to_owned(), |fee| {
+            texts::storage::it_cost(look.amount(fee))
+        });
         match result {
             Ok((result, bytes)) => {
                 one.bytes = bytes;
                 let text = match one.order.way {
-                    Way::Up => format!("{} is stored as {result}; {cost}", one.order.file),
-                    Way::Down => format!("{result} was written, {}; {cost}", question::size(bytes)),
+                    Way::Up => texts::storage::is_stored_as(&one.order.file, &result, &cost),
+                    Way::Down => texts::storage::was_written(&result, question::size(bytes), &cost),
                 };
                 one.outcome = Outcome::Done(result);
                 cx.order(Order::Notify(Tone::Good, text));
@@ -331,7 +341,7 @@ impl Storage {
             Err(Trouble::Stopped) => {
                 one.bytes = one.progress.bytes();
                 one.outcome = Outcome::Stopped;
-                cx.order(Order::Note(Tone::Plain, format!("{} was stopped; {cost}", one.order.file)));
+                cx.order(Order::Note(Tone::Plain, texts::storage::was_stopped(&one.order.file, &cost)));
             }
             Err(Trouble::Short(shortfall)) => {
                 // The least that lets it begin, and what the rest of it may cost.
@@ -339,8 +349,8 @@ impl Storage {
                 let amount = shortfall.amount.saturating_add(rest);
                 if cx.shared.open != Screen::Storage {
                     // A dialog about money never opens under the hands of somebody who writes elsewhere.
-                    let reason = "money is missing; ask for it again to add it".to_owned();
-                    let text = format!("{} was not moved: {reason}", one.order.file);
+                    let reason = texts::storage::MONEY_IS_MISSING.to_owned();
+                    let text = texts::storage::not_moved(&one.order.file, &reason);
                     one.outcome = Outcome::Failed(reason);
                     return cx.order(Order::Notify(Tone::Warn, text));
                 }
@@ -354,7 +364,7 @@ impl Storage {
             }
             Err(Trouble::Other(reason)) => {
                 one.bytes = one.progress.bytes();
-                cx.order(Order::Notify(Tone::Bad, format!("{} was not moved: {reason}", one.order.file)));
+                cx.order(Order::Notify(Tone::Bad, texts::storage::not_moved(&one.order.file, &reason)));
                 one.outcome = Outcome::Failed(reason);
             }
         }

@@ -5,6 +5,7 @@ use crate::domain::{Neuron, Service, Timestamp};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::form::{Field, Form, Kind};
+use crate::tui::texts;
 use crate::tui::user::shared::Shared;
 
 /// Most of a download that is paid for unless somebody says otherwise.
@@ -61,30 +62,18 @@ pub fn missing(order: &Order, shared: &Shared) -> Option<Missing> {
 }
 
 pub fn upload() -> Form {
-    let hint = "A path; tab completes it, ~/ is your home.";
-    Form::new("Upload a file", vec![Field::new("file", "File", Kind::Text, hint)])
+    let hint = texts::storage::UPLOAD_HINT;
+    Form::new(texts::storage::UPLOAD_TITLE, vec![Field::new("file", texts::labels::FILE, Kind::Text, hint)])
 }
 
 pub fn download(id: &str, file: &str) -> Form {
     Form::new(
-        "Download a file",
+        texts::storage::DOWNLOAD_TITLE,
         vec![
-            Field::new(
-                "id",
-                "Id",
-                Kind::Text,
-                "The root, hash or id that the service gave; or a path that it knows.",
-            )
-            .with(id),
-            Field::new("file", "Save as", Kind::Text, "A new file; no other one is ever overwritten.")
-                .with(file),
-            Field::new(
-                "most",
-                "At most MB",
-                Kind::Text,
-                "More than so many megabytes are neither taken nor paid.",
-            )
-            .with(MEGABYTES),
+            Field::new("id", texts::labels::ID, Kind::Text, texts::storage::CONTENT_HINT).with(id),
+            Field::new("file", texts::storage::SAVE_AS, Kind::Text, texts::storage::SAVE_AS_HINT).with(file),
+            Field::new("most", texts::storage::MOST_MB, Kind::Text, texts::storage::MOST_MB_HINT)
+                .with(MEGABYTES),
         ],
     )
 }
@@ -96,17 +85,17 @@ pub fn read(way: Way, form: &Form, service: &Service, size: u64) -> Result<Order
         Way::Down => {
             let typed = form.value("most").replace([',', '_'], "");
             let megabytes: u64 =
-                typed.parse().map_err(|_| ("most", "write a whole number, as 64".to_owned()))?;
+                typed.parse().map_err(|_| ("most", texts::storage::WHOLE_NUMBER.to_owned()))?;
             let bytes = megabytes.checked_mul(1_000_000).filter(|bytes| *bytes > 0);
-            bytes.ok_or(("most", "at least 1 megabyte".to_owned()))?
+            bytes.ok_or(("most", texts::storage::AT_LEAST_ONE_MB.to_owned()))?
         }
     };
     if form.value("file").is_empty() {
-        return Err(("file", "name a file".to_owned()));
+        return Err(("file", texts::shared::NAME_A_FILE.to_owned()));
     }
     let id = if way == Way::Down { form.value("id") } else { "" };
     if way == Way::Down && id.trim_matches('/').is_empty() {
-        return Err(("id", "which content? Uploads of this session show theirs".to_owned()));
+        return Err(("id", texts::storage::WHICH_CONTENT.to_owned()));
     }
     Ok(Order {
         way,
@@ -122,7 +111,7 @@ pub fn read(way: Way, form: &Form, service: &Service, size: u64) -> Result<Order
 /// `1,234,567 bytes`, with the size in larger units where it is large.
 pub fn size(bytes: u64) -> String {
     match bytes {
-        0..=9_999 => format!("{} bytes", grouped(bytes.into())),
+        0..=9_999 => texts::numbers::bytes(bytes),
         10_000..=9_999_999 => format!("{} kB", grouped((bytes / 1_000).into())),
         _ => format!("{} MB", grouped((bytes / 1_000_000).into())),
     }

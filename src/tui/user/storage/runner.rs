@@ -15,6 +15,7 @@ use crate::broker::user::{
 };
 use crate::domain::clean::{clean, clean_reason};
 use crate::domain::{Neuron, RequestId, Timestamp};
+use crate::tui::texts;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
 
@@ -113,7 +114,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 let size = off(move || {
                     let found = std::fs::metadata(path)?;
                     if !found.is_file() {
-                        return Err(io::Error::other("that is no file"));
+                        return Err(io::Error::other(texts::shared::NO_FILE));
                     }
                     Ok(found.len())
                 });
@@ -131,7 +132,7 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 let ended = match broker {
                     Some(broker) => run(&broker, &order, &progress, &directory, &reply).await,
                     None => Ended {
-                        result: Err(Trouble::Other("the broker is not ready yet".to_owned())),
+                        result: Err(Trouble::Other(texts::shared::BROKER_NOT_READY.to_owned())),
                         request: None,
                         fee: None,
                     },
@@ -232,7 +233,7 @@ async fn upload(
     let file = tokio::fs::File::open(path).await?;
     let length = file.metadata().await?.len();
     if length != order.bytes {
-        return Err(Trouble::Other("the file has another size than a moment ago; begin it again".to_owned()));
+        return Err(Trouble::Other(texts::storage::SIZE_CHANGED.to_owned()));
     }
     let (counted, whole) = (Arc::clone(progress), order.bytes);
     let body = ReaderStream::with_capacity(file, CHUNK).inspect_ok(move |chunk| {
@@ -259,7 +260,7 @@ async fn upload(
     }
     let id = id_in(&said).unwrap_or_else(|| {
         let said = clean(&String::from_utf8_lossy(&said), 200).into_owned();
-        format!("(the service named none; it said: {said})")
+        texts::storage::named_none(&said)
     });
     Ok((id, order.bytes))
 }
@@ -294,20 +295,18 @@ async fn download(
         let chunk = chunk.map_err(|error| {
             let reason = clean_reason(&error.to_string(), 200);
             let got = progress.bytes();
-            Trouble::Other(format!("it broke off after {got} bytes, which are paid and not kept: {reason}"))
+            Trouble::Other(texts::storage::broke_off(got, &reason))
         })?;
         file.write_all(&chunk).await.map_err(|error| {
             let reason = clean_reason(&error.to_string(), 200);
-            Trouble::Other(format!(
-                "{reason}: make room, or choose another place; what had come is paid, not kept"
-            ))
+            Trouble::Other(texts::storage::no_room(&reason))
         })?;
         progress.add(chunk.len());
     }
     file.flush().await?;
     let got = progress.bytes();
     if length.is_some_and(|length| length != got) {
-        return Err(Trouble::Other(format!("it ended after {got} bytes, before its end; nothing is kept")));
+        return Err(Trouble::Other(texts::storage::ended_early(got)));
     }
     let target = path.to_owned();
     off(move || places::keep(unfinished, &target)).await?;
@@ -326,5 +325,5 @@ fn refused(status: u16, said: &[u8]) -> Trouble {
         .and_then(|value| Some(value.get("error")?.as_str()?.to_owned()))
         .unwrap_or_else(|| text.into_owned());
     let message = clean(message.trim(), 200).into_owned();
-    Trouble::Other(format!("the service answered {status}, which costs nothing: {message}"))
+    Trouble::Other(texts::storage::service_refused(status, &message))
 }

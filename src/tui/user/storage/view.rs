@@ -11,6 +11,7 @@ use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::gauge::Gauge;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
@@ -35,10 +36,8 @@ pub fn draw(part: &Storage, buffer: &mut Buffer, body: Rect, shared: &Shared) ->
     head(part, buffer, areas.head, shared);
     if part.transfers.is_empty() {
         let text = match part.service(shared) {
-            Some(_) => {
-                "No file was moved yet. n uploads one: its cost is shown before anything is paid. d downloads one by the id that an upload gave."
-            }
-            None => "There is no storage service on this chain, as far as it was read. 2 lists all services.",
+            Some(_) => texts::storage::NO_FILE_YET,
+            None => texts::storage::NO_SERVICE_ON_CHAIN,
         };
         draw::wrapped(buffer, areas.list, 0, text, look.style(Tone::Dim));
     }
@@ -70,13 +69,13 @@ pub fn draw(part: &Storage, buffer: &mut Buffer, body: Rect, shared: &Shared) ->
             } else if *way == Way::Up {
                 for (y, name) in (0..below.height).zip(names) {
                     let last = y + 1 == below.height && names.len() > usize::from(below.height);
-                    let text = if last { format!("… {} names", names.len()) } else { name.clone() };
+                    let text = if last { texts::storage::names(names.len()) } else { name.clone() };
                     draw::put(buffer, below, 1, y, &text, look.style(Tone::Dim));
                 }
             } else if let Some(Ok(order)) =
                 part.service(shared).map(|service| question::read(*way, form, service, 0))
             {
-                let text = format!("at most {}", look.amount(order.at_most()));
+                let text = texts::shared::at_most(look.amount(order.at_most()));
                 draw::put(buffer, below, 1, 0, &text, look.style(Tone::Plain));
             }
             cursor
@@ -87,24 +86,23 @@ pub fn draw(part: &Storage, buffer: &mut Buffer, body: Rect, shared: &Shared) ->
 fn head(part: &Storage, buffer: &mut Buffer, area: Rect, shared: &Shared) {
     let look = &shared.look;
     let Some(service) = part.service(shared) else {
-        draw::put(buffer, area, 0, 0, "Files", look.style(Tone::Title));
+        draw::put(buffer, area, 0, 0, texts::labels::FILES, look.style(Tone::Title));
         return;
     };
     let name = shared.service_of(service.provider, &service.name);
     let x = draw::put(buffer, area, 0, 0, &name, look.style(Tone::Title));
     let others = storages(shared).count().saturating_sub(1);
     if others > 0 {
-        draw::put(buffer, area, x + 2, 0, &format!("tab: {others} other"), look.style(Tone::Dim));
+        draw::put(buffer, area, x + 2, 0, &texts::storage::other_services(others), look.style(Tone::Dim));
     }
     let account = shared.snapshot.accounts.iter().find(|account| account.provider == service.provider);
-    let available = account.map_or("no account yet".to_owned(), |account| {
-        format!("{} available", look.amount(account.available))
+    let available = account.map_or(texts::shared::NO_ACCOUNT_YET.to_owned(), |account| {
+        texts::shared::spendable(look.amount(account.available))
     });
     // A megabyte says more than a byte.
     let million =
         |price: Neuron| price.checked_mul(1_000_000).map_or("-".to_owned(), |price| look.amount(price));
-    let prices =
-        format!("a megabyte: up {}, down {}", million(service.prices.input), million(service.prices.output));
+    let prices = texts::storage::prices(million(service.prices.input), million(service.prices.output));
     let wide = draw::width(&prices) + draw::width(&available) + 2;
     draw::put(buffer, area, 0, 1, &prices, look.style(Tone::Plain));
     if wide <= area.width {
@@ -143,12 +141,12 @@ fn transfer(buffer: &mut Buffer, area: Rect, one: &Transfer, selected: bool, sha
             let size = question::size(one.bytes);
             let text = match one.order.way {
                 Way::Up => format!("{result}  {size}  {}", look.time(one.began)),
-                Way::Down => format!("{result}  {size}  of {}", one.order.id),
+                Way::Down => texts::storage::stored(result, &size, &one.order.id),
             };
             draw::put(buffer, row, 0, 0, &text, look.style(Tone::Dim));
         }
         Outcome::Stopped => {
-            let text = format!("stopped after {}; nothing is kept", question::size(one.bytes));
+            let text = texts::storage::stopped_after(question::size(one.bytes));
             draw::put(buffer, row, 0, 0, &text, look.style(Tone::Dim));
         }
         Outcome::Failed(reason) => {
@@ -160,10 +158,10 @@ fn transfer(buffer: &mut Buffer, area: Rect, one: &Transfer, selected: bool, sha
 fn cost(one: &Transfer, look: &Look) -> String {
     match (&one.outcome, one.fee) {
         (Outcome::Moving, _) => {
-            format!("{} of at most {}", look.amount(one.so_far()), look.amount(one.order.at_most()))
+            texts::storage::so_far_of(look.amount(one.so_far()), look.amount(one.order.at_most()))
         }
         (_, Some(fee)) => look.amount(fee),
-        (_, None) => "… not known yet".to_owned(),
+        (_, None) => texts::shared::FIGURE_NOT_KNOWN_YET.to_owned(),
     }
 }
 
@@ -173,14 +171,14 @@ fn moving(buffer: &mut Buffer, row: Rect, one: &Transfer, look: &Look) {
     // A second passes before a rate says anything.
     let rate = bytes
         .checked_div(seconds)
-        .map_or(String::new(), |rate| format!(", {} a second", question::size(rate)));
+        .map_or(String::new(), |rate| texts::storage::a_second(question::size(rate)));
     match (one.progress.stage(), whole) {
         (Stage::Reading, Some(whole)) => {
-            let label = format!("reading {} of {}", question::size(bytes), question::size(whole));
+            let label = texts::storage::reading(question::size(bytes), question::size(whole));
             Gauge::progress(&label, bytes, whole, Tone::Pending).draw(buffer, row, 0, look);
         }
         (Stage::Receiving, Some(whole)) => {
-            let label = format!("{} of {}{rate}", question::size(bytes), question::size(whole));
+            let label = texts::storage::done_of(question::size(bytes), question::size(whole), &rate);
             Gauge::progress(&label, bytes, whole, Tone::Accent).draw(buffer, row, 0, look);
         }
         (Stage::Receiving, None) => {
@@ -194,11 +192,11 @@ fn moving(buffer: &mut Buffer, row: Rect, one: &Transfer, look: &Look) {
             );
         }
         (Stage::Sending, _) if one.order.way == Way::Up => {
-            let text = format!("{} on the way to the service, {seconds} s", question::size(one.order.bytes));
+            let text = texts::storage::on_the_way(question::size(one.order.bytes), seconds);
             draw::put(buffer, row, 0, 0, &text, look.style(Tone::Pending));
         }
         (Stage::Reading | Stage::Sending, _) => {
-            let text = format!("waiting for the service, {seconds} s");
+            let text = texts::storage::waiting(seconds);
             draw::put(buffer, row, 0, 0, &text, look.style(Tone::Pending));
         }
     }
@@ -212,47 +210,47 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
     let available = account.map(|account| account.available);
     let missing = question::missing(order, shared);
     let full = crate::tui::kit::amount::in_full;
-    let mut rows = vec![("File", order.file.clone(), Tone::Plain)];
+    let mut rows = vec![(texts::labels::FILE, order.file.clone(), Tone::Plain)];
     if order.way == Way::Down {
-        rows.push(("Content", order.id.clone(), Tone::Plain));
+        rows.push((texts::labels::CONTENT, order.id.clone(), Tone::Plain));
     }
-    rows.push(("Service", shared.service_of(order.provider, &order.service), Tone::Plain));
+    rows.push((texts::labels::SERVICE, shared.service_of(order.provider, &order.service), Tone::Plain));
     match order.way {
         Way::Up => rows.extend([
             (
-                "Size",
-                format!("{} bytes × {}", grouped(order.bytes.into()), grouped(order.prices.input.get())),
+                texts::labels::SIZE,
+                texts::storage::bytes_times(order.bytes, grouped(order.prices.input.get())),
                 Tone::Plain,
             ),
-            ("Upload", full(order.input_fee()), Tone::Plain),
-            ("At most", format!("{}, its answer included", full(order.at_most())), Tone::Plain),
+            (texts::labels::UPLOAD, full(order.input_fee()), Tone::Plain),
+            (texts::shared::AT_MOST, texts::storage::answer_included(full(order.at_most())), Tone::Plain),
         ]),
         Way::Down => rows.extend([
             (
-                "At most",
-                format!("{} bytes × {}", grouped(order.bytes.into()), grouped(order.prices.output.get())),
+                texts::shared::AT_MOST,
+                texts::storage::bytes_times(order.bytes, grouped(order.prices.output.get())),
                 Tone::Plain,
             ),
-            ("Cost", format!("at most {}", full(order.at_most())), Tone::Plain),
+            (texts::labels::COST, texts::shared::at_most(full(order.at_most())), Tone::Plain),
         ]),
     }
     rows.push((
-        "Available",
-        available.map_or("no account with this provider yet".to_owned(), full),
+        texts::labels::SPENDABLE,
+        available.map_or(texts::storage::NO_ACCOUNT_WITH_PROVIDER.to_owned(), full),
         Tone::Plain,
     ));
     match missing {
-        Some(missing) => rows.push(("Missing", full(missing.amount), Tone::Warn)),
+        Some(missing) => rows.push((texts::labels::MISSING, full(missing.amount), Tone::Warn)),
         None => {
             let left = available.unwrap_or(Neuron::ZERO).above(order.at_most());
-            rows.push(("Then left", format!("at least {}", full(left)), Tone::Plain));
+            rows.push((texts::storage::THEN_LEFT, texts::storage::at_least(full(left)), Tone::Plain));
         }
     }
     let (title, yes) = match (order.way, missing) {
-        (Way::Up, None) => ("Upload?", "Upload"),
-        (Way::Down, None) => ("Download?", "Download"),
-        (Way::Up, Some(_)) => ("Short of money: add it, then upload?", "Add it"),
-        (Way::Down, Some(_)) => ("Short of money: add it, then download?", "Add it"),
+        (Way::Up, None) => (texts::labels::UPLOAD_ASKED, texts::labels::UPLOAD),
+        (Way::Down, None) => (texts::labels::DOWNLOAD_ASKED, texts::labels::DOWNLOAD),
+        (Way::Up, Some(_)) => (texts::storage::SHORT_TO_UPLOAD, texts::storage::ADD_IT),
+        (Way::Down, Some(_)) => (texts::storage::SHORT_TO_DOWNLOAD, texts::storage::ADD_IT),
     };
     let width = 78.min(place.width);
     let column = 11;
@@ -279,12 +277,12 @@ fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
 /// A transfer as text, for the clipboard.
 pub fn as_text(one: &Transfer, shared: &Shared) -> String {
     let mut lines = vec![
-        format!("file: {}", one.order.file),
-        format!("service: {}", shared.service_of(one.order.provider, &one.order.service)),
-        format!("bytes: {}", one.bytes),
+        texts::storage::copied_file(&one.order.file),
+        texts::storage::copied_service(shared.service_of(one.order.provider, &one.order.service)),
+        texts::storage::copied_bytes(one.bytes),
     ];
-    lines.extend(one.id().map(|id| format!("id: {id}")));
-    lines.extend(one.request.map(|request| format!("request: {request}")));
-    lines.extend(one.fee.map(|fee| format!("fee: {}", shared.look.in_full(fee))));
+    lines.extend(one.id().map(texts::storage::copied_id));
+    lines.extend(one.request.map(texts::storage::copied_request));
+    lines.extend(one.fee.map(|fee| texts::storage::copied_fee(shared.look.in_full(fee))));
     lines.join("\n")
 }
