@@ -100,7 +100,14 @@ impl Neuron {
         if self.is_zero() {
             return "0 neuron".to_owned();
         }
-        format!("{} = {} A0GI", self.in_neuron(), self.to_a0gi())
+        format!("{} = {} A0GI", self.in_neuron(), self.to_grouped_a0gi())
+    }
+
+    /// For sentences: all decimals in A0GI, the digits before the point in groups.
+    pub fn to_grouped_a0gi(self) -> String {
+        let text = self.to_a0gi();
+        let decimals = text.find('.').map_or("", |point| &text[point..]);
+        format!("{}{decimals}", grouped(self.0 / Self::A0GI.0))
     }
 
     /// Reads an amount of neuron, or of A0GI where the text ends in `A0GI` (`0.5 A0GI`).

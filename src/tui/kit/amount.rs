@@ -92,9 +92,14 @@ impl Scale {
 /// One amount with its unit: `117,200,000 neuron`, `~0.421800 A0GI`.
 pub fn with_unit(amount: Neuron, unit: Unit) -> String {
     match unit.scale(amount) {
-        Scale::A0gi(EXACT) => format!("{} A0GI", amount.to_a0gi()),
+        Scale::A0gi(EXACT) => format!("{} A0GI", a0gi(amount)),
         scale => format!("{} {}", scale.write(amount), scale.name()),
     }
+}
+
+/// All decimals of an amount in A0GI, the digits before the point in groups.
+pub fn a0gi(amount: Neuron) -> String {
+    amount.to_grouped_a0gi()
 }
 
 /// Every digit in both units, for details and confirmations.
@@ -121,6 +126,10 @@ mod tests {
     fn details_have_every_digit() {
         assert_eq!(in_full(Neuron::new(117_200_000)), "117,200,000 neuron = 0.0000000001172 A0GI");
         assert_eq!(with_unit(Neuron::new(117_200_000), Unit::A0gi), "0.0000000001172 A0GI");
+        let much = Neuron::new(1_234_567 * Neuron::A0GI.get() + 500_000_000_000_000_000);
+        assert_eq!(with_unit(much, Unit::A0gi), "1,234,567.5 A0GI");
+        assert_eq!(in_full(much), "1,234,567,500,000,000,000,000,000 neuron = 1,234,567.5 A0GI");
+        assert_eq!(a0gi(Neuron::new(10_000 * Neuron::A0GI.get())), "10,000");
         assert_eq!(with_unit(Neuron::new(117_200_000), Unit::Auto), "117,200,000 neuron");
     }
 

@@ -40,6 +40,8 @@ impl Desk {
         let agreed = match question.wanted() {
             Some(amount) => {
                 let typed = self.paper.ask_anew(texts::plain::LARGE_SUM).await?;
+                // The amount stands above with its groups; it may be typed with them.
+                let typed = typed.map(|typed| typed.replace(',', ""));
                 typed.and_then(|typed| Neuron::parse_with_unit(&typed).ok()) == Some(amount)
             }
             None => {

@@ -153,7 +153,7 @@ fn disputed(messages: &[Message]) -> Neuron {
 }
 
 fn amount(neuron: Neuron) -> String {
-    format!("{neuron} neuron = {} A0GI", neuron.to_a0gi())
+    neuron.in_full()
 }
 
 /// A text of several lines, cleaned; the line ends of other systems are line ends.

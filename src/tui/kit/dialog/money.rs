@@ -417,7 +417,8 @@ mod tests {
             let mut buffer = Buffer::empty(area);
             deposit().large(Neuron::MAX).draw(&mut buffer, area, &look);
             let text: String = buffer.content().iter().map(|cell| cell.symbol()).collect();
-            for part in [&Address::repeat_byte(0xab).to_string(), &amount::grouped(SUM.get()), &SUM.to_a0gi()]
+            for part in
+                [&Address::repeat_byte(0xab).to_string(), &amount::grouped(SUM.get()), &amount::a0gi(SUM)]
             {
                 assert!(text.contains(part.as_str()), "{width}: {part}");
             }

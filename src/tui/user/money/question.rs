@@ -4,7 +4,7 @@
 use super::{Kind, Trial};
 use crate::broker::user::{Action, Preview, PreviewWarning};
 use crate::domain::{Address, Neuron, OperationKind, Timestamp};
-use crate::tui::kit::amount::in_full;
+use crate::tui::kit::amount::{a0gi, in_full};
 use crate::tui::kit::dialog::{Fact, Money};
 use crate::tui::kit::moment;
 use crate::tui::texts;
@@ -94,7 +94,7 @@ fn one(kind: Kind, preview: &Preview, shared: &Shared) -> Vec<Fact> {
     facts.push(Fact::Amount(texts::labels::WALLET, Some(preview.wallet.before)));
     facts.push(Fact::Amount(texts::terms::AFTER, Some(preview.wallet.likely)));
     if preview.wallet.least != preview.wallet.likely {
-        facts.push(Fact::Text("", texts::money::at_least(preview.wallet.least.to_a0gi())));
+        facts.push(Fact::Text("", texts::money::at_least(a0gi(preview.wallet.least))));
     }
     let (before, after) = (preview.before.as_ref(), &preview.after);
     if matches!(kind, Kind::OpenAccount | Kind::Deposit | Kind::TakeRefund) {
@@ -145,7 +145,7 @@ fn many(kind: Kind, found: &[&Preview], shared: &Shared) -> Vec<Fact> {
         let after = |gas: Neuron| before.saturating_add(back).above(gas);
         facts.push(Fact::Amount(texts::labels::WALLET, Some(before)));
         facts.push(Fact::Amount(texts::terms::AFTER, Some(after(gas(|preview| preview.gas.now)))));
-        facts.push(Fact::Text("", texts::money::at_least(after(gas(|preview| preview.gas.most)).to_a0gi())));
+        facts.push(Fact::Text("", texts::money::at_least(a0gi(after(gas(|preview| preview.gas.most))))));
         facts.extend(waiting(first.waits_behind));
     }
     if let Some(last) = found.iter().filter_map(|preview| preview.locked).map(|locked| locked.until).max() {
