@@ -294,7 +294,7 @@ fn other_texts_are_told_and_counted_again() {
     request.status = UserRequestState::Disputed;
     let checks = checked(&bundle, &texts());
     assert_eq!(failed(&checks), ["units out"], "{checks:?}");
-    assert!(checks.iter().any(|check| check.says.contains("disputes 200000 more")));
+    assert!(checks.iter().any(|check| check.says.contains("disputes 200,000 more")));
     // By the model server's own figures it may be less than the count and not more.
     bundle.requests[0].meter = Some(MeterName::Usage);
     assert_eq!(failed(&checked(&bundle, &texts())), ["units out"]);

@@ -155,7 +155,7 @@ mod tests {
                 "idempotency",
                 "cursor",
                 "with replace",
-                "1234567",
+                " 1234567",
             ] {
                 assert!(!text.contains(word), "{text}");
             }
