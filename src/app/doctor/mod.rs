@@ -197,7 +197,8 @@ async fn chain(findings: &mut Findings, shell: &Shell, address: Option<Address>)
                 &format!("send some A0GI to {address} on chain {}", chain.id()),
             ),
             Ok(balance) => {
-                findings.good(&format!("money: {} A0GI in the wallet", Neuron::new(balance).to_grouped_a0gi()));
+                findings
+                    .good(&format!("money: {} A0GI in the wallet", Neuron::new(balance).to_grouped_a0gi()));
             }
             Err(error) => findings.wrong("money", &error.into(), CHAIN),
         }

@@ -111,12 +111,16 @@ impl Core {
             let turn = self.settling.turn.lock().await;
             let forecast = self.look_closely(true).await?;
             if forecast.rows.is_empty() {
+                // Somebody in it owes something: it was undone by a reorg, or more has come since.
+                let owing = |left: &Left| matches!(left.why, LeftOut::UnderWay) && !left.unsettled.is_zero();
+                let owing = forecast.left_out.iter().any(owing);
                 for operation in self.settling.running() {
                     // One whose result is in the books is over for whoever reads them, if not yet for the task that follows it.
                     let state =
                         self.store.operations().get(operation).await?.map(|operation| operation.state);
                     let rows = self.store.settlement_rows(operation).await?;
-                    if state != Some(OperationState::Mined) || rows.iter().any(|row| row.paid.is_none()) {
+                    let paid = rows.iter().all(|row| row.paid.is_some());
+                    if owing || state != Some(OperationState::Mined) || !paid {
                         return Err(ProviderError::SettlementRunning { operation: Some(operation) });
                     }
                 }

@@ -67,7 +67,7 @@ async fn a_settlement_that_cannot_be_sent_is_one_decision_however_often_it_is_tr
     let Some(Decision { verdict: Verdict::Failed(why), .. }) = world.broker.decisions().pop() else {
         panic!("the last word is that it failed");
     };
-    assert!(why.contains("17000"), "with the figures of the last try: {why}");
+    assert!(why.contains("1,700,000"), "with the figures of the last try: {why}");
 }
 
 #[tokio::test]

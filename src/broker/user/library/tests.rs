@@ -204,10 +204,10 @@ async fn an_export_says_what_was_paid_and_steers_no_terminal() {
         "# red?\n",
         "- service: llama7b\n",
         &format!("- provider: {} (ghost)\n", provider(7)),
-        "- cost: 117200000 neuron = 0.0000000001172 A0GI\n",
+        "- cost: 117,200,000 neuron = 0.0000000001172 A0GI\n",
         "> let\n> me\n",
         "52;c;aGk=\u{fffd}yes\nreally\n",
-        &format!("412 in, 380 out · 117200000 neuron = 0.0000000001172 A0GI · request {request}*"),
+        &format!("412 in, 380 out · 117,200,000 neuron = 0.0000000001172 A0GI · request {request}*"),
     ] {
         assert!(markdown.contains(part), "{part:?} in {markdown}");
     }
