@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
+use zgserve_tui::domain::amount::grouped;
 use zgserve_tui::domain::{Fee, Neuron, SignedReceipt};
 use zgserve_tui::wire::receipt::{RECEIPT_HEADER, decode_receipt, encode_receipt};
 
@@ -79,6 +80,6 @@ async fn the_command_accepts_too() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("look at it again"), "{refused:?}");
     let done = accept(MORE).await;
     assert!(done.status.success(), "{done:?}");
-    assert!(String::from_utf8_lossy(&done.stderr).contains(&MORE.to_string()));
+    assert!(String::from_utf8_lossy(&done.stderr).contains(&grouped(MORE)), "{done:?}");
     assert_eq!(owed(&world).await, chat_fee("Say this is a test!", "This is a test!") + MORE);
 }

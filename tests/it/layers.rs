@@ -93,7 +93,7 @@ const UNITS: &[Unit] = &[
             "qrcode",
         ],
     },
-    Unit { path: "tui::texts", imports: &[], homes: &[] },
+    Unit { path: "tui::texts", imports: &["domain"], homes: &[] },
     Unit { path: "http::devnet", imports: &["chain::devnet", "http"], homes: &[] },
     Unit {
         path: "telemetry",

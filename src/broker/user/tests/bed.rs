@@ -179,6 +179,17 @@ impl Bed {
         PaidCall::post(self.provider(), name("llama7b"), "/chat/completions", headers, body)
     }
 
+    /// Waits until nothing is held any more. What is seen of an end on disk is in memory a moment later.
+    pub async fn nothing_held(&self, broker: &UserBroker) {
+        for _ in 0..6_000 {
+            if broker.account(self.provider()).unwrap().reserved.is_zero() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("held for ever: {:?}", broker.account(self.provider()))
+    }
+
     /// Waits until the broker's books satisfy a condition.
     pub async fn until(&self, what: &str, condition: impl Fn(&UserAccount) -> bool) -> UserAccount {
         for _ in 0..6_000 {

@@ -135,7 +135,7 @@ async fn a_caller_who_leaves_pays_for_what_was_delivered() {
     let list = broker.requests(RequestFilter::default(), None, 1, RequestSort::Newest).await.unwrap();
     assert_eq!(list.items[0].state, UserRequestState::Done, "{:?}", list.items[0].note);
     assert_eq!(books.owed, bed.script.books.lock().owed);
-    assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+    bed.nothing_held(&broker).await;
 }
 
 #[tokio::test]

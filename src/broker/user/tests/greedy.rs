@@ -164,7 +164,7 @@ async fn receipts_with_absurd_figures_end_their_requests_all_the_same() {
         call.await.2.unwrap();
         let state = if fee == Fee::NONE { UserRequestState::Done } else { UserRequestState::Disputed };
         last_in(&broker, state).await;
-        assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+        bed.nothing_held(&broker).await;
     }
     assert_eq!(bed.store.audit().await.unwrap(), Vec::<String>::new());
 }

@@ -69,7 +69,7 @@ async fn without_a_receipt_the_hold_stays_and_then_our_own_count_is_owed() {
     bed.until("own count booked", |books| books.owed > Neuron::ZERO).await;
     let row = last(&broker).await;
     assert_eq!((row.state, row.fee), (UserRequestState::Done, PRICES.fee(row.input, row.output).unwrap()));
-    assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+    bed.nothing_held(&broker).await;
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ async fn a_stop_in_the_middle_of_an_answer_is_recovered_by_the_receipt() {
     let list = broker.requests(RequestFilter::default(), None, 1, RequestSort::Newest).await.unwrap();
     assert_eq!(list.items[0].state, UserRequestState::Done);
     assert_eq!(bed.books().await.owed, bed.script.books.lock().owed);
-    assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+    bed.nothing_held(&broker).await;
 }
 
 #[tokio::test]

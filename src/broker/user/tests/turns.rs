@@ -122,7 +122,7 @@ async fn a_talk_that_is_dropped_costs_what_was_delivered() {
     assert_eq!((cost.state, cost.receipt), (UserRequestState::Done, Proof::Verified), "{cost:?}");
     assert!(cost.output >= Units(20), "{cost:?}");
     assert_eq!(cost.fee.total(), bed.script.books.lock().owed);
-    assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+    bed.nothing_held(&broker).await;
 }
 
 #[tokio::test]
