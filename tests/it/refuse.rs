@@ -61,7 +61,7 @@ async fn unknown_providers_services_and_types() {
     world.proxy().post("/v1/proxy/gpt9/chat/completions", SAY_THIS).await.refused(
         404,
         "unknown_service",
-        "GET /v1/terms",
+        "gpt9; the provider's terms list",
     );
 
     let service = |key: &str, value: Value| {
