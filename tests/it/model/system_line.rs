@@ -163,18 +163,24 @@ impl Inner {
         let (input_price, output_price) = (price(fee.input, input.0), price(fee.output, output.0));
         let mut receipt = honest.receipt;
         let (mut key, domain) = self.signs.lock().clone().expect("the contract is known by now");
+        // A fee that was cut at its highest is no product of units and price, so what is not lied about stays as it was.
+        let more_of =
+            |fee: Neuron, price: u128, units: u64| Neuron::new(fee.get() + price * u128::from(units));
         match lie {
-            Lie::Output(more) => receipt.output.0 += more,
-            Lie::Input(more) => receipt.input.0 += more,
+            Lie::Output(more) => {
+                receipt.output.0 += more;
+                receipt.fee.output = more_of(fee.output, output_price, more);
+            }
+            Lie::Input(more) => {
+                receipt.input.0 += more;
+                receipt.fee.input = more_of(fee.input, input_price, more);
+            }
             Lie::Price(_) | Lie::Stranger | Lie::Owed | Lie::Absurd => {}
             Lie::Earlier => {
                 let facts = self.facts.lock();
                 return encode_receipt(facts.receipts.first().unwrap_or(&honest));
             }
         }
-        let of = |price: u128, units: u64| Neuron::new(price * u128::from(units));
-        receipt.fee =
-            Fee { input: of(input_price, receipt.input.0), output: of(output_price, receipt.output.0) };
         match lie {
             Lie::Price(times) => {
                 let dearer = |fee: Neuron| Neuron::new(fee.get() * u128::from(times));
