@@ -168,6 +168,8 @@ pub async fn run<P: Program>(
                     waiting.push(P::followed(Followed::Edited(edited)));
                     frames.want();
                 }
+                // A key that is pressed meanwhile would be lost for nothing.
+                ScreenOrder::Suspend if !terminal::can_pause() => {}
                 ScreenOrder::Suspend => {
                     // Nobody may read the shell's keys meanwhile.
                     drop(events.take());

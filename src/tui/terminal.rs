@@ -115,17 +115,20 @@ impl Drop for Screen {
     }
 }
 
-/// Stops the process until somebody continues it. Nothing happens, and `false` is given, where nobody would: a program
-/// that is a terminal's only one, or whose shell has no job control. That is the system's own rule for [`PAUSE`], which
-/// does not apply to a signal that is caught.
-pub fn pause() -> bool {
+/// Whether somebody could continue this process if it stopped: not where a program is a terminal's only one, or its shell has no
+/// job control. That is the system's own rule for [`PAUSE`], which does not apply to a signal that is caught.
+pub fn can_pause() -> bool {
     let shell = getppid();
     // Both are 0 where their leader is outside of the container that the program runs in.
     let session = getsid(Some(shell));
     let group = getpgid(Some(shell));
-    let watched = session.is_ok() && session == getsid(None) && group.is_ok_and(|group| group != getpgrp());
+    session.is_ok() && session == getsid(None) && group.is_ok_and(|group| group != getpgrp())
+}
+
+/// Stops the process until somebody continues it. Nothing happens, and `false` is given, where nobody would.
+pub fn pause() -> bool {
     let own = rustix::process::getpid();
-    watched && rustix::process::kill_process(own, rustix::process::Signal::STOP).is_ok()
+    can_pause() && rustix::process::kill_process(own, rustix::process::Signal::STOP).is_ok()
 }
 
 fn take(mouse: bool) -> io::Result<()> {
