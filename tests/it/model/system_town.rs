@@ -381,24 +381,38 @@ impl Town {
         }
     }
 
-    /// Writes down what the requests since `before` must come to, the newest first; all others were refused. So much may
-    /// have been held at once: `together` says whether they ran side by side.
-    pub async fn expect(&mut self, before: &BTreeSet<RequestId>, dues: Vec<Due>, together: bool) {
+    /// Writes down what the request since `before` must come to. If several are new, all but the newest were refused.
+    pub async fn expect(&mut self, before: &BTreeSet<RequestId>, due: Due) {
+        let mut new = self.newcomers(before).await;
+        new.sort_by_key(|row| (row.state == UserRequestState::Failed, std::cmp::Reverse(row.created_at)));
+        self.page.promise(new.iter().map(|row| row.max_fee.get()).max().unwrap_or_default(), self.credit);
+        assert!(due.least == 0 || !new.is_empty(), "{due:?} for nothing");
+        for (row, due) in new.iter().zip(std::iter::once(due).chain(std::iter::repeat(Due::NOTHING))) {
+            self.open(row, due);
+        }
+    }
+
+    /// Writes down what each request since `before` must come to, which ran side by side. One that is not named was refused.
+    pub async fn expect_each(&mut self, before: &BTreeSet<RequestId>, mut dues: BTreeMap<RequestId, Due>) {
+        let new = self.newcomers(before).await;
+        self.page.promise(new.iter().map(|row| row.max_fee.get()).sum(), self.credit);
+        for row in &new {
+            self.open(row, dues.remove(&row.id).unwrap_or(Due::NOTHING));
+        }
+        assert!(dues.is_empty(), "{dues:?} for requests that nobody sent");
+    }
+
+    async fn newcomers(&mut self, before: &BTreeSet<RequestId>) -> Vec<UserRequest> {
         let rows = self.requests().await;
         // One whose receipt came late may have ended before these were promised, and was owed then.
         self.pay_what_is_over(&rows);
-        let mut new: Vec<_> = rows.into_iter().filter(|row| !before.contains(&row.id)).collect();
-        new.sort_by_key(|row| (row.state == UserRequestState::Failed, std::cmp::Reverse(row.created_at)));
-        let highest = new.iter().map(|row| row.max_fee.get());
-        let held = if together { highest.sum() } else { highest.max().unwrap_or_default() };
-        self.page.promise(held, self.credit);
-        assert!(dues.iter().filter(|due| due.least > 0).count() <= new.len(), "{dues:?} for {new:?}");
-        let dues = dues.into_iter().chain(std::iter::repeat(Due::NOTHING));
-        for (row, due) in new.iter().zip(dues) {
-            // With little left, or a cap near, a request may cost less than it would.
-            let highest = row.max_fee.get();
-            self.page.open.insert(row.id, Due::between(due.least.min(highest), due.most.min(highest)));
-        }
+        rows.into_iter().filter(|row| !before.contains(&row.id)).collect()
+    }
+
+    fn open(&mut self, row: &UserRequest, due: Due) {
+        // With little left, or a cap near, a request may cost less than it would.
+        let highest = row.max_fee.get();
+        self.page.open.insert(row.id, Due::between(due.least.min(highest), due.most.min(highest)));
     }
 
     pub async fn known(&self) -> BTreeSet<RequestId> {

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
+use zgserve_tui::broker::user::REQUEST_ID_HEADER;
 use zgserve_tui::domain::RequestId;
 
 use super::super::world::{Ends, Got, Reply, finish, read};
@@ -36,6 +37,11 @@ fn said(got: &Got, stream: bool) -> String {
     let events = text.split("\n\n").filter_map(|event| event.strip_prefix("data: "));
     let parsed = events.filter_map(|data| serde_json::from_str::<Value>(data).ok());
     parsed.filter_map(|chunk| Some(chunk["choices"][0]["delta"]["content"].as_str()?.to_owned())).collect()
+}
+
+/// The request that an answer is to.
+fn request_of(got: &Got) -> RequestId {
+    got.header(REQUEST_ID_HEADER.as_str()).expect("every paid answer names its request").parse().unwrap()
 }
 
 /// Sends and reads; a connection that breaks before the head of the answer is status 0.
@@ -117,7 +123,7 @@ impl Town {
         }
         let was_at_odds = self.page.at_odds;
         self.page.at_odds |= matches!(fate, Fate::Claims(_));
-        self.expect(&before, vec![due], false).await;
+        self.expect(&before, due).await;
         self.page.at_odds = was_at_odds;
         if cut {
             let rows = self.requests().await;
@@ -142,12 +148,12 @@ impl Town {
         };
         drop(answer);
         let due = Due::exactly(self.chat_fee(ASKED, &words(after).concat()));
-        self.expect(&before, vec![due], false).await;
+        self.expect(&before, due).await;
         self.saw("left");
     }
 
     async fn not_begun(&mut self, before: &BTreeSet<RequestId>, got: Got) {
-        self.expect(before, vec![Due::NOTHING], false).await;
+        self.expect(before, Due::NOTHING).await;
         self.may_refuse(&got, Self::input_fee(ASKED) + self.output_price, Fate::None).await;
     }
 
@@ -181,7 +187,7 @@ impl Town {
         } else {
             Due::NOTHING
         };
-        self.expect(&before, vec![due], false).await;
+        self.expect(&before, due).await;
         self.patient = true;
         if user {
             self.world.crash_user().await;
@@ -211,7 +217,7 @@ impl Town {
             (true, _, 0) => Due::between(0, Self::input_fee(ASKED)),
             _ => Due::NOTHING,
         };
-        self.expect(&before, vec![due], false).await;
+        self.expect(&before, due).await;
         if ![0, 200, 502].contains(&got.status) {
             self.may_refuse(&got, Self::input_fee(ASKED) + self.output_price, Fate::None).await;
         }
@@ -232,7 +238,7 @@ impl Town {
         let before = self.known().await;
         let got = finish(request.header("zg-max-fee", price(up + 4_000).to_string())).await;
         if got.status != 200 {
-            self.expect(&before, vec![Due::NOTHING], false).await;
+            self.expect(&before, Due::NOTHING).await;
             return self.may_refuse(&got, price(up + 1), Fate::None).await;
         }
         // With little left the highest fee is lower, and the answer ends there.
@@ -241,7 +247,7 @@ impl Town {
         if got.body.len() < down {
             assert!(self.available().await < price(up + 4_000), "{} of {down} bytes came", got.body.len());
         }
-        self.expect(&before, vec![due], false).await;
+        self.expect(&before, due).await;
         self.saw("stored");
     }
 
@@ -253,8 +259,10 @@ impl Town {
         let before = self.known().await;
         let got = join_all((0..requests).map(|_| finish(self.chat_request(ASKED, stream)))).await;
         let served: Vec<&Got> = got.iter().filter(|got| got.status == 200).collect();
-        let dues = served.iter().map(|got| Due::exactly(self.chat_fee(ASKED, &said(got, stream)))).collect();
-        self.expect(&before, dues, true).await;
+        // The one that has the last of the money may be cut short, so each is held to what it said itself.
+        let due = |got: &Got| Due::exactly(self.chat_fee(ASKED, &said(got, stream)));
+        let dues = served.iter().map(|got| (request_of(got), due(got))).collect();
+        self.expect_each(&before, dues).await;
         let refused: Vec<Got> = got.into_iter().filter(|got| got.status != 200).collect();
         for got in &refused {
             if got.code() == "price_changed" && self.rose {
