@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::{bundle, export};
-use crate::cli::{Column, Exit, Global, Json, Listing, Output, RequestCommand, Served, ServiceCommand};
+use crate::cli::{
+    Column, Exit, Exported, Global, Json, Listing, Output, RequestCommand, Served, ServiceCommand,
+};
 use crate::domain::amount::grouped;
 use crate::domain::{Neuron, OperationId};
 
@@ -29,7 +31,7 @@ const SERVICES: &[Column] = &[
 pub const ACCOUNTS: &[Column] = &[
     column("PROVIDER", "Provider"),
     figures("BALANCE", "Balance"),
-    figures("AVAILABLE", "Available"),
+    figures("SPENDABLE", "Available"),
     figures("OWED", "Owed"),
     figures("SETTLED", "Settled"),
     figures("PENDING REFUND", "PendingRefund"),
@@ -164,8 +166,8 @@ pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> 
         RequestCommand::List { listing, filters } => {
             list(api, "/v1/request", &listing, &filters.query(), REQUESTS).await
         }
-        RequestCommand::Export { filters, format, output } => {
-            export::run(api, &filters, format, output).await
+        RequestCommand::Export { filters, file } => {
+            export::run(api, "/v1/request/export", &filters.query(), file).await
         }
         RequestCommand::Bundle { ids, output } => bundle::make(api, &ids, output).await,
         RequestCommand::Show { id, json } => show(api, &format!("/v1/request/{id}"), json).await,
@@ -195,14 +197,16 @@ pub async fn settlements(listing: Listing, global: &Global) -> Result<Exit> {
 pub async fn served(served: Served, global: &Global) -> Result<Exit> {
     let api = Api::provider(global).await?;
     with(api, async |api: &Api| {
-        let filters = [
-            ("user", served.user.map(|user| user.to_string())),
-            ("service", served.service.map(|service| service.to_string())),
-            ("status", served.status.map(|status| status.to_string())),
-        ];
-        list(api, "/v1/request", &served.listing, &filters, SERVED).await
+        list(api, "/v1/request", &served.listing, &served.which.query(), SERVED).await
     })
     .await
+}
+
+/// What a provider sold, or what came in, as a file.
+pub async fn exported(exported: Exported, global: &Global) -> Result<Exit> {
+    let path = if exported.settlements { "/v1/settlement/export" } else { "/v1/request/export" };
+    let api = Api::provider(global).await?;
+    with(api, async |api: &Api| export::run(api, path, &exported.which.query(), exported.file).await).await
 }
 
 async fn of_provider(path: &str, listing: Listing, columns: &[Column], global: &Global) -> Result<Exit> {

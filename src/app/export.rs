@@ -1,25 +1,26 @@
-//! `request export`: what the filter covers, to stdout or into a new file, while the broker writes it.
+//! `request export` and `provider export`: what the filter covers, to stdout or into a new file, while the broker writes it.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use anyhow::Result;
 use reqwest::Response;
 use tokio::runtime::Handle;
 
 use super::api::Api;
-use crate::cli::{Exit, ExportAs, Failure, Output, RequestFilters};
+use crate::cli::{Exit, ExportFile, Failure, Output};
 use crate::private_files::{self, PrivateFileError};
 
+/// What the filters cover of a broker's books, at one of its addresses.
 pub async fn run(
     api: &Api,
-    filters: &RequestFilters,
-    format: ExportAs,
-    output: Option<PathBuf>,
+    path: &str,
+    filters: &[(&str, Option<String>)],
+    file: ExportFile,
 ) -> Result<Exit> {
+    let ExportFile { format, output } = file;
     let mut query: Vec<(&str, String)> = vec![("format", format.as_str().to_owned())];
-    query.extend(filters.query().into_iter().filter_map(|(name, value)| Some((name, value?))));
-    let response = api.download("/v1/request/export", &query).await?;
+    query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.clone()?))));
+    let response = api.download(path, &query).await?;
     match output {
         None => copy(response, |bytes| Ok(Output.bytes(bytes))).await.map_err(Failure::from)?,
         Some(file) => {

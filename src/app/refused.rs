@@ -76,7 +76,7 @@ fn sentence(code: &str, of: &Details<'_>) -> Option<String> {
         "insufficient_balance" => {
             let (provider, missing) = (of.text("provider")?, of.amount("missing")?);
             format!(
-                "the account with provider {provider} has {} available, but this request needs at least {}; deposit {} \
+                "the account with provider {provider} has {} spendable, but this request needs at least {}; deposit {} \
                  more: `zgserve-tui account charge {provider} {missing}`",
                 of.full("available")?,
                 of.full("needed")?,

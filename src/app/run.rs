@@ -69,6 +69,7 @@ async fn provider(command: ProviderCommand, global: &Global) -> Result<Exit> {
         ProviderCommand::Users(listing) => ask::users(listing, global).await,
         ProviderCommand::Settlements(listing) => ask::settlements(listing, global).await,
         ProviderCommand::Requests(listing) => ask::served(listing, global).await,
+        ProviderCommand::Export(exported) => ask::exported(exported, global).await,
     }
 }
 

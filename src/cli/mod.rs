@@ -13,10 +13,10 @@ mod unseen;
 pub use self::{
     args::{
         AccountCommand, Behind, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs,
-        DevnetArgs, ExportAs, Global, Json, KeyringCommand, Listing, LogFormat, OwnServiceCommand,
-        ProviderCommand, RefundCommand, RequestCommand, RequestFilters, Role, RunArgs, Served, ServiceChange,
-        ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletArgs, WalletCommand, command,
-        completions,
+        DevnetArgs, ExportFile, Exported, Global, Json, KeyringCommand, Listing, LogFormat,
+        OwnServiceCommand, ProviderCommand, RefundCommand, RequestCommand, RequestFilters, Role, RunArgs,
+        Served, ServiceChange, ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletArgs,
+        WalletCommand, command, completions,
     },
     exit::{Exit, Failure},
     manual::{ManualPage, manual},

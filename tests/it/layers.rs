@@ -38,11 +38,13 @@ const UNITS: &[Unit] = &[
     Unit { path: "chain", imports: &["crash_point", "domain", "tasks"], homes: &[] },
     Unit { path: "chain::devnet", imports: &["crash_point", "domain", "tasks"], homes: &["revm"] },
     Unit { path: "broker::retention", imports: &["domain", "store"], homes: &[] },
+    Unit { path: "broker::export", imports: &["domain", "store"], homes: &[] },
     Unit { path: "broker::outbox", imports: &["domain", "keys", "store", "chain"], homes: &[] },
     Unit {
         path: "broker::user",
         imports: &[
             "broker::outbox",
+            "broker::export",
             "broker::retention",
             "crash_point",
             "domain",
@@ -60,6 +62,7 @@ const UNITS: &[Unit] = &[
         path: "broker::provider",
         imports: &[
             "broker::outbox",
+            "broker::export",
             "broker::retention",
             "crash_point",
             "domain",
@@ -75,7 +78,16 @@ const UNITS: &[Unit] = &[
     },
     Unit {
         path: "http",
-        imports: &["domain", "tasks", "wire", "meter", "body", "broker::user", "broker::provider"],
+        imports: &[
+            "domain",
+            "tasks",
+            "wire",
+            "meter",
+            "body",
+            "broker::export",
+            "broker::user",
+            "broker::provider",
+        ],
         homes: &["axum", "hyper", "hyper_util"],
     },
     Unit {

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::world::{Plan, Reply, SAY_THIS, World, chat_stream};
+use super::world::{Plan, Reply, SAY_THIS, World, chat_stream, until};
 
 /// The real program with nothing of ours around it.
 fn verify(args: &[&str]) -> (i32, String) {
@@ -92,4 +92,51 @@ async fn an_export_has_every_row_that_the_filter_covers() {
     world.api().get("/v1/request/export?format=xml").await.refused(400, "bad_input", "csv, jsonl, json");
     world.api().get("/v1/request/export?status=paid").await.refused(400, "bad_input", "status");
     world.api().get("/v1/request/export?limit=3").await.refused(400, "bad_input", "limit");
+}
+
+/// The provider's bookkeeping: what was sold comes to what is owed, and what came in to what the chain says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_exports_what_it_sold_and_what_came_in() {
+    let world = World::with(Plan::default()).await;
+    for _ in 0..5 {
+        world.ask(SAY_THIS).await.is(200);
+    }
+    let owed = world.check_books().await.owed.get();
+    let sum = |rows: &str, of: &str| -> (usize, u128) {
+        let rows: Vec<Value> = rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (rows.len(), rows.iter().map(|row| row[of].as_str().unwrap().parse::<u128>().unwrap()).sum())
+    };
+    let user = world.user_address();
+    let sold = format!("/v1/request/export?format=jsonl&user={user}&status=charged");
+    assert_eq!(sum(&world.owner().get(&sold).await.is(200).text(), "fee"), (5, owed));
+    let csv = world.owner().get("/v1/request/export").await.is(200);
+    assert_eq!(csv.header("content-disposition"), Some("attachment; filename=\"requests.csv\""));
+    assert_eq!(
+        (csv.text().matches("\r\n").count(), csv.text().starts_with("\"request\",\"user\"")),
+        (6, true)
+    );
+
+    let none = world.owner().get("/v1/settlement/export?format=jsonl").await.is(200).text();
+    assert_eq!(none, "", "nothing came in yet");
+    until("the vouchers are there", async || {
+        let seen = world.provider().user(user).unwrap();
+        (seen.voucher.get() >= owed).then_some(())
+    })
+    .await;
+    world.owner().post_empty("/v1/settle").await.is(202);
+    let came_in = world.owner().get("/v1/settlement/export?format=jsonl").await.is(200).text();
+    assert_eq!(sum(&came_in, "paid"), (1, owed));
+    let row: Value = serde_json::from_str(&came_in).unwrap();
+    let gas = row["gas_used"].as_u64().unwrap();
+    let price: u128 = row["gas_price"].as_str().unwrap().parse().unwrap();
+    assert_eq!(row["gas_paid"].as_str().unwrap(), (u128::from(gas) * price).to_string());
+    assert_eq!((row["state"].as_str(), row["users"].as_u64()), (Some("mined"), Some(1)));
+
+    for (path, names) in [
+        ("/v1/request/export?format=xml", "csv, jsonl, json"),
+        ("/v1/request/export?status=paid", "status"),
+        ("/v1/settlement/export?user=0x1", "user"),
+    ] {
+        world.owner().get(path).await.refused(400, "bad_input", names);
+    }
 }

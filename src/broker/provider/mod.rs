@@ -20,7 +20,7 @@
 //! | `settlement` | when to settle (pure), doing it, what it brought |
 //! | `overview`, `ready` | the broker on one page; what stands in the way of its job |
 //! | `measure` | the book at work, for benches |
-//! | `admin`, `view`, `refusal`, `error`, `settings` | what faces ask, see and are told |
+//! | `admin`, `view`, `export`, `refusal`, `error`, `settings` | what faces ask, see and are told |
 
 mod accounts;
 mod admin;
@@ -30,6 +30,7 @@ mod core;
 mod cut;
 mod error;
 mod event_stream;
+mod export;
 mod follow;
 mod free;
 mod gate;

@@ -109,7 +109,7 @@ pub enum CallRefusal {
     NoAccount { provider: Address, needed: Neuron },
     /// Deposit too small. `missing` more would be enough.
     #[error(
-        "the account with provider {provider} has {available} neuron available, but this request needs at least {needed}; add {missing} with POST /v1/provider/{provider}/charge"
+        "the account with provider {provider} has {available} neuron spendable, but this request needs at least {needed}; add {missing} with POST /v1/provider/{provider}/charge"
     )]
     InsufficientBalance { provider: Address, needed: Neuron, available: Neuron, missing: Neuron },
     #[error("the cap {cap} of {limit} neuron leaves {available}, but this request needs at least {needed}")]

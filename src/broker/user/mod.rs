@@ -21,7 +21,6 @@
 mod accept;
 mod accounts;
 mod activity;
-mod activity_export;
 mod answer;
 mod book;
 mod bundle;
@@ -34,6 +33,7 @@ mod error;
 mod estimate;
 mod event;
 mod evidence;
+mod export;
 mod finish;
 mod follow;
 mod guard;
@@ -67,7 +67,6 @@ mod snapshot;
 mod spending;
 mod start;
 mod sync;
-mod table_text;
 mod terms;
 mod turn;
 mod upstream;
@@ -78,10 +77,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use crate::broker::export::ExportFormat;
 pub use crate::domain::{Check, Finding};
 pub use crate::store::user::RefundState;
 pub use activity::{OperationList, OperationQuery};
-pub use activity_export::ExportError;
 pub use answer::{FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, REQUEST_ID_HEADER};
 pub use call::{BodySourceError, PaidCall};
 pub use caps::{Cap, Caps};
@@ -106,7 +105,6 @@ pub use settings::{CutAllowance, DefaultMaxOutput, Settings};
 pub use shortfall::Shortfall;
 pub use snapshot::Snapshot;
 pub use spending::{CapUse, DaySpend, Runway, Spent, month_of, spent_by};
-pub use table_text::ExportFormat;
 pub use terms::TermsError;
 pub use turn::{
     Cost, Decimal, DecimalError, FinishReason, Message, Parameters, Proof, Role, Talk, TalkEvent, Turn,

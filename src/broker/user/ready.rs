@@ -55,7 +55,7 @@ fn in_accounts(snapshot: &Snapshot) -> Vec<Obstacle> {
     if signable.peek().is_none() {
         found.push(Obstacle::new("no_key", "no key is here that may sign for an account"));
     } else if signable.all(|account| account.available.is_zero()) {
-        found.push(Obstacle::new("no_funds", "no account has anything available; deposit more"));
+        found.push(Obstacle::new("no_funds", "no account has anything spendable; deposit more"));
     }
     // What is held counts too, but comes back in a moment.
     if snapshot.caps.per_day.is_some_and(|cap| snapshot.spent_today >= cap) {

@@ -88,7 +88,7 @@ impl CallRefusal {
                 )
             }
             CallRefusal::InsufficientBalance { provider, needed, available, missing } => format!(
-                "the account with provider {provider} has {} available, but this needs at least {}; deposit {} more",
+                "the account with provider {provider} has {} spendable, but this needs at least {}; deposit {} more",
                 available.in_neuron(),
                 needed.grouped(),
                 missing.in_full()

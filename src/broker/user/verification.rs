@@ -8,9 +8,10 @@ use super::UserError;
 use super::evidence;
 use super::handle::UserBroker;
 use super::verdict::Difference;
+use crate::domain::amount::grouped;
 use crate::domain::finding::overall;
 use crate::domain::{
-    Address, Check, Finding, Neuron, RequestId, Seal, SealedReceipt, UserRequestState, VoucherDomain,
+    Address, Check, Finding, Neuron, Receipt, RequestId, Seal, SealedReceipt, UserRequestState, VoucherDomain,
 };
 use crate::store::user::{UserAccount, UserRequest, UserRequestFilter, UserRequestSort};
 use crate::store::{Direction, PageOf};
@@ -153,21 +154,25 @@ fn checks(
         Some(receipt) => of_receipt(row, receipt, account, open, domain),
         None => vec![without_receipt(row)],
     };
-    let paid = row.fee.total();
+    let (paid, highest) = (row.fee.total(), row.max_fee.grouped());
+    let fee = paid.in_neuron();
     checks.push(Check::is(
         "max fee",
         paid <= row.max_fee,
-        format!("the fee of {paid} neuron is within the highest one agreed, {}", row.max_fee),
-        format!("the fee of {paid} neuron is above the highest one agreed, {}", row.max_fee),
+        format!("the fee of {fee} is within the highest one agreed, {highest}"),
+        format!("the fee of {fee} is above the highest one agreed, {highest}"),
     ));
     checks.push(match account {
         None => Check::new("voucher", Finding::Unknown, "the books have no account for it"),
-        Some(account) => Check::is(
-            "voucher",
-            account.authorized >= account.owed,
-            format!("vouchers of up to {} neuron cover the {} owed", account.authorized, account.owed),
-            format!("vouchers of up to {} neuron do not cover the {} owed", account.authorized, account.owed),
-        ),
+        Some(account) => {
+            let (promised, owed) = (account.authorized.in_neuron(), account.owed.grouped());
+            Check::is(
+                "voucher",
+                account.authorized >= account.owed,
+                format!("vouchers of up to {promised} cover the {owed} owed"),
+                format!("vouchers of up to {promised} do not cover the {owed} owed"),
+            )
+        }
     });
     checks
 }
@@ -229,54 +234,62 @@ fn of_receipt(
             "arithmetic",
             priced,
             format!(
-                "{} units in and {} out at {} and {} neuron make its fee of {asked}",
-                receipt.input.0, receipt.output.0, row.prices.input, row.prices.output
+                "{} units in and {} out at {} and {} neuron make its fee of {}",
+                grouped(receipt.input.0.into()),
+                grouped(receipt.output.0.into()),
+                row.prices.input.grouped(),
+                row.prices.output.grouped(),
+                asked.grouped()
             ),
-            format!("its fee of {asked} neuron is not price times units"),
+            format!("its fee of {} is not price times units", asked.in_neuron()),
         ),
         Check::is(
             "asked",
             asked <= row.max_fee,
             "it asks for no more than was agreed",
-            format!("it asks for {asked} neuron, more than the {} that were agreed", row.max_fee),
+            format!(
+                "it asks for {}, more than the {} that were agreed",
+                asked.in_neuron(),
+                row.max_fee.grouped()
+            ),
         ),
         Check::is(
             "count",
             asked <= paid,
-            format!("it asks for what our own count agrees with, {paid} neuron"),
+            format!("it asks for what our own count agrees with, {}", paid.in_neuron()),
             format!(
-                "it asks for {asked} neuron, by our own count {paid} are owed; the difference is not paid"
+                "it asks for {}, by our own count {} are owed; the difference is not paid",
+                asked.in_neuron(),
+                paid.grouped()
             ),
         ),
     ];
     checks.push(match account {
-        None => Check::new("owed in all", Finding::Unknown, "the books have no account for it"),
-        Some(account) => {
-            let known = account.owed.saturating_add(account.disputed);
-            if receipt.owed < asked {
-                Check::new("owed in all", Finding::Failed, format!("it says that {} neuron are owed in all, less than its own fee", receipt.owed))
-            } else if receipt.owed <= known {
-                Check::new(
-                    "owed in all",
-                    Finding::Passed,
-                    format!("it says that {} neuron were owed in all, and {known} are in our books now", receipt.owed),
-                )
-            } else if open {
-                Check::new(
-                    "owed in all",
-                    Finding::Unknown,
-                    format!("it says that {} neuron were owed in all, more than the {known} in our books, but requests are under way", receipt.owed),
-                )
-            } else {
-                Check::new(
-                    "owed in all",
-                    Finding::Failed,
-                    format!("it says that {} neuron were owed in all, our books have {known}", receipt.owed),
-                )
-            }
-        }
+        None => Check::new(OWED_IN_ALL, Finding::Unknown, "the books have no account for it"),
+        Some(account) => owed_in_all(receipt, account.owed.saturating_add(account.disputed), open),
     });
     checks
+}
+
+const OWED_IN_ALL: &str = "owed in all";
+
+/// Whether the sum that a receipt states fits what our books know by now. `open`: some of it may not be booked yet.
+fn owed_in_all(receipt: &Receipt, known: Neuron, open: bool) -> Check {
+    let (stated, ours) = (receipt.owed.in_neuron(), known.grouped());
+    let (finding, says) = if receipt.owed < receipt.fee.total() {
+        (Finding::Failed, format!("it says that {stated} are owed in all, less than its own fee"))
+    } else if receipt.owed <= known {
+        let says = format!("it says that {stated} were owed in all, and {ours} are in our books now");
+        (Finding::Passed, says)
+    } else if open {
+        let but = "but requests are in flight";
+        let says =
+            format!("it says that {stated} were owed in all, more than the {ours} in our books, {but}");
+        (Finding::Unknown, says)
+    } else {
+        (Finding::Failed, format!("it says that {stated} were owed in all, our books have {ours}"))
+    };
+    Check::new(OWED_IN_ALL, finding, says)
 }
 
 fn response(row: &UserRequest, sealed: &SealedReceipt) -> Check {

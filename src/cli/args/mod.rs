@@ -17,11 +17,11 @@ use crate::domain::{Address, OperationId};
 
 pub use self::local::{DemoArgs, DeployArgs, DevnetArgs};
 pub use self::provider::{
-    Behind, ConsoleArgs, OwnServiceCommand, ProviderCommand, Served, ServiceChange, ServiceDetails,
+    Behind, ConsoleArgs, Exported, OwnServiceCommand, ProviderCommand, Served, ServiceChange, ServiceDetails,
     SettleArgs,
 };
 pub use self::user::{
-    AccountCommand, ChatArgs, ExportAs, RefundCommand, RequestCommand, RequestFilters, ServiceCommand,
+    AccountCommand, ChatArgs, ExportFile, RefundCommand, RequestCommand, RequestFilters, ServiceCommand,
     VerifyArgs,
 };
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::value::{address, amount, limit};
-use super::{Json, Listing};
-use crate::domain::{Address, Neuron, ProviderRequestState, ServiceKind, ServiceName};
+use super::{ExportFile, Json, Listing};
+use crate::domain::{Address, Neuron, ProviderRequestState, ServiceKind, ServiceName, Timestamp};
 
 #[derive(Debug, Subcommand)]
 pub enum ProviderCommand {
@@ -19,12 +19,32 @@ pub enum ProviderCommand {
     Settlements(Listing),
     /// Requests that were served, newest first.
     Requests(Served),
+    /// Write all requests that were served, or all settlements, with everything that is known of them.
+    Export(Exported),
 }
 
 #[derive(Debug, Args)]
 pub struct Served {
     #[command(flatten)]
     pub listing: Listing,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub struct Exported {
+    /// Settlements instead of requests: what each brought and what it cost.
+    #[arg(long, conflicts_with_all = ["user", "service", "status", "from", "to"])]
+    pub settlements: bool,
+    #[command(flatten)]
+    pub which: Which,
+    #[command(flatten)]
+    pub file: ExportFile,
+}
+
+/// Which requests; everything that is given must fit.
+#[derive(Debug, Args)]
+pub struct Which {
     /// Only of this user.
     #[arg(long, value_parser = address)]
     pub user: Option<Address>,
@@ -34,6 +54,25 @@ pub struct Served {
     /// Only those in this state: admitted, charged, failed or lost.
     #[arg(long)]
     pub status: Option<ProviderRequestState>,
+    /// Made at this time or later, as in 2026-11-01T00:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<Timestamp>,
+    /// Made before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<Timestamp>,
+}
+
+impl Which {
+    /// As the API takes them.
+    pub fn query(&self) -> [(&'static str, Option<String>); 5] {
+        [
+            ("user", self.user.map(|user| user.to_string())),
+            ("service", self.service.as_ref().map(ToString::to_string)),
+            ("status", self.status.map(|status| status.to_string())),
+            ("from", self.from.map(|time| time.to_string())),
+            ("to", self.to.map(|time| time.to_string())),
+        ]
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -105,11 +105,8 @@ pub enum RequestCommand {
     Export {
         #[command(flatten)]
         filters: RequestFilters,
-        #[arg(long, value_enum, default_value = "csv")]
-        format: ExportAs,
-        /// A new file, which only you can read.
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        file: ExportFile,
     },
     /// Everything about requests that others need to check them, to stdout or into a file: for `verify`.
     Bundle {
@@ -166,7 +163,17 @@ impl RequestFilters {
     }
 }
 
-/// How an export is written.
+/// How an export is written, and where.
+#[derive(Clone, Debug, Args)]
+pub struct ExportFile {
+    #[arg(long, value_enum, default_value = "csv")]
+    pub format: ExportAs,
+    /// A new file, which only you can read.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ExportAs {
     /// For spreadsheets, with a line of names.

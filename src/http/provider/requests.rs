@@ -2,24 +2,33 @@
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
 
 use super::Face;
 use crate::broker::provider::{
     Direction, OperationFilter, PageCursor, PageOf, ProviderRequestFilter, ProviderRequestSort,
 };
 use crate::http::Problem;
+use crate::http::export;
 use crate::http::field::{Field, Kind, optional};
 use crate::http::input::{Fields, path_value};
 use crate::http::list::{CURSOR, LIMIT, PAGE, bad_cursor, limit};
 use crate::wire::admin::{OperationItem, RequestItem};
 use crate::wire::list::List;
 
+// What listings and exports filter by.
+const USER: Field = optional("user", Kind::Address, "Only of this user.");
+const SERVICE: Field = optional("service", Kind::Name, "Only of this service.");
+const STATUS: Field = optional("status", super::answers::STATES, "Only in this state.");
+const FROM: Field = optional("from", Kind::Moment, "Made at this time or later.");
+const TO: Field = optional("to", Kind::Moment, "Made before this time.");
+pub(super) const EXPORT: &[Field] = &[export::FORMAT, USER, SERVICE, STATUS, FROM, TO];
 pub(super) const LISTING: &[Field] = &[
-    optional("user", Kind::Address, "Only of this user."),
-    optional("service", Kind::Name, "Only of this service."),
-    optional("status", super::answers::STATES, "Only in this state."),
-    optional("from", Kind::Moment, "Made at this time or later."),
-    optional("to", Kind::Moment, "Made before this time."),
+    USER,
+    SERVICE,
+    STATUS,
+    FROM,
+    TO,
     optional("sort", Kind::Words(&["newest", "oldest", "dearest", "cheapest"]), "Default newest."),
     LIMIT,
     CURSOR,
@@ -30,13 +39,7 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<List<RequestItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), LISTING)?;
-    let filter = ProviderRequestFilter {
-        user: query.address("user")?,
-        service: query.parse("service")?,
-        state: query.parse("status")?,
-        from: query.parse("from")?,
-        to: query.parse("to")?,
-    };
+    let filter = filter(&query)?;
     let orders = [
         ("newest", ProviderRequestSort::CreatedAt(Direction::Descending)),
         ("oldest", ProviderRequestSort::CreatedAt(Direction::Ascending)),
@@ -50,6 +53,23 @@ pub(super) async fn list(
     let items = page.items.into_iter().map(RequestItem::from).collect();
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(List::page(items, totals.count, next).with_fee(totals.fee.total()))
+}
+
+pub(super) async fn export(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::of_query(query.as_deref(), EXPORT)?;
+    let (format, filter, broker) = (export::format(&query)?, filter(&query)?, face.broker);
+    let written = async move |writer| broker.export_requests(filter, format, writer).await;
+    Ok(export::file("requests", format, written))
+}
+
+fn filter(query: &Fields) -> Result<ProviderRequestFilter, Problem> {
+    Ok(ProviderRequestFilter {
+        user: query.address("user")?,
+        service: query.parse("service")?,
+        state: query.parse("status")?,
+        from: query.parse("from")?,
+        to: query.parse("to")?,
+    })
 }
 
 pub(super) fn page_of(query: &Fields) -> Result<PageOf, Problem> {

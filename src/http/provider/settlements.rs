@@ -13,6 +13,7 @@ use super::shapes::forecast_item;
 use crate::broker::provider::{Forecast, OperationFilter, SettleRequest, SettlementReport, SettlementTx};
 use crate::domain::{OperationKind, OperationState, Timestamp};
 use crate::http::Problem;
+use crate::http::export;
 use crate::http::field::{Field, Kind, optional};
 use crate::http::input::Fields;
 use crate::http::list::{PAGE, bad_cursor, limit};
@@ -21,6 +22,8 @@ use crate::wire::list::List;
 
 pub(super) const SETTLE: &[Field] =
     &[WAIT_FIELD, optional("dryRun", Kind::Truth, "true: only say what would be done, and answer 200.")];
+
+pub(super) const EXPORT: &[Field] = &[export::FORMAT];
 
 pub(super) async fn settle(
     State(face): State<Face>,
@@ -86,6 +89,13 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
     let decisions = face.broker.decisions().into_iter().map(DecisionItem::from).collect();
     let forecast = forecast_item(&forecast, &forecast.verdict());
     Ok(Json(Settlements { list, forecast, decisions }).into_response())
+}
+
+pub(super) async fn export(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::of_query(query.as_deref(), EXPORT)?;
+    let (format, broker) = (export::format(&query)?, face.broker);
+    let written = async move |writer| broker.export_settlements(format, writer).await;
+    Ok(export::file("settlements", format, written))
 }
 
 /// Decisions of the engine and of people, newest first.

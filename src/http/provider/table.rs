@@ -3,11 +3,14 @@
 use super::answers as told;
 use super::once::{NAMES, ONCE, REFUSALS as NOT_DONE, REPEATS, WAIT};
 use super::{Face, events, overview, proxy, requests, services, settlements, status, users};
+use crate::http::export;
 use crate::http::field::{Answer, Content, Refusal, answer};
 use crate::http::list::PAGE;
 use crate::http::ready;
 use crate::http::routes::{Access, Route, Table, in_group};
 
+const FILE: &[Answer] =
+    &[answer(200, Content::Text(export::TYPES), "The file. One that breaks off is not whole.")];
 const DONE: &[Answer] = &[answer(
     202,
     Content::Perhaps(&told::SENT),
@@ -185,6 +188,11 @@ fn user_routes() -> Vec<Route<Face>> {
                     )]
                 },
             ),
+        Route::get("/v1/request/export", requests::export)
+            .named("exportRequests")
+            .about("All requests that a filter covers with everything that is known of them, as a file, oldest first.")
+            .query(requests::EXPORT)
+            .answers(FILE),
         Route::get("/v1/request/{id}", requests::show)
             .named("getRequest")
             .about("One request.")
@@ -218,6 +226,11 @@ fn settlement_routes() -> Vec<Route<Face>> {
             .query(PAGE)
             .answers(const { &[answer(200, Content::Json(&told::SETTLEMENTS), "The settlements.")] })
             .refuses(&[NO_CHAIN]),
+        Route::get("/v1/settlement/export", settlements::export)
+            .named("exportSettlements")
+            .about("All settlements as a file, newest first: what each brought and what it cost.")
+            .query(settlements::EXPORT)
+            .answers(FILE),
         Route::get("/v1/decision", settlements::decisions)
             .named("listDecisions")
             .about("Why the engine settled or waited: every decision that is kept, newest first.")

@@ -9,7 +9,6 @@ mod details;
 mod done;
 mod error;
 mod events;
-mod export;
 mod models;
 mod paid;
 mod refunds;

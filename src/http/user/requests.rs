@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
 
 use super::Face;
 use super::shapes::{OperationItem, ReceiptItem, RequestItem};
 use crate::broker::user::{RequestFilter, RequestSort};
 use crate::http::Problem;
+use crate::http::export;
 use crate::http::field::{Field, Kind, SUM, optional, required};
 use crate::http::input::{Fields, JsonBody, path_value};
 use crate::http::list::{CURSOR, LIMIT, limit};
@@ -14,11 +16,11 @@ use crate::wire::bundle::Bundle;
 use crate::wire::list::List;
 
 // What listings and exports filter by.
-pub(super) const PROVIDER: Field = optional("provider", Kind::Address, "Only of this provider.");
-pub(super) const SERVICE: Field = optional("service", Kind::Name, "Only of services of this name.");
-pub(super) const STATUS: Field = optional("status", super::answers::STATES, "Only in this state.");
-pub(super) const FROM: Field = optional("from", Kind::Moment, "Made at this time or later.");
-pub(super) const TO: Field = optional("to", Kind::Moment, "Made before this time.");
+const PROVIDER: Field = optional("provider", Kind::Address, "Only of this provider.");
+const SERVICE: Field = optional("service", Kind::Name, "Only of services of this name.");
+const STATUS: Field = optional("status", super::answers::STATES, "Only in this state.");
+const FROM: Field = optional("from", Kind::Moment, "Made at this time or later.");
+const TO: Field = optional("to", Kind::Moment, "Made before this time.");
 pub(super) const LISTING: &[Field] = &[
     PROVIDER,
     SERVICE,
@@ -29,6 +31,7 @@ pub(super) const LISTING: &[Field] = &[
     LIMIT,
     CURSOR,
 ];
+pub(super) const EXPORT: &[Field] = &[export::FORMAT, PROVIDER, SERVICE, STATUS, FROM, TO];
 pub(super) const ACCEPTANCE: &[Field] =
     &[required("amount", SUM, "The request's `Disputed`, in neuron; another sum is refused.")];
 pub(super) const OPERATIONS: &[Field] = &[LIMIT];
@@ -52,8 +55,15 @@ pub(super) async fn list(
     Ok(List::page(items, page.total, page.next).with_fee(page.fee.total()))
 }
 
+pub(super) async fn export(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
+    let query = Fields::of_query(query.as_deref(), EXPORT)?;
+    let (format, filter, broker) = (export::format(&query)?, filter(&query)?, face.broker);
+    let written = async move |writer| broker.export_requests(filter, format, writer).await;
+    Ok(export::file("requests", format, written))
+}
+
 /// What listings and exports filter by.
-pub(super) fn filter(query: &Fields) -> Result<RequestFilter, Problem> {
+fn filter(query: &Fields) -> Result<RequestFilter, Problem> {
     Ok(RequestFilter {
         provider: query.address("provider")?,
         service: query.parse("service")?,

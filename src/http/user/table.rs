@@ -2,7 +2,8 @@
 
 use super::answers as told;
 use super::done::{ONCE, OPERATION, REFUSALS as NOT_DONE, WAIT};
-use super::{Face, accounts, events, export, models, paid, refunds, requests, services, status};
+use super::{Face, accounts, events, models, paid, refunds, requests, services, status};
+use crate::http::export;
 use crate::http::field::{Answer, Content, Field, Kind, answer, required};
 use crate::http::list::PAGE;
 use crate::http::ready;
@@ -258,10 +259,10 @@ fn request_routes() -> Vec<Route<Face>> {
             .about("Paid requests with what each cost. `Fee` is the sum of all that the filter matches.")
             .query(requests::LISTING)
             .answers(const { &[answer(200, Content::Json(&told::REQUESTS), "The requests, with the sum of their fees.")] }),
-        Route::get("/v1/request/export", export::requests)
+        Route::get("/v1/request/export", requests::export)
             .named("exportRequests")
             .about("All requests that a filter covers with everything that is known of them, as a file, oldest first.")
-            .query(export::EXPORT)
+            .query(requests::EXPORT)
             .answers(const { &[answer(200, Content::Text(export::TYPES), "The file. One that breaks off is not whole.")] }),
         Route::get("/v1/request/{id}", requests::show)
             .named("getRequest")

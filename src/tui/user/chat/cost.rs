@@ -84,7 +84,7 @@ fn prices(chat: &Chat, shared: &Shared) -> Pieces {
     vec![(text, Tone::Dim)]
 }
 
-/// `412 in = 41,200,000 neuron · at most 117,200,000 neuron · 125,000,000 neuron available`
+/// `412 in = 41,200,000 neuron · at most 117,200,000 neuron · 125,000,000 neuron spendable`
 fn estimate(estimate: &Estimate, go_on: &str, shared: &Shared) -> Pieces {
     let look = &shared.look;
     let add = |shortfall: Option<crate::broker::user::Shortfall>| {

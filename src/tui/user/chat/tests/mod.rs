@@ -635,7 +635,7 @@ fn pictures() {
     snap("chat_refused", ready, |model| {
         let sending = say(model, "hello");
         let missing = Shortfall { provider: provider(1), amount: Neuron::new(206_000_000), opens: false };
-        let why = "the account has 3 neuron available, but this request needs at least 1400000".to_owned();
+        let why = "the account has 3 neuron spendable, but this request needs at least 1400000".to_owned();
         tell(model, Answer::Refused { token: sending.token, why, remedy: Remedy::Fund(missing) });
     });
     snap("chat_picker", opened, |model| {

@@ -1,29 +1,16 @@
-//! Requests and operations written out with everything that is known of them, page by page.
-//!
-//! Reading is the store's and never more than a page is held; writing happens off the runtime's threads. Files of
-//! exports hold what somebody bought: the caller opens them for their owner only.
+//! Requests and operations written out with everything that is known of them.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use alloy::primitives::hex;
 
-use super::UserError;
 use super::activity::OperationQuery;
 use super::handle::UserBroker;
 use super::requests::RequestFilter;
-use super::table_text::{Cell, Cells, ExportFormat, TableText};
+use crate::broker::export::{self, Cell, ExportError, ExportFormat};
 use crate::domain::{SealedReceipt, Timestamp};
 use crate::store::user::{UserRequest, UserRequestSort};
-use crate::store::{Direction, LONGEST_PAGE, Operation, PageOf};
-
-/// Why an export ended early. What was written before stays in the writer's file.
-#[derive(Debug, thiserror::Error)]
-pub enum ExportError {
-    #[error(transparent)]
-    User(#[from] UserError),
-    #[error("the export cannot be written: {0}; choose another place or make room")]
-    Write(#[from] io::Error),
-}
+use crate::store::{Direction, Operation};
 
 impl UserBroker {
     /// Writes all requests that a filter covers, oldest first; those made meanwhile are left out. Gives the number of
@@ -34,22 +21,12 @@ impl UserBroker {
         format: ExportFormat,
         writer: W,
     ) -> Result<(u64, W), ExportError> {
-        let store = &self.inner.store;
         let mut filter = filter.stored();
         let now = Timestamp::now();
         filter.to = Some(filter.to.map_or(now, |to| to.min(now)));
-        let mut table = off(move || TableText::begin(format, writer, &REQUEST_COLUMNS)).await?;
         let oldest = UserRequestSort::CreatedAt(Direction::Ascending);
-        let mut after = None;
-        loop {
-            let page = PageOf { after, limit: LONGEST_PAGE };
-            let page = store.requests(filter.clone(), oldest, page).await.map_err(UserError::from)?;
-            table = write_rows(table, page.items, request_cells).await?;
-            after = page.next;
-            if after.is_none() {
-                return Ok(off(move || table.end()).await?);
-            }
-        }
+        let page = |page| self.inner.store.requests(filter.clone(), oldest, page);
+        export::write(format, writer, &REQUEST_COLUMNS, request_cells, page).await
     }
 
     /// Writes all operations that a filter covers, newest first, likewise.
@@ -59,39 +36,10 @@ impl UserBroker {
         format: ExportFormat,
         writer: W,
     ) -> Result<(u64, W), ExportError> {
-        let operations = self.inner.store.operations();
-        let filter = query.stored();
-        let mut table = off(move || TableText::begin(format, writer, &OPERATION_COLUMNS)).await?;
-        let mut after = None;
-        loop {
-            let page = PageOf { after, limit: LONGEST_PAGE };
-            let page = operations.list(filter.clone(), page).await.map_err(UserError::from)?;
-            table = write_rows(table, page.items, operation_cells).await?;
-            after = page.next;
-            if after.is_none() {
-                return Ok(off(move || table.end()).await?);
-            }
-        }
+        let (operations, filter) = (self.inner.store.operations(), query.stored());
+        let page = |page| operations.list(filter.clone(), page);
+        export::write(format, writer, &OPERATION_COLUMNS, operation_cells, page).await
     }
-}
-
-/// Writes a page away from the runtime's threads.
-async fn write_rows<W: Write + Send + 'static, T: Send + 'static>(
-    mut table: TableText<W>,
-    rows: Vec<T>,
-    cells: fn(T) -> Cells,
-) -> io::Result<TableText<W>> {
-    off(move || {
-        for row in rows {
-            table.row(cells(row))?;
-        }
-        Ok(table)
-    })
-    .await
-}
-
-async fn off<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
 const REQUEST_COLUMNS: [&str; 29] = [
@@ -126,10 +74,10 @@ const REQUEST_COLUMNS: [&str; 29] = [
     "user",
 ];
 
-fn request_cells(request: UserRequest) -> Cells {
+fn request_cells(request: UserRequest) -> Vec<Cell> {
     let sealed = request.receipt.as_ref();
     let receipt = sealed.map(|sealed| &sealed.receipt);
-    let values = [
+    let cells: [Cell; REQUEST_COLUMNS.len()] = [
         Cell::text(request.id),
         Cell::text(request.account.provider),
         Cell::text(&request.service),
@@ -164,7 +112,7 @@ fn request_cells(request: UserRequest) -> Cells {
         ),
         Cell::text(request.account.user),
     ];
-    REQUEST_COLUMNS.into_iter().zip(values).collect()
+    cells.into()
 }
 
 const OPERATION_COLUMNS: [&str; 14] = [
@@ -184,10 +132,10 @@ const OPERATION_COLUMNS: [&str; 14] = [
     "note",
 ];
 
-fn operation_cells(operation: Operation) -> Cells {
+fn operation_cells(operation: Operation) -> Vec<Cell> {
     let text = |name: &str| operation.params.get(name).and_then(|value| value.as_str());
     let paid = operation.gas_price.checked_mul(operation.gas_used.into());
-    let values = [
+    let cells: [Cell; OPERATION_COLUMNS.len()] = [
         Cell::text(operation.id),
         Cell::text(operation.kind),
         Cell::text(operation.state),
@@ -203,5 +151,5 @@ fn operation_cells(operation: Operation) -> Cells {
         Cell::maybe(paid),
         Cell::maybe(operation.error.as_ref()),
     ];
-    OPERATION_COLUMNS.into_iter().zip(values).collect()
+    cells.into()
 }

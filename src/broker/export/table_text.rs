@@ -18,7 +18,7 @@ pub enum ExportFormat {
 
 /// A value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cell {
+pub enum Cell {
     Nothing,
     Text(String),
     Count(u64),
@@ -34,32 +34,34 @@ impl Cell {
     }
 }
 
-/// Values by name; every row of a table has the same names in the same order.
-pub(super) type Cells = Vec<(&'static str, Cell)>;
-
-/// Writes rows one after another.
+/// Writes rows one after another; each has a cell for every column.
 #[derive(Debug)]
 pub(super) struct TableText<W> {
     format: ExportFormat,
     writer: W,
+    columns: &'static [&'static str],
     rows: u64,
 }
 
 impl<W: Write> TableText<W> {
     /// Begins a table; its columns are named even when it stays empty.
-    pub fn begin(format: ExportFormat, mut writer: W, names: &[&str]) -> io::Result<TableText<W>> {
+    pub fn begin(
+        format: ExportFormat,
+        mut writer: W,
+        columns: &'static [&'static str],
+    ) -> io::Result<TableText<W>> {
         match format {
-            ExportFormat::Csv => line(&mut writer, names.iter().map(|name| (*name).to_owned()))?,
+            ExportFormat::Csv => line(&mut writer, columns.iter().map(|name| (*name).to_owned()))?,
             ExportFormat::Json => writer.write_all(b"[")?,
             // A line is a row.
             ExportFormat::JsonLines => {}
         }
-        Ok(TableText { format, writer, rows: 0 })
+        Ok(TableText { format, writer, columns, rows: 0 })
     }
 
-    pub fn row(&mut self, cells: Cells) -> io::Result<()> {
+    pub fn row(&mut self, cells: Vec<Cell>) -> io::Result<()> {
         match self.format {
-            ExportFormat::Csv => line(&mut self.writer, cells.into_iter().map(|(_, cell)| field(cell)))?,
+            ExportFormat::Csv => line(&mut self.writer, cells.into_iter().map(field))?,
             ExportFormat::Json => {
                 self.writer.write_all(if self.rows == 0 { b"\n" } else { b",\n" })?;
                 self.object(cells)?;
@@ -73,9 +75,10 @@ impl<W: Write> TableText<W> {
         Ok(())
     }
 
-    fn object(&mut self, cells: Cells) -> io::Result<()> {
+    fn object(&mut self, cells: Vec<Cell>) -> io::Result<()> {
+        let named = self.columns.iter().zip(cells);
         let object: serde_json::Map<String, serde_json::Value> =
-            cells.into_iter().map(|(name, cell)| (name.to_owned(), value(cell))).collect();
+            named.map(|(name, cell)| ((*name).to_owned(), value(cell))).collect();
         Ok(serde_json::to_writer(&mut self.writer, &object)?)
     }
 
@@ -136,7 +139,7 @@ mod tests {
     fn written(format: ExportFormat, rows: &[&str]) -> String {
         let mut table = TableText::begin(format, Vec::new(), &["name", "count"]).unwrap();
         for text in rows {
-            table.row(vec![("name", Cell::text(text)), ("count", Cell::Count(7))]).unwrap();
+            table.row(vec![Cell::text(text), Cell::Count(7)]).unwrap();
         }
         let (count, bytes) = table.end().unwrap();
         assert_eq!(count, rows.len() as u64);

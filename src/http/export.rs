@@ -1,9 +1,8 @@
-//! Requests as a file, written while it is sent: a few pieces are in memory however many rows there are.
+//! A broker's books as a file, written while it is sent: a few pieces are in memory however many rows there are.
 
 use std::io::{self, Write};
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -12,21 +11,13 @@ use http::HeaderValue;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use tokio::sync::mpsc;
 
-use super::Face;
-use super::requests::{FROM, PROVIDER, SERVICE, STATUS, TO, filter};
-use crate::broker::user::{ExportError, ExportFormat};
-use crate::http::Problem;
-use crate::http::field::{Field, Kind, optional};
-use crate::http::input::Fields;
+use super::Problem;
+use super::field::{Field, Kind, optional};
+use super::input::Fields;
+use crate::broker::export::{ExportError, ExportFormat};
 
-pub(super) const EXPORT: &[Field] = &[
-    optional("format", Kind::Words(&["csv", "jsonl", "json"]), "Default csv; jsonl is an object a line."),
-    PROVIDER,
-    SERVICE,
-    STATUS,
-    FROM,
-    TO,
-];
+pub(super) const FORMAT: Field =
+    optional("format", Kind::Words(&["csv", "jsonl", "json"]), "Default csv; jsonl is an object a line.");
 /// What the file may be.
 pub(super) const TYPES: &[&str] = &["text/csv", "application/x-ndjson", "application/json"];
 
@@ -34,32 +25,37 @@ pub(super) const TYPES: &[&str] = &["text/csv", "application/x-ndjson", "applica
 const PIECE: usize = 1 << 16;
 const WAITING: usize = 4;
 
-pub(super) async fn requests(
-    State(face): State<Face>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
-    let query = Fields::of_query(query.as_deref(), EXPORT)?;
+/// The format that a query asks for.
+pub(super) fn format(query: &Fields) -> Result<ExportFormat, Problem> {
     let formats =
         [("csv", ExportFormat::Csv), ("jsonl", ExportFormat::JsonLines), ("json", ExportFormat::Json)];
-    let format = query.word("format", &formats)?.unwrap_or(ExportFormat::Csv);
-    let filter = filter(&query)?;
+    Ok(query.word("format", &formats)?.unwrap_or(ExportFormat::Csv))
+}
+
+/// What `export` writes into its writer, as a file of this name.
+pub(super) fn file<F>(name: &str, format: ExportFormat, export: impl FnOnce(Pieces) -> F) -> Response
+where
+    F: Future<Output = Result<(u64, Pieces), ExportError>> + Send + 'static,
+{
     let (writer, pieces) = channel();
-    let broker = face.broker;
-    let work = async move { broker.export_requests(filter, format, writer).await.map(drop) };
-    let mut response = Response::new(Body::from_stream(driven(Box::pin(work), pieces)));
-    let (kind, name) = match format {
-        ExportFormat::Csv => ("text/csv; charset=utf-8", "attachment; filename=\"requests.csv\""),
-        ExportFormat::Json => ("application/json", "attachment; filename=\"requests.json\""),
-        ExportFormat::JsonLines => ("application/x-ndjson", "attachment; filename=\"requests.jsonl\""),
+    let written = export(writer);
+    let work: Work = Box::pin(async move { written.await.map(drop) });
+    let mut response = Response::new(Body::from_stream(driven(work, pieces)));
+    let (kind, ending) = match format {
+        ExportFormat::Csv => ("text/csv; charset=utf-8", "csv"),
+        ExportFormat::Json => ("application/json", "json"),
+        ExportFormat::JsonLines => ("application/x-ndjson", "jsonl"),
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CONTENT_DISPOSITION, HeaderValue::from_static(name));
-    Ok(response)
+    if let Ok(saved) = HeaderValue::from_str(&format!("attachment; filename=\"{name}.{ending}\"")) {
+        headers.insert(CONTENT_DISPOSITION, saved);
+    }
+    response
 }
 
 /// What threads write and a response sends. A caller who leaves ends the writing.
-struct Pieces {
+pub(super) struct Pieces {
     held: Vec<u8>,
     to: mpsc::Sender<Bytes>,
 }

@@ -1,0 +1,59 @@
+//! Rows of a broker's books as a file for other programs, page by page.
+//!
+//! Reading is the store's and never more than a page is held; writing happens off the runtime's threads. What is exported
+//! is somebody's business: callers open files for their owner only.
+
+mod table_text;
+
+use std::io::{self, Write};
+
+use self::table_text::TableText;
+use crate::store::{LONGEST_PAGE, Page, PageOf, StoreError};
+
+pub use self::table_text::{Cell, ExportFormat};
+
+/// Why an export ended early. What was written before stays in the writer's file.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the export cannot be written: {0}; choose another place or make room")]
+    Write(#[from] io::Error),
+}
+
+/// Writes every row that `page` gives, from the first page to the last, under the names of `columns`. Gives the number of
+/// rows and the writer, flushed.
+pub(super) async fn write<W, T, F>(
+    format: ExportFormat,
+    writer: W,
+    columns: &'static [&'static str],
+    cells: fn(T) -> Vec<Cell>,
+    mut page: impl FnMut(PageOf) -> F,
+) -> Result<(u64, W), ExportError>
+where
+    W: Write + Send + 'static,
+    T: Send + 'static,
+    F: Future<Output = Result<Page<T>, StoreError>>,
+{
+    let mut table = off(move || TableText::begin(format, writer, columns)).await?;
+    let mut after = None;
+    loop {
+        let Page { items, next } = page(PageOf { after, limit: LONGEST_PAGE }).await?;
+        table = off(move || {
+            for item in items {
+                table.row(cells(item))?;
+            }
+            Ok(table)
+        })
+        .await?;
+        after = next;
+        if after.is_none() {
+            return Ok(off(move || table.end()).await?);
+        }
+    }
+}
+
+/// Does it away from the runtime's threads.
+async fn off<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
