@@ -1,4 +1,4 @@
-//! Which calls are free.
+//! Which calls are free: a list of pages that are asked for with GET and no body. All else is paid for.
 
 use http::Method;
 

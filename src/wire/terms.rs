@@ -12,6 +12,8 @@ use crate::domain::{Address, Neuron, PublicKey, ServiceKind, ServiceName};
 pub struct Terms {
     #[serde(serialize_with = "checksummed")]
     pub provider: Address,
+    /// Earlier brokers wrote `ChainId`.
+    #[serde(rename = "ChainID", alias = "ChainId")]
     pub chain_id: u64,
     #[serde(serialize_with = "checksummed")]
     pub contract: Address,

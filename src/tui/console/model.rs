@@ -1,4 +1,4 @@
-//! Everything that is drawn, and nothing else.
+//! Everything that the provider's console draws, and nothing else.
 
 use std::time::Duration;
 

@@ -28,7 +28,7 @@ pub const MAY_SPEND: &str = "may spend, after asking";
 // Caps
 
 pub const WHERE_CAPS_ARE_SET: &str =
-    "They are set in the settings file (caps), and hold for every request from here and through the API.";
+    "Set in the settings file (caps) or with C in Spend: the tighter one holds, here and through the API.";
 
 // The API
 

@@ -1,4 +1,4 @@
-//! Everything that is drawn, and nothing else.
+//! Everything that the user's screens draw, and nothing else.
 
 use std::sync::Arc;
 

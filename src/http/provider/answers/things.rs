@@ -205,7 +205,7 @@ pub(in super::super) static TERMS: Shape = Shape {
     about: "What a provider lends, and how each service is metered and priced.",
     fields: &[&[
         required("Provider", Kind::Address, "Whose terms."),
-        required("ChainId", COUNT, "The chain."),
+        required("ChainID", COUNT, "The chain."),
         required("Contract", Kind::Address, "The contract."),
         required("CreditLimit", AMOUNT, "What a user may owe beyond the best voucher."),
         optional("MaxInFlightPerUser", COUNT, "Requests of one user at the same time."),
