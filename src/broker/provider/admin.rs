@@ -131,7 +131,7 @@ impl ProviderBroker {
 
     /// Reads one account again from the chain.
     pub async fn sync_account(&self, user: Address) -> Result<UserView, ProviderError> {
-        let head = self.core.chain.head().await?;
+        let head = self.core.chain.confirmed_head().await?;
         self.core.read_accounts(vec![user], head, false).await?;
         self.user(user).ok_or(ProviderError::UnknownUser(user))
     }

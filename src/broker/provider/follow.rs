@@ -148,7 +148,8 @@ impl Core {
             return Ok(());
         }
         let (read, at) = match self.read_each(&users, at).await {
-            Err(ChainError::UnknownBlock(_)) => {
+            // Nodes have their own words for state that they no longer keep.
+            Err(ChainError::UnknownBlock(_) | ChainError::Refused { .. }) => {
                 let head = self.chain.confirmed_head().await?;
                 (self.read_each(&users, head).await?, head)
             }

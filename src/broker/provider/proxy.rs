@@ -156,7 +156,8 @@ impl Core {
             price_version: payment.request.price_version,
             prices,
             body_hash: payment.request.body_hash,
-            voucher: Some(payment.voucher),
+            // What its hold relies on may be a voucher that came with a request that was refused and has no row.
+            voucher: self.book.page(payment.user()).and_then(|page| page.best).or(Some(payment.voucher)),
         };
         let hides_usage = offer.meter == MeterName::Usage && !ask.include_usage;
         let endpoint = Endpoint::of(upstream.url.path());
@@ -217,7 +218,8 @@ impl Core {
         }
     }
 
-    /// A verified voucher counts from now on; it is durable with the request's row.
+    /// A verified voucher counts from now on. It becomes durable with the row of every request that is admitted after it,
+    /// so nothing is lent on one that only memory knows.
     pub(super) fn take_voucher(&self, voucher: SignedVoucher) {
         if self.book.voucher(voucher) {
             let voucher = voucher.voucher;

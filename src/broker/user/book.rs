@@ -73,6 +73,17 @@ pub(super) struct Look {
     pub limit: (DeniedReason, Neuron),
 }
 
+/// What becomes of a promise that a provider calls too low.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Raise {
+    /// It is so high now.
+    To(Neuron),
+    /// More is needed than may be promised: so much.
+    Beyond(Neuron),
+    /// The request itself has no room.
+    Denied,
+}
+
 /// The room for a request: what the account has, and what the tightest of the other limits leaves.
 #[derive(Clone, Copy, Debug)]
 struct Room {
@@ -435,17 +446,19 @@ impl Book {
         position.owed = position.owed.saturating_add(amount);
     }
 
-    /// How high a voucher we would sign for a provider that says it needs `required`, or how high at most.
+    /// Promises a provider that says it holds `taken` as much as a request needs to pass there.
     ///
-    /// Never beyond what is owed by our own count plus the exposure, nor beyond deposit and caps.
-    ///
-    /// `wanted` is the highest fee of the request to come, which counts as held already.
-    pub fn may_raise(&self, ask: &Ask, required: Neuron, wanted: Neuron) -> Result<Neuron, Neuron> {
-        let Some(position) = self.positions.get(&ask.provider) else { return Err(Neuron::ZERO) };
-        let Some(chain) = position.chain else { return Err(Neuron::ZERO) };
-        let exposure = ask.max_exposure.unwrap_or(position.live().saturating_add(wanted));
+    /// Never beyond what is owed by our own count plus the exposure, nor beyond deposit and caps: without a setting the
+    /// exposure is what live requests hold and what this one would be granted. Raised here and now, so that nobody else
+    /// promises the same room meanwhile; like a grant it counts once it is on disk.
+    pub fn raise(&mut self, ask: &Ask, taken: Neuron) -> Raise {
+        let Ok(Look { max_fee, .. }) = self.look(ask) else { return Raise::Denied };
+        let required = taken.saturating_add(max_fee).above(ask.credit_limit);
         let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
         let others = others.fold(Neuron::ZERO, |sum, (_, other)| sum.saturating_add(other.committed()));
+        let Some(position) = self.positions.get_mut(&ask.provider) else { return Raise::Denied };
+        let Some(chain) = position.chain else { return Raise::Denied };
+        let exposure = ask.max_exposure.unwrap_or(position.live().saturating_add(max_fee));
         let most = position
             .owed()
             .saturating_add(exposure)
@@ -453,7 +466,11 @@ impl Book {
             .min(ask.caps.per_provider.unwrap_or(Neuron::MAX))
             .min(ask.caps.total.map_or(Neuron::MAX, |cap| cap.above(others)))
             .max(position.authorized);
-        if required <= most { Ok(required.max(position.authorized)) } else { Err(most) }
+        if required > most {
+            return Raise::Beyond(most);
+        }
+        position.authorized = position.authorized.max(required);
+        Raise::To(position.authorized)
     }
 
     fn hold(&mut self, provider: Address, request: RequestId, hold: Hold) {

@@ -27,7 +27,7 @@ impl UserBroker {
         let (chain, promise) = {
             let book = inner.book.lock();
             let position = book.position(provider);
-            let promise = position.map(|position| position.owed().min(position.authorized()));
+            let promise = position.map(|position| position.owed().min(position.durable()));
             (position.and_then(|position| position.chain().copied()), promise)
         };
         let voucher = match (chain, promise) {

@@ -13,6 +13,7 @@ use crate::domain::{
     Address, Fee, Neuron, RequestId, SealedReceipt, ServiceKind, ServiceName, Timestamp, Units,
     UserRequestState,
 };
+use crate::store::StoreError;
 use crate::store::user::{Finish, NewUserRequest, Reservation, UserRequest};
 use crate::wire::terms::MeterName;
 
@@ -48,8 +49,12 @@ impl Case {
         }
     }
 
-    /// A request of an earlier moment, as the store has it. Which meter counted it is asked of what we know today.
+    /// A request of an earlier moment, as the store has it, or as we saw it if the store could not take it. Which meter
+    /// counted it is asked of what we know today.
     pub fn stored(inner: &Inner, row: &UserRequest) -> Case {
+        if let Some(own) = inner.unwritten.lock().get(&row.id).cloned() {
+            return Case { service: row.service.clone(), created_at: row.created_at, own };
+        }
         let provider = row.account.provider;
         let kind = inner.catalogue.read().get(provider, &row.service).map(|service| service.kind);
         let meter = inner.terms.meter(provider, &row.service);
@@ -165,16 +170,15 @@ impl Inner {
         let applied = match self.store.fail(finish).await {
             Ok(finished) => finished.applied,
             Err(error) => {
-                // The hold stays, on disk and in the book, and the resolver tries again.
-                tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-                self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
-                return;
+                let nothing = Seen { success: false, ..Seen::nothing(Units(0), Cut::No) };
+                return self.not_written(case.clone().with(nothing), &error);
             }
         };
         crash_point::pass(Point::FailureWritten);
         self.book.lock().release(case.provider(), case.own.request);
         if !applied {
             // It had ended before; whoever wrote that has told of it.
+            self.unwritten.lock().remove(&case.own.request);
             return;
         }
         self.ended(case, UserRequestState::Failed, Fee::NONE, Some(why.to_owned()));
@@ -195,11 +199,21 @@ impl Inner {
             ..case.end(UserRequestState::Unconfirmed)
         };
         if let Err(error) = self.store.finish(finish).await {
-            tracing::error!(request = %case.own.request, %error, "an unconfirmed request could not be written down");
+            return self.not_written(case.clone(), &error);
         }
         crash_point::pass(Point::UnconfirmedWritten);
         self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
         self.ended(case, UserRequestState::Unconfirmed, Fee::NONE, Some(WAITING.to_owned()));
+    }
+
+    /// The disk did not take the end of a request: the hold stays, on disk and in the book, and the resolver tries again.
+    /// What we saw is kept in memory, so that no receipt is believed beyond it meanwhile.
+    fn not_written(&self, case: Case, error: &StoreError) {
+        tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
+        self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
+        self.unwritten.lock().insert(case.own.request, case.own);
+        self.room.notify_waiters();
+        self.publish();
     }
 
     /// Judges the receipt, or its absence, and books the fee. Gives fee and units; `None` if it could not be written.
@@ -246,8 +260,7 @@ impl Inner {
         let finished = match self.store.finish(finish).await {
             Ok(finished) => finished,
             Err(error) => {
-                tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-                self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
+                self.not_written(case.clone(), &error);
                 return None;
             }
         };
@@ -259,6 +272,7 @@ impl Inner {
         } else {
             // It had ended before; whoever wrote that has told of it.
             self.book.lock().release(case.provider(), case.own.request);
+            self.unwritten.lock().remove(&case.own.request);
             return None;
         }
         self.ended(case, state, paid, note);
@@ -267,6 +281,7 @@ impl Inner {
     }
 
     fn ended(&self, case: &Case, state: UserRequestState, fee: Fee, note: Option<String>) {
+        self.unwritten.lock().remove(&case.own.request);
         self.room.notify_waiters();
         self.emit(Event::RequestEnded {
             request: case.own.request,

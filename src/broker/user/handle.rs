@@ -1,6 +1,6 @@
 //! The handle that every face holds, what it shares, and what it is started from.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,10 +23,11 @@ use super::snapshot::Snapshot;
 use super::terms::TermsCache;
 use super::turn::Counts;
 use super::upstream::Upstream;
+use super::verdict::OwnCount;
 use super::view::{AccountPage, AccountView, OperationView};
 use crate::body::Spool;
 use crate::chain::{BlockRef, Chain, Sender};
-use crate::domain::{Address, Neuron, OperationId, Timestamp};
+use crate::domain::{Address, Neuron, OperationId, RequestId, Timestamp};
 use crate::keys::{DelegateKeys, Wallet};
 use crate::store::{UserStore, WriteProbe};
 use crate::tasks::Tasks;
@@ -79,6 +80,8 @@ pub(super) struct Inner {
     pub probes: Semaphore,
     pub histories: Histories,
     pub book: Mutex<Book>,
+    /// What we saw of requests whose end the disk did not take. None is begun while it takes nothing, so these are few.
+    pub unwritten: Mutex<HashMap<RequestId, OwnCount>>,
     /// The turn of whoever takes an account as read from the chain into store and book.
     pub taking: tokio::sync::Mutex<()>,
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
@@ -130,6 +133,7 @@ impl Inner {
             own_caps: RwLock::default(),
             upstream,
             book: Mutex::default(),
+            unwritten: Mutex::default(),
             taking: tokio::sync::Mutex::default(),
             room: Notify::new(),
             catalogue: RwLock::default(),

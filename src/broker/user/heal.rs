@@ -5,6 +5,7 @@
 //! A provider that says more is owed than we count is followed as far as the exposure goes that the settings allow,
 //! and no further; what it says it needs is computed again from its parts.
 
+use super::book::Raise;
 use super::call::Prepared;
 use super::error::CallRefusal;
 use super::handle::Inner;
@@ -47,14 +48,13 @@ pub(super) async fn heal(
     call.quote.highest = call.quote.highest.min(room);
 
     let ask = inner.ask(call, RequestId::random());
-    let wanted = {
-        let book = inner.book.lock();
-        let available = book.position(provider).map_or(Neuron::ZERO, |position| position.available());
-        call.quote.highest.min(available)
+    let raised = inner.book.lock().raise(&ask, taken);
+    let cumulative = match raised {
+        Raise::To(cumulative) => cumulative,
+        Raise::Beyond(_) => return Ok(false),
+        // What stands in the way is told by the second try, which may also wait for it.
+        Raise::Denied => return Ok(true),
     };
-    let required = taken.saturating_add(wanted).above(call.conditions.credit_limit);
-    let raised = inner.book.lock().may_raise(&ask, required, wanted);
-    let Ok(cumulative) = raised else { return Ok(false) };
     let authorized = inner.store.authorize(id, cumulative).await?;
     inner.book.lock().made_durable(provider, authorized);
     Ok(true)

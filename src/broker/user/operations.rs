@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::UserError;
@@ -20,7 +21,7 @@ use super::event::Event;
 use super::handle::{Inner, UserBroker};
 use super::view::OperationView;
 use crate::broker::outbox::{end_of, refused};
-use crate::chain::{Call, Outcome, Revert, SendError, Ticket};
+use crate::chain::{Call, Outcome, Revert, SendError, Sender, Ticket};
 use crate::crash_point::{self, Point};
 use crate::domain::{Address, B256, Neuron, OperationId, OperationKind, OperationState, Timestamp};
 use crate::store::{Begun, NewOperation, Operation, OperationEnd, OperationFilter, PageOf};
@@ -48,6 +49,15 @@ impl Act {
     }
 }
 
+/// Whoever waits for an action to be broadcast.
+type Told = oneshot::Sender<Result<OperationView, UserError>>;
+
+enum Begin {
+    New(Box<OperationView>),
+    /// The caller's key was used for the same before.
+    Before(Box<OperationView>),
+}
+
 impl Inner {
     /// The operation that the caller's key stands for already.
     pub async fn known_operation(&self, act: &Act) -> Result<Option<OperationView>, UserError> {
@@ -62,15 +72,57 @@ impl Inner {
     /// Writes an action down and sends it. Returns once it is broadcast.
     pub async fn act(self: &Arc<Self>, act: Act, call: Call) -> Result<OperationView, UserError> {
         let sender = self.sender()?.clone();
+        let (reply, answer) = oneshot::channel();
+        let inner = Arc::clone(self);
+        // A task of its own from the first write on, so that a caller who leaves does not leave the operation half begun.
+        self.tasks.spawn("operation", async move { inner.carry_out(act, call, sender, reply).await });
+        answer.await.unwrap_or(Err(UserError::Send(SendError::Stopped)))
+    }
+
+    async fn carry_out(self: Arc<Self>, act: Act, call: Call, sender: Sender, reply: Told) {
+        let mut view = match self.begin(&act).await {
+            Ok(Begin::New(view)) => *view,
+            Ok(Begin::Before(known)) => {
+                let _ = reply.send(Ok(*known));
+                return;
+            }
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
+        self.changed(view.clone());
+        let id = view.id;
+        match sender.submit(id, call).await {
+            Ok(ticket) => {
+                view.state = OperationState::Sent;
+                view.hash = Some(ticket.hash);
+                self.count_attempts(&mut view).await;
+                self.changed(view.clone());
+                let _ = reply.send(Ok(view.clone()));
+                self.follow_operation(view, ticket).await;
+            }
+            Err(error) => {
+                let end = self.refuse(view, &error).await;
+                let _ = reply.send(Err(self.explain(act.provider, act.amount, error)));
+                self.write_end(id, end).await;
+            }
+        }
+    }
+
+    /// Writes an action down, unless the caller's key stands for one already.
+    async fn begin(&self, act: &Act) -> Result<Begin, UserError> {
         let (id, at) = (OperationId::random(), Timestamp::now());
         let new =
             NewOperation { id, kind: act.kind, params: act.params(), idempotency_key: act.key.clone(), at };
         match self.store.operations().begin(new).await? {
             Begun::New => crash_point::pass(Point::OperationPrepared),
-            Begun::Before(known) if act.is(&known) => return self.view_of(*known).await,
+            Begun::Before(known) if act.is(&known) => {
+                return Ok(Begin::Before(Box::new(self.view_of(*known).await?)));
+            }
             Begun::Before(_) => return Err(UserError::KeyReused),
         }
-        let view = OperationView {
+        Ok(Begin::New(Box::new(OperationView {
             id,
             kind: act.kind,
             provider: Some(act.provider),
@@ -83,34 +135,7 @@ impl Inner {
             attempts: 0,
             offer: None,
             gas_paid: None,
-        };
-        self.changed(view.clone());
-        // In a task of its own, so that a caller who leaves does not leave the operation half begun.
-        let inner = Arc::clone(self);
-        let (reply, answer) = tokio::sync::oneshot::channel();
-        self.tasks.spawn("operation", async move {
-            let mut view = view;
-            match sender.submit(id, call).await {
-                Ok(ticket) => {
-                    view.state = OperationState::Sent;
-                    view.hash = Some(ticket.hash);
-                    inner.count_attempts(&mut view).await;
-                    inner.changed(view.clone());
-                    let _ = reply.send(Ok(view.clone()));
-                    inner.follow_operation(view, ticket).await;
-                }
-                Err(error) => {
-                    let end = inner.refuse(view, &error).await;
-                    let _ = reply.send(Err(error));
-                    inner.write_end(id, end).await;
-                }
-            }
-        });
-        match answer.await {
-            Ok(Ok(view)) => Ok(view),
-            Ok(Err(error)) => Err(self.explain(act.provider, act.amount, error)),
-            Err(_) => Err(UserError::Send(SendError::Stopped)),
-        }
+        })))
     }
 
     /// Waits for outcomes of an operation and reads back what they did.

@@ -123,7 +123,7 @@ impl Core {
         if first.rows.is_empty() {
             return Ok(first);
         }
-        let head = self.chain.head().await?;
+        let head = self.chain.confirmed_head().await?;
         self.read_accounts(first.rows.iter().map(ClaimRow::user).collect(), head, false).await?;
         self.look(asked).await
     }

@@ -149,3 +149,36 @@ async fn no_byte_of_an_answer_leaves_before_its_request_is_durable() {
     }
     world.idle().await;
 }
+
+/// What is lent upon is on disk before it is lent upon: a voucher whose own request is refused has no row of its own.
+#[tokio::test]
+async fn a_voucher_of_a_refused_request_outlives_the_broker_that_lent_upon_it() {
+    let mut world = World::new(ServiceKind::Chatbot).await;
+    let good = world.ask(CHAT);
+    let body = Some(Bytes::from_static(b"{}"));
+    let bent = Ask { id: RequestId::random(), signed_body: body, ..good.clone() };
+    assert_eq!(world.call(&bent).await.unwrap_err(), ProxyRefusal::BodyMismatch);
+    let promised = world.broker.user(world.user.address()).unwrap().voucher;
+    assert_eq!(promised, good.cumulative);
+    // Nothing is lent here, so only that voucher lets it in.
+    world.upstream.plan(Plan::json(&whole("Hello there")));
+    let bare = Ask { id: RequestId::random(), cumulative: Neuron::ZERO, ..good };
+    read(world.call(&bare).await.unwrap()).await;
+    let before = world.idle().await;
+    assert!(!before.owed.is_zero());
+    world.restart().await;
+    let after = world.idle().await;
+    assert_eq!((after.owed, after.voucher), (before.owed, promised));
+}
+
+/// An outage or a stop may last longer than a node keeps the state of its blocks.
+#[tokio::test]
+async fn accounts_of_a_block_that_the_node_has_forgotten_are_read_at_a_newer_one() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let then = world.chain.head().await.unwrap();
+    world.devnet.mine(200).unwrap();
+    let forgotten = world.chain.account(world.account(), Some(then)).await;
+    assert!(matches!(forgotten, Err(crate::chain::ChainError::Refused { .. })), "{forgotten:?}");
+    world.broker.core.read_accounts(vec![world.user.address()], then, false).await.unwrap();
+    assert!(world.broker.core.book.page(world.user.address()).unwrap().block > then.number);
+}

@@ -7,6 +7,7 @@ use super::scripted::{Script, chat};
 use crate::broker::user::{CallRefusal, OperationView, Replace, Settings, UserBroker, UserError};
 use crate::chain::devnet::ReorgTxs;
 use crate::domain::{Address, Neuron, OperationState};
+use crate::store::OperationFilter;
 use crate::store::user::RefundState;
 
 const WAIT: Duration = Duration::from_secs(20);
@@ -44,6 +45,35 @@ async fn an_account_is_opened_once_with_a_delegate_and_charged() {
     assert_eq!(broker.account(bed.provider()).unwrap().balance, neuron(1_500));
     assert_eq!(broker.snapshot().accounts, broker.accounts());
     assert!(broker.snapshot().operations.is_empty());
+}
+
+/// Whoever ordered it may hang up while it is being written down; it is carried out all the same.
+#[tokio::test]
+async fn a_caller_who_leaves_at_once_leaves_nothing_half_begun() {
+    use futures_util::FutureExt;
+    let bed = Bed::new(Script::honest(chat("x"))).await;
+    let broker = bed.funded(Settings::default(), 1_000).await;
+    for _ in 0..5 {
+        let before = broker.account(bed.provider()).unwrap().balance;
+        let order = broker.deposit(bed.provider(), neuron(500), Some(format!("more than {before}")));
+        let operations = bed.store.operations();
+        let known = operations.count(OperationFilter::default()).await.unwrap();
+        let mut order = Box::pin(order);
+        // The moment in which it is on disk.
+        while operations.count(OperationFilter::default()).await.unwrap() == known
+            && (&mut order).now_or_never().is_none()
+        {
+            tokio::task::yield_now().await;
+        }
+        drop(order);
+        for _ in 0..6_000 {
+            if broker.account(bed.provider()).unwrap().balance > before {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(broker.account(bed.provider()).unwrap().balance, before.saturating_add(neuron(500)));
+    }
 }
 
 /// Found by the crash matrix: an operation that was read back late showed the account as it had been before the next one,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alloy::primitives::hex;
@@ -24,7 +25,7 @@ use crate::domain::{
 };
 use crate::keys::{DelegateKeys, Secret, Wallet};
 use crate::store::user::UserAccount;
-use crate::store::{Db, Network, Role, UserStore};
+use crate::store::{Db, Network, Role, StoreError, UserStore};
 use crate::tasks::Tasks;
 
 pub const PRICES: Prices = Prices { input: Neuron::new(100), output: Neuron::new(200) };
@@ -61,6 +62,8 @@ pub struct Bed {
     pub dir: tempfile::TempDir,
     pub store: UserStore,
     pub tasks: Tasks,
+    /// While it is set the disk takes nothing.
+    pub full: Arc<AtomicBool>,
 }
 
 impl Bed {
@@ -84,13 +87,16 @@ impl Bed {
         let provider_sender = Sender::start(chain.clone(), signer, nothing, &tasks, fast());
 
         let dir = tempfile::tempdir().unwrap();
-        let db = Db::temporary(Role::User).unwrap();
+        let full = Arc::new(AtomicBool::new(false));
+        let gate = Arc::clone(&full);
+        let gate = move || if gate.load(Ordering::Relaxed) { Err(StoreError::Full) } else { Ok(()) };
+        let db = Db::open_behind(&dir.path().join("user.db"), Role::User, Box::new(gate)).unwrap();
         let network = Network { chain_id: chain.id(), contract };
         let store = UserStore::new(db, network).await.unwrap();
         let script =
             Scripted::start(script, chain.clone(), Arc::clone(&provider), user.address(), store.clone())
                 .await;
-        let bed = Bed { devnet, chain, user, provider, provider_sender, script, dir, store, tasks };
+        let bed = Bed { devnet, chain, user, provider, provider_sender, script, dir, store, tasks, full };
         bed.list("llama7b", ServiceKind::Chatbot, PRICES).await;
         bed.list("files", ServiceKind::ZgStorage, PRICES).await;
         bed

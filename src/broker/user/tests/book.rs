@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::broker::user::book::{Ask, Book, DeniedReason};
+use crate::broker::user::book::{Ask, Book, DeniedReason, Raise};
 use crate::broker::user::caps::{Cap, Caps};
 use crate::domain::{AccountId, Address, ChainAccount, Neuron, RequestId};
 
@@ -121,9 +121,9 @@ fn exposure_bounds_how_far_promises_run_ahead() {
     book.finish(provider(0), id(1), Neuron::new(50), 10);
     assert_eq!(book.reserve(&exposed(id(2))).unwrap().voucher, Neuron::new(100));
     // After a 402 we go as far as that, too, and not an inch further.
-    let again = exposed(id(3));
-    assert!(book.may_raise(&again, Neuron::new(100), Neuron::ZERO).is_ok());
-    assert_eq!(book.may_raise(&again, Neuron::new(101), Neuron::ZERO), Err(Neuron::new(100)));
+    book.release(provider(0), id(2));
+    assert_eq!(book.raise(&exposed(id(3)), Neuron::new(51)), Raise::Beyond(Neuron::new(100)));
+    assert_eq!(book.raise(&exposed(id(3)), Neuron::new(50)), Raise::To(Neuron::new(100)));
 }
 
 #[test]
@@ -144,6 +144,7 @@ fn a_day_does_not_come_back() {
 #[derive(Clone, Debug)]
 enum Step {
     Reserve { provider: u8, wanted: u128, least: u128, credit: u128 },
+    Raise { provider: u8, wanted: u128, credit: u128, taken: u128 },
     Finish { which: usize, share: u128 },
     Fail { which: usize },
     Unconfirm { which: usize },
@@ -154,6 +155,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..3u8, 1..400u128, 0..100u128, 0..200u128).prop_map(|(provider, wanted, least, credit)| {
             Step::Reserve { provider, wanted, least: least.min(wanted), credit }
+        }),
+        2 => (0..3u8, 1..400u128, 0..200u128, 0..2_000u128).prop_map(|(provider, wanted, credit, taken)| {
+            Step::Raise { provider, wanted, credit, taken }
         }),
         3 => (any::<usize>(), 0..=100u128).prop_map(|(which, share)| Step::Finish { which, share }),
         2 => any::<usize>().prop_map(|which| Step::Fail { which }),
@@ -255,6 +259,24 @@ proptest! {
         let mut day = 10;
         for step in steps {
             match step {
+                // A provider says that its books are at `taken`, whatever ours say.
+                Step::Raise { provider: number, wanted, credit, taken } => {
+                    let ask = Ask { caps, day, credit_limit: Neuron::new(credit), ..ask(number, RequestId::random(), wanted, 1) };
+                    let granted = book.look(&ask).map(|look| look.max_fee.get());
+                    let before = reference.promised.get(&number).copied().unwrap_or(0);
+                    let owed = reference.owed.get(&number).copied().unwrap_or(0);
+                    match (book.raise(&ask, Neuron::new(taken)), granted) {
+                        (Raise::To(now), Ok(granted)) => {
+                            let needed = (taken + granted).saturating_sub(credit);
+                            prop_assert_eq!(now.get(), before.max(needed));
+                            prop_assert!(now.get() <= before.max(owed + reference.live(number) + granted));
+                            prop_assert!(per_request.is_none_or(|cap| granted <= cap));
+                            reference.promised.insert(number, now.get());
+                        }
+                        (Raise::Beyond(most), Ok(granted)) => prop_assert!(most.get() < taken + granted),
+                        (raise, granted) => prop_assert!(raise == Raise::Denied && granted.is_err()),
+                    }
+                }
                 Step::Reserve { provider: number, wanted, least, credit } => {
                     let request = RequestId::random();
                     let ask = Ask { caps, day, credit_limit: Neuron::new(credit), ..ask(number, request, wanted, least) };

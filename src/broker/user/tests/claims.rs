@@ -1,6 +1,7 @@
 //! What a provider claims (S16): figures that are none, other people's receipts, other prices, another count. What is
 //! signed is what we counted, at the price of a block that we read.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -8,7 +9,9 @@ use serde_json::{Value, json};
 
 use super::bed::{Bed, HELLO, PRICES, read, refused};
 use super::scripted::{Lie, Says, Script, chat, events};
-use crate::broker::user::{CallRefusal, RequestFilter, RequestSort, RequestView, Settings, UserBroker};
+use crate::broker::user::{
+    CallRefusal, Caps, PaidCall, RequestFilter, RequestSort, RequestView, Settings, UserBroker, receipts,
+};
 use crate::domain::{Neuron, Prices, ServiceKind, UserRequestState};
 use crate::wire::terms::MeterName;
 
@@ -116,6 +119,64 @@ async fn a_402_with_figures_that_are_none_or_endless_raises_nothing() {
         }
     }
     assert_eq!(broker.account(bed.provider()).unwrap().reserved, Neuron::ZERO);
+}
+
+/// A cap of one call bounds what is promised for it after a 402, too: an empty database of an honest provider asks as
+/// a greedy one does.
+#[tokio::test]
+async fn a_402_brings_no_more_than_the_cap_of_the_call() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    bed.script.script.lock().credit_limit = Neuron::ZERO;
+    let broker = bed.funded(Settings::default(), 10_000_000).await;
+    read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+    let before =
+        bed.until("it was paid", |books| books.authorized >= books.owed && !books.owed.is_zero()).await;
+    let already = before.authorized.max(before.owed);
+    for (cap, day) in [(Some(1_700), None), (None, Some(before.owed.get() + 1_900))] {
+        let details = json!({
+            "bestVoucher": null, "owed": before.owed, "reserved": "0", "required": "0", "creditLimit": "0",
+            "balance": "10000000", "settled": "0", "pendingRefund": "0",
+        });
+        let body = json!({"error": {"code": "voucher_needed", "message": "pay", "details": details}});
+        bed.script.books.lock().raw_refusal = Some((402, body.to_string()));
+        let caps =
+            Caps { per_request: cap.map(Neuron::new), per_day: day.map(Neuron::new), ..Caps::default() };
+        let refusal = refused(&broker, PaidCall { caps, ..bed.chat(HELLO) }).await;
+        assert!(matches!(refusal, CallRefusal::ProviderShort { .. }), "{refusal}");
+        let highest = Neuron::new(cap.unwrap_or(1_900));
+        let after = bed.books().await;
+        assert_eq!(after.owed, before.owed);
+        assert!(after.authorized <= already.max(before.owed.saturating_add(highest)), "{cap:?}: {after:?}");
+    }
+}
+
+/// What we saw counts although the disk could not take it: the receipt that is asked for later gets no more.
+#[tokio::test]
+async fn our_own_count_outlives_a_disk_that_was_full_at_the_end() {
+    let slow = Script { delay: Duration::from_millis(300), ..Script::honest(chat("This is a test!")) };
+    let bed = Bed::new(slow).await;
+    let broker = bed.funded(Settings::default(), 10_000_000).await;
+    bed.script.lie(Lie::HigherUnits);
+    let call = async { read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.map(drop) };
+    let fill = async {
+        while bed.script.books.lock().auths.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bed.full.store(true, Ordering::Relaxed);
+    };
+    let (answered, ()) = tokio::join!(call, fill);
+    answered.unwrap();
+    let row = newest(&broker, 1).await.remove(0);
+    assert_eq!((row.state, row.fee.total()), (UserRequestState::Sent, Neuron::ZERO));
+    bed.full.store(false, Ordering::Relaxed);
+    receipts::catch_up(&broker.inner, bed.provider()).await;
+    let row = newest(&broker, 1).await.remove(0);
+    let own = PRICES.fee(row.input, row.output).unwrap();
+    assert_eq!((row.state, row.fee), (UserRequestState::Disputed, own), "{row:?}");
+    assert!(!row.disputed.is_zero());
+    let account = broker.account(bed.provider()).unwrap();
+    assert_eq!((account.owed, account.reserved), (own.total(), Neuron::ZERO));
+    assert!(broker.inner.unwritten.lock().is_empty());
 }
 
 #[tokio::test]
