@@ -67,8 +67,10 @@ class Terminal:
     def __init__(self, script, environment, place):
         before = listening()
         self.script, self.log = script, tempfile.TemporaryFile("w+")
+        # What starts this may have told its children to ignore Ctrl-C, as shells do with what runs in the background.
         self.process = subprocess.Popen(["bash", "--norc", "-c", script], env=environment, cwd=place, stdout=self.log,
-                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True,
+                                        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         until = time.monotonic() + PATIENCE
         while not (new := listening() - before) or not all(map(answers, new)):
             if self.process.poll() is not None:
