@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use alloy::primitives::U64;
-use alloy::rpc::json_rpc::{Id, Request, RequestPacket, ResponsePacket};
+use alloy::rpc::json_rpc::{ErrorPayload, Id, Request, RequestPacket, ResponsePacket, ResponsePayload};
+use alloy::transports::http::reqwest;
 use alloy::transports::{BoxTransport, TransportError, TransportErrorKind, TransportFut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -23,6 +24,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tower::Service;
+
+use super::rpc::{is_busy, is_known_transaction};
 
 /// How long a node's newest block may stay the same before the others are asked for theirs.
 const STANDS_STILL: Duration = Duration::from_secs(60);
@@ -79,50 +82,77 @@ impl Failover {
         for step in 0..inner.nodes.len() {
             let node = (first + step) % inner.nodes.len();
             match inner.ask_node(node, packet.clone()).await {
+                Ok(answer) if refusal(&answer).is_some_and(is_busy) => {
+                    tracing::debug!(node = inner.nodes[node].name, "a node of the chain is asked too much");
+                    failure.get_or_insert(Ok(answer));
+                }
                 Ok(answer) => {
                     inner.answered(node, if latest { height(&answer) } else { None });
                     return Ok(answer);
                 }
-                Err(error) => {
+                Err(NoAnswer::NeverAsked(error) | NoAnswer::Unsure(error)) => {
                     tracing::debug!(node = inner.nodes[node].name, %error, "a node of the chain gave no answer");
-                    failure.get_or_insert(error);
+                    failure.get_or_insert(Err(error));
                 }
             }
         }
-        Err(failure.unwrap_or_else(|| TransportErrorKind::custom_str("no node is named")))
+        failure.unwrap_or_else(|| Err(TransportErrorKind::custom_str("no node is named")))
     }
 
-    /// Gives a transaction to every node. The first that takes it decides; else what a node said against it, else a failure
-    /// to reach one.
+    /// Gives a transaction to every node. The first that takes it decides, or one that has it already. Else it may be out
+    /// there if a node that was reached gave no answer. Only what all that were reached refuse is refused.
     async fn tell(self, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
         let inner = &self.0;
         let mut asked: FuturesUnordered<_> =
             (0..inner.nodes.len()).map(|node| inner.ask_node(node, packet.clone())).collect();
-        let (mut refusal, mut failure) = (None, None);
+        let (mut refusal, mut failure, mut unsure) = (None, None, None);
         while let Some(answer) = asked.next().await {
             match answer {
-                Ok(taken) if taken.is_success() => {
+                Ok(taken) if taken.is_success() || is_known(&taken) => {
                     let rest = async { while asked.next().await.is_some() {} };
                     let _ = tokio::time::timeout(STRAGGLERS, rest).await;
                     return Ok(taken);
                 }
                 Ok(refused) => refusal = refusal.or(Some(refused)),
-                Err(error) => failure = failure.or(Some(error)),
+                Err(NoAnswer::NeverAsked(error)) => failure = failure.or(Some(error)),
+                Err(NoAnswer::Unsure(error)) => unsure = unsure.or(Some(error)),
             }
         }
-        match (refusal, failure) {
-            (Some(refused), _) => Ok(refused),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(TransportErrorKind::custom_str("no node is named")),
+        match (unsure, refusal, failure) {
+            (Some(error), _, _) | (None, None, Some(error)) => Err(error),
+            (None, Some(refused), _) => Ok(refused),
+            (None, None, None) => Err(TransportErrorKind::custom_str("no node is named")),
         }
+    }
+}
+
+/// Why a node gave no answer, for those who have to know whether it may have acted all the same.
+#[derive(Debug)]
+enum NoAnswer {
+    NeverAsked(TransportError),
+    Unsure(TransportError),
+}
+
+impl NoAnswer {
+    fn of(error: TransportError) -> NoAnswer {
+        let never = match &error {
+            TransportError::Transport(TransportErrorKind::HttpError(answer)) => {
+                (400..500).contains(&answer.status)
+            }
+            TransportError::Transport(TransportErrorKind::Custom(cause)) => {
+                cause.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect)
+            }
+            _ => false,
+        };
+        if never { NoAnswer::NeverAsked(error) } else { NoAnswer::Unsure(error) }
     }
 }
 
 impl Inner {
     /// Asks one node, which must be of the right chain.
-    async fn ask_node(&self, node: usize, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
-        self.check_chain(node).await?;
-        self.call(node, packet).await
+    async fn ask_node(&self, node: usize, packet: RequestPacket) -> Result<ResponsePacket, NoAnswer> {
+        self.check_chain(node).await.map_err(NoAnswer::NeverAsked)?;
+        self.call(node, packet).await.map_err(NoAnswer::of)
     }
 
     async fn call(&self, node: usize, packet: RequestPacket) -> Result<ResponsePacket, TransportError> {
@@ -212,6 +242,18 @@ impl Service<RequestPacket> for Failover {
     }
 }
 
+fn refusal(answer: &ResponsePacket) -> Option<&ErrorPayload> {
+    match answer.first_payload()? {
+        ResponsePayload::Failure(refused) => Some(refused),
+        ResponsePayload::Success(_) => None,
+    }
+}
+
+/// Whether a node says of a transaction that it has it already.
+fn is_known(answer: &ResponsePacket) -> bool {
+    refusal(answer).is_some_and(|refused| is_known_transaction(&refused.message))
+}
+
 fn question(method: &'static str, params: serde_json::Value) -> Result<RequestPacket, TransportError> {
     let request = Request::new(method, Id::Number(0), params).serialize();
     Ok(RequestPacket::Single(request.map_err(TransportError::ser_err)?))
@@ -243,7 +285,7 @@ mod tests {
 
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use alloy::rpc::json_rpc::{Response, ResponsePayload};
+    use alloy::rpc::json_rpc::Response;
     use serde_json::value::to_raw_value;
 
     use super::*;

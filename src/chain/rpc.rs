@@ -204,6 +204,28 @@ pub(super) fn is_unknown_block(code: i64, message: &str) -> bool {
     code == -32001 || words.iter().any(|text| message.contains(text))
 }
 
+/// What nodes say to a transaction that they have already.
+pub(super) fn is_known_transaction(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let words = [
+        "already known",
+        "alreadyknown",
+        "known transaction",
+        "already imported",
+        "already exists",
+        "already in mempool",
+    ];
+    words.iter().any(|text| message.contains(text))
+}
+
+/// Whether a node is asked for too much just now, so that waiting or another node helps.
+pub(super) fn is_busy(payload: &ErrorPayload) -> bool {
+    let message = payload.message.to_ascii_lowercase();
+    // "More than 10000 results" comes with the code of a rate limit; waiting does not help against it.
+    let too_much = ["result", "range", "size"].iter().any(|word| message.contains(word));
+    payload.is_retry_err() && !too_much && !is_unknown_block(payload.code, &message)
+}
+
 fn sort_refusal(endpoint: String, method: &'static str, payload: &ErrorPayload) -> ChainError {
     let data = payload.data.as_ref().and_then(|data| serde_json::from_str::<Value>(data.get()).ok());
     let bytes = data.as_ref().and_then(revert_bytes);
@@ -212,9 +234,7 @@ fn sort_refusal(endpoint: String, method: &'static str, payload: &ErrorPayload) 
     if payload.code == 3 || lower.contains("revert") {
         return ChainError::Revert(Revert::decode(bytes.as_ref().map_or(&[][..], |bytes| bytes), &message));
     }
-    // "More than 10000 results" comes with the code of a rate limit; waiting does not help against it.
-    let too_much = ["result", "range", "size"].iter().any(|word| lower.contains(word));
-    if payload.is_retry_err() && !too_much && !is_unknown_block(payload.code, &message) {
+    if is_busy(payload) {
         return ChainError::Busy { endpoint };
     }
     ChainError::Refused { method, code: payload.code, message }

@@ -128,15 +128,17 @@ impl Worker {
     ) -> Result<(u64, Attempt, Duration), SendError> {
         // Above nonces for which other transactions wait, though the counts do not show it.
         let mut floor = 0;
-        let mut too_low: Option<Fees> = None;
+        let mut too_low: Option<(Fees, u64)> = None;
         let mut refused = "";
         let later = self.settings.rebroadcast_after;
         for _ in 0..ROUNDS {
-            let quote = self.quote(order, floor).await?;
+            let mut quote = self.quote(order, floor).await?;
             let cap = self.cap(order.bid, quote.gas_limit);
             let fees = match too_low {
                 None => quote.fees,
-                Some(fees) => {
+                Some((fees, nonce)) => {
+                    // Should a node have taken the first all the same, this one takes its place instead of following it.
+                    quote.nonce = nonce;
                     fees.raised(quote.price, cap).ok_or_else(|| self.too_high(fees.max_fee, cap))?
                 }
             };
@@ -162,10 +164,11 @@ impl Worker {
                 // Ours would have been "known": another transaction waits under this nonce, and ours is not taken.
                 Verdict::NonceContested => {
                     floor = quote.nonce + 1;
+                    too_low = too_low.map(|(fees, _)| (fees, floor));
                     refused = "its nonces are taken by another process with the same key";
                 }
                 Verdict::Underpriced => {
-                    too_low = Some(fees);
+                    too_low = Some((fees, quote.nonce));
                     refused = "its fees are too low";
                 }
                 Verdict::NoFunds => {

@@ -105,13 +105,17 @@ impl Worker {
     /// Sends the same order under the same nonce at a higher fee, if somebody pays for that. Says whether it did.
     async fn replace(&mut self, at: usize) -> Result<bool, ChainError> {
         let price = self.chain.gas_price().await?;
+        let funds = self.funds(at).await?;
         self.slots[at].since = Instant::now();
         let fees = self.slots[at].fees();
         let (late, payer) = self.urgency(at, Bid::is_late);
+        // An offer beyond the address's money is in nobody's block, and nodes refuse it. What there is is offered.
+        let late = late.min(funds);
         let (ceiling, payer) = match fees.all_of(price, late) {
             Some(_) => (late, payer),
             None => self.ceiling(at, price),
         };
+        let ceiling = ceiling.min(funds);
         let fees = fees.all_of(price, late).or_else(|| fees.raised(price, ceiling));
         let Some(fees) = fees else { return Ok(false) };
         let slot = &self.slots[at];
@@ -130,6 +134,15 @@ impl Worker {
         let said = verdict(&self.chain.broadcast(&attempt).await);
         tracing::info!(op = ?order.op, nonce, hash = %attempt.hash, max_fee = fees.max_fee, ?said, "replaced a stuck transaction");
         Ok(true)
+    }
+
+    /// The most that the address can pay for one unit of gas of the order at `at`, beside what else is under way.
+    async fn funds(&self, at: usize) -> Result<u128, ChainError> {
+        let slot = &self.slots[at];
+        let balance = self.chain.native_balance(self.signer.address()).await?;
+        let others = self.slots.iter().filter(|other| other.is_open() && other.nonce != slot.nonce);
+        let held = others.fold(slot.value(), |sum, other| sum.saturating_add(other.cost()));
+        Ok(balance.saturating_sub(held) / u128::from(slot.gas_limit.max(1)))
     }
 
     /// The most that one unit of gas may cost the order at `at` now, and who pays for it if that is an order behind it.

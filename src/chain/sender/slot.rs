@@ -137,8 +137,12 @@ impl Slot {
 
     /// The most that the newest attempt can take from the address, in neuron.
     pub(super) fn cost(&self) -> u128 {
-        let value = u128::try_from(self.order.intent.value).unwrap_or(u128::MAX);
-        self.fees().max_fee.saturating_mul(self.gas_limit.into()).saturating_add(value)
+        self.fees().max_fee.saturating_mul(self.gas_limit.into()).saturating_add(self.value())
+    }
+
+    /// What it takes along, in neuron.
+    pub(super) fn value(&self) -> u128 {
+        u128::try_from(self.order.intent.value).unwrap_or(u128::MAX)
     }
 
     /// What its transaction has cost, in neuron; nothing while it is in no block.

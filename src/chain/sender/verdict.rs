@@ -1,6 +1,7 @@
 //! What a node says to a transaction that is broadcast. Nodes have no codes for it, only words.
 
 use crate::chain::ChainError;
+use crate::chain::rpc::is_known_transaction;
 
 /// The meaning of the answer to `eth_sendRawTransaction`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +31,7 @@ pub(super) fn verdict(answer: &Result<(), ChainError>) -> Verdict {
     };
     let words = message.to_ascii_lowercase();
     let says = |any: &[&str]| any.iter().any(|text| words.contains(text));
-    if says(&[
-        "already known",
-        "alreadyknown",
-        "known transaction",
-        "already imported",
-        "already exists",
-        "already in mempool",
-    ]) {
+    if is_known_transaction(&message) {
         Verdict::Accepted
     } else if says(&[
         "nonce too low",

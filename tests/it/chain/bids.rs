@@ -21,6 +21,7 @@ on_both!(
     an_offer_below_the_market_is_raised_to_it_even_after_many_raises,
     an_order_without_a_bid_takes_what_stands_before_it_along,
     an_order_with_a_bid_never_waits_and_one_in_a_hurry_gets_in,
+    a_raise_stays_within_what_the_wallet_has,
 );
 
 fn calm(neuron: u128) -> Bid {
@@ -223,4 +224,27 @@ async fn an_order_with_a_bid_never_waits_and_one_in_a_hurry_gets_in(net: Net) {
     net.automine(true).await;
     net.mine(1).await;
     until("all are there", async || net.balance(sender.address(), PROVIDER).await == 1011).await;
+}
+
+/// A stake may be worth more than the wallet holds. What there is is offered; an offer beyond it would be refused by every
+/// node, and would stand in the way of all others.
+async fn a_raise_stays_within_what_the_wallet_has(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, patient());
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let balance = net.chain.native_balance(sender.address()).await.unwrap();
+    // For gas is left what a few raises take, and far less than the stake.
+    let left = 2_000_000 * GWEI;
+    let op = OperationId::random();
+    let rich = late(1_000_000_000 * GWEI, 1_000);
+    let mut ticket = sender.submit_at(op, deposit(PROVIDER, balance - left), rich).await.unwrap();
+    until("it is raised", async || book.of(op).len() > 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let attempts = book.of(op);
+    assert!(attempts.iter().all(|attempt| most(attempt) <= left), "{attempts:?}");
+    assert!(attempts.iter().any(|attempt| most(attempt) > left / 2), "nearly all there is: {attempts:?}");
+    net.automine(true).await;
+    net.mine(1).await;
+    assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
 }

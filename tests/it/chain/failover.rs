@@ -7,7 +7,7 @@ use std::time::Duration;
 use alloy::transports::BoxTransport;
 use serde_json::json;
 use zgserve_tui::chain::devnet::{Devnet, DevnetConfig};
-use zgserve_tui::chain::{Call, Chain, ChainError, ChainSettings, Endpoint, Outcome, Sender};
+use zgserve_tui::chain::{Call, Chain, ChainError, ChainSettings, Endpoint, Outcome, SendError, Sender};
 use zgserve_tui::domain::{Address, Neuron, OperationId};
 use zgserve_tui::tasks::Tasks;
 
@@ -124,4 +124,74 @@ async fn a_transaction_reaches_every_node_and_is_mined_once() {
         drop(sender);
         tasks.stop(Duration::from_secs(5)).await;
     }
+}
+
+/// What one node took must not be told of as refused by another, whose word comes sooner: whoever ordered it would
+/// order it again.
+#[tokio::test]
+async fn a_transaction_that_one_node_may_have_is_not_refused_by_another() {
+    for (first, second) in [
+        (Fault::LoseAnswer, Fault::Error(-32601, "method not available")),
+        (Fault::LoseAnswer, Fault::Error(-32000, "insufficient funds for gas * price + value")),
+        (Fault::LoseAnswer, Fault::Error(-32000, "transaction underpriced")),
+        (Fault::ButSay(-32000, "already known"), Fault::Error(-32000, "transaction underpriced")),
+    ] {
+        let two = Two::new().await;
+        let chain = two.open().await.unwrap();
+        let tasks = Tasks::new();
+        let sender = Sender::start(chain.clone(), key(9), Arc::new(Book::default()), &tasks, quick());
+        let sends = |fault: Fault| {
+            move |method: &str, _: &serde_json::Value| {
+                if method == "eth_sendRawTransaction" { fault.clone() } else { Fault::None }
+            }
+        };
+        two.first.set(sends(first));
+        two.second.set(sends(second.clone()));
+        let to = Address::repeat_byte(0x77);
+        let call = Call::Transfer { to, value: Neuron::new(5) };
+        let mut ticket = sender.submit(OperationId::random(), call).await.expect("it may be out there");
+        assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(
+            chain.native_balance(to).await.unwrap(),
+            5,
+            "once, and no second time under another nonce"
+        );
+        drop(sender);
+        tasks.stop(Duration::from_secs(5)).await;
+    }
+}
+
+/// A refusal by all nodes that were reached stands, however many could not be.
+#[tokio::test]
+async fn what_every_reached_node_refuses_is_refused() {
+    let two = Two::new().await;
+    let chain = two.open().await.unwrap();
+    let tasks = Tasks::new();
+    let sender = Sender::start(chain.clone(), key(9), Arc::new(Book::default()), &tasks, quick());
+    let sends = |fault: Fault| {
+        move |method: &str, _: &serde_json::Value| {
+            if method == "eth_sendRawTransaction" { fault.clone() } else { Fault::None }
+        }
+    };
+    two.first.set(sends(Fault::Status(429)));
+    two.second.set(sends(Fault::Error(-32000, "sender is banned")));
+    let call = Call::Transfer { to: Address::repeat_byte(0x77), value: Neuron::new(5) };
+    let refused = sender.submit(OperationId::random(), call).await;
+    assert!(matches!(refused, Err(SendError::Refused { .. })), "{:?}", refused.map(|_| ()));
+    drop(sender);
+    tasks.stop(Duration::from_secs(5)).await;
+}
+
+/// A node that is asked too much says so in an answer, not by silence.
+#[tokio::test]
+async fn a_node_that_asks_for_a_pause_in_json_is_left_for_another() {
+    let two = Two::new().await;
+    let chain = two.open().await.unwrap();
+    chain.head().await.unwrap();
+    two.first.set(always(Fault::Error(-32005, "daily request count exceeded, request rate limited")));
+    assert_eq!(chain.head().await.unwrap().number, 0);
+    let asked = two.first.count("eth_getBlockByNumber");
+    chain.head().await.unwrap();
+    assert_eq!(two.first.count("eth_getBlockByNumber"), asked, "the other one stays in use");
 }
