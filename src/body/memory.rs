@@ -123,6 +123,25 @@ impl AsRef<[u8]> for Owned {
     }
 }
 
+/// Memory that is filled elsewhere, by what a body swells to when it is decoded for one, and counted as bodies are.
+#[derive(Debug)]
+pub struct Room {
+    share: Share,
+    store: Memory,
+}
+
+impl Room {
+    pub fn new(spool: &Spool) -> Room {
+        Room { share: Share::default(), store: spool.resting.clone() }
+    }
+
+    /// Counts `bytes` in all. `false`: there is no memory for so many, and nothing has changed.
+    #[must_use]
+    pub fn grow(&mut self, bytes: usize) -> bool {
+        bytes <= Spool::SLIGHT || self.share.grow(&self.store, bytes)
+    }
+}
+
 /// A body that grows in memory as long as the spool has room for it.
 #[derive(Debug)]
 pub struct Held {

@@ -5,5 +5,5 @@ mod memory;
 mod request;
 
 pub use answer::{Answer, AnswerBody};
-pub use memory::{Held, Spool};
+pub use memory::{Held, Room, Spool};
 pub use request::{Body, BodyError, BodyLimits, Opened};

@@ -193,6 +193,14 @@ impl OutputMeter {
         }
     }
 
+    /// Bytes of the answer that are held until its end, decoded. Whoever bounds memory counts them.
+    pub fn held(&self) -> usize {
+        match &self.0 {
+            Kind::Chatbot(output) => output.held(),
+            Kind::ZgStorage(_) => 0,
+        }
+    }
+
     /// The answer has ended, or was cut here: counts what is left and gives the exact result.
     pub fn finish(self) -> MeterResult {
         match self.0 {

@@ -49,6 +49,11 @@ impl Body {
         matches!(self, Body::Events(_) | Body::Lines(_))
     }
 
+    /// Bytes that wait for the end.
+    pub(super) fn held(&self) -> usize {
+        if let Body::Json(held) = self { held.capacity() } else { 0 }
+    }
+
     pub(super) fn push(
         &mut self,
         block: &[u8],

@@ -192,6 +192,10 @@ impl ChatOutput {
         Units(self.shown)
     }
 
+    pub(super) fn held(&self) -> usize {
+        self.body.held()
+    }
+
     pub(super) fn finish(mut self) -> MeterResult {
         let whole = if self.cut || self.failed.is_some() {
             false

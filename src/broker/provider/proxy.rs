@@ -28,7 +28,7 @@ use super::upstream::{Payload, UpstreamCall};
 use super::vouchers::Page;
 use super::vouchers::book::{Denied, Reservation, Short};
 use super::vouchers::check::Payment;
-use crate::body::{Answer, Body, BodyError, BodyLimits, Opened, Spool};
+use crate::body::{Answer, Body, BodyError, BodyLimits, Opened, Room, Spool};
 use crate::domain::clean::clean;
 use crate::domain::{Neuron, Prices, ServiceKind, ServiceName, SignedVoucher, Timestamp, Units};
 use crate::keys::SharedKey;
@@ -140,7 +140,7 @@ impl Core {
         }
         // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
         let headers = headers::to_upstream(&call.headers, &offer.headers);
-        let counted = count(&offer, &call, &headers, &suffix, body, prices, max_fee).await?;
+        let counted = self.count(&offer, &call, &headers, (&suffix, &url), body, prices, max_fee).await?;
         let (edited, ask) = edit(&offer, &headers, &url, &counted, max_fee)?;
         let payload = self.payload(&counted.body, edited).await?;
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body: payload };
@@ -228,6 +228,75 @@ impl Core {
                 cumulative: voucher.cumulative,
             });
         }
+    }
+
+    /// Counts the input and what the highest fee leaves for output.
+    async fn count(
+        &self,
+        offer: &Offer,
+        call: &ProxyCall,
+        headers: &HeaderMap,
+        (suffix, url): (&Suffix, &Url),
+        body: Body,
+        prices: Prices,
+        max_fee: Neuron,
+    ) -> Result<Counted, ProxyRefusal> {
+        let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
+        let encoding = headers::joined(headers, &header::CONTENT_ENCODING);
+        let encoded = encoding.as_deref().is_some_and(is_encoded);
+        let text = offer.kind == ServiceKind::Chatbot && Endpoint::of(url.path()).writes_text();
+        if encoded && text && !prices.output.is_zero() && body.len() > 0 {
+            // Told before anything is decoded: see `edit`.
+            return Err(ProxyRefusal::BadBody(PLAIN_ONLY.to_owned()));
+        }
+        let (kind, method) = (offer.kind, call.method.clone());
+        let text = match kind {
+            ServiceKind::ZgStorage => None,
+            ServiceKind::Chatbot => Some(body.open(body.len()).await.map_err(refused)?),
+        };
+        let length = body.len();
+        // What is encoded can be far larger than it looks, and is decoded whole.
+        let mut swollen = Room::new(&self.spool);
+        let limits = meter::Limits::default();
+        let most = length
+            .saturating_mul(limits.decoding.ratio)
+            .max(limits.decoding.ratio_from)
+            .min(limits.json as u64);
+        if encoded && text.is_some() && !swollen.grow(usize::try_from(most).unwrap_or(usize::MAX)) {
+            return Err(ProxyRefusal::MemoryFull);
+        }
+        let units = {
+            let (suffix, text) = (suffix.clone(), text.clone());
+            move || {
+                let _counted = swollen;
+                let body = match &text {
+                    None => RequestBody::Length(length),
+                    Some(text) => RequestBody::Whole(text),
+                };
+                let request = meter::Request {
+                    method: &method,
+                    suffix: &suffix,
+                    content_encoding: encoding.as_deref(),
+                    body,
+                };
+                meter::input_units(kind, &request, &meter::Limits::default())
+            }
+        };
+        let small = text.as_ref().is_none_or(|text| text.len() <= COUNT_AT_ONCE);
+        let input = if small && !encoded {
+            units()
+        } else {
+            tokio::task::spawn_blocking(units)
+                .await
+                .map_err(|_| ProxyRefusal::BadBody("it cannot be counted".to_owned()))?
+        };
+        let input = input.map_err(bad)?;
+        let input_fee = prices.fee(input, Units(0)).map_or(Neuron::new(u128::MAX), |fee| fee.total());
+        if input_fee > max_fee {
+            return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee });
+        }
+        let room = prices.output_units_for(max_fee.above(input_fee));
+        Ok(Counted { body, text, input, input_fee, room })
     }
 
     async fn take_body(
@@ -321,57 +390,10 @@ impl Core {
     }
 }
 
-/// Counts the input and what the highest fee leaves for output.
-async fn count(
-    offer: &Offer,
-    call: &ProxyCall,
-    headers: &HeaderMap,
-    suffix: &Suffix,
-    body: Body,
-    prices: Prices,
-    max_fee: Neuron,
-) -> Result<Counted, ProxyRefusal> {
-    let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
-    let encoding = headers::joined(headers, &header::CONTENT_ENCODING);
-    let encoded = encoding.is_some();
-    let (kind, method) = (offer.kind, call.method.clone());
-    let text = match kind {
-        ServiceKind::ZgStorage => None,
-        ServiceKind::Chatbot => Some(body.open(body.len()).await.map_err(refused)?),
-    };
-    let length = body.len();
-    let units = {
-        let (suffix, text) = (suffix.clone(), text.clone());
-        move || {
-            let body = match &text {
-                None => RequestBody::Length(length),
-                Some(text) => RequestBody::Whole(text),
-            };
-            let request = meter::Request {
-                method: &method,
-                suffix: &suffix,
-                content_encoding: encoding.as_deref(),
-                body,
-            };
-            meter::input_units(kind, &request, &meter::Limits::default())
-        }
-    };
-    // What is encoded can be far larger than it looks.
-    let small = text.as_ref().is_none_or(|text| text.len() <= COUNT_AT_ONCE);
-    let input = if small && !encoded {
-        units()
-    } else {
-        tokio::task::spawn_blocking(units)
-            .await
-            .map_err(|_| ProxyRefusal::BadBody("it cannot be counted".to_owned()))?
-    };
-    let input = input.map_err(bad)?;
-    let input_fee = prices.fee(input, Units(0)).map_or(Neuron::new(u128::MAX), |fee| fee.total());
-    if input_fee > max_fee {
-        return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee });
-    }
-    let room = prices.output_units_for(max_fee.above(input_fee));
-    Ok(Counted { body, text, input, input_fee, room })
+const PLAIN_ONLY: &str = "send it without Content-Encoding";
+
+fn is_encoded(coding: &str) -> bool {
+    !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity")
 }
 
 fn refused(error: BodyError) -> ProxyRefusal {
@@ -402,11 +424,11 @@ fn edit(
     if counted.room == Some(Units(0)) {
         return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee: counted.input_fee });
     }
-    let encoded = headers::joined(headers, &header::CONTENT_ENCODING)
-        .is_some_and(|coding| !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity"));
+    let encoded =
+        headers::joined(headers, &header::CONTENT_ENCODING).is_some_and(|coding| is_encoded(&coding));
     if encoded && counted.room.is_some() {
         // Its limit could not be set, and an answer that is one JSON text cannot be cut.
-        return Err(ProxyRefusal::BadBody("send it without Content-Encoding".to_owned()));
+        return Err(ProxyRefusal::BadBody(PLAIN_ONLY.to_owned()));
     }
     let Some(ask) = read_ask(text).filter(|_| !encoded) else {
         // Some servers read more than JSON (`NaN`, a second value behind the first). What only they can read has no

@@ -22,7 +22,7 @@ use super::pay::Sent;
 use super::receipts;
 use super::upstream::{Outgoing, UpstreamError, failure};
 use super::verdict::{Cut, Seen};
-use crate::body::{Answer, AnswerBody, Held};
+use crate::body::{Answer, AnswerBody, Held, Room};
 use crate::crash_point::{self, Point};
 use crate::domain::{B256, Fee, RequestId, SealedReceipt, ServiceKind, Units};
 use crate::meter::{Limits, OutputMeter};
@@ -105,6 +105,7 @@ pub(super) async fn pump(
     };
     let mut run = Run {
         meter: meter.ok(),
+        swollen: Room::new(&inner.spool),
         hash: Sha256::new(),
         // Within an encoded stream a comment of ours could not be told from chance; such a stream has none.
         separator: (events && plain).then(Separator::default),
@@ -115,13 +116,15 @@ pub(super) async fn pump(
         idle: inner.settings.idle_timeout(),
     };
     let end = run.all(response, &host, (status, &head)).await;
-    let Run { meter, hash, receipt, out, received, .. } = run;
+    let Run { meter, swollen, hash, receipt, out, received, .. } = run;
     let output = match meter {
         None => Units(0),
         Some(meter) if received <= LARGE => meter.finish().units,
         // Only a panic of the meter ends without a count; then nothing of the output is known.
         Some(meter) => tokio::task::spawn_blocking(move || meter.finish().units).await.unwrap_or_default(),
     };
+    // A receipt may be long in coming.
+    drop(swollen);
     let seen = Seen {
         input: call.quote.input,
         output,
@@ -218,6 +221,8 @@ fn broken_answer(case: &Case, end: End) -> CallRefusal {
 /// One answer being passed on.
 struct Run {
     meter: Option<OutputMeter>,
+    /// What the meter holds of the answer until its end, which may be far more than came over the line.
+    swollen: Room,
     hash: Sha256,
     separator: Option<Separator>,
     /// The receipt's text, from the head or from a closing comment.
@@ -325,10 +330,13 @@ impl Run {
             return None;
         }
         self.hash.update(&pass);
-        if let Some(meter) = &mut self.meter
-            && let Err(error) = meter.push(&pass)
-        {
-            return Some(End::Broken(error.to_string()));
+        if let Some(meter) = &mut self.meter {
+            if let Err(error) = meter.push(&pass) {
+                return Some(End::Broken(error.to_string()));
+            }
+            if !self.swollen.grow(meter.held()) {
+                return Some(End::Broken("there is no memory here for more of the answer".to_owned()));
+            }
         }
         self.open(status, head);
         if let Out::Held(held, _) = &mut self.out {
@@ -400,6 +408,7 @@ async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<Req
     }
     let mut run = Run {
         meter: None,
+        swollen: Room::new(&inner.spool),
         hash: Sha256::new(),
         separator: None,
         receipt: None,

@@ -161,10 +161,6 @@ impl Position {
         self.chain.as_ref()
     }
 
-    pub fn available(&self) -> Neuron {
-        self.chain.map_or(Neuron::ZERO, |account| account.available(self.owed(), self.held))
-    }
-
     /// Whether a voucher should be brought to the provider on its own.
     pub fn unpaid(&self) -> bool {
         self.owed() > self.carried

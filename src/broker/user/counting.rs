@@ -33,7 +33,8 @@ pub(super) async fn count(
     }
     let bytes = body.open(settings.max_chat_body).await?;
     let (method, suffix) = (method.clone(), suffix.clone());
-    let large = bytes.len() > LARGE;
+    // What is encoded can be far larger than it looks.
+    let large = bytes.len() > LARGE || encoding.is_some();
     let work = move || {
         let body = RequestBody::Whole(&bytes);
         let request =

@@ -5,6 +5,23 @@ use super::*;
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":4}"#;
 
+/// What is encoded may swell to 250 times its size. Where its answer could not be limited it is refused unread.
+#[tokio::test]
+async fn an_encoded_request_for_text_is_refused_before_anything_is_decoded() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let mut ask = world.ask("neither gzip nor JSON");
+    ask.headers.insert(http::header::CONTENT_ENCODING, "gzip".parse().unwrap());
+    let refusal = refused(&world, &ask).await;
+    let ProxyRefusal::BadBody(why) = refusal else { panic!("{refusal}") };
+    assert_eq!(why, "send it without Content-Encoding");
+    // Where nothing is written the body is decoded, and found out.
+    ask.path = "/embeddings".to_owned();
+    ask.id = RequestId::random();
+    let refusal = refused(&world, &ask).await;
+    assert!(matches!(&refusal, ProxyRefusal::BadBody(why) if !why.contains("without")), "{refusal}");
+    assert!(world.upstream.seen().is_empty());
+}
+
 async fn refused(world: &World, ask: &Ask) -> ProxyRefusal {
     world.call(ask).await.map(|_| ()).expect_err("it must be refused")
 }

@@ -81,7 +81,9 @@ fn a_request_gets_what_is_left_and_waits_if_that_helps() {
     assert!(!book.reserve(&ask(0, id(3), 80, 10)).unwrap_err().later);
     book.finish(provider(0), id(1), Neuron::new(30), 10);
     book.release(provider(0), id(2));
-    assert_eq!(book.position(provider(0)).unwrap().available(), Neuron::new(70));
+    let position = book.position(provider(0)).unwrap();
+    let available = position.chain().unwrap().available(position.owed(), position.held());
+    assert_eq!(available, Neuron::new(70));
     // What was promised and not used up covers what comes: no new promise is needed.
     let next = book.reserve(&ask(0, id(4), 60, 10)).unwrap();
     assert_eq!(next.voucher, Neuron::new(100));

@@ -179,6 +179,27 @@ async fn our_own_count_outlives_a_disk_that_was_full_at_the_end() {
     assert!(broker.inner.unwritten.lock().is_empty());
 }
 
+/// What an answer swells to before it can be counted is bounded over all calls, however small it came.
+#[tokio::test]
+async fn an_answer_that_finds_no_memory_is_broken_off_and_gives_back_what_it_had() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    let broker = bed.funded(Settings { body_memory: 512 << 10, ..Settings::default() }, 10_000_000).await;
+    let text = format!("{{\"choices\": [{{\"message\": {{\"content\": \"{}\"}}}}]}}", " a".repeat(1 << 20));
+    // Without a receipt in its head it is passed on as it comes.
+    bed.script.lie(Lie::Later);
+    bed.script.say(Says::Whole("application/json", text.clone().into()));
+    // Told with a status where nothing of it has been passed on, else by breaking the connection.
+    if let Ok(answer) = broker.call(bed.chat(HELLO)).await {
+        assert!(read(answer).await.2.is_err(), "it is not whole");
+    }
+    bed.nothing_held(&broker).await;
+    assert_eq!(broker.inner.spool.in_memory(), 0);
+    // One that has the room gets through.
+    bed.script.lie(Lie::None);
+    bed.script.say(chat("This is a test!"));
+    read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+}
+
 #[tokio::test]
 async fn what_a_provider_says_to_a_voucher_changes_nothing() {
     let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
