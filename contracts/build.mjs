@@ -25,7 +25,12 @@ const output = JSON.parse(
       sources: { "Serving.sol": { content: source } },
       settings: {
         ...settings,
-        outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },
+        outputSelection: {
+          "*": {
+            "": ["ast"],
+            "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"],
+          },
+        },
       },
     }),
   ),
@@ -37,6 +42,19 @@ const { abi, evm } = output.contracts["Serving.sol"].Serving;
 const size = evm.deployedBytecode.object.length / 2;
 if (size > 24576) fail(`deployed code has ${size} bytes, above the limit of 24576`);
 
+// Where the deployed code has the words that the constructor fills in, by the names of the variables.
+const names = new Map();
+const visit = (node) => {
+  if (node?.nodeType === "VariableDeclaration" && node.mutability === "immutable") names.set(String(node.id), node.name);
+  for (const inside of Object.values(node ?? {})) if (inside && typeof inside === "object") visit(inside);
+};
+visit(output.sources["Serving.sol"].ast);
+const immutables = {};
+for (const [id, places] of Object.entries(evm.deployedBytecode.immutableReferences)) {
+  if (!names.has(id) || places.some((place) => place.length !== 32)) fail(`an immutable that is not understood: ${id}`);
+  immutables[names.get(id)] = places.map((place) => place.start).sort((one, other) => one - other);
+}
+
 const artifact =
   JSON.stringify(
     {
@@ -44,6 +62,7 @@ const artifact =
       abi,
       bytecode: { object: `0x${evm.bytecode.object}` },
       deployedBytecode: { object: `0x${evm.deployedBytecode.object}` },
+      immutables: Object.fromEntries(Object.entries(immutables).sort()),
       compiler: { version: solc.version(), settings },
       sourceSha256: createHash("sha256").update(source).digest("hex"),
     },

@@ -10,7 +10,7 @@ use alloy::sol_types::SolCall;
 use serde_json::json;
 
 use super::block::{BlockRef, Header};
-use super::contract::{Serving, is_our_code, returned};
+use super::contract::{Immutables, Serving, is_our_code, returned};
 use super::kind::ChainKind;
 use super::rpc::{At, Rpc};
 use super::{ChainError, Endpoint};
@@ -142,15 +142,16 @@ impl Chain {
             let reason = "it wants vouchers of another form than this program signs".to_owned();
             return Err(ChainError::NotServing { address, reason });
         }
-        let lock_time = self.view(&Serving::lockTimeCall {}, At::Latest).await.map_err(foreign)?;
-        if !is_our_code(&code) {
+        let lock_time = self.view(&Serving::lockTimeCall {}, At::Latest).await.map_err(foreign)?.to();
+        let separator = self.domain().separator();
+        if !is_our_code(&code, &Immutables { chain_id: self.id(), separator, lock_time }) {
             // Whoever wrote it may pay out deposits as they like, whatever the questions above were answered.
             if !self.kind().takes_any_code() && !self.0.settings.trust_other_contract_code {
                 return Err(ChainError::OtherCode { address });
             }
             tracing::warn!(%address, "the contract answers as a Serving contract but has other code than ours");
         }
-        Ok(lock_time.to())
+        Ok(lock_time)
     }
 
     pub fn id(&self) -> u64 {

@@ -152,6 +152,9 @@ fn check_shell(shell: &Shell) -> Result<(), (Cow<'static, str>, String)> {
     if shell.chain.confirmations == 0 {
         return Err(("chain.confirmations".into(), "it must be at least 1: in a block at all".to_owned()));
     }
+    if shell.chain.poll_interval == Some(0) {
+        return Err(("chain.pollInterval".into(), "it must be at least 1 millisecond".to_owned()));
+    }
     if shell.chain.timeout == 0 {
         return Err(("chain.timeout".into(), "it must be at least 1 second".to_owned()));
     }

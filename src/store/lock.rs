@@ -9,6 +9,7 @@ use std::{
     io::{self, Read, Seek, Write},
     net::SocketAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::private_files::{self, PrivateFileError};
@@ -18,6 +19,9 @@ const FILE: &str = "broker.lock";
 
 /// Far more than a pid and an address need.
 const LONGEST: u64 = 256;
+
+/// Longer than anybody takes to ask who holds a directory.
+const ASKING: Duration = Duration::from_millis(50);
 
 /// Why a data directory could not be taken.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +75,7 @@ impl DataLock {
             private_files::tighten_directory(directory)?;
         }
         let file = private_files::open_or_create(&path)?;
-        match file.try_lock() {
+        match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let Holder { pid, address } = read(&file);
@@ -119,6 +123,17 @@ impl DataLock {
             .and_then(|()| self.file.write_all(text.as_bytes()))
             .and_then(|()| self.file.set_len(text.len() as u64));
         result.map_err(|source| LockError::Io { path: self.directory.clone(), source })
+    }
+}
+
+/// Takes the lock, and once more a moment later: whoever only asks who holds it has it for an instant.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            std::thread::sleep(ASKING);
+            file.try_lock()
+        }
+        done => done,
     }
 }
 
@@ -180,6 +195,20 @@ mod tests {
         let _lock = DataLock::take(dir.path()).unwrap();
         let holder = DataLock::holder(dir.path()).unwrap().unwrap();
         assert_eq!(holder, Holder { pid: Some(std::process::id()), address: None });
+    }
+
+    #[test]
+    fn whoever_only_asks_does_not_keep_a_broker_from_its_start() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(DataLock::take(dir.path()).unwrap());
+        let asking = File::open(dir.path().join(FILE)).unwrap();
+        asking.lock_shared().unwrap();
+        let asked = std::thread::spawn(move || {
+            std::thread::sleep(ASKING / 5);
+            drop(asking);
+        });
+        drop(DataLock::take(dir.path()).unwrap());
+        asked.join().unwrap();
     }
 
     #[test]

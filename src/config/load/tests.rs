@@ -95,6 +95,7 @@ fn what_does_not_fit_is_named_with_its_source() {
         ("creditLimit: -1", "creditLimit: it is negative"),
         ("creditLimit: 1.5", "creditLimit: it has a fraction"),
         ("settlement: {checkInterval: 0}", "settlement.checkInterval: it must be at least 1 second"),
+        ("chain: {pollInterval: 0}", "chain.pollInterval: it must be at least 1 millisecond"),
         ("listen: 0.0.0.0:3080", "listen: 0.0.0.0:3080 can be reached from other machines"),
         ("chain: {rpcUrl: 'ftp://x'}", "chain.rpcUrl: "),
         ("token: short", "token: it is too short"),
