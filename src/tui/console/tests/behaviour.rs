@@ -167,13 +167,13 @@ fn a_refused_form_keeps_what_was_typed() {
         press(&mut model, KeyCode::Tab);
     }
     let effects = control(&mut model, 's').effects;
-    let Some(Effect::Do(order @ Order::Register { .. })) = effects.into_iter().next() else {
+    let Some(Effect::Do(number, order @ Order::Register { .. })) = effects.into_iter().next() else {
         panic!("it is sent")
     };
     let body =
         br#"{"error":{"code":"bad_input","message":"URL: nobody answers there","details":{"field":"URL"}}}"#;
     let error = ClientError::refusal(reqwest::StatusCode::BAD_REQUEST, body);
-    model.update(Message::Ordered(order.clone(), Err(error)));
+    model.update(Message::Ordered(number, order.clone(), Err(error)));
     let Over::Form(form) = &model.over else { panic!("it stays open") };
     assert_eq!(form.form.value("Name"), "llama");
     assert_eq!(form.form.fields[form.form.focus].key, "URL");
@@ -184,8 +184,9 @@ fn a_refused_form_keeps_what_was_typed() {
     letter(&mut model, 'n');
     let Over::Form(form) = &model.over else { panic!("it opens") };
     assert_eq!(form.form.value("inputPrice"), "100000");
-    control(&mut model, 's');
-    model.update(Message::Ordered(order, Ok(Outcome::Done)));
+    let effects = control(&mut model, 's').effects;
+    let [Effect::Do(number, _)] = effects[..] else { panic!("it is sent again") };
+    model.update(Message::Ordered(number, order, Ok(Outcome::Done)));
     assert!(matches!(model.over, Over::Nothing));
     assert!(model.draft.is_none());
 }
@@ -200,10 +201,40 @@ fn a_change_sends_only_what_changed() {
     assert_eq!(form.form.complaint.as_deref(), Some("nothing is changed yet"));
     typed(&mut model, "0");
     let effects = control(&mut model, 's').effects;
-    let Some(Effect::Do(Order::Change { name, change })) = effects.into_iter().next() else { panic!("sent") };
+    let Some(Effect::Do(_, Order::Change { name, change })) = effects.into_iter().next() else {
+        panic!("sent")
+    };
     assert_eq!((name.as_str(), change.input_price.unwrap().get()), ("eliza", 1_000_000));
     assert!(change.url.is_none() && change.output_price.is_none() && change.headers.is_none());
     assert!(change.max_in_flight.is_none());
+}
+
+#[test]
+fn a_second_change_is_never_taken_for_the_first() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '4');
+    letter(&mut model, 'e');
+    typed(&mut model, "0");
+    let effects = control(&mut model, 's').effects;
+    let Some(Effect::Do(first, order)) = effects.into_iter().next() else { panic!("sent") };
+    press(&mut model, KeyCode::Esc);
+    letter(&mut model, 'e');
+    typed(&mut model, "7");
+    assert!(control(&mut model, 's').effects.is_empty(), "the first one is under way");
+    let unsent = |model: &Model, why: &str| {
+        let Over::Form(form) = &model.over else { panic!("{why}") };
+        assert_eq!((form.sending, form.form.value("inputPrice")), (None, "1000007"), "{why}");
+    };
+    unsent(&model, "it was not sent");
+    model.update(Message::Ordered(first, order, Ok(Outcome::Done)));
+    unsent(&model, "nor did the first one send it");
+    let effects = control(&mut model, 's').effects;
+    let Some(Effect::Do(second, order @ Order::Change { .. })) = effects.into_iter().next() else {
+        panic!("now it goes")
+    };
+    assert_ne!(second, first);
+    model.update(Message::Ordered(second, order, Ok(Outcome::Done)));
+    assert!(matches!(model.over, Over::Nothing));
 }
 
 #[test]
@@ -215,12 +246,12 @@ fn services_are_deleted_and_paused_only_after_a_question() {
     letter(&mut model, 'D');
     assert!(letter(&mut model, 'D').effects.is_empty(), "the key that asked does not confirm");
     let effects = letter(&mut model, 'y').effects;
-    assert!(matches!(&effects[..], [Effect::Do(Order::Remove { name })] if name.as_str() == "eliza"));
+    assert!(matches!(&effects[..], [Effect::Do(_, Order::Remove { name })] if name.as_str() == "eliza"));
     press(&mut model, KeyCode::Char('G'));
     letter(&mut model, 'p');
     let effects = letter(&mut model, 'y').effects;
     assert!(
-        matches!(&effects[..], [Effect::Do(Order::Pause { name, pause: false })] if name.as_str() == "storage"),
+        matches!(&effects[..], [Effect::Do(_, Order::Pause { name, pause: false })] if name.as_str() == "storage"),
         "a paused one is resumed"
     );
 }
