@@ -11,6 +11,7 @@ use super::scene::{
 };
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
+use crate::tui::input::Input;
 use crate::tui::shell::{Program, ScreenOrder, Step};
 use crate::tui::theme::{Shade, Theme};
 
@@ -132,6 +133,70 @@ fn settling_needs_a_preview_and_a_y() {
     assert!(model.toasts.iter().any(|toast| toast.text == "settled: 23,400,000 neuron from 3 users"));
     press(&mut model, KeyCode::Esc);
     assert!(matches!(model.over, Over::Nothing));
+}
+
+/// A preview that is shown, the dialog being asked for it.
+fn previewed(model: &mut Model, key: &str) {
+    model.update(Message::Previewed(Ok(report()), key.to_owned(), moment()));
+}
+
+#[test]
+fn an_old_preview_is_shown_anew_before_it_is_settled() {
+    let mut model = full(Shade::Dark);
+    let later = |model: &mut Model, seconds: u64, code: KeyCode| {
+        let at = moment().plus_seconds(seconds);
+        model.update(Message::Input(Input::Key(code.into()), at))
+    };
+    letter(&mut model, 'T');
+    previewed(&mut model, "key-1");
+    let step = later(&mut model, 60, KeyCode::Char('y'));
+    assert!(matches!(step.effects[..], [Effect::Preview]), "{:?}", step.effects);
+    assert!(letter(&mut model, 'y').effects.is_empty(), "it is asked for once");
+    let text = picture(&painted(&model));
+    assert!(text.contains("Asking the broker") && !text.contains("[ Settle"), "{text}");
+    // Silence leaves what was there, and nothing is settled.
+    model.update(Message::Previewed(Err(silence()), "key-2".to_owned(), moment()));
+    assert!(picture(&painted(&model)).contains("not settled: no broker answers"));
+    assert!(matches!(later(&mut model, 60, KeyCode::Char('y')).effects[..], [Effect::Preview]));
+    let mut other = report();
+    other.rows.truncate(1);
+    model.update(Message::Previewed(Ok(other), "key-3".to_owned(), moment().plus_seconds(60)));
+    let text = picture(&painted(&model));
+    assert!(text.contains("had grown old") && text.contains("1 user"), "{text}");
+    let sent = later(&mut model, 62, KeyCode::Char('y')).effects;
+    assert!(matches!(&sent[..], [Effect::Settle { key }] if key == "key-1"), "{sent:?}");
+}
+
+#[test]
+fn after_a_revert_the_order_has_another_key() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, 'T');
+    previewed(&mut model, "key-1");
+    letter(&mut model, 'y');
+    let body = br#"{"error":{"code":"reverted","message":"the settlement was not done: out of gas"}}"#;
+    let reverted = ClientError::refusal(reqwest::StatusCode::CONFLICT, body);
+    model.update(Message::Settled(Err(reverted)));
+    let text = picture(&painted(&model));
+    assert!(text.contains("out of gas") && text.contains("the next y does it"), "{text}");
+    assert!(matches!(letter(&mut model, 'y').effects[..], [Effect::Preview]));
+    previewed(&mut model, "key-2");
+    let sent = letter(&mut model, 'y').effects;
+    assert!(matches!(&sent[..], [Effect::Settle { key }] if key == "key-2"), "{sent:?}");
+}
+
+#[test]
+fn privacy_hides_nothing_that_is_confirmed() {
+    let mut model = full(Shade::Dark);
+    model.look.masked = true;
+    letter(&mut model, 'T');
+    previewed(&mut model, "key-1");
+    let text = picture(&painted(&model));
+    for shown in ["23,400,000 neuron", "134,000,000,000,000 neuron", "9,900,000", "700,000"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert!(text.contains(&report().rows[0].user.to_string()), "{text}");
+    letter(&mut model, 'y');
+    assert!(!picture(&painted(&model)).contains("23,400,000"), "it asks no more");
 }
 
 #[test]
