@@ -2,6 +2,7 @@
 
 use super::message::{Order, Payload, Source};
 use super::model::{Link, Model, Over};
+use super::service_form::ServiceForm;
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
 use crate::tui::kit::amount::grouped;
@@ -233,21 +234,21 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
     }
 }
 
-pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientError>) {
+pub fn ordered(model: &mut Model, number: u64, order: &Order, result: Result<Outcome, ClientError>) {
     let words = order.words();
-    if let Some(at) = model.running.iter().position(|running| *running == words) {
-        model.running.remove(at);
-    }
+    model.running.retain(|(running, _)| *running != number);
+    // Another form may be open by now, about the same service; what it holds was not sent by this order.
+    let sent = |form: &ServiceForm| form.sending == Some(number);
     match result {
         Ok(outcome) => {
             match outcome {
                 Outcome::Done => model.toast(Tone::Good, order.done()),
                 Outcome::Sent(_) => model.toast(Tone::Pending, texts::console::sent_not_mined(&words)),
             }
-            if matches!(&model.over, Over::Form(form) if form.is_for(order)) {
+            if matches!(&model.over, Over::Form(form) if sent(form)) {
                 model.over = Over::Nothing;
             }
-            if matches!(order, Order::Register { .. }) {
+            if model.draft.as_deref().is_some_and(sent) {
                 model.draft = None;
             }
         }
@@ -255,7 +256,7 @@ pub fn ordered(model: &mut Model, order: &Order, result: Result<Outcome, ClientE
             model.toast(Tone::Bad, texts::console::could_not(&words, error.sentence()));
             // The form may be open or put aside; either keeps what was typed and says what is wrong.
             match (&mut model.over, &mut model.draft) {
-                (Over::Form(form), _) | (_, Some(form)) if form.is_for(order) => {
+                (Over::Form(form), _) | (_, Some(form)) if sent(form) => {
                     form.keep(order, &error);
                     form.refused(&error);
                 }

@@ -99,7 +99,7 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
                 }
             }
         },
-        Over::Form(form) if form.sending => {
+        Over::Form(form) if form.sending.is_some() => {
             // It goes on; what was typed waits in case the broker says no.
             if key.code == KeyCode::Esc {
                 put_aside(model);
@@ -110,8 +110,10 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
             Did::Leave => put_aside(model),
             Did::Submit => {
                 if let Some(order) = form.order() {
-                    form.sending = true;
-                    send(model, order, step);
+                    let number = send(model, order, step);
+                    if let Over::Form(form) = &mut model.over {
+                        form.sending = number;
+                    }
                 }
             }
         },
@@ -128,7 +130,7 @@ fn chosen(model: &mut Model, binding: &Binding, step: &mut Step<Effect>) {
 
 pub fn paste(model: &mut Model, text: &str) {
     match &mut model.over {
-        Over::Form(form) if !form.sending => form.form.paste(text),
+        Over::Form(form) if form.sending.is_none() => form.form.paste(text),
         Over::Palette(palette) => palette.paste(text),
         Over::Nothing if model.typing => {
             let clean: String = text.chars().filter(|c| !c.is_control()).collect();
@@ -461,14 +463,17 @@ fn put_on_clipboard(model: &mut Model, text: String, what: &str, step: &mut Step
     step.screen.push(ScreenOrder::Copy { text, what: format!("{what}{shown}") });
 }
 
-fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) {
+/// Gives the number of the order; none if it was not sent, because one of the kind is under way.
+fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) -> Option<u64> {
     let words = order.words();
-    if model.running.contains(&words) {
+    if model.running.iter().any(|(_, running)| *running == words) {
         model.toast(Tone::Warn, texts::console::under_way_already(&words));
-        return;
+        return None;
     }
-    model.running.push(words);
-    step.effects.push(Effect::Do(order));
+    model.orders += 1;
+    model.running.push((model.orders, words));
+    step.effects.push(Effect::Do(model.orders, order));
+    Some(model.orders)
 }
 
 fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {

@@ -55,15 +55,19 @@ pub enum Message {
     /// What a settlement would do, the key under which it would be done once, and when the answer came.
     Previewed(Result<ReportItem, ClientError>, String, Timestamp),
     Settled(Result<Option<ReportItem>, ClientError>),
-    Ordered(Order, Result<Outcome, ClientError>),
+    /// An order by its number, and what came of it.
+    Ordered(u64, Order, Result<Outcome, ClientError>),
 }
 
 #[derive(Debug)]
 pub enum Effect {
     Fetch(Source),
     Preview,
-    Settle { key: String },
-    Do(Order),
+    Settle {
+        key: String,
+    },
+    /// An order, and the number that its answer comes back with.
+    Do(u64, Order),
 }
 
 /// A change that was asked for and confirmed.

@@ -193,8 +193,10 @@ pub struct Model {
     pub zoomed: bool,
     pub frozen: bool,
     pub mouse: bool,
-    /// Orders that run, in words.
-    pub running: Vec<String>,
+    /// Orders that run, by their numbers, in words.
+    pub running: Vec<(u64, String)>,
+    /// The number of the last order.
+    pub orders: u64,
 }
 
 impl Model {
@@ -238,6 +240,7 @@ impl Model {
             frozen: false,
             mouse,
             running: Vec::new(),
+            orders: 0,
         }
     }
 

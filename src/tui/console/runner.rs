@@ -36,7 +36,7 @@ pub fn perform(effect: Effect, admin: &Admin, tasks: &Tasks, answers: &mpsc::Sen
                 let _ = answers.send(Message::Settled(result)).await;
             });
         }
-        Effect::Do(mut order) => {
+        Effect::Do(number, mut order) => {
             if let Order::Register { key, .. } = &mut order
                 && key.is_empty()
             {
@@ -44,7 +44,7 @@ pub fn perform(effect: Effect, admin: &Admin, tasks: &Tasks, answers: &mpsc::Sen
             }
             tasks.spawn("console: an order", async move {
                 let result = obey(&admin, &order).await;
-                let _ = answers.send(Message::Ordered(order, result)).await;
+                let _ = answers.send(Message::Ordered(number, order, result)).await;
             });
         }
     }

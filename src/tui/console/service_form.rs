@@ -24,7 +24,8 @@ pub struct ServiceForm {
     pub form: Form,
     /// The service that is changed; absent when one is registered.
     before: Option<ServiceItem>,
-    pub sending: bool,
+    /// The number of the order that carries what stands here, while it runs.
+    pub sending: Option<u64>,
     /// What was sent last, and under which key: the same again is the same order.
     sent: Option<(Vec<String>, String)>,
 }
@@ -50,7 +51,7 @@ impl ServiceForm {
         ServiceForm {
             form: Form::new(texts::console_services::REGISTER_TITLE, fields()),
             before: None,
-            sending: false,
+            sending: None,
             sent: None,
         }
     }
@@ -79,27 +80,16 @@ impl ServiceForm {
         let mut form = Form::new(texts::console_services::change_title(&service.name), fields);
         // A new price is what it is opened for most.
         form.focus = form.fields.iter().position(|field| field.key == "inputPrice").unwrap_or(0);
-        ServiceForm { form, before: Some(service.clone()), sending: false, sent: None }
+        ServiceForm { form, before: Some(service.clone()), sending: None, sent: None }
     }
 
     pub fn is_registration(&self) -> bool {
         self.before.is_none()
     }
 
-    /// Whether an order came from here.
-    pub fn is_for(&self, order: &Order) -> bool {
-        match (order, &self.before) {
-            (Order::Register { draft, .. }, None) => {
-                draft.name.as_ref().is_some_and(|name| name.as_str() == self.form.value("Name"))
-            }
-            (Order::Change { name, .. }, Some(before)) => *name == before.name,
-            _ => false,
-        }
-    }
-
     /// What the broker said against it.
     pub fn refused(&mut self, error: &ClientError) {
-        self.sending = false;
+        self.sending = None;
         self.form.complain(error.field(), error.sentence());
     }
 

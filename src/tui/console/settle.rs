@@ -1,7 +1,9 @@
 //! Settle now: what would be done first, then Cancel or `y`, then what was done.
 //!
 //! The preview is the broker's own dry run. The order carries one key from the preview on, so that trying again after
-//! an answer was lost never settles twice.
+//! an answer was lost never settles twice; after a revert, whose answer is kept under its key, another one. `y` to a
+//! preview that has grown old asks for a new one: what is settled are the rows and the gas of the moment, and nobody
+//! confirms others than they see. Privacy hides nothing while it asks.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
@@ -18,6 +20,9 @@ use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::wire::admin::ReportItem;
 
+/// A preview that was shown for longer says nothing of what would be done now, in microseconds.
+const OLD: i64 = 15_000_000;
+
 #[derive(Debug)]
 pub enum Settle {
     /// The dry run is under way.
@@ -25,14 +30,19 @@ pub enum Settle {
     /// What would be done; `y` does it.
     Preview {
         report: Box<ReportItem>,
-        key: String,
+        /// None if the last one is used up; the next preview brings another.
+        key: Option<String>,
+        /// When the report came.
+        came: Timestamp,
         buttons: Buttons,
         top: u16,
         failed: Option<String>,
+        anew: Anew,
     },
     Sending {
         report: Box<ReportItem>,
         key: String,
+        came: Timestamp,
         since: Timestamp,
         now: Timestamp,
     },
@@ -44,6 +54,16 @@ pub enum Settle {
     Failed {
         reason: String,
     },
+}
+
+/// Whether a preview was asked for once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anew {
+    No,
+    /// The broker is asked; there is nothing to confirm until it answers.
+    Asking,
+    /// What stands there took the place of an older one.
+    Shown,
 }
 
 /// What a key led to.
@@ -61,37 +81,58 @@ impl Settle {
 
     /// Whether there is something to confirm.
     pub fn asks(&self) -> bool {
+        self.offers() && !matches!(self, Settle::Preview { anew: Anew::Asking, .. })
+    }
+
+    /// Whether it shows what would be done.
+    fn offers(&self) -> bool {
         matches!(self, Settle::Preview { report, .. } if !report.rows.is_empty())
     }
 
     pub fn previewed(&mut self, result: Result<ReportItem, ClientError>, key: String, opened: Timestamp) {
         // A late answer does not replace what is being done.
-        if !matches!(self, Settle::Asking) {
-            return;
-        }
-        *self = match result {
-            Ok(report) => Settle::Preview {
+        *self = match (&mut *self, result) {
+            (Settle::Asking, Ok(report)) => Settle::Preview {
                 report: Box::new(report),
-                key,
+                key: Some(key),
+                came: opened,
                 buttons: Buttons::new(opened),
                 top: 0,
                 failed: None,
+                anew: Anew::No,
             },
-            Err(error) => Settle::Failed { reason: error.sentence() },
+            (Settle::Asking, Err(error)) => Settle::Failed { reason: error.sentence() },
+            // What was tried under the key that is there may have been done.
+            (Settle::Preview { key: old, anew: Anew::Asking, .. }, Ok(report)) => Settle::Preview {
+                report: Box::new(report),
+                key: old.take().or(Some(key)),
+                came: opened,
+                buttons: Buttons::new(opened),
+                top: 0,
+                failed: None,
+                anew: Anew::Shown,
+            },
+            (Settle::Preview { buttons, failed, anew, .. }, Err(error)) if *anew == Anew::Asking => {
+                (*buttons, *failed, *anew) = (Buttons::new(opened), Some(error.sentence()), Anew::No);
+                return;
+            }
+            _ => return,
         };
     }
 
     pub fn settled(&mut self, result: Result<Option<ReportItem>, ClientError>, now: Timestamp) {
-        let Settle::Sending { report, key, .. } = self else { return };
+        let Settle::Sending { report, key, came, .. } = self else { return };
         *self = match result {
             Ok(report) => Settle::Done { report: report.map(Box::new), top: 0 },
-            // The same key: if it was done after all, that answer comes.
+            // The same key: if it was done after all, that answer comes. Of a revert it would come for ever.
             Err(error) => Settle::Preview {
                 report: report.clone(),
-                key: key.clone(),
+                key: Some(key.clone()).filter(|_| !is_reverted(&error)),
+                came: *came,
                 buttons: Buttons::new(now),
                 top: 0,
                 failed: Some(error.sentence()),
+                anew: Anew::No,
             },
         };
     }
@@ -109,14 +150,19 @@ impl Settle {
             Settle::Asking | Settle::Sending { .. } | Settle::Failed { .. } => {}
         }
         match self {
-            Settle::Preview { report, key: once, buttons, .. } => {
-                if report.rows.is_empty() {
+            Settle::Preview { report, key: once, came, buttons, anew, .. } => {
+                if report.rows.is_empty() || *anew == Anew::Asking {
                     return leave(key);
                 }
                 match buttons.key(key, at) {
                     Said::Yes => {
-                        let (report, once) = (report.clone(), once.clone());
-                        *self = Settle::Sending { report, key: once.clone(), since: now, now };
+                        let fresh = (0..=OLD).contains(&at.as_micros().saturating_sub(came.as_micros()));
+                        let Some(once) = once.clone().filter(|_| fresh) else {
+                            *anew = Anew::Asking;
+                            return Next::Do(Effect::Preview);
+                        };
+                        let (report, came) = (report.clone(), *came);
+                        *self = Settle::Sending { report, key: once.clone(), came, since: now, now };
                         Next::Do(Effect::Settle { key: once })
                     }
                     Said::No => Next::Close,
@@ -135,6 +181,8 @@ impl Settle {
     }
 
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
+        // Nobody confirms what they do not see.
+        let look = &Look { masked: look.masked && !self.offers(), ..*look };
         let lines = self.lines(look);
         let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let place = draw::middle(area, 78, wanted.max(8));
@@ -157,6 +205,10 @@ impl Settle {
         }
         let buttons = inside.height.saturating_sub(1);
         match self {
+            Settle::Preview { anew: Anew::Asking, .. } => {
+                let text = texts::console_money::ASKING_WHAT;
+                draw::put(buffer, inside, 0, buttons, text, look.style(Tone::Pending));
+            }
             Settle::Preview { report, buttons: state, .. } if !report.rows.is_empty() => {
                 state.draw(buffer, inside, buttons, texts::labels::SETTLE, look);
             }
@@ -175,7 +227,18 @@ impl Settle {
                 lines.extend(draw::wrap(reason, 70).into_iter().map(|row| (row, String::new(), Tone::Bad)));
                 lines
             }
-            Settle::Preview { report, failed, .. } => preview(report, failed.as_deref(), look),
+            Settle::Preview { report, failed, key, anew, .. } => {
+                let mut lines = Lines::new();
+                if let Some(failed) = failed {
+                    lines.extend(failure(failed, key.is_some()));
+                }
+                if *anew == Anew::Shown {
+                    lines.push((texts::console_money::SHOWN_ANEW.to_owned(), String::new(), Tone::Warn));
+                    lines.push(Default::default());
+                }
+                lines.extend(preview(report, look));
+                lines
+            }
             Settle::Sending { report, since, now, .. } => {
                 let wait = look.now.max(*now).seconds_since(*since);
                 vec![
@@ -209,17 +272,23 @@ fn leave(key: KeyEvent) -> Next {
 
 type Lines = Vec<(String, String, Tone)>;
 
-fn preview(report: &ReportItem, failed: Option<&str>, look: &Look) -> Lines {
+/// Whether its transaction failed on the chain; the broker keeps that answer for its key.
+fn is_reverted(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { code, .. } if code == "reverted")
+}
+
+/// Why it was not done, and what `y` does now.
+fn failure(failed: &str, same: bool) -> Lines {
+    let rows = draw::wrap(&texts::console_money::not_settled(failed), 70);
+    let mut lines: Lines = rows.into_iter().map(|row| (row, String::new(), Tone::Bad)).collect();
+    let then = if same { texts::console_money::Y_TRIES_AGAIN } else { texts::console_money::Y_SHOWS_ANEW };
+    lines.push((then.to_owned(), String::new(), Tone::Dim));
+    lines.push(Default::default());
+    lines
+}
+
+fn preview(report: &ReportItem, look: &Look) -> Lines {
     let mut lines: Lines = Vec::new();
-    if let Some(failed) = failed {
-        lines.extend(
-            draw::wrap(&texts::console_money::not_settled(failed), 70)
-                .into_iter()
-                .map(|row| (row, String::new(), Tone::Bad)),
-        );
-        lines.push((texts::console_money::Y_TRIES_AGAIN.to_owned(), String::new(), Tone::Dim));
-        lines.push(Default::default());
-    }
     if report.rows.is_empty() {
         lines.push((texts::console_money::NOTHING_TO_SETTLE.to_owned(), String::new(), Tone::Title));
     } else {

@@ -57,9 +57,9 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
             arrivals::settled(model, result);
             refresh(model, &mut step);
         }
-        Message::Ordered(order, result) => {
+        Message::Ordered(number, order, result) => {
             step.changed = true;
-            arrivals::ordered(model, &order, result);
+            arrivals::ordered(model, number, &order, result);
             refresh(model, &mut step);
         }
     }

@@ -84,9 +84,10 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
                 look,
             );
             let fields = Rect { height: inside.height.saturating_sub(1), ..inside };
-            cursor = form.form.draw(buffer, fields, look).filter(|_| !form.sending);
-            let text = if form.sending { texts::console::SENT_WAITING.to_owned() } else { form.summary() };
-            let tone = if form.sending { Tone::Pending } else { Tone::Dim };
+            cursor = form.form.draw(buffer, fields, look).filter(|_| form.sending.is_none());
+            let sending = form.sending.is_some();
+            let text = if sending { texts::console::SENT_WAITING.to_owned() } else { form.summary() };
+            let tone = if sending { Tone::Pending } else { Tone::Dim };
             draw::put(buffer, inside, 0, inside.height.saturating_sub(1), &text, look.style(tone));
         }
     }
@@ -147,7 +148,7 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
     if model.start.read_only {
         parts.push(("READ-ONLY".to_owned(), Tone::Warn));
     }
-    if let Some(running) = model.running.first() {
+    if let Some((_, running)) = model.running.first() {
         parts.push((format!("… {running}"), Tone::Pending));
     }
     match &model.overview {

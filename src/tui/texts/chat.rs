@@ -70,8 +70,18 @@ pub fn message_waits(reason: impl Display) -> String {
 pub const MONEY_IS_THERE: &str = "the money is there; enter sends the message as you changed it";
 pub const STILL_COMING: &str = "the answer is still coming; esc stops it";
 
-pub fn price_rose(go_on: impl Display) -> String {
+pub fn price_rose(go_on: &str) -> String {
     format!("the price rose: {go_on} accepts it and sends, esc forgets it")
+}
+
+pub fn may_be_paid(go_on: &str) -> String {
+    format!(
+        "the message may be paid for already: {go_on} sends it and pays again, esc leaves it in the prompt"
+    )
+}
+
+pub fn one_key_then(first: impl Display, then: impl Display) -> String {
+    format!("{first}, then {then}")
 }
 
 pub const STOP_THAT_FIRST: &str = "an answer is still coming into it; stop that first";

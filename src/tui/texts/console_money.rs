@@ -71,6 +71,8 @@ pub fn not_settled(failed: impl Display) -> String {
 }
 
 pub const Y_TRIES_AGAIN: &str = "y tries again; what was done already is not done twice.";
+pub const Y_SHOWS_ANEW: &str = "y shows what it would do now; the next y does it.";
+pub const SHOWN_ANEW: &str = "! That had grown old; this is what it would do now.";
 pub const NOTHING_TO_SETTLE: &str = "There is nothing to settle.";
 pub const GAS_ABOUT: &str = "Gas, about";
 pub const GAS_ABOVE: &str = "! the gas costs more than it brings";

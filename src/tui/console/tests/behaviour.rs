@@ -11,6 +11,7 @@ use super::scene::{
 };
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
+use crate::tui::input::Input;
 use crate::tui::shell::{Program, ScreenOrder, Step};
 use crate::tui::theme::{Shade, Theme};
 
@@ -134,6 +135,70 @@ fn settling_needs_a_preview_and_a_y() {
     assert!(matches!(model.over, Over::Nothing));
 }
 
+/// A preview that is shown, the dialog being asked for it.
+fn previewed(model: &mut Model, key: &str) {
+    model.update(Message::Previewed(Ok(report()), key.to_owned(), moment()));
+}
+
+#[test]
+fn an_old_preview_is_shown_anew_before_it_is_settled() {
+    let mut model = full(Shade::Dark);
+    let later = |model: &mut Model, seconds: u64, code: KeyCode| {
+        let at = moment().plus_seconds(seconds);
+        model.update(Message::Input(Input::Key(code.into()), at))
+    };
+    letter(&mut model, 'T');
+    previewed(&mut model, "key-1");
+    let step = later(&mut model, 60, KeyCode::Char('y'));
+    assert!(matches!(step.effects[..], [Effect::Preview]), "{:?}", step.effects);
+    assert!(letter(&mut model, 'y').effects.is_empty(), "it is asked for once");
+    let text = picture(&painted(&model));
+    assert!(text.contains("Asking the broker") && !text.contains("[ Settle"), "{text}");
+    // Silence leaves what was there, and nothing is settled.
+    model.update(Message::Previewed(Err(silence()), "key-2".to_owned(), moment()));
+    assert!(picture(&painted(&model)).contains("not settled: no broker answers"));
+    assert!(matches!(later(&mut model, 60, KeyCode::Char('y')).effects[..], [Effect::Preview]));
+    let mut other = report();
+    other.rows.truncate(1);
+    model.update(Message::Previewed(Ok(other), "key-3".to_owned(), moment().plus_seconds(60)));
+    let text = picture(&painted(&model));
+    assert!(text.contains("had grown old") && text.contains("1 user"), "{text}");
+    let sent = later(&mut model, 62, KeyCode::Char('y')).effects;
+    assert!(matches!(&sent[..], [Effect::Settle { key }] if key == "key-1"), "{sent:?}");
+}
+
+#[test]
+fn after_a_revert_the_order_has_another_key() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, 'T');
+    previewed(&mut model, "key-1");
+    letter(&mut model, 'y');
+    let body = br#"{"error":{"code":"reverted","message":"the settlement was not done: out of gas"}}"#;
+    let reverted = ClientError::refusal(reqwest::StatusCode::CONFLICT, body);
+    model.update(Message::Settled(Err(reverted)));
+    let text = picture(&painted(&model));
+    assert!(text.contains("out of gas") && text.contains("the next y does it"), "{text}");
+    assert!(matches!(letter(&mut model, 'y').effects[..], [Effect::Preview]));
+    previewed(&mut model, "key-2");
+    let sent = letter(&mut model, 'y').effects;
+    assert!(matches!(&sent[..], [Effect::Settle { key }] if key == "key-2"), "{sent:?}");
+}
+
+#[test]
+fn privacy_hides_nothing_that_is_confirmed() {
+    let mut model = full(Shade::Dark);
+    model.look.masked = true;
+    letter(&mut model, 'T');
+    previewed(&mut model, "key-1");
+    let text = picture(&painted(&model));
+    for shown in ["23,400,000 neuron", "134,000,000,000,000 neuron", "9,900,000", "700,000"] {
+        assert!(text.contains(shown), "{shown}: {text}");
+    }
+    assert!(text.contains(&report().rows[0].user.to_string()), "{text}");
+    letter(&mut model, 'y');
+    assert!(!picture(&painted(&model)).contains("23,400,000"), "it asks no more");
+}
+
 #[test]
 fn read_only_refuses_whatever_changes_something() {
     let mut read_only = start();
@@ -167,13 +232,13 @@ fn a_refused_form_keeps_what_was_typed() {
         press(&mut model, KeyCode::Tab);
     }
     let effects = control(&mut model, 's').effects;
-    let Some(Effect::Do(order @ Order::Register { .. })) = effects.into_iter().next() else {
+    let Some(Effect::Do(number, order @ Order::Register { .. })) = effects.into_iter().next() else {
         panic!("it is sent")
     };
     let body =
         br#"{"error":{"code":"bad_input","message":"URL: nobody answers there","details":{"field":"URL"}}}"#;
     let error = ClientError::refusal(reqwest::StatusCode::BAD_REQUEST, body);
-    model.update(Message::Ordered(order.clone(), Err(error)));
+    model.update(Message::Ordered(number, order.clone(), Err(error)));
     let Over::Form(form) = &model.over else { panic!("it stays open") };
     assert_eq!(form.form.value("Name"), "llama");
     assert_eq!(form.form.fields[form.form.focus].key, "URL");
@@ -184,8 +249,9 @@ fn a_refused_form_keeps_what_was_typed() {
     letter(&mut model, 'n');
     let Over::Form(form) = &model.over else { panic!("it opens") };
     assert_eq!(form.form.value("inputPrice"), "100000");
-    control(&mut model, 's');
-    model.update(Message::Ordered(order, Ok(Outcome::Done)));
+    let effects = control(&mut model, 's').effects;
+    let [Effect::Do(number, _)] = effects[..] else { panic!("it is sent again") };
+    model.update(Message::Ordered(number, order, Ok(Outcome::Done)));
     assert!(matches!(model.over, Over::Nothing));
     assert!(model.draft.is_none());
 }
@@ -200,10 +266,40 @@ fn a_change_sends_only_what_changed() {
     assert_eq!(form.form.complaint.as_deref(), Some("nothing is changed yet"));
     typed(&mut model, "0");
     let effects = control(&mut model, 's').effects;
-    let Some(Effect::Do(Order::Change { name, change })) = effects.into_iter().next() else { panic!("sent") };
+    let Some(Effect::Do(_, Order::Change { name, change })) = effects.into_iter().next() else {
+        panic!("sent")
+    };
     assert_eq!((name.as_str(), change.input_price.unwrap().get()), ("eliza", 1_000_000));
     assert!(change.url.is_none() && change.output_price.is_none() && change.headers.is_none());
     assert!(change.max_in_flight.is_none());
+}
+
+#[test]
+fn a_second_change_is_never_taken_for_the_first() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '4');
+    letter(&mut model, 'e');
+    typed(&mut model, "0");
+    let effects = control(&mut model, 's').effects;
+    let Some(Effect::Do(first, order)) = effects.into_iter().next() else { panic!("sent") };
+    press(&mut model, KeyCode::Esc);
+    letter(&mut model, 'e');
+    typed(&mut model, "7");
+    assert!(control(&mut model, 's').effects.is_empty(), "the first one is under way");
+    let unsent = |model: &Model, why: &str| {
+        let Over::Form(form) = &model.over else { panic!("{why}") };
+        assert_eq!((form.sending, form.form.value("inputPrice")), (None, "1000007"), "{why}");
+    };
+    unsent(&model, "it was not sent");
+    model.update(Message::Ordered(first, order, Ok(Outcome::Done)));
+    unsent(&model, "nor did the first one send it");
+    let effects = control(&mut model, 's').effects;
+    let Some(Effect::Do(second, order @ Order::Change { .. })) = effects.into_iter().next() else {
+        panic!("now it goes")
+    };
+    assert_ne!(second, first);
+    model.update(Message::Ordered(second, order, Ok(Outcome::Done)));
+    assert!(matches!(model.over, Over::Nothing));
 }
 
 #[test]
@@ -215,12 +311,12 @@ fn services_are_deleted_and_paused_only_after_a_question() {
     letter(&mut model, 'D');
     assert!(letter(&mut model, 'D').effects.is_empty(), "the key that asked does not confirm");
     let effects = letter(&mut model, 'y').effects;
-    assert!(matches!(&effects[..], [Effect::Do(Order::Remove { name })] if name.as_str() == "eliza"));
+    assert!(matches!(&effects[..], [Effect::Do(_, Order::Remove { name })] if name.as_str() == "eliza"));
     press(&mut model, KeyCode::Char('G'));
     letter(&mut model, 'p');
     let effects = letter(&mut model, 'y').effects;
     assert!(
-        matches!(&effects[..], [Effect::Do(Order::Pause { name, pause: false })] if name.as_str() == "storage"),
+        matches!(&effects[..], [Effect::Do(_, Order::Pause { name, pause: false })] if name.as_str() == "storage"),
         "a paused one is resumed"
     );
 }

@@ -107,14 +107,14 @@ async fn effects_become_calls_and_calls_become_messages() {
         requests_per_minute: Some(None),
         ..ServiceDraft::default()
     };
-    perform(Effect::Do(Order::Register { draft: Box::new(draft), key: String::new() }));
-    let Message::Ordered(Order::Register { key: once, .. }, Ok(Outcome::Done)) = next(&mut answers).await
+    perform(Effect::Do(7, Order::Register { draft: Box::new(draft), key: String::new() }));
+    let Message::Ordered(7, Order::Register { key: once, .. }, Ok(Outcome::Done)) = next(&mut answers).await
     else {
         panic!("it is registered")
     };
 
-    perform(Effect::Do(Order::Repair));
-    let Message::Ordered(_, Err(error)) = next(&mut answers).await else { panic!("it is refused") };
+    perform(Effect::Do(8, Order::Repair));
+    let Message::Ordered(8, _, Err(error)) = next(&mut answers).await else { panic!("it is refused") };
     assert_eq!(error.to_string(), "a \u{fffd}[2Jcomparison runs (busy)");
     assert_eq!(error.field(), Some("x"));
 

@@ -10,6 +10,7 @@ use super::scene::{
     beat, control, fresh, full, letter, moment, now, painted, press, report, resize, settled, typed,
 };
 use crate::client::ClientError;
+use crate::tui::input::Input;
 use crate::tui::shell::Program;
 use crate::tui::theme::Shade;
 
@@ -77,6 +78,16 @@ fn every_dialog() {
         let error = ClientError::BrokenOff("connection reset".to_owned());
         model.update(Message::Settled(Err(error)));
         model.toasts.clear();
+    });
+    let old = |model: &mut Model| {
+        preview(model);
+        let (key, at) = (KeyCode::Char('y').into(), moment().plus_seconds(60));
+        model.update(Message::Input(Input::Key(key), at));
+    };
+    snap("settle_asking_anew", full, old);
+    snap("settle_anew", full, |model| {
+        old(model);
+        model.update(Message::Previewed(Ok(report()), "k".to_owned(), moment()));
     });
     snap("settle_done", full, |model| {
         preview(model);

@@ -124,15 +124,19 @@ pub(super) struct Read {
     pub(super) definitions: Definitions,
     /// It has names in brackets that nothing before defines.
     pub(super) unresolved: bool,
+    /// What went into the colours of its code. Bytes.
+    pub(super) spent: usize,
 }
 
 /// Reads a piece of prose. `codes_before` is how many blocks of code there were; the last line of what is
-/// not `complete` has no colours yet. `painters` are those of the blocks of code in it, which go on where they were.
+/// not `complete` has no colours yet. `painters` are those of the blocks of code in it, which go on where they were;
+/// `left` is what the text has left for them.
 pub(super) fn read(
     text: &str,
     known: &Definitions,
     codes_before: usize,
     complete: bool,
+    left: usize,
     painters: &mut Vec<Painter>,
 ) -> Read {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
@@ -147,14 +151,15 @@ pub(super) fn read(
     let parser = Parser::new_with_broken_link_callback(text, options, Some(resolve));
     let definitions =
         parser.reference_definitions().iter().map(|(name, found)| (label(name), tidy(&found.dest))).collect();
-    let mut reader = Reader::new(codes_before, complete);
+    let mut reader = Reader::new(codes_before, complete, left);
     reader.painters = std::mem::take(painters);
     for event in parser {
         reader.event(event);
     }
     *painters = std::mem::take(&mut reader.painters);
+    let spent = left.saturating_sub(reader.left);
     let (blocks, codes) = reader.end();
-    Read { blocks, codes, definitions, unresolved: unresolved.get() }
+    Read { blocks, codes, definitions, unresolved: unresolved.get(), spent }
 }
 
 /// Reads what stands between two fences.
@@ -162,10 +167,11 @@ pub(super) fn read_code(
     text: &str,
     fence: &Fence,
     number: usize,
+    left: usize,
     painter: &mut Painter,
 ) -> (Block, CodeBlock) {
     let code = CodeBlock { language: language(&fence.info), text: dedent(text, fence.indent) };
-    let lines = painter.paint(&code.text, &code.language, true);
+    let lines = painter.paint(&code.text, &code.language, true, left);
     (Block::Code { number, language: code.language.clone(), lines }, code)
 }
 
@@ -224,10 +230,11 @@ struct Reader {
     codes_before: usize,
     complete: bool,
     painters: Vec<Painter>,
+    left: usize,
 }
 
 impl Reader {
-    const fn new(codes_before: usize, complete: bool) -> Reader {
+    const fn new(codes_before: usize, complete: bool, left: usize) -> Reader {
         Reader {
             root: Vec::new(),
             frames: Vec::new(),
@@ -244,6 +251,7 @@ impl Reader {
             codes_before,
             complete,
             painters: Vec::new(),
+            left,
         }
     }
 
@@ -338,9 +346,11 @@ impl Reader {
                 if self.painters.len() <= at {
                     self.painters.resize_with(at + 1, Painter::default);
                 }
-                let painter = self.painters.get_mut(at);
-                let lines = painter.map(|painter| painter.paint(&code.text, &code.language, self.complete));
-                let lines = lines.unwrap_or_default();
+                let mut lines = Vec::new();
+                if let Some(painter) = self.painters.get_mut(at) {
+                    lines = painter.paint(&code.text, &code.language, self.complete, self.left);
+                    self.left = self.left.saturating_sub(painter.spent());
+                }
                 self.block(Block::Code { number, language: code.language.clone(), lines });
                 self.codes.push(code);
             }

@@ -3,7 +3,7 @@
 //!
 //! Grammars are unpacked once, at the first block of code or when [`warm`] is called, and a grammar's expressions are
 //! compiled at its first use. A [`Painter`] goes on where it was when more lines come; what is too long for colours is
-//! plain from there on.
+//! plain from there on, in a block and in a text of many blocks.
 
 use std::sync::OnceLock;
 
@@ -14,6 +14,11 @@ use crate::tui::theme::CodeTone;
 
 /// What comes after so much of a block stays plain: the slowest grammars (C++, TypeScript) take some 10 ms for 1 kB. Bytes.
 const MOST: usize = 8 << 10;
+/// All blocks of a text together have so much in colour, so that no answer, however long, holds up the thread that
+/// draws. Bytes.
+pub(super) const MOST_OF_TEXT: usize = 64 << 10;
+/// What finding the grammar of a block counts for; a text of tiny blocks does little else. Bytes.
+const LOOK_UP: usize = 64;
 /// A block stays plain from a longer line on: it was not written by hand, and expressions take their time over it. Bytes.
 const LINE: usize = 2000;
 
@@ -91,6 +96,9 @@ pub(super) struct Painter {
     brush: Option<Brush>,
     /// A line came in pieces because nobody knew where it would end.
     pieces: bool,
+    /// What the text had left for colours when the block began, and what of it went into this block. Bytes.
+    left: usize,
+    spent: usize,
 }
 
 #[derive(Debug)]
@@ -100,14 +108,24 @@ struct Brush {
 }
 
 impl Painter {
-    pub(super) fn new(language: &str) -> Painter {
+    /// `left` is what the text has left for colours.
+    pub(super) fn new(language: &str, left: usize) -> Painter {
         let brush = || {
             let syntax = grammars().set.find_syntax_by_token(alias(language))?;
             let known = syntax.name != "Plain Text";
             known.then(|| Brush { state: ParseState::new(syntax), stack: ScopeStack::new() })
         };
-        let brush = if language.is_empty() { None } else { brush() };
-        Painter { language: language.to_owned(), brush, ..Painter::default() }
+        let (brush, spent) = match (language, left) {
+            ("", _) => (None, 0),
+            (_, ..LOOK_UP) => (None, left),
+            _ => (brush(), LOOK_UP),
+        };
+        Painter { language: language.to_owned(), brush, left, spent, ..Painter::default() }
+    }
+
+    /// What of the text's colours went into this block.
+    pub(super) fn spent(&self) -> usize {
+        self.spent
     }
 
     pub(super) fn lines(&self) -> &[Vec<Span>] {
@@ -126,9 +144,16 @@ impl Painter {
 
     /// The lines of a block that was painted up to somewhere before. What is not `complete` may end within a line,
     /// which stays plain.
-    pub(super) fn paint(&mut self, text: &str, language: &str, complete: bool) -> Vec<Vec<Span>> {
-        if self.pieces || self.language != language || !text.starts_with(&self.text) {
-            *self = Painter::new(language);
+    pub(super) fn paint(
+        &mut self,
+        text: &str,
+        language: &str,
+        complete: bool,
+        left: usize,
+    ) -> Vec<Vec<Span>> {
+        let other = (self.language.as_str(), self.left) != (language, left);
+        if self.pieces || other || !text.starts_with(&self.text) {
+            *self = Painter::new(language, left);
         }
         let new = text.get(self.text.len()..).unwrap_or_default();
         let (whole, last) = new.split_at(new.rfind('\n').map_or(0, |at| at + 1));
@@ -145,7 +170,12 @@ impl Painter {
         if line.len() > LINE || self.text.len() > MOST {
             self.brush = None;
         }
+        if self.brush.is_some() && self.spent + line.len() > self.left {
+            self.brush = None;
+            self.spent = self.left;
+        }
         let Some(brush) = &mut self.brush else { return plain_line(bare) };
+        self.spent += line.len();
         #[cfg(test)]
         tests::PAINTED.with(|painted| painted.set(painted.get() + line.len()));
         match brush.line(bare) {
@@ -204,7 +234,7 @@ pub(super) mod tests {
     }
 
     fn lines(text: &str, language: &str) -> Vec<Vec<Span>> {
-        Painter::default().paint(text, language, true)
+        Painter::default().paint(text, language, true, MOST_OF_TEXT)
     }
 
     fn tones(text: &str, language: &str) -> Vec<(String, CodeTone)> {

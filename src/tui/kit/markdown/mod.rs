@@ -42,6 +42,8 @@ struct Part {
     blocks: Vec<Block>,
     codes: usize,
     unresolved: bool,
+    /// What was left for colours before it.
+    left: usize,
 }
 
 /// What is laid out of a block of code that is still open.
@@ -77,6 +79,8 @@ pub struct Markdown {
     code_read: Option<usize>,
     /// Of the blocks of code in what is not complete.
     painters: Vec<Painter>,
+    /// What `parts` leave for colours. Bytes.
+    left: usize,
     lines: Vec<Line>,
     /// Width and theme of `lines`.
     laid: (u16, Theme),
@@ -107,6 +111,7 @@ impl Default for Markdown {
             codes_complete: 0,
             code_read: None,
             painters: Vec::new(),
+            left: highlight::MOST_OF_TEXT,
             lines: Vec::new(),
             laid: (0, Theme::new(Shade::Dark, true)),
             parts_laid: 0,
@@ -206,7 +211,7 @@ impl Markdown {
 
     /// Remembers pieces that are complete; they are read when lines are asked for.
     fn keep(&mut self, done: Vec<Segment>) {
-        let part = |segment| Part { segment, blocks: Vec::new(), codes: 0, unresolved: false };
+        let part = |segment| Part { segment, blocks: Vec::new(), codes: 0, unresolved: false, left: 0 };
         self.parts.extend(done.into_iter().map(part));
     }
 
@@ -220,25 +225,29 @@ impl Markdown {
             {
                 self.work += text.len();
             }
-            match &part.segment.kind {
+            part.left = self.left;
+            let spent = match &part.segment.kind {
                 Kind::Prose => {
-                    let found =
-                        block::read(text, &self.definitions, self.codes_complete, true, &mut self.painters);
+                    let (codes, left) = (self.codes_complete, self.left);
+                    let found = block::read(text, &self.definitions, codes, true, left, &mut self.painters);
                     (part.blocks, part.unresolved) = (found.blocks, found.unresolved);
                     self.codes.extend(found.codes);
                     for (name, address) in found.definitions {
                         self.definitions.entry(name).or_insert(address);
                     }
+                    found.spent
                 }
                 Kind::Code(fence) => {
                     let mut painter =
                         std::mem::take(&mut self.painters).into_iter().next().unwrap_or_default();
                     let number = self.codes_complete + 1;
-                    let (block, code) = block::read_code(text, fence, number, &mut painter);
+                    let (block, code) = block::read_code(text, fence, number, self.left, &mut painter);
                     part.blocks = vec![block];
                     self.codes.push(code);
+                    painter.spent()
                 }
-            }
+            };
+            self.left = self.left.saturating_sub(spent);
             part.codes = self.codes.len() - self.codes_complete;
             self.codes_complete = self.codes.len();
             self.painters.clear();
@@ -257,8 +266,8 @@ impl Markdown {
         match kind {
             Kind::Prose => {
                 let text = self.source.get(start..).unwrap_or_default();
-                let found =
-                    block::read(text, &self.definitions, self.codes_complete, false, &mut self.painters);
+                let (codes, left) = (self.codes_complete, self.left);
+                let found = block::read(text, &self.definitions, codes, false, left, &mut self.painters);
                 self.tail = found.blocks;
                 self.codes.truncate(self.codes_complete);
                 self.codes.extend(found.codes);
@@ -273,7 +282,7 @@ impl Markdown {
                 self.tail.clear();
                 let from = self.code_read.unwrap_or_else(|| {
                     let language = block::language(&fence.info);
-                    self.painters = vec![Painter::new(&language)];
+                    self.painters = vec![Painter::new(&language, self.left)];
                     self.codes.truncate(self.codes_complete);
                     self.codes.push(CodeBlock { language, text: String::new() });
                     start
@@ -344,7 +353,7 @@ impl Markdown {
         for part in &mut self.parts {
             if part.unresolved {
                 let text = self.source.get(part.segment.text.clone()).unwrap_or_default();
-                let found = block::read(text, &self.definitions, codes, true, &mut Vec::new());
+                let found = block::read(text, &self.definitions, codes, true, part.left, &mut Vec::new());
                 changed |= found.blocks != part.blocks;
                 (part.blocks, part.unresolved) = (found.blocks, false);
             }

@@ -167,6 +167,50 @@ fn no_push_paints_more_than_the_line_that_it_ends() {
     }
 }
 
+/// However many blocks there are, and whatever is in them; the rest is plain.
+#[test]
+fn a_text_has_only_so_much_in_colour() {
+    let painted = || highlight::tests::PAINTED.with(std::cell::Cell::get);
+    let code = "{\"key\": \"value\", \"list\": [1, 2]}\n".repeat(40);
+    for block in [
+        format!("```json\n{code}```\n\ntext\n\n"),
+        format!("- item\n  ```json\n  {}  ```\n\ntext\n\n", code.replace('\n', "\n  ")),
+        "```json\n1\n```\n".to_owned(),
+    ] {
+        let began = painted();
+        let mut markdown = whole(&block.repeat((1 << 19) / block.len()));
+        assert!(markdown.height(60) > 1000);
+        let bytes = painted() - began;
+        assert!(bytes <= highlight::MOST_OF_TEXT, "{bytes} bytes");
+        assert!(block.len() < 100 || bytes > highlight::MOST_OF_TEXT / 2, "{bytes} bytes");
+    }
+}
+
+/// Where the colours end is the same however the text arrived, and after addresses that came late.
+#[test]
+fn what_is_left_for_colours_is_the_same_however_it_arrived() {
+    let code = "let a = 1; // one\n".repeat(6);
+    let inner = code.replace('\n', "\n  ");
+    let text = format!(
+        "```rust\n{code}```\n- [late]\n  ```rust\n  {inner}\n  ```\n  ```rust\n  {inner}\n  ```\n\ntext\n```rust\n{code}```\n\n[late]: https://x\n"
+    );
+    for left in (0..800).step_by(23) {
+        let some = || Markdown { left, ..Markdown::default() };
+        let (mut whole, mut growing) = (some(), some());
+        whole.push(&text);
+        for c in text.chars() {
+            growing.push(c.encode_utf8(&mut [0; 4]));
+            growing.lines(60, DARK);
+        }
+        whole.finish();
+        growing.finish();
+        assert_eq!(growing.lines(60, DARK), whole.lines(60, DARK), "{left}");
+        let coloured = whole.lines(60, DARK).iter().flat_map(Line::pieces);
+        let bytes: usize = coloured.filter(|piece| piece.text == "// one").map(|_| code.len() / 6).sum();
+        assert!(bytes <= left, "{bytes} of {left}");
+    }
+}
+
 #[test]
 fn every_beginning_is_shown_and_the_end_is_the_same() {
     let expected = whole(NASTY).lines(44, DARK).to_vec();
@@ -187,7 +231,7 @@ fn every_beginning_is_shown_and_the_end_is_the_same() {
 fn pieces_look_like_the_whole() {
     // What has no links to later definitions is the same when it is read without any cuts.
     let text = tidy(&NASTY.replace("[ref one]:", "ref one:"), &mut false);
-    let read = block::read(&text, &Definitions::new(), 0, true, &mut Vec::new());
+    let read = block::read(&text, &Definitions::new(), 0, true, highlight::MOST_OF_TEXT, &mut Vec::new());
     let uncut = layout::blocks(&read.blocks, 60, DARK);
     assert_eq!(whole(&text).lines(60, DARK), uncut);
 }

@@ -31,7 +31,7 @@ fn limit(by: Limit) -> String {
 
 /// What stands above the prompt.
 pub fn rows(chat: &Chat, shared: &Shared) -> Vec<Pieces> {
-    let go_on = shared.keymap.first_key(Action::GoOn, &[Place::Prompt]);
+    let go_on = chat.go_on_keys(shared);
     if let Some(blocked) = &chat.blocked {
         return self::blocked(blocked, &go_on, shared);
     }

@@ -3,12 +3,12 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
-use super::ask::{Ask, Change, Form};
+use super::ask::{Ask, Change, Form, Remedy};
 use super::finder::{Among, Finder};
 use super::over::{Over, inside};
 use super::picker::Picker;
 use super::{Chat, Focus, Opened, view};
-use crate::tui::keymap::{Action, Place};
+use crate::tui::keymap::Action;
 use crate::tui::kit::dialog::{Buttons, Said};
 use crate::tui::kit::form::Did;
 use crate::tui::texts;
@@ -19,11 +19,8 @@ use crate::tui::user::screen::Screen;
 
 pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
     match action {
-        // `enter` pressed twice must not accept a price that rose in between.
-        Action::Send if chat.is_told_a_price() => {
-            let go_on = cx.shared.keymap.first_key(Action::GoOn, &[Place::Prompt]);
-            cx.toast(Tone::Warn, texts::chat::price_rose(&go_on));
-        }
+        // `enter` pressed twice must not accept a price that rose in between, nor pay twice for one message.
+        Action::Send if chat.tell_what_to_decide(cx) => {}
         Action::Send => chat.send(None, cx),
         Action::NewLine => {
             chat.prompt.new_line();
@@ -97,7 +94,8 @@ fn named(chat: &Chat, cx: &mut Cx<'_, Ask>) -> Option<(crate::domain::Conversati
 }
 
 fn fund(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
-    if chat.blocked.is_some() {
+    // Who asks for a deposit has not said yes to a price, nor to paying again.
+    if chat.blocked.as_ref().is_some_and(|blocked| matches!(blocked.remedy, Remedy::Fund(_))) {
         return chat.go_on(cx);
     }
     let Some((provider, _)) = chat.head.service.clone() else {
@@ -161,6 +159,7 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::Up => chat.transcript.step(-1),
         Action::First if !chat.transcript.is_empty() => chat.transcript.select(Some(0)),
         Action::Last => chat.transcript.show_end(),
+        Action::Open | Action::Again if chat.tell_what_to_decide(cx) => {}
         Action::Open if chat.blocked.is_some() => chat.go_on(cx),
         Action::Open => {
             let request = current

@@ -9,6 +9,7 @@ use super::{Chat, Focus, Head, Opened, Rewriting};
 use crate::broker::user::library::{Message, MessageRole, NewConversation, NewMessage, ServiceOf};
 use crate::broker::user::{Parameters, Role, Turn};
 use crate::domain::{ConversationId, Neuron, ServiceKind, Units};
+use crate::tui::keymap::{Action, Place as Keys};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::{Kind, Wish};
@@ -262,9 +263,25 @@ impl Chat {
         }
     }
 
-    /// Whether the message waits for a price to be accepted.
-    pub fn is_told_a_price(&self) -> bool {
-        self.blocked.as_ref().is_some_and(|blocked| matches!(blocked.remedy, Remedy::Accept { .. }))
+    /// Says what has to be decided before the message goes, where it would cost what nobody agreed to: a price that
+    /// rose, or the same once more. `false` if there is nothing of the kind.
+    pub fn tell_what_to_decide(&self, cx: &mut Cx<'_, Ask>) -> bool {
+        let text = match self.blocked.as_ref().map(|blocked| &blocked.remedy) {
+            Some(Remedy::Accept { .. }) => texts::chat::price_rose,
+            Some(Remedy::Owed(_) | Remedy::Unknown) => texts::chat::may_be_paid,
+            Some(Remedy::Fund(_) | Remedy::Again) | None => return false,
+        };
+        cx.toast(Tone::Warn, text(&self.go_on_keys(cx.shared)));
+        true
+    }
+
+    /// What is pressed to go on: a key of the prompt, which means something else among the answers.
+    pub fn go_on_keys(&self, shared: &Shared) -> String {
+        let go_on = shared.keymap.first_key(Action::GoOn, &[Keys::Prompt]);
+        if self.focus == Focus::Prompt {
+            return go_on;
+        }
+        texts::chat::one_key_then(shared.keymap.first_key(Action::Write, &[Keys::Chat]), &go_on)
     }
 
     fn fund(&mut self, missing: crate::broker::user::Shortfall, token: u64, cx: &mut Cx<'_, Ask>) {

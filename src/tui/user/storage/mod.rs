@@ -21,9 +21,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use self::runner::{Answer, Ask, perform};
+use std::collections::BTreeMap;
 
 use self::question::{Missing, Question, Sure};
+pub use self::runner::{Answer, Ask, perform};
 use self::transfer::{Order, Outcome, Transfer, Way, file_name};
 use crate::domain::{Address, Service, ServiceKind, ServiceName};
 use crate::tui::texts;
@@ -48,8 +49,8 @@ pub struct Storage {
     /// Transfers in sight.
     shown: usize,
     numbers: u64,
-    /// What waits for money, by the token of its wish.
-    waiting: Option<(u64, Order)>,
+    /// What waits for money, by the token of its wish: a second wish may be refused while the first is paid.
+    waiting: BTreeMap<u64, Order>,
 }
 
 impl Storage {
@@ -124,7 +125,7 @@ impl Storage {
         let kind = if missing.opens { Kind::OpenAccount } else { Kind::Deposit };
         let then = Some((Screen::Storage, token));
         let wish = Wish { kind, provider: order.provider, amount: Some(missing.amount), then };
-        self.waiting = Some((token, order));
+        self.waiting.insert(token, order);
         cx.order(Wanted::Money(wish));
     }
 

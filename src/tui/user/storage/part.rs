@@ -210,7 +210,7 @@ impl Part for Storage {
         match intent {
             Intent::Files { provider, service } => self.chosen = Some((provider, service)),
             Intent::Funded { token, refused } => {
-                let Some((_, order)) = self.waiting.take_if(|(waiting, _)| *waiting == token) else { return };
+                let Some(order) = self.waiting.remove(&token) else { return };
                 match refused {
                     None => self.start(order, cx),
                     Some(reason) => {

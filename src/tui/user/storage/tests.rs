@@ -197,8 +197,7 @@ fn short_of_money_asks_for_exactly_that_and_goes_on() {
     let lacks = missing(&order, &model.shared).unwrap();
     assert_eq!(lacks.amount, order.at_most().above(Neuron::new(1_000)));
     assert!(asks(&letter(&mut model, 'y')).is_empty());
-    let (token, _) = *model.storage.waiting.as_ref().map(|(token, order)| (token, order)).as_ref().unwrap();
-    let token = *token;
+    let token = *model.storage.waiting.keys().next().unwrap();
     let mut step = Step::default();
     let funded = |token| vec![Wanted::Tell(Screen::Storage, Intent::Funded { token, refused: None })];
     crate::tui::user::orders::follow(&mut model, funded(token + 1), &mut step);
@@ -237,6 +236,28 @@ fn what_the_broker_finds_missing_is_wished_for() {
             if *amount == Neuron::new(70 + rest)),
         "{orders:?}"
     );
+}
+
+#[test]
+fn two_that_are_short_do_not_take_each_others_place() {
+    let mut model = full(Shade::Dark);
+    asked(&mut model);
+    let (first, _) = confirmed(&mut model);
+    asked(&mut model);
+    let (second, _) = confirmed(&mut model);
+    let short = |number| {
+        let shortfall = Shortfall { provider: provider(1), amount: Neuron::new(70), opens: false };
+        let ended = Ended { result: Err(Trouble::Short(shortfall)), request: None, fee: None };
+        Answer::Moved { number, ended }
+    };
+    answered(&mut model, short(first));
+    let token = *model.storage.waiting.keys().next().unwrap();
+    answered(&mut model, short(second));
+    assert_eq!(model.storage.waiting.keys().copied().collect::<Vec<_>>(), [token], "one dialog at a time");
+    let mut step = Step::default();
+    let funded = vec![Wanted::Tell(Screen::Storage, Intent::Funded { token, refused: None })];
+    crate::tui::user::orders::follow(&mut model, funded, &mut step);
+    assert!(matches!(&asks(&step)[..], [Ask::Move { .. }]), "the first one's money came");
 }
 
 #[test]

@@ -209,3 +209,39 @@ fn the_list_of_services_is_made_beside_the_screen() {
     tell(&mut model, Answer::Measured(waits));
     assert!(shown(&model).contains("1.2 s"));
 }
+
+#[test]
+fn no_key_pays_what_nobody_agreed_to() {
+    let risen = Prices { input: Neuron::new(150_000), output: Neuron::new(200_000) };
+    for (remedy, told) in [
+        (Remedy::Accept { seen: prices(), now: risen }, "the price rose"),
+        (Remedy::Owed(None), "may be paid for already"),
+        (Remedy::Unknown, "may be paid for already"),
+    ] {
+        let mut model = ready(Shade::Dark);
+        let sending = say(&mut model, "hello");
+        let accepted = if let Remedy::Accept { now, .. } = &remedy { Some(*now) } else { None };
+        tell(&mut model, Answer::Refused { token: sending.token, why: "no".to_owned(), remedy });
+        let sends = |step| asks(step).iter().any(|ask| matches!(ask, Ask::Send(_)));
+        let says = |model: &mut Model, text: &str| {
+            let said = model.toasts.iter().any(|toast| toast.text.contains(text));
+            model.toasts.clear();
+            said
+        };
+        assert!(!sends(press(&mut model, KeyCode::Enter)), "{told}");
+        assert!(says(&mut model, told) && model.chat.blocked.is_some(), "{told}");
+        press(&mut model, KeyCode::Tab);
+        assert_eq!(model.chat.focus, Focus::Transcript);
+        assert!(!sends(press(&mut model, KeyCode::Enter)), "{told}");
+        assert!(says(&mut model, told), "{told}");
+        assert!(!sends(letter(&mut model, 'A')), "{told}");
+        assert!(says(&mut model, "i, then ctrl+f"), "the key is one of the prompt");
+        assert!(!sends(letter(&mut model, 'O')), "{told}");
+        press(&mut model, KeyCode::Esc);
+        assert!(!sends(letter(&mut model, 'D')) && model.money.typing(), "{told}: it asks how much");
+        press(&mut model, KeyCode::Esc);
+        letter(&mut model, 'i');
+        let again = sent(control(&mut model, 'f'));
+        assert_eq!((again.prompt.answer.text.as_str(), again.turn.prices_seen), ("hello", accepted));
+    }
+}
