@@ -140,7 +140,7 @@ impl Core {
         }
         // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
         let headers = headers::to_upstream(&call.headers, &offer.headers);
-        let counted = self.count(&offer, &call, &headers, (&suffix, &url), body, prices, max_fee).await?;
+        let counted = self.count(&offer, &call, &headers, (&suffix, &url), body, (prices, max_fee)).await?;
         let (edited, ask) = edit(&offer, &headers, &url, &counted, max_fee)?;
         let payload = self.payload(&counted.body, edited).await?;
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body: payload };
@@ -238,14 +238,13 @@ impl Core {
         headers: &HeaderMap,
         (suffix, url): (&Suffix, &Url),
         body: Body,
-        prices: Prices,
-        max_fee: Neuron,
+        (prices, max_fee): (Prices, Neuron),
     ) -> Result<Counted, ProxyRefusal> {
         let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
         let encoding = headers::joined(headers, &header::CONTENT_ENCODING);
         let encoded = encoding.as_deref().is_some_and(is_encoded);
         let text = offer.kind == ServiceKind::Chatbot && Endpoint::of(url.path()).writes_text();
-        if encoded && text && !prices.output.is_zero() && body.len() > 0 {
+        if encoded && text && !prices.output.is_zero() && !body.is_empty() {
             // Told before anything is decoded: see `edit`.
             return Err(ProxyRefusal::BadBody(PLAIN_ONLY.to_owned()));
         }
