@@ -43,6 +43,9 @@ const HELD: usize = 16 << 20;
 /// How long the head of a stream waits for the first byte behind it. An answer that breaks before that is told as what it
 /// is, with a status; once the head is out, all that is left is to break the connection.
 const HEAD_WAITS: Duration = Duration::from_millis(100);
+/// What a meter may hold of one answer without asking for memory. An answer of ordinary length is passed on and paid for
+/// however much else is going on; what swells beyond is broken off if there is none.
+const UNCOUNTED: usize = 1 << 20;
 /// Answers above this size are counted to their end on a blocking thread.
 const LARGE: u64 = 64 << 10;
 
@@ -334,7 +337,7 @@ impl Run {
             if let Err(error) = meter.push(&pass) {
                 return Some(End::Broken(error.to_string()));
             }
-            if !self.swollen.grow(meter.held()) {
+            if meter.held() > UNCOUNTED && !self.swollen.grow(meter.held()) {
                 return Some(End::Broken("there is no memory here for more of the answer".to_owned()));
             }
         }
