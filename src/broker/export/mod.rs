@@ -21,13 +21,15 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// Writes every row that `page` gives, from the first page to the last, under the names of `columns`. Gives the number of
+/// A column: its name, and what of a row stands in it.
+pub(super) type Column<T> = (&'static str, fn(&T) -> Cell);
+
+/// Writes every row that `page` gives, from the first page to the last, column by column. Gives the number of
 /// rows and the writer, flushed.
 pub(super) async fn write<W, T, F>(
     format: ExportFormat,
     writer: W,
-    columns: &'static [&'static str],
-    cells: fn(T) -> Vec<Cell>,
+    columns: &'static [Column<T>],
     mut page: impl FnMut(PageOf) -> F,
 ) -> Result<(u64, W), ExportError>
 where
@@ -35,13 +37,14 @@ where
     T: Send + 'static,
     F: Future<Output = Result<Page<T>, StoreError>>,
 {
-    let mut table = off(move || TableText::begin(format, writer, columns)).await?;
+    let names = columns.iter().map(|(name, _)| *name).collect();
+    let mut table = off(move || TableText::begin(format, writer, names)).await?;
     let mut after = None;
     loop {
         let Page { items, next } = page(PageOf { after, limit: LONGEST_PAGE }).await?;
         table = off(move || {
             for item in items {
-                table.row(cells(item))?;
+                table.row(columns.iter().map(|(_, cell)| cell(&item)).collect())?;
             }
             Ok(table)
         })

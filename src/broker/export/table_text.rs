@@ -39,7 +39,7 @@ impl Cell {
 pub(super) struct TableText<W> {
     format: ExportFormat,
     writer: W,
-    columns: &'static [&'static str],
+    columns: Vec<&'static str>,
     rows: u64,
 }
 
@@ -48,7 +48,7 @@ impl<W: Write> TableText<W> {
     pub fn begin(
         format: ExportFormat,
         mut writer: W,
-        columns: &'static [&'static str],
+        columns: Vec<&'static str>,
     ) -> io::Result<TableText<W>> {
         match format {
             ExportFormat::Csv => line(&mut writer, columns.iter().map(|name| (*name).to_owned()))?,
@@ -137,7 +137,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn written(format: ExportFormat, rows: &[&str]) -> String {
-        let mut table = TableText::begin(format, Vec::new(), &["name", "count"]).unwrap();
+        let mut table = TableText::begin(format, Vec::new(), vec!["name", "count"]).unwrap();
         for text in rows {
             table.row(vec![Cell::text(text), Cell::Count(7)]).unwrap();
         }
