@@ -125,7 +125,8 @@ fn http_client(url: &Url) -> Result<reqwest::Client, reqwest::Error> {
     }
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(5))
+        // Below what `failover` waits for one of two or three nodes: one that was never reached has no transaction of ours.
+        .connect_timeout(Duration::from_secs(3))
         .pool_idle_timeout(Duration::from_secs(60))
         .tcp_nodelay(true);
     if url.scheme() == "http" {

@@ -243,8 +243,8 @@ impl Core {
         let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
         let encoding = headers::joined(headers, &header::CONTENT_ENCODING);
         let encoded = encoding.as_deref().is_some_and(is_encoded);
-        let text = offer.kind == ServiceKind::Chatbot && Endpoint::of(url.path()).writes_text();
-        if encoded && text && !prices.output.is_zero() && !body.is_empty() {
+        let limited = offer.kind == ServiceKind::Chatbot && Endpoint::of(url.path()).writes_text();
+        if encoded && limited && !prices.output.is_zero() && !body.is_empty() {
             // Told before anything is decoded: see `edit`.
             return Err(ProxyRefusal::BadBody(PLAIN_ONLY.to_owned()));
         }

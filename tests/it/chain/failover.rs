@@ -42,6 +42,11 @@ fn always(fault: Fault) -> impl FnMut(&str, &serde_json::Value) -> Fault + Send 
     move |_, _| fault.clone()
 }
 
+/// What befalls transactions on their way; everything else goes through.
+fn sends(fault: Fault) -> impl FnMut(&str, &serde_json::Value) -> Fault + Send + 'static {
+    move |method, _| if method == "eth_sendRawTransaction" { fault.clone() } else { Fault::None }
+}
+
 #[tokio::test]
 async fn the_next_node_answers_when_the_first_cannot() {
     let faults = [
@@ -106,12 +111,7 @@ async fn a_transaction_reaches_every_node_and_is_mined_once() {
         let chain = two.open().await.unwrap();
         let tasks = Tasks::new();
         let sender = Sender::start(chain.clone(), key(9), Arc::new(Book::default()), &tasks, quick());
-        let refusal = fault.clone();
-        two.first.set(
-            move |method, _| {
-                if method == "eth_sendRawTransaction" { refusal.clone() } else { Fault::None }
-            },
-        );
+        two.first.set(sends(fault.clone()));
         let to = Address::repeat_byte(0x77);
         let call = Call::Transfer { to, value: Neuron::new(5) };
         let mut ticket = sender.submit(OperationId::random(), call).await.unwrap();
@@ -140,11 +140,6 @@ async fn a_transaction_that_one_node_may_have_is_not_refused_by_another() {
         let chain = two.open().await.unwrap();
         let tasks = Tasks::new();
         let sender = Sender::start(chain.clone(), key(9), Arc::new(Book::default()), &tasks, quick());
-        let sends = |fault: Fault| {
-            move |method: &str, _: &serde_json::Value| {
-                if method == "eth_sendRawTransaction" { fault.clone() } else { Fault::None }
-            }
-        };
         two.first.set(sends(first));
         two.second.set(sends(second.clone()));
         let to = Address::repeat_byte(0x77);
@@ -169,11 +164,6 @@ async fn what_every_reached_node_refuses_is_refused() {
     let chain = two.open().await.unwrap();
     let tasks = Tasks::new();
     let sender = Sender::start(chain.clone(), key(9), Arc::new(Book::default()), &tasks, quick());
-    let sends = |fault: Fault| {
-        move |method: &str, _: &serde_json::Value| {
-            if method == "eth_sendRawTransaction" { fault.clone() } else { Fault::None }
-        }
-    };
     two.first.set(sends(Fault::Status(429)));
     two.second.set(sends(Fault::Error(-32000, "sender is banned")));
     let call = Call::Transfer { to: Address::repeat_byte(0x77), value: Neuron::new(5) };
