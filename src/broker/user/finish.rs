@@ -210,8 +210,10 @@ impl Inner {
     /// What we saw is kept in memory, so that no receipt is believed beyond it meanwhile.
     fn not_written(&self, case: Case, error: &StoreError) {
         tracing::error!(request = %case.own.request, %error, "the end of a request could not be written down");
-        self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
-        self.unwritten.lock().insert(case.own.request, case.own);
+        let (provider, request, most) = (case.provider(), case.own.request, case.own.most());
+        // First, for the resolver may begin the moment the hold says that the end is not known.
+        self.unwritten.lock().insert(request, case.own);
+        self.book.lock().unconfirmed(provider, request, most);
         self.room.notify_waiters();
         self.publish();
     }
