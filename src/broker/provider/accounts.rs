@@ -1,5 +1,8 @@
 //! Accounts that requests name: from the book, or once from the chain.
 //!
+//! An account that only the last run has read is read before anything is lent on it: right after a start with many
+//! accounts its turn may not have come yet.
+//!
 //! An address that nobody knows must not cost us a chain read each time it is tried (S19): answers of "no account" are
 //! remembered for a while, reads are few at a time, and strangers share a budget per network address and in all.
 //! An account that is known is read again at most once every few seconds, before something is refused that a newer
@@ -76,7 +79,8 @@ impl Lookups {
 impl Core {
     /// The user's page: from the book, or from the chain if the user is new here.
     pub(super) async fn page_of(&self, user: Address, peer: IpAddr) -> Result<Page, ProxyRefusal> {
-        if let Some(page) = self.book.page(user) {
+        let known = self.book.page(user);
+        if let Some(page) = known.filter(Page::is_read) {
             return Ok(page);
         }
         let lookups = &self.lookups;
@@ -84,13 +88,19 @@ impl Core {
         if lookups.is_absent(user, Instant::now()) {
             return Err(unknown());
         }
-        if !lookups.by_peer.take(&network(peer), Instant::now()) || !lookups.in_all.take(&(), Instant::now())
-        {
-            return Err(ProxyRefusal::TooOften);
+        if known.is_none() {
+            if !lookups.by_peer.take(&network(peer), Instant::now())
+                || !lookups.in_all.take(&(), Instant::now())
+            {
+                return Err(ProxyRefusal::TooOften);
+            }
+        } else if self.health.view().chain.is_some() && !lookups.in_all.take(&(), Instant::now()) {
+            // Those whom the books know are read once each, but not while no read succeeds.
+            return Err(ProxyRefusal::ChainUnavailable);
         }
         let _turn = lookups.turns.acquire().await.map_err(|_| ProxyRefusal::Stopping)?;
         // Somebody else may have asked for the same account meanwhile.
-        if let Some(page) = self.book.page(user) {
+        if let Some(page) = self.book.page(user).filter(Page::is_read) {
             return Ok(page);
         }
         if lookups.is_absent(user, Instant::now()) {

@@ -139,7 +139,7 @@ impl ProviderBroker {
     /// Reads all accounts again from the chain. Returns how many there are.
     pub async fn sync_accounts(&self) -> Result<usize, ProviderError> {
         self.core.read_all_accounts(false).await?;
-        Ok(self.core.book.totals().users)
+        Ok(self.core.book.len())
     }
 
     pub async fn requests(

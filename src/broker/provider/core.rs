@@ -101,8 +101,8 @@ impl std::fmt::Debug for Core {
 }
 
 impl ProviderBroker {
-    /// Starts a broker: closes what the last run left open, reads all accounts and services again from the chain,
-    /// then begins to follow it and to settle.
+    /// Starts a broker: closes what the last run left open, reads accounts and services again from the chain, then begins
+    /// to follow it and to settle. Where there are many accounts most are read after that.
     ///
     /// # Errors
     /// Settings that cannot work, a store or chain that cannot be read, a sender of another key.
@@ -148,10 +148,13 @@ impl ProviderBroker {
         core.recall_ids().await?;
         core.count_today().await?;
         core.count_gas().await?;
-        let head = core.read_all_accounts(true).await?;
+        let (head, behind) = core.look_first().await?;
         core.load_services().await?;
         core.publish_first();
         core.begin(tickets, head).await?;
+        if behind {
+            core.tasks.spawn_until_stopped("provider accounts", Arc::clone(&core).catch_up());
+        }
         Ok(ProviderBroker { core })
     }
 }
@@ -209,7 +212,6 @@ impl Core {
                 debt_since: None,
                 doubt: None,
             });
-            self.date_debt(user.id, account.settled).await?;
         }
         let operations = self.store.operations();
         let attempts = operations.unfinished_attempts().await?;
@@ -303,11 +305,21 @@ impl Core {
         }
     }
 
+    /// Dates all debts, as [`Core::date_debt`] does one.
+    pub(super) async fn date_debts(&self) -> Result<(), StoreError> {
+        let debts = self.book.debtors();
+        let debts = debts.iter().map(|page| (page.account.id, page.account.settled)).collect();
+        for (id, settled, since) in self.store.debts_since(debts).await? {
+            self.book.debt_since(id.user, settled, since);
+        }
+        Ok(())
+    }
+
     /// Dates the user's debt by the oldest fee that is not paid. After a payment in part it is a younger one; taken
     /// for as old as the paid ones, it would have the engine settle at every look.
     async fn date_debt(&self, id: AccountId, settled: Neuron) -> Result<(), StoreError> {
         if let Some(since) = self.store.debt_since(id, settled).await? {
-            self.book.debt_since(id.user, since);
+            self.book.debt_since(id.user, settled, since);
         }
         Ok(())
     }
@@ -322,13 +334,13 @@ impl Core {
     ) -> Result<(), StoreError> {
         let mut observed = Vec::with_capacity(read.len());
         for (id, account) in read {
+            let known = self.book.page(id.user);
             let Some(account) = account else {
                 observed.push(Observed { id: *id, account: None, block: at.number });
-                self.book.vanished(id.user);
+                self.book.vanished(id.user, at.number, forced);
                 continue;
             };
             self.lookups.appeared(id.user);
-            let known = self.book.page(id.user);
             let (page, adopted) = self.book.refresh(*account, at.number, forced);
             if let Err(error) = self.adopt_payments(*id, &page, account.settled, adopted).await {
                 self.book.not_adopted(id.user, known);

@@ -26,6 +26,8 @@ const READS_AT_ONCE: usize = 8;
 const SINGLE_READS: usize = 50;
 /// Roughly; see `chain::read`.
 const ACCOUNTS_IN_A_PAGE: usize = 250;
+/// Requests write too, and wait for nothing longer than this takes.
+const WRITTEN_AT_ONCE: usize = 500;
 
 impl Core {
     /// Takes in events for as long as the broker runs.
@@ -180,10 +182,7 @@ impl Core {
     /// Reads every account at the newest block that counts. What the book has and the chain has not is left in place, without a balance:
     /// an answer that is short of somebody must not make us forget what is owed.
     pub(super) async fn read_all_accounts(&self, forced: bool) -> Result<BlockRef, ProviderError> {
-        // The address may lead to another chain since the last look.
-        self.chain.check_id().await?;
-        let head = self.chain.confirmed_head().await?;
-        self.book.saw_block(head.time, Timestamp::now());
+        let head = self.reach().await?;
         let accounts = self.chain.accounts_of_provider(self.me, Some(head)).await?;
         let mut missing: BTreeSet<Address> = self.book.users().into_iter().collect();
         let mut read = Vec::with_capacity(accounts.len());
@@ -192,9 +191,61 @@ impl Core {
             read.push((account.id, Some(account)));
         }
         read.extend(missing.into_iter().map(|user| (AccountId { user, provider: self.me }, None)));
-        self.observe(&read, head, forced).await?;
-        *self.block.lock() = Some(head);
+        for part in read.chunks(WRITTEN_AT_ONCE) {
+            self.observe(part, head, forced).await?;
+        }
+        if forced {
+            *self.block.lock() = Some(head);
+        }
         Ok(head)
+    }
+
+    /// Looks at the chain: the newest block that counts.
+    async fn reach(&self) -> Result<BlockRef, ProviderError> {
+        // The address may lead to another chain since the last look.
+        self.chain.check_id().await?;
+        let head = self.chain.confirmed_head().await?;
+        self.book.saw_block(head.time, Timestamp::now());
+        let mut block = self.block.lock();
+        // The follower may have taken in a newer one.
+        if block.is_none_or(|known| known.number < head.number) {
+            *block = Some(head);
+        }
+        Ok(head)
+    }
+
+    /// The first look of a run. Few accounts are read at once. Many are read while requests are served already (true):
+    /// a request waits for its own account, and nobody for all the others (see `accounts`).
+    pub(super) async fn look_first(&self) -> Result<(BlockRef, bool), ProviderError> {
+        if self.book.len() > ACCOUNTS_IN_A_PAGE {
+            let head = self.reach().await?;
+            // What the last run has read of a chain that is no more, or without waiting for confirmations.
+            self.store.forget_blocks_after(head.number).await?;
+            return Ok((head, true));
+        }
+        self.date_debts().await?;
+        Ok((self.read_all_accounts(true).await?, false))
+    }
+
+    /// Reads what the first look left out, however often the chain has to be asked for it.
+    pub(super) async fn catch_up(self: Arc<Self>) {
+        let mut pause = FIRST_PAUSE;
+        while let Err(error) = self.try_catch_up().await {
+            tracing::warn!(%error, "the accounts could not be read yet");
+            if let ProviderError::Chain(error) = &error {
+                self.chain_failed(error);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        self.chain_works();
+        // A refund may have been asked for while nobody looked.
+        self.settling.wake.notify_one();
+    }
+
+    async fn try_catch_up(&self) -> Result<(), ProviderError> {
+        self.date_debts().await?;
+        self.read_all_accounts(false).await.map(drop)
     }
 
     /// The backstop: everything again, in case an event was missed.

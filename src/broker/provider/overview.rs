@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
-use super::settlement::{DecisionCounts, Risk};
+use super::settlement::DecisionCounts;
 use crate::domain::{Fee, Neuron, Timestamp};
 use crate::store::Operation;
 use crate::store::provider::ProviderRequestFilter;
@@ -114,23 +114,16 @@ impl ProviderBroker {
     pub async fn overview(&self) -> Result<Overview, ProviderError> {
         let core = &self.core;
         let now = Timestamp::now();
-        let rules = core.rules(core.book.chain_now(now));
-        let (mut claimable, mut debtors, mut in_danger) = (Neuron::ZERO, 0, 0);
-        for page in core.book.pages() {
-            let pays = page.claim(rules.now).above(page.account.settled).min(page.account.balance);
-            claimable = claimable.saturating_add(pays);
-            debtors += usize::from(!page.unsettled().is_zero());
-            in_danger += usize::from(matches!(rules.risk(&page), Risk::Deadline | Risk::Lost));
-        }
+        let totals = core.book.totals(core.book.chain_now(now));
         let mut settling = Vec::new();
         for id in core.settling.running() {
             settling.extend(core.store.operations().get(id).await?);
         }
         let gas_spent = *core.tally.gas_spent.lock();
         Ok(Overview {
-            claimable,
-            debtors,
-            in_danger,
+            claimable: totals.claimable,
+            debtors: totals.debtors,
+            in_danger: totals.in_danger,
             gas_spent,
             today: core.tally.today(now),
             wallet: core.wallet_lately().await,

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, broadcast, watch};
 use super::condition::UpstreamHealth;
 use super::core::Core;
 use super::settlement::{Decision, Forecast, Risk, Rules};
-use super::vouchers::{Page, Rank, Totals};
+use super::vouchers::{Page, Totals};
 use crate::chain::BlockRef;
 use crate::domain::{
     Address, Fee, Neuron, OperationId, OperationState, Prices, ProviderRequestState, RequestId, Service,
@@ -145,7 +145,7 @@ impl UserView {
             in_flight: page.in_flight,
             voucher: page.voucher(now).map_or(Neuron::ZERO, |best| best.voucher.cumulative),
             unsettled: page.unsettled(),
-            claimable: page.claim(now).above(settled).min(page.account.balance),
+            claimable: page.claimable(now),
             settled,
             delegate: page.epoch(now).1,
             debt_since: page.debt_since,
@@ -310,51 +310,32 @@ impl Publisher {
     }
 }
 
-/// The first so many, in order.
-fn first(mut ranks: Vec<Rank>, most: usize) -> Vec<Rank> {
-    if most < ranks.len() {
-        ranks.select_nth_unstable(most);
-        ranks.truncate(most);
-    }
-    ranks.sort_unstable();
-    ranks
-}
-
 impl Core {
     /// All users, those who owe most first.
     pub(super) fn users(&self) -> Vec<UserView> {
-        self.debtors(usize::MAX)
-    }
-
-    /// The users who owe most, that one first.
-    fn debtors(&self, most: usize) -> Vec<UserView> {
-        self.looked_at(first(self.book.ranks(), most))
+        self.looked_at(self.book.first(usize::MAX))
     }
 
     /// A page of the list of users: at most so many, from the start or behind one of them. `None`: there is no such one.
     pub(super) fn users_after(&self, after: Option<Address>, most: usize) -> Option<UserPage> {
-        let mut ranks = self.book.ranks();
-        let total = ranks.len();
-        if let Some(after) = after {
-            let last = self.book.page(after)?.rank();
-            ranks.retain(|rank| *rank > last);
-        }
-        let more = ranks.len() > most;
-        Some(UserPage { users: self.looked_at(first(ranks, most)), total, more })
+        let total = self.book.len();
+        let (pages, more) = match after {
+            Some(after) => self.book.behind(after, most)?,
+            None => (self.book.first(most), total > most),
+        };
+        Some(UserPage { users: self.looked_at(pages), total, more })
     }
 
-    /// Only users who are shown are looked at closely: this is done many times a second.
-    fn looked_at(&self, ranks: Vec<Rank>) -> Vec<UserView> {
+    fn looked_at(&self, pages: Vec<Page>) -> Vec<UserView> {
         let rules = self.rules(self.book.chain_now(Timestamp::now()));
         let under_way = self.settling.users_under_way();
-        let pages = ranks.into_iter().filter_map(|(_, user)| self.book.page(user));
-        pages.map(|page| UserView::of(&page, &rules, &under_way)).collect()
+        pages.iter().map(|page| UserView::of(page, &rules, &under_way)).collect()
     }
 
     /// The present state, put together anew.
     pub(super) fn snapshot(&self, version: u64) -> Snapshot {
         let now = Timestamp::now();
-        let users = self.debtors(USERS_IN_SNAPSHOT);
+        let users = self.looked_at(self.book.first(USERS_IN_SNAPSHOT));
         let mut health = self.health.view();
         health.stopping = self.tasks.stopping();
         health.dead = self.tasks.broken();
@@ -367,7 +348,7 @@ impl Core {
             block: *self.block.lock(),
             services: self.service_views(),
             users,
-            totals: self.book.totals(),
+            totals: self.book.totals(self.book.chain_now(now)),
             settlement: SettlementView {
                 running: self.settling.running(),
                 forecast: self.settling.forecast.lock().clone(),

@@ -21,10 +21,9 @@
 //! else be promised the highest fee of every request. Nor does a settlement make anything owed. What a provider took
 //! under a voucher that ran ahead is its next answers' pay.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
-
 use super::caps::{Cap, Caps};
+use super::positions::{Hold, Holds, Position, Positions};
+use super::view::Totals;
 use crate::domain::{Address, ChainAccount, Neuron, RequestId};
 
 /// What a request wants to spend.
@@ -115,79 +114,19 @@ pub(super) enum DeniedReason {
     Cap(Cap, Neuron),
 }
 
-/// One account's figures.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Position {
-    authorized: Neuron,
-    /// Up to here `authorized` is on disk.
-    durable: Neuron,
-    owed: Neuron,
-    holds: BTreeMap<RequestId, Hold>,
-    held: Neuron,
-    chain: Option<ChainAccount>,
-    /// The block at which `chain` was read.
-    block: u64,
-    /// The highest voucher that was put on its way to the provider.
-    carried: Neuron,
-    /// Somebody sees to it that a voucher for what is owed gets there.
-    bringing: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Hold {
-    amount: Neuron,
-    /// Whether the request is being answered now; an unconfirmed one may hold for long.
-    live: bool,
-}
-
 impl Position {
-    pub fn authorized(&self) -> Neuron {
-        self.authorized
-    }
-
-    pub fn durable(&self) -> Neuron {
-        self.durable
-    }
-
-    pub fn owed(&self) -> Neuron {
-        self.owed
-    }
-
-    pub fn held(&self) -> Neuron {
-        self.held
-    }
-
-    pub fn chain(&self) -> Option<&ChainAccount> {
-        self.chain.as_ref()
-    }
-
-    /// Whether a voucher should be brought to the provider on its own.
-    pub fn unpaid(&self) -> bool {
-        self.owed() > self.carried
-    }
-
-    /// The most that is promised or may come to be owed.
-    pub fn committed(&self) -> Neuron {
-        self.authorized.max(self.owed().saturating_add(self.held))
-    }
-
     /// The voucher that covers everything owed and held beyond what the provider lends.
     fn voucher(&self, credit_limit: Neuron) -> Neuron {
         let owed = self.owed();
         let promised = if self.bringing { self.authorized } else { self.authorized.max(owed) };
         promised.max(owed.saturating_add(self.live()).above(credit_limit))
     }
-
-    fn live(&self) -> Neuron {
-        let live = self.holds.values().filter(|hold| hold.live).map(|hold| hold.amount);
-        live.fold(Neuron::ZERO, Neuron::saturating_add)
-    }
 }
 
 /// All positions, and what was spent today.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    positions: BTreeMap<Address, Position>,
+    positions: Positions,
     /// The latest day ever seen: a clock set back does not open the daily budget again.
     day: u64,
     spent_today: Neuron,
@@ -195,7 +134,7 @@ pub(super) struct Book {
 
 impl Book {
     pub fn position(&self, provider: Address) -> Option<&Position> {
-        self.positions.get(&provider)
+        self.positions.get(provider)
     }
 
     pub fn positions(&self) -> impl Iterator<Item = (&Address, &Position)> {
@@ -204,21 +143,26 @@ impl Book {
 
     /// Those behind a provider, or all.
     pub fn positions_after(&self, after: Option<Address>) -> impl Iterator<Item = (&Address, &Position)> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.positions.range((from, Bound::Unbounded))
+        self.positions.after(after)
     }
 
-    /// How many accounts the chain knows.
-    pub fn on_chain(&self) -> usize {
-        self.positions.values().filter(|position| position.chain().is_some()).count()
+    /// Accounts that the chain knows, those first whose answers have cost most.
+    pub fn dearest(&self) -> impl Iterator<Item = (&Address, &Position)> {
+        self.positions.dearest()
+    }
+
+    /// Sums over the accounts that the chain knows.
+    pub fn totals(&self) -> Totals {
+        self.positions.totals()
     }
 
     /// Takes what the store remembers of an account.
     pub fn restore(&mut self, provider: Address, authorized: Neuron, owed: Neuron) {
-        let position = self.positions.entry(provider).or_default();
-        position.authorized = position.authorized.max(authorized);
-        position.durable = position.durable.max(authorized);
-        position.owed = position.owed.max(owed);
+        self.positions.change_or_begin(provider, |position| {
+            position.authorized = position.authorized.max(authorized);
+            position.durable = position.durable.max(authorized);
+            position.owed = position.owed.max(owed);
+        });
     }
 
     /// Takes what was spent on a day. A later call with an earlier day changes nothing.
@@ -231,26 +175,27 @@ impl Book {
 
     /// Puts back the hold of a request whose end is not known.
     pub fn restore_hold(&mut self, provider: Address, request: RequestId, amount: Neuron) {
-        self.hold(provider, request, Hold { amount, live: false });
+        let hold = Hold { amount, live: false };
+        self.positions.change_or_begin(provider, |position| position.hold(request, hold));
     }
 
     /// Takes an account as read from the chain at a block; `None` when there is none (any more).
     pub fn set_chain(&mut self, provider: Address, account: Option<ChainAccount>, block: u64) {
-        if account.is_none() && !self.positions.contains_key(&provider) {
-            return;
+        if account.is_some() || self.positions.get(provider).is_some() {
+            self.positions.change_or_begin(provider, |position| {
+                (position.chain, position.block) = (account, block);
+            });
         }
-        let position = self.positions.entry(provider).or_default();
-        (position.chain, position.block) = (account, block);
     }
 
     /// Whether an account is known as it was after this block: answers may come in another order than they were asked for.
     pub fn knows_newer(&self, provider: Address, block: u64) -> bool {
-        self.positions.get(&provider).is_some_and(|position| position.block > block)
+        self.positions.get(provider).is_some_and(|position| position.block > block)
     }
 
     /// From now on any reading counts, whatever its block: numbers say nothing after a reorg.
     pub fn forget_blocks(&mut self) {
-        self.positions.values_mut().for_each(|position| position.block = 0);
+        self.positions.forget_blocks();
     }
 
     /// Today, as far as budgets are concerned, and what was spent in it.
@@ -264,7 +209,12 @@ impl Book {
 
     /// What all requests in flight hold.
     pub fn held(&self) -> Neuron {
-        self.positions.values().fold(Neuron::ZERO, |sum, position| sum.saturating_add(position.held))
+        self.positions.held(Holds::All)
+    }
+
+    /// The most that is promised or may come to be owed, over all accounts.
+    pub fn committed(&self) -> Neuron {
+        self.positions.committed()
     }
 
     /// Holds the highest fee of a request and says which voucher must go with it.
@@ -272,10 +222,12 @@ impl Book {
     /// The fee granted is `wanted`, or less where the deposit or a cap is less, but never below `least`.
     pub fn reserve(&mut self, ask: &Ask) -> Result<Grant, Denied> {
         let max_fee = self.look(ask)?.max_fee;
-        self.hold(ask.provider, ask.request, Hold { amount: max_fee, live: true });
-        let position = self.positions.entry(ask.provider).or_default();
-        let voucher = position.voucher(ask.credit_limit);
-        position.authorized = voucher;
+        let mut voucher = Neuron::ZERO;
+        self.positions.change_or_begin(ask.provider, |position| {
+            position.hold(ask.request, Hold { amount: max_fee, live: true });
+            voucher = position.voucher(ask.credit_limit);
+            position.authorized = voucher;
+        });
         Ok(Grant { max_fee, voucher })
     }
 
@@ -300,11 +252,11 @@ impl Book {
 
     /// The deposit after which a request could have so much, as far as deposits decide it.
     pub fn missing(&self, provider: Address, wanted: Neuron) -> Neuron {
-        let position = self.positions.get(&provider);
+        let position = self.positions.get(provider);
         let Some((position, chain)) = position.and_then(|position| Some((position, position.chain?))) else {
             return wanted;
         };
-        chain.missing(position.owed().saturating_add(position.held).saturating_add(wanted))
+        chain.missing(position.owed().saturating_add(position.held()).saturating_add(wanted))
     }
 
     /// The room that caps and exposure leave, whatever is deposited.
@@ -315,14 +267,10 @@ impl Book {
     /// What deposit, exposure and caps leave.
     fn room(&self, ask: &Ask, holds: Holds) -> Room {
         let none = Position::default();
-        let position = self.positions.get(&ask.provider).unwrap_or(&none);
-        let counted = |position: &Position| match holds {
-            Holds::All => position.held,
-            Holds::Lasting => position.held.above(position.live()),
-        };
-        let owed = position.owed();
-        let used = owed.saturating_add(counted(position));
-        let balance = position.chain.map_or(Neuron::ZERO, |chain| chain.available(owed, counted(position)));
+        let position = self.positions.get(ask.provider).unwrap_or(&none);
+        let (owed, counted) = (position.owed(), position.counted(holds));
+        let used = owed.saturating_add(counted);
+        let balance = position.chain.map_or(Neuron::ZERO, |chain| chain.available(owed, counted));
         let mut other: Option<(DeniedReason, Neuron)> = None;
         let mut limit = |reason, room: Neuron| {
             if other.is_none_or(|(_, tightest)| room < tightest) {
@@ -339,8 +287,7 @@ impl Book {
         }
         if let Some(cap) = ask.caps.per_day {
             let today = if ask.day > self.day { Neuron::ZERO } else { self.spent_today };
-            let held =
-                self.positions.values().fold(Neuron::ZERO, |sum, other| sum.saturating_add(counted(other)));
+            let held = self.positions.held(holds);
             limit(DeniedReason::Cap(Cap::Day, cap), cap.above(today.saturating_add(held)));
         }
         // A voucher once signed can be claimed, so what was promised counts as spent.
@@ -349,10 +296,7 @@ impl Book {
             limit(DeniedReason::Cap(Cap::Provider, cap), under(cap));
         }
         if let Some(cap) = ask.caps.total {
-            let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
-            let others = others.fold(Neuron::ZERO, |sum, (_, other)| {
-                sum.saturating_add(other.authorized.max(other.owed().saturating_add(counted(other))))
-            });
+            let others = self.positions.committed_to_others(position, holds);
             limit(DeniedReason::Cap(Cap::Total, cap), under(cap.above(others)));
         }
         Room { account: position.chain.is_some(), balance, other }
@@ -360,86 +304,71 @@ impl Book {
 
     /// The store has `authorized` on disk.
     pub fn made_durable(&mut self, provider: Address, authorized: Neuron) {
-        if let Some(position) = self.positions.get_mut(&provider) {
+        self.positions.change(provider, |position| {
             position.durable = position.durable.max(authorized);
             position.authorized = position.authorized.max(authorized);
-        }
+        });
     }
 
     /// A voucher of this amount is on its way, so that none need be brought for less.
     pub fn carried(&mut self, provider: Address, cumulative: Neuron) {
-        if let Some(position) = self.positions.get_mut(&provider) {
-            position.carried = position.carried.max(cumulative);
-        }
+        self.positions.change(provider, |position| position.carried = position.carried.max(cumulative));
     }
 
     /// Whether somebody brings what is owed by itself; then requests need not.
     pub fn bringing(&mut self, provider: Address, at_it: bool) {
-        if let Some(position) = self.positions.get_mut(&provider) {
-            position.bringing = at_it;
-        }
+        self.positions.change(provider, |position| position.bringing = at_it);
     }
 
     /// A voucher did not arrive after all.
     pub fn not_carried(&mut self, provider: Address) {
-        if let Some(position) = self.positions.get_mut(&provider) {
-            position.carried = Neuron::ZERO;
-        }
+        self.positions.change(provider, |position| position.carried = Neuron::ZERO);
     }
 
     /// Lets go of a request that cost nothing.
     pub fn release(&mut self, provider: Address, request: RequestId) {
-        let Some(position) = self.positions.get_mut(&provider) else { return };
-        if let Some(hold) = position.holds.remove(&request) {
-            position.held = position.held.above(hold.amount);
-        }
+        self.positions.change(provider, |position| position.let_go(request));
     }
 
     /// A request whose end is not known goes on holding, maybe for long; no more than it can still come to.
     pub fn unconfirmed(&mut self, provider: Address, request: RequestId, at_most: Neuron) {
-        let Some(position) = self.positions.get_mut(&provider) else { return };
-        if let Some(hold) = position.holds.get_mut(&request) {
-            position.held = position.held.above(hold.amount.above(at_most));
-            *hold = Hold { amount: hold.amount.min(at_most), live: false };
-        }
+        self.positions.change(provider, |position| {
+            if let Some(Hold { amount, .. }) = position.let_go(request) {
+                position.hold(request, Hold { amount: amount.min(at_most), live: false });
+            }
+        });
     }
 
     /// Requests to one provider whose end is not known.
     pub fn waiting_of(&self, provider: Address) -> Vec<RequestId> {
-        let holds = self.positions.get(&provider).into_iter().flat_map(|position| &position.holds);
-        holds.filter(|(_, hold)| !hold.live).map(|(request, _)| *request).collect()
+        self.positions.get(provider).into_iter().flat_map(Position::waiting).collect()
     }
 
     /// Requests whose end is not known.
     pub fn waiting(&self) -> Vec<RequestId> {
-        let holds = self.positions.values().flat_map(|position| &position.holds);
-        holds.filter(|(_, hold)| !hold.live).map(|(request, _)| *request).collect()
+        self.positions.iter().flat_map(|(_, position)| position.waiting()).collect()
     }
 
     /// What `owed` will be when this fee is booked; vouchers must be able to follow.
     pub fn owed_after(&self, provider: Address, fee: Neuron) -> Neuron {
-        self.positions.get(&provider).map_or(Neuron::ZERO, Position::owed).saturating_add(fee)
+        self.positions.get(provider).map_or(Neuron::ZERO, Position::owed).saturating_add(fee)
     }
 
     /// Ends a request that cost `fee`, once the store has it. What may be signed for it is told apart, by
     /// [`Book::made_durable`]: of several ends at once none knows the sum of all.
     pub fn finish(&mut self, provider: Address, request: RequestId, fee: Neuron, day: u64) {
-        self.release(provider, request);
         let (today, _) = self.today(day);
         debug_assert!(today >= day);
         self.spent_today = self.spent_today.saturating_add(fee);
-        let position = self.positions.entry(provider).or_default();
-        position.owed = position.owed.saturating_add(fee);
+        self.end(provider, request, fee);
     }
 
     /// Ends the hold of a receipt that was accepted: `amount` more is owed for a request of that day.
     pub fn accept(&mut self, provider: Address, request: RequestId, amount: Neuron, day: u64) {
-        self.release(provider, request);
         if day >= self.day {
             self.spent_today = self.spent_today.saturating_add(amount);
         }
-        let position = self.positions.entry(provider).or_default();
-        position.owed = position.owed.saturating_add(amount);
+        self.end(provider, request, amount);
     }
 
     /// Promises a provider that says it holds `taken` as much as a request needs to pass there.
@@ -450,10 +379,9 @@ impl Book {
     pub fn raise(&mut self, ask: &Ask, taken: Neuron) -> Raise {
         let Ok(Look { max_fee, .. }) = self.look(ask) else { return Raise::Denied };
         let required = taken.saturating_add(max_fee).above(ask.credit_limit);
-        let others = self.positions.iter().filter(|(provider, _)| **provider != ask.provider);
-        let others = others.fold(Neuron::ZERO, |sum, (_, other)| sum.saturating_add(other.committed()));
-        let Some(position) = self.positions.get_mut(&ask.provider) else { return Raise::Denied };
+        let Some(position) = self.positions.get(ask.provider) else { return Raise::Denied };
         let Some(chain) = position.chain else { return Raise::Denied };
+        let others = self.positions.committed_to_others(position, Holds::All);
         let exposure = ask.max_exposure.unwrap_or(position.live().saturating_add(max_fee));
         let most = position
             .owed()
@@ -465,23 +393,21 @@ impl Book {
         if required > most {
             return Raise::Beyond(most);
         }
-        position.authorized = position.authorized.max(required);
-        Raise::To(position.authorized)
+        let raised = position.authorized.max(required);
+        self.positions.change(ask.provider, |position| position.authorized = raised);
+        Raise::To(raised)
     }
 
-    fn hold(&mut self, provider: Address, request: RequestId, hold: Hold) {
-        let position = self.positions.entry(provider).or_default();
-        if let Some(before) = position.holds.insert(request, hold) {
-            position.held = position.held.above(before.amount);
-        }
-        position.held = position.held.saturating_add(hold.amount);
+    /// Ends a hold; so much more is owed.
+    fn end(&mut self, provider: Address, request: RequestId, fee: Neuron) {
+        self.positions.change_or_begin(provider, |position| {
+            position.let_go(request);
+            position.owed = position.owed.saturating_add(fee);
+        });
     }
-}
 
-/// Which holds count when room is computed.
-#[derive(Clone, Copy)]
-enum Holds {
-    All,
-    /// As if every request that is being answered had ended and cost nothing.
-    Lasting,
+    #[cfg(test)]
+    pub fn holds_together(&self) -> bool {
+        self.positions.holds_together()
+    }
 }

@@ -27,7 +27,7 @@ use super::verdict::OwnCount;
 use super::view::{AccountPage, AccountView, OperationView};
 use crate::body::Spool;
 use crate::chain::{BlockRef, Chain, Sender};
-use crate::domain::{Address, Neuron, OperationId, RequestId, Timestamp};
+use crate::domain::{Address, Neuron, OperationId, RequestId};
 use crate::keys::{DelegateKeys, Wallet};
 use crate::store::{UserStore, WriteProbe};
 use crate::tasks::Tasks;
@@ -95,6 +95,8 @@ pub(super) struct Inner {
     pub operation_changed: Notify,
     pub refund_back_off: Mutex<BackOff>,
     pub view: Mutex<ChainView>,
+    /// One snapshot is put together at a time.
+    publishing: Mutex<()>,
     /// What is published is older than what is known.
     pub outdated: AtomicBool,
     pub news: Notify,
@@ -142,6 +144,7 @@ impl Inner {
             operation_changed: Notify::new(),
             refund_back_off: Mutex::default(),
             view: Mutex::default(),
+            publishing: Mutex::default(),
             outdated: AtomicBool::new(true),
             news: Notify::new(),
             version: AtomicU64::new(0),
@@ -173,7 +176,7 @@ impl Inner {
         });
         let accounts = rest.by_ref().take(most).collect();
         let more = rest.next().is_some();
-        AccountPage { accounts, total: book.on_chain(), more }
+        AccountPage { accounts, total: book.totals().accounts, more }
     }
 
     pub fn account(&self, provider: Address) -> Option<AccountView> {
@@ -187,22 +190,22 @@ impl Inner {
         self.news.notify_one();
     }
 
+    /// Publishes what is known now, unless nobody would see it: then it waits for who asks.
+    pub fn publish_if_watched(&self) {
+        if self.snapshots.receiver_count() > 0 {
+            self.publish_now();
+        }
+    }
+
     /// Publishes what is known now, if there is anything new.
     pub fn publish_now(&self) {
+        // Who finds that somebody is at it waits: what is there before that may be of long ago.
+        let _turn = self.publishing.lock();
         if !self.outdated.swap(false, Ordering::AcqRel) {
             return;
         }
-        let accounts = self.accounts();
-        let (services, services_version) = {
-            let catalogue = self.catalogue.read();
-            (catalogue.len(), catalogue.version())
-        };
-        let operations = self.following.lock().values().cloned().collect();
-        let view = self.view.lock().clone();
-        let (spent_today, reserved) = {
-            let mut book = self.book.lock();
-            (book.today(Timestamp::now().day()).1, book.held())
-        };
+        let (accounts, services_version) = (self.accounts(), self.catalogue.read().version());
+        let now = self.overview();
         self.snapshots.send_modify(|snapshot| {
             *snapshot = Arc::new(Snapshot {
                 version: self.version.fetch_add(1, Ordering::Relaxed) + 1,
@@ -211,16 +214,16 @@ impl Inner {
                 contract: self.chain.contract(),
                 lock_time: self.chain.lock_time(),
                 accounts,
-                services,
+                services: now.services,
                 services_version,
-                head: view.head,
-                stale: view.stale,
-                wallet: view.wallet,
-                caps: self.caps(),
-                spent_today,
-                reserved,
-                operations,
-                can_send: self.sender.is_some(),
+                head: now.head,
+                stale: now.stale,
+                wallet: now.wallet,
+                caps: now.caps,
+                spent_today: now.spent_today,
+                reserved: now.reserved,
+                operations: now.operations,
+                can_send: now.can_send,
             });
         });
     }
@@ -248,7 +251,9 @@ impl UserBroker {
 
     /// Tells of every newer state; intermediate ones may be skipped.
     pub fn watch(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.inner.snapshots.subscribe()
+        let watch = self.inner.snapshots.subscribe();
+        self.inner.publish_now();
+        watch
     }
 
     /// News from now on. See [`Event`].

@@ -17,7 +17,7 @@ pub struct Books {
 
 impl Books {
     /// With so many accounts, each with a deposit that lasts. `capped`: under a cap for the day and one in all, which
-    /// look at every account.
+    /// are about every account.
     pub fn new(accounts: u64, capped: bool) -> Books {
         let mut book = Book::default();
         for number in 0..accounts {

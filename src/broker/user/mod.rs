@@ -9,7 +9,7 @@
 //!                                 └─ preview, price_history ── chain: what would happen, what happened
 //! ```
 //!
-//! Pure rules, each without I/O: `book` (the one gate to spending), `caps` (`own_caps` beside those of the settings), `quote` (what a request can cost),
+//! Pure rules, each without I/O: `book` (the one gate to spending) over `positions` (an account's figures, and their sums), `caps` (`own_caps` beside those of the settings), `quote` (what a request can cost),
 //! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
 //! for), `leaving` (whether a body has left whole). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
 //! `receipts` (what is unconfirmed), `accept` (receipts that a person accepts), `bundle` (evidence for others), `push` (vouchers between requests). For screens: `turn` (words
@@ -45,8 +45,10 @@ pub mod library;
 pub mod measure;
 mod models;
 mod operations;
+mod overview;
 mod own_caps;
 mod pay;
+mod positions;
 mod preview;
 mod preview_warning;
 mod price_history;
@@ -93,6 +95,7 @@ pub use guard::UrlError;
 pub use handle::{UserBroker, UserParts};
 pub use library::{Library, LibraryError, Preferences};
 pub use models::Model;
+pub use overview::{Means, Overview};
 pub use preview::{Action, Depositable, GasPreview, Locked, Preview, WalletPreview};
 pub use preview_warning::PreviewWarning;
 pub use price_history::{PriceEntry, PriceHistory};
@@ -112,4 +115,4 @@ pub use turn::{
 pub use upstream::UpstreamError;
 pub use verdict::Difference;
 pub use verification::{Reconciliation, ReconciliationVerdict, Verification};
-pub use view::{AccountPage, AccountView, OperationView, RefundView, RequestRecord, RequestView};
+pub use view::{AccountPage, AccountView, OperationView, RefundView, RequestRecord, RequestView, Totals};

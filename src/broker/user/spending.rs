@@ -169,14 +169,15 @@ impl UserBroker {
         let caps = self.inner.caps();
         let mut book = self.inner.book.lock();
         let (_, today) = book.today(Timestamp::now().day());
-        let held = book.held();
+        let (held, all) = (book.held(), book.committed());
+        let each = caps.per_provider.is_some();
+        let positions = each.then(|| book.positions()).into_iter().flatten();
         let promised: Vec<(Address, Neuron)> =
-            book.positions().map(|(provider, position)| (*provider, position.committed())).collect();
+            positions.map(|(provider, position)| (*provider, position.committed())).collect();
         drop(book);
         let of = |cap, provider, limit: Option<Neuron>, used| {
             limit.map(|limit| CapUse { cap, provider, limit, used })
         };
-        let all = promised.iter().fold(Neuron::ZERO, |sum, (_, used)| sum.saturating_add(*used));
         let mut uses: Vec<CapUse> =
             of(Cap::Request, None, caps.per_request, Neuron::ZERO).into_iter().collect();
         uses.extend(of(Cap::Day, None, caps.per_day, today.saturating_add(held)));

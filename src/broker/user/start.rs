@@ -20,9 +20,9 @@ use crate::store::{Direction, PageOf};
 
 /// How long the first look at the chain may hold up the start.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-/// The same with so many accounts that reading them all takes seconds: what the store remembers has to do until it is done.
-const MANY_ACCOUNTS: usize = 1_000;
-const SHORT_LOOK: Duration = Duration::from_millis(250);
+/// With more accounts than the chain tells in one answer the start does not wait for them: what the store remembers has to
+/// do until the follower has read them.
+const MANY_ACCOUNTS: usize = 250;
 
 /// Faster than this no screen shows anything.
 const BETWEEN_SNAPSHOTS: Duration = Duration::from_millis(15);
@@ -37,13 +37,13 @@ impl UserBroker {
         restore(&inner).await?;
         resume_requests(&inner).await?;
         resume_operations(&inner).await?;
-        let many = inner.accounts().len() > MANY_ACCOUNTS;
-        let patience = if many { SHORT_LOOK } else { FIRST_LOOK };
-        match tokio::time::timeout(patience, inner.read_everything(true)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error @ UserError::Chain(_))) => inner.unreachable(&error),
-            Ok(Err(error)) => return Err(error),
-            Err(_) => inner.view.lock().stale = Some("the chain has not answered yet".to_owned()),
+        let many = inner.overview().totals.accounts > MANY_ACCOUNTS;
+        let look = async { if many { None } else { Some(inner.read_everything(true).await) } };
+        match tokio::time::timeout(FIRST_LOOK, look).await {
+            Ok(Some(Ok(_))) => {}
+            Ok(Some(Err(error @ UserError::Chain(_)))) => inner.unreachable(&error),
+            Ok(Some(Err(error))) => return Err(error),
+            Ok(None) | Err(_) => inner.view.lock().stale = Some("the chain has not answered yet".to_owned()),
         }
         inner.publish();
         let tasks = &inner.tasks;
@@ -61,11 +61,11 @@ impl UserBroker {
     }
 }
 
-/// Publishes snapshots, at most one in a short while, however much happens.
+/// Publishes snapshots for those who watch, at most one in a short while, however much happens.
 async fn snapshots(inner: Arc<Inner>) {
     loop {
         inner.news.notified().await;
-        inner.publish_now();
+        inner.publish_if_watched();
         tokio::time::sleep(BETWEEN_SNAPSHOTS).await;
     }
 }

@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use futures_util::future::try_join_all;
 
 use super::UserError;
-use super::book::Position;
 use super::catalogue::ServiceFilter;
 use super::event::Event;
 use super::handle::{Inner, UserBroker};
+use super::positions::Position;
 use super::view::AccountView;
 use crate::chain::{BlockRef, EventFilter, EventKind, ServiceList};
 use crate::crash_point::{self, Point};
@@ -20,6 +20,9 @@ use crate::domain::{
 };
 use crate::store::user::{Refund, RefundState};
 use crate::store::{Observed, OperationFilter};
+
+/// Requests write too, and wait for nothing longer than this takes.
+const TAKEN_AT_ONCE: usize = 250;
 
 impl Inner {
     /// Reads accounts, services and the wallet's own money at the newest block. `anew`: what was read before does not
@@ -40,12 +43,17 @@ impl Inner {
             let known = book.positions().filter(|(_, position)| position.chain().is_some());
             known.map(|(provider, _)| *provider).filter(|provider| !named.contains(provider)).collect()
         };
-        for account in accounts {
-            self.take_account(account.id.provider, Some(account), head.number, anew).await?;
+        // Those of which the chain's log has to be asked go one by one: everybody else waits for a batch.
+        let (slow, quick): (Vec<_>, Vec<_>) = accounts
+            .into_iter()
+            .map(|account| (account.id.provider, Some(account)))
+            .partition(|(provider, account)| self.refund_over(*provider, account.as_ref()).is_some());
+        for part in quick.chunks(TAKEN_AT_ONCE).chain(slow.chunks(1)) {
+            self.take_accounts(part.to_vec(), head.number, anew).await?;
         }
         for provider in missing {
             let account = self.chain.account(self.keys.account(provider), Some(head)).await?;
-            self.take_account(provider, account, head.number, anew).await?;
+            self.take_accounts(vec![(provider, account)], head.number, anew).await?;
         }
         self.take_services(services, head).await?;
         {
@@ -84,7 +92,7 @@ impl Inner {
             None => self.chain.head().await?,
         };
         let account = self.chain.account(self.keys.account(provider), at).await?;
-        self.take_account(provider, account, block.number, false).await?;
+        self.take_accounts(vec![(provider, account)], block.number, false).await?;
         Ok(account)
     }
 
@@ -100,18 +108,49 @@ impl Inner {
         Ok(service)
     }
 
-    /// Takes an account as read at a block: into the store, then into the book. One at a time, and nothing older than what
-    /// is known: an event, an operation and the backstop may all be reading it, and the slowest must not have the last word.
-    async fn take_account(
+    /// Takes accounts as read at a block: into the store, then into the book. One batch at a time, and nothing older than what
+    /// is known: an event, an operation and the backstop may all be reading them, and the slowest must not have the last word.
+    async fn take_accounts(
         &self,
-        provider: Address,
-        account: Option<ChainAccount>,
+        read: Vec<(Address, Option<ChainAccount>)>,
         block: u64,
         anew: bool,
     ) -> Result<(), UserError> {
         let _turn = self.taking.lock().await;
+        let (mut news, mut failed) = (Vec::new(), Ok(()));
+        for (provider, account) in read {
+            match self.news_of(provider, account, block).await {
+                Ok(one) => news.extend(one),
+                // What came before it is taken all the same.
+                Err(error) => {
+                    failed = Err(error);
+                    break;
+                }
+            }
+        }
+        if news.is_empty() {
+            return failed;
+        }
+        self.store.observe(news.clone(), anew).await?;
+        crash_point::pass(Point::AccountObserved);
+        {
+            let mut book = self.book.lock();
+            news.iter().for_each(|news| book.set_chain(news.id.provider, news.account, block));
+        }
+        self.room.notify_waiters();
+        news.iter().for_each(|news| self.emit(Event::AccountChanged { provider: news.id.provider }));
+        failed
+    }
+
+    /// What there is to take of an account as read at a block, once all that follows from it is noted; `None` if it is known.
+    async fn news_of(
+        &self,
+        provider: Address,
+        account: Option<ChainAccount>,
+        block: u64,
+    ) -> Result<Option<Observed>, UserError> {
         if self.book.lock().knows_newer(provider, block) {
-            return Ok(());
+            return Ok(None);
         }
         let id = self.keys.account(provider);
         // On a quiet chain the newest block can be older than a change of delegate that has come due. Providers go by
@@ -127,20 +166,15 @@ impl Inner {
         };
         if before == account {
             self.book.lock().set_chain(provider, account, block);
-            return Ok(());
+            return Ok(None);
         }
-        self.note_refund(before.and_then(|account| account.refund), account.as_ref(), id, block).await?;
+        self.note_refund(account.as_ref(), id, block).await?;
         // Before anything of it is written down, since that makes the account one that we know.
         let settled = account.map_or(Neuron::ZERO, |account| account.settled);
         if settled > authorized.unwrap_or(Neuron::ZERO) {
             self.begin_at(id, settled).await?;
         }
-        self.store.observe(vec![Observed { id, account, block }], anew).await?;
-        crash_point::pass(Point::AccountObserved);
-        self.book.lock().set_chain(provider, account, block);
-        self.room.notify_waiters();
-        self.emit(Event::AccountChanged { provider });
-        Ok(())
+        Ok(Some(Observed { id, account, block }))
     }
 
     /// More was settled than our books remember having promised. If they know nothing of the account they were lost, and
@@ -170,10 +204,17 @@ impl Inner {
         Ok(())
     }
 
+    /// The refund that we know as pending, if the chain knows it no more.
+    fn refund_over(&self, provider: Address, account: Option<&ChainAccount>) -> Option<PendingRefund> {
+        let book = self.book.lock();
+        let before = book.position(provider)?.chain()?.refund?;
+        let now = account.and_then(|account| account.refund);
+        now.is_none_or(|now| now.index != before.index).then_some(before)
+    }
+
     /// Keeps the history of refunds: the pending one as it is, and how one ended that is pending no more.
     async fn note_refund(
         &self,
-        before: Option<PendingRefund>,
         account: Option<&ChainAccount>,
         id: AccountId,
         block: u64,
@@ -189,7 +230,7 @@ impl Inner {
         let now = account.and_then(|account| account.refund);
         let mut refunds: Vec<Refund> =
             now.map(|refund| row(refund, refund.amount, RefundState::Pending)).into_iter().collect();
-        if let Some(over) = before.filter(|over| now.is_none_or(|now| now.index != over.index)) {
+        if let Some(over) = self.refund_over(id.provider, account) {
             let known = self.store.account(id).await?.and_then(|account| account.block).unwrap_or(0);
             let filter = EventFilter { user: Some(id.user), provider: Some(id.provider) };
             let events = self.chain.events(known.min(block), block, filter).await?;

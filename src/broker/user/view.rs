@@ -1,6 +1,6 @@
 //! Plain data handed out to faces. Everything about money is computed here, in one function per object.
 
-use super::book::Position;
+use super::positions::Position;
 use crate::domain::{
     Address, B256, ChainAccount, Fee, Neuron, OperationId, OperationKind, OperationState, PendingRefund,
     Prices, RequestId, SealedReceipt, ServiceName, Timestamp, Units, UserRequestState,
@@ -28,6 +28,24 @@ pub struct AccountView {
     /// Whether this broker holds a key that may sign for the account.
     pub can_sign: bool,
     pub refund: Option<PendingRefund>,
+}
+
+/// Sums over all accounts that the chain knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub accounts: usize,
+    /// Those of them that have nothing for new requests.
+    pub empty: usize,
+    /// Deposits left on the chain; pending refunds are in it.
+    pub balance: Neuron,
+    /// What new requests may use.
+    pub available: Neuron,
+    /// Fees of all answers ever.
+    pub owed: Neuron,
+    /// The highest vouchers that were ever signed.
+    pub promised: Neuron,
+    /// Paid on the chain, ever.
+    pub settled: Neuron,
 }
 
 /// A page of the list of accounts.

@@ -7,6 +7,7 @@ use crate::{
     domain::{AccountId, ChainAccount, Neuron, SignedVoucher, Timestamp},
     store::{
         Direction, Observed, Page, PageOf, StoreError, accounts,
+        amount::Count,
         columns::{account, bytes},
         page::{Filter, Order, cut},
     },
@@ -75,6 +76,16 @@ impl ProviderStore {
         self.db.write(move |connection| accounts::observe(connection, &observed, forced)).await
     }
 
+    /// Rows that were read after this block count as read at none: any reading is newer.
+    pub async fn forget_blocks_after(&self, block: u64) -> Result<(), StoreError> {
+        self.db
+            .write(move |connection| {
+                connection.execute("UPDATE accounts SET block = 0 WHERE block > ?1", [Count(block)])?;
+                Ok(())
+            })
+            .await
+    }
+
     /// Keeps a voucher if it is better than the one kept, and returns the best. Acknowledge it to the user only after
     /// this has returned (invariant I10). The caller has checked the signature.
     pub async fn record_voucher(&self, voucher: SignedVoucher) -> Result<SignedVoucher, StoreError> {
@@ -125,6 +136,21 @@ impl ProviderStore {
     /// When the oldest fee that is not paid by `settled` was charged.
     pub async fn debt_since(&self, id: AccountId, settled: Neuron) -> Result<Option<Timestamp>, StoreError> {
         self.db.read(move |connection| debt_since(connection, id, settled)).await
+    }
+
+    /// The same for many accounts at once. Those without such a fee are left out.
+    pub async fn debts_since(
+        &self,
+        debts: Vec<(AccountId, Neuron)>,
+    ) -> Result<Vec<(AccountId, Neuron, Timestamp)>, StoreError> {
+        self.db
+            .read(move |connection| {
+                let dated = debts.into_iter().map(|(id, settled)| {
+                    Ok(debt_since(connection, id, settled)?.map(|since| (id, settled, since)))
+                });
+                dated.filter_map(Result::transpose).collect()
+            })
+            .await
     }
 
     /// Accounts where something is owed and promised beyond what is paid, the oldest debt first. Whether it pays to

@@ -60,7 +60,7 @@ impl Core {
         let now = self.book.chain_now(Timestamp::now());
         let rules = self.rules(now);
         let expected = self.settling.expected();
-        let (mut pages, mut under_way) = (self.book.pages(), HashSet::new());
+        let (mut pages, mut under_way) = (self.book.debtors(), HashSet::new());
         // Who is in a settlement is in no second one, unless what is owed beyond it would be lost with the waiting: the
         // first may be stuck. Then the account counts as it will be after the first.
         for page in &mut pages {
@@ -117,15 +117,19 @@ impl Core {
         Ok(forecast)
     }
 
-    /// Reads the accounts of the rows again, so that nothing stale is claimed, and looks once more.
+    /// Reads the accounts of the rows again, so that nothing stale is claimed, and looks once more; and again as long as that
+    /// brings in rows which nobody has read in this run.
     pub(super) async fn look_closely(&self, asked: bool) -> Result<Forecast, ProviderError> {
-        let first = self.look(asked).await?;
-        if first.rows.is_empty() {
-            return Ok(first);
+        let mut forecast = self.look(asked).await?;
+        let mut users: Vec<Address> = forecast.rows.iter().map(ClaimRow::user).collect();
+        while !users.is_empty() {
+            let head = self.chain.confirmed_head().await?;
+            self.read_accounts(users, head, false).await?;
+            forecast = self.look(asked).await?;
+            let unread = |user: &Address| self.book.page(*user).is_some_and(|page| !page.is_read());
+            users = forecast.rows.iter().map(ClaimRow::user).filter(unread).collect();
         }
-        let head = self.chain.confirmed_head().await?;
-        self.read_accounts(first.rows.iter().map(ClaimRow::user).collect(), head, false).await?;
-        self.look(asked).await
+        Ok(forecast)
     }
 
     /// Records a decision about a forecast.

@@ -18,7 +18,7 @@ use crate::chain::Hurry;
 use crate::domain::{Address, Neuron, Timestamp};
 
 use super::super::settings::SettlementSettings;
-use super::super::vouchers::Page;
+use super::super::vouchers::{Page, Threat};
 
 /// A rule that asks for a settlement now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,18 +175,14 @@ impl Rules<'_> {
 
     /// What endangers a user's debt, whether or not its time has come.
     pub fn danger(&self, page: &Page) -> Option<Danger> {
-        let user = page.account.id.user;
-        if page.unsettled().is_zero() {
-            return None;
-        }
-        // What stays in the account after the refund may be enough for the debt.
-        let leaves = page.account.balance.above(page.account.pending_refund());
-        let refund = page.account.refund.filter(|_| page.unsettled() > leaves);
-        let refund = refund.map(|refund| Reason::Refund { user, at: refund.unlock_at });
-        let rotation = page.account.rotation.filter(|rotation| rotation.active_at > self.now);
-        let rotation = rotation.map(|rotation| Reason::Rotation { user, at: rotation.active_at });
-        let first = refund.into_iter().chain(rotation).filter_map(|reason| Some((reason.at()?, reason)));
-        let (last, reason) = first.min_by_key(|(at, _)| *at)?;
+        let (user, threat) = (page.account.id.user, page.threat(self.now)?);
+        let (last, reason) = (
+            threat.at(),
+            match threat {
+                Threat::Refund(at) => Reason::Refund { user, at },
+                Threat::Rotation(at) => Reason::Rotation { user, at },
+            },
+        );
         let before = |seconds: u64| Timestamp::from_seconds(last.as_seconds().saturating_sub(seconds));
         let margin = self.margin();
         Some(Danger { reason, begin: before(self.lock_time / 2 + margin), by: before(margin), last })
@@ -214,12 +210,10 @@ impl Rules<'_> {
 
     /// The worst that threatens a user's debt.
     pub fn risk(&self, page: &Page) -> Risk {
-        let unsettled = page.unsettled();
-        if unsettled.is_zero() {
+        if page.unsettled().is_zero() {
             return Risk::None;
         }
-        let void = page.best.is_some() && page.voucher(self.now).is_none();
-        if void || unsettled > page.account.balance {
+        if page.is_lost(self.now) {
             Risk::Lost
         } else if self.danger(page).is_some() {
             Risk::Deadline

@@ -2,7 +2,8 @@
 
 use super::upstream::{End, Plan, chunk, whole};
 use super::*;
-use crate::domain::{Fee, ProviderRequestState, ReceiptStatus};
+use crate::broker::provider::vouchers::Page;
+use crate::domain::{ChainAccount, Fee, ProviderRequestState, ReceiptStatus};
 use crate::store::provider::NewProviderRequest;
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"stream":true,"max_tokens":100}"#;
@@ -181,4 +182,70 @@ async fn accounts_of_a_block_that_the_node_has_forgotten_are_read_at_a_newer_one
     assert!(matches!(forgotten, Err(crate::chain::ChainError::Refused { .. })), "{forgotten:?}");
     world.broker.core.read_accounts(vec![world.user.address()], then, false).await.unwrap();
     assert!(world.broker.core.book.page(world.user.address()).unwrap().block > then.number);
+}
+
+/// Right after a start with many accounts most of them are as the last run has read them.
+#[tokio::test]
+async fn nothing_is_lent_on_what_only_the_last_run_has_read() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let (core, user) = (Arc::clone(&world.broker.core), world.user.address());
+    let before = core.book.page(user).unwrap();
+    let remembered = |user, balance| {
+        let id = AccountId { user, ..before.account.id };
+        let account = ChainAccount { id, balance, ..before.account };
+        core.book.restore(Page { account, block: 0, ..before });
+    };
+    for balance in [Neuron::ZERO, Neuron::MAX] {
+        remembered(user, balance);
+        read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+        let page = core.book.page(user).unwrap();
+        assert!(page.is_read() && page.account.balance == before.account.balance);
+    }
+    // The chain does not know this one any more. It is asked once.
+    let gone = Address::repeat_byte(9);
+    remembered(gone, Neuron::MAX);
+    let page = core.page_of(gone, std::net::Ipv4Addr::LOCALHOST.into()).await.unwrap();
+    assert!(page.is_read() && page.account.balance.is_zero());
+}
+
+#[tokio::test]
+async fn with_many_accounts_a_broker_serves_before_it_has_read_them() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let (core, user) = (Arc::clone(&world.broker.core), world.user.address());
+    read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+    world.idle().await;
+    let before = core.book.page(user).unwrap();
+    // As a start finds them: of a chain that was longer, and has none of the others.
+    for number in 0..300_u16 {
+        let [high, low] = number.to_be_bytes();
+        let mut stranger = [7; 20];
+        (stranger[0], stranger[1]) = (high, low);
+        let id = AccountId { user: Address::from(stranger), ..before.account.id };
+        let account = ChainAccount { id, ..before.account };
+        let blank = Page { owed: Neuron::ZERO, best: None, debt_since: None, ..before };
+        core.book.restore(Page { account, block: 0, ..blank });
+    }
+    let account = ChainAccount { balance: Neuron::new(1), ..before.account };
+    core.book.restore(Page { account, block: 0, debt_since: None, ..before });
+    let observed = crate::store::Observed { id: account.id, account: Some(account), block: 1_000_000 };
+    core.store.observe(vec![observed], true).await.unwrap();
+    *core.block.lock() = None;
+
+    let (head, behind) = core.look_first().await.unwrap();
+    assert!(behind && *core.block.lock() == Some(head));
+    assert!(!core.book.page(user).unwrap().is_read());
+    read(world.call(&world.ask(CHAT)).await.unwrap()).await;
+    assert!(core.book.page(user).unwrap().is_read());
+    Arc::clone(&core).catch_up().await;
+    world.idle().await;
+    let pages = core.book.first(usize::MAX);
+    assert_eq!((pages.len(), pages.iter().filter(|page| page.is_read()).count()), (301, 301));
+    let (own, others): (Vec<Page>, Vec<Page>) =
+        pages.iter().copied().partition(|page| page.account.id.user == user);
+    assert!(others.iter().all(|page| page.account.balance.is_zero()));
+    assert_eq!(own[0].account, before.account);
+    // The disk knows microseconds.
+    assert_eq!(own[0].debt_since.unwrap().as_seconds(), before.debt_since.unwrap().as_seconds());
+    let row = core.store.user(before.account.id).await.unwrap().unwrap();
+    assert_eq!((row.chain, row.block), (Some(before.account), Some(head.number)));
 }

@@ -8,8 +8,7 @@ pub(super) mod check;
 pub mod claim;
 mod seals;
 
-pub(in crate::broker::provider) use book::Rank;
-pub use book::{Page, Totals};
+pub use book::{Page, Threat, Totals};
 pub use check::{Offered, verify_payment};
 pub use claim::{ClaimRow, LeftOut};
 pub use seals::Seals;

@@ -61,7 +61,7 @@ fn accounts_behind_a_provider_are_counted_without_those_the_chain_does_not_know(
     assert_eq!(behind(None).len(), 4);
     assert_eq!(behind(Some(provider(1))), [provider(2), provider(3)]);
     assert!(behind(Some(provider(3))).is_empty());
-    assert_eq!(book.on_chain(), 3);
+    assert_eq!(book.totals().accounts, 3);
 }
 
 #[test]
@@ -333,6 +333,7 @@ proptest! {
                 }
                 _ => {}
             }
+            prop_assert!(book.holds_together());
             let mut sum = 0;
             for number in 0..3 {
                 let position = book.position(provider(number)).unwrap();
@@ -344,6 +345,13 @@ proptest! {
                 sum += position.authorized().get();
             }
             prop_assert!(total.is_none_or(|cap| sum <= cap));
+            let totals = book.totals();
+            prop_assert_eq!((totals.accounts, totals.promised.get(), totals.balance.get()), (3, sum, 3 * BALANCE));
+            prop_assert_eq!(totals.owed.get(), (0..3).map(|number| reference.owed.get(&number).copied().unwrap_or(0)).sum::<u128>());
+            let left = |number| BALANCE - reference.owed.get(&number).copied().unwrap_or(0) - reference.held(number);
+            prop_assert_eq!(totals.available.get(), (0..3).map(left).sum::<u128>());
+            prop_assert_eq!(totals.empty, (0..3).filter(|number| left(*number) == 0).count());
+            prop_assert_eq!(book.committed().get(), (0..3).map(|number| reference.committed(number)).sum::<u128>());
             prop_assert_eq!(book.today(day).1.get(), reference.today);
             prop_assert!(per_day.is_none_or(|cap| reference.today <= cap));
         }
@@ -351,5 +359,13 @@ proptest! {
             book.release(provider(number), request);
         }
         prop_assert_eq!(book.held(), Neuron::ZERO);
+        // Accounts go and come back, as after a reorg.
+        for number in [1, 0, 1] {
+            let account = book.position(provider(number)).unwrap().chain().is_none().then(|| chain(number, 77));
+            book.set_chain(provider(number), account, 1);
+            prop_assert!(book.holds_together());
+        }
+        prop_assert_eq!(book.totals().accounts, 2);
+        prop_assert_eq!(book.totals().balance.get(), BALANCE + 77);
     }
 }

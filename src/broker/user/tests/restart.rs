@@ -19,7 +19,7 @@ use crate::domain::{
     B256, Neuron, OperationId, OperationKind, OperationState, RequestId, Timestamp, UserRequestState,
 };
 use crate::store::user::NewUserRequest;
-use crate::store::{Db, Network, NewOperation, Role, UserStore};
+use crate::store::{Db, Network, NewOperation, Observed, Role, UserStore};
 
 /// The chain in this process behind a switch.
 #[derive(Clone)]
@@ -71,6 +71,40 @@ async fn without_the_chain_the_last_view_is_shown_and_paid_calls_go_on() {
     let fresh = news.wait_for(|snapshot| snapshot.stale.is_none() && snapshot.head.is_some());
     tokio::time::timeout(Duration::from_secs(20), fresh).await.unwrap().unwrap();
     broker.sync(bed.provider()).await.unwrap();
+}
+
+#[tokio::test]
+async fn with_many_accounts_a_start_does_not_wait_for_them() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    drop(bed.funded(Settings::default(), 1_000_000).await);
+    bed.tasks.child();
+    // Of providers whom the chain has forgotten, and an own balance that has changed meanwhile.
+    let mut known = bed.store.account(bed.id()).await.unwrap().unwrap().chain.unwrap();
+    let remembered = (0..300_u16).map(|number| {
+        let [high, low] = number.to_be_bytes();
+        let mut provider = [7; 20];
+        (provider[0], provider[1]) = (high, low);
+        let id = crate::domain::AccountId { provider: provider.into(), ..known.id };
+        Observed { id, account: Some(crate::domain::ChainAccount { id, ..known }), block: 1_000_000 }
+    });
+    bed.store.observe(remembered.collect(), true).await.unwrap();
+    known.balance = Neuron::new(900_000);
+    bed.store
+        .observe(vec![Observed { id: bed.id(), account: Some(known), block: 1_000_000 }], true)
+        .await
+        .unwrap();
+
+    let broker = bed.broker(Settings::default()).await;
+    let first = broker.overview();
+    assert_eq!((first.totals.accounts, first.totals.balance), (301, Neuron::new(300 * 1_000_000 + 900_000)));
+    assert!(first.stale.is_some() && first.head.is_none());
+    read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+    let mut news = broker.watch();
+    let fresh = news.wait_for(|snapshot| snapshot.stale.is_none() && snapshot.head.is_some());
+    tokio::time::timeout(Duration::from_secs(60), fresh).await.unwrap().unwrap();
+    let (now, own) = (broker.overview().totals, broker.account(bed.provider()).unwrap());
+    assert_eq!((now.accounts, now.balance), (1, Neuron::new(1_000_000)));
+    assert_eq!(broker.dearest_accounts(5), [own]);
 }
 
 #[tokio::test]

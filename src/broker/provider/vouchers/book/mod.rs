@@ -14,146 +14,20 @@
 //! One short lock holds all of it; nothing awaits under it. The durable books are in the store: what is here is
 //! rebuilt from there and from the chain at every start, with `reserved` at zero.
 
-use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+mod page;
+mod pages;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::pages::Pages;
 use crate::domain::{Address, ChainAccount, Neuron, PendingRefund, RequestId, SignedVoucher, Timestamp};
 
-/// One user's page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    pub account: ChainAccount,
-    /// The block at which `account` was read.
-    pub block: u64,
-    /// All fees ever, booked durably. Never below what the chain is believed to have settled.
-    pub owed: Neuron,
-    /// What the chain had settled before these books began; a part of `owed`.
-    pub carried: Neuron,
-    /// Held for requests in flight.
-    pub reserved: Neuron,
-    pub in_flight: usize,
-    /// The best voucher of any epoch; [`Page::voucher`] tells whether it still counts.
-    pub best: Option<SignedVoucher>,
-    /// When the oldest debt that is not settled was booked.
-    pub debt_since: Option<Timestamp>,
-    /// The node says that more was settled than these books can have claimed.
-    pub doubt: Option<Doubt>,
-}
-
-/// A user's place in a list: those who owe most first, among equals by address.
-pub(in crate::broker::provider) type Rank = (Reverse<Neuron>, Address);
-
-/// A settled sum that contradicts the books. Only this provider can settle, and it claims no more than is owed: so the
-/// node lies or is confused, or the books are an old copy. Which of the two shows when it stands and the user's own
-/// signature vouches for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubt {
-    /// The least that was read since.
-    settled: Neuron,
-    /// The block at which it was first read.
-    since: u64,
-}
-
-/// A doubted sum must stand for so many blocks before it is believed: deeper than reorgs go.
-const DOUBTED_FOR: u64 = 12;
-
-impl Page {
-    /// Epoch and delegate as they count at `now`: a change that has come due counts without an event.
-    pub fn epoch(&self, now: Timestamp) -> (u32, Option<Address>) {
-        let account = self.account.at(now);
-        (account.epoch, account.delegate)
-    }
-
-    /// Whether `signer` may sign vouchers and requests on this account at `now`.
-    pub fn may_sign(&self, signer: Address, now: Timestamp) -> bool {
-        signer == self.account.id.user || self.epoch(now).1 == Some(signer)
-    }
-
-    /// The best voucher that the contract would still take.
-    pub fn voucher(&self, now: Timestamp) -> Option<SignedVoucher> {
-        self.best.filter(|best| best.voucher.epoch == self.epoch(now).0)
-    }
-
-    /// How much the user has promised or already paid. A payment counts as far as a signature vouches for it: a node
-    /// that talks of more would else lend the user our services.
-    pub fn promised(&self, now: Timestamp) -> Neuron {
-        let voucher = self.voucher(now).map_or(Neuron::ZERO, |best| best.voucher.cumulative);
-        voucher.max(self.account.settled.min(self.vouched().max(self.carried)))
-    }
-
-    /// The most that the user ever signed, as far as these books know.
-    fn vouched(&self) -> Neuron {
-        self.best.map_or(Neuron::ZERO, |best| best.voucher.cumulative)
-    }
-
-    /// Whether no fee was booked here yet.
-    fn is_blank(&self) -> bool {
-        self.owed == self.carried
-    }
-
-    /// Takes over an account as read at a block.
-    fn take(&mut self, account: ChainAccount, block: u64) -> Adopted {
-        (self.account, self.block) = (account, block);
-        let settled = account.settled;
-        if self.is_blank() {
-            // Books that are new or were lost begin at what was paid; a word that is taken back is forgotten.
-            self.doubt = None;
-            if self.carried == settled {
-                return Adopted::Nothing;
-            }
-            (self.owed, self.carried) = (settled, settled);
-            return Adopted::Beginning;
-        }
-        if settled <= self.owed {
-            self.doubt = None;
-            return Adopted::Nothing;
-        }
-        let before = self.doubt.unwrap_or(Doubt { settled, since: block });
-        let doubt = Doubt { settled: before.settled.min(settled), ..before };
-        let news = self.doubt.replace(doubt).is_none();
-        let proven = doubt.settled.min(self.vouched());
-        let adopted = if block.saturating_sub(doubt.since) >= DOUBTED_FOR && proven > self.owed {
-            self.owed = proven;
-            Adopted::Raised
-        } else if news {
-            Adopted::Doubted
-        } else {
-            Adopted::Nothing
-        };
-        // Until then all that is owed counts as paid, and is owed again once the node takes it back.
-        self.account.settled = settled.min(self.owed);
-        adopted
-    }
-
-    pub(in crate::broker::provider) fn rank(&self) -> Rank {
-        (Reverse(self.unsettled()), self.account.id.user)
-    }
-
-    /// Owed and not yet paid on chain.
-    pub fn unsettled(&self) -> Neuron {
-        self.owed.above(self.account.settled)
-    }
-
-    /// What a settlement may claim in all: never above what is owed nor above what was promised (I12).
-    pub fn claim(&self, now: Timestamp) -> Neuron {
-        self.voucher(now).map_or(Neuron::ZERO, |best| best.voucher.cumulative.min(self.owed))
-    }
-}
-
-/// What a reading of the chain has changed about what is owed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::broker::provider) enum Adopted {
-    Nothing,
-    /// Blank books begin at what was paid.
-    Beginning,
-    /// Books that were an old copy have been raised to what was paid.
-    Raised,
-    /// What was read is not believed yet.
-    Doubted,
-}
+pub(in crate::broker::provider) use self::page::Adopted;
+pub use self::page::{Page, Threat};
+pub use self::pages::Totals;
 
 /// Why a request gets no place in the book.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,23 +69,12 @@ pub(in crate::broker::provider) struct Book {
 
 #[derive(Debug, Default)]
 struct State {
-    pages: HashMap<Address, Page>,
+    pages: Pages,
     running: HashSet<RequestId>,
     /// Requests that ended without being booked or struck off; the row in the store is still `admitted`.
     abandoned: Vec<RequestId>,
     /// By how many seconds the chain's clock is ahead of ours.
     ahead: u64,
-}
-
-/// Sums over all pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub users: usize,
-    pub owed: Neuron,
-    pub settled: Neuron,
-    pub unsettled: Neuron,
-    pub reserved: Neuron,
-    pub in_flight: usize,
 }
 
 impl Book {
@@ -224,16 +87,30 @@ impl Book {
     }
 
     pub(in crate::broker::provider) fn page(&self, user: Address) -> Option<Page> {
-        self.state.lock().pages.get(&user).copied()
+        self.state.lock().pages.get(user).copied()
     }
 
-    pub(in crate::broker::provider) fn pages(&self) -> Vec<Page> {
-        self.state.lock().pages.values().copied().collect()
+    /// The pages of all who owe something, those who owe most first.
+    pub(in crate::broker::provider) fn debtors(&self) -> Vec<Page> {
+        let state = self.state.lock();
+        state.pages.in_order(None).take_while(|page| !page.unsettled().is_zero()).copied().collect()
     }
 
-    /// All users in the order of lists, those who owe most first. The few words of each, and not its page.
-    pub(in crate::broker::provider) fn ranks(&self) -> Vec<Rank> {
-        self.state.lock().pages.values().map(Page::rank).collect()
+    /// So many pages, those who owe most first.
+    pub(in crate::broker::provider) fn first(&self, most: usize) -> Vec<Page> {
+        self.state.lock().pages.in_order(None).take(most).copied().collect()
+    }
+
+    /// So many pages behind a user's in that order, and whether others come behind them. `None`: there is no such user.
+    pub(in crate::broker::provider) fn behind(
+        &self,
+        user: Address,
+        most: usize,
+    ) -> Option<(Vec<Page>, bool)> {
+        let state = self.state.lock();
+        let mut rest = state.pages.in_order(Some(state.pages.get(user)?.rank()));
+        let pages = rest.by_ref().take(most).copied().collect();
+        Some((pages, rest.next().is_some()))
     }
 
     /// How many users have a page.
@@ -242,7 +119,7 @@ impl Book {
     }
 
     pub(in crate::broker::provider) fn users(&self) -> Vec<Address> {
-        self.state.lock().pages.keys().copied().collect()
+        self.state.lock().pages.users().collect()
     }
 
     /// The chain's present moment as well as we know it: never behind our own clock.
@@ -258,10 +135,7 @@ impl Book {
 
     /// Opens a page at the start, from the durable books.
     pub(in crate::broker::provider) fn restore(&self, page: Page) {
-        self.state
-            .lock()
-            .pages
-            .insert(page.account.id.user, Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
+        self.state.lock().pages.put(Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
     }
 
     /// Takes over an account as read from the chain at `block`. A reading older than what is known is ignored,
@@ -273,8 +147,8 @@ impl Book {
         block: u64,
         forced: bool,
     ) -> (Page, Adopted) {
-        let mut state = self.state.lock();
-        let page = state.pages.entry(account.id.user).or_insert(Page {
+        let (user, mut state) = (account.id.user, self.state.lock());
+        let blank = || Page {
             account,
             block,
             owed: Neuron::ZERO,
@@ -284,41 +158,50 @@ impl Book {
             best: None,
             debt_since: None,
             doubt: None,
+        };
+        state.pages.open(user, blank);
+        let refreshed = state.pages.change(user, |page| {
+            let mut adopted = Adopted::Nothing;
+            if forced || block >= page.block {
+                adopted = page.take(account, block);
+            }
+            if page.unsettled().is_zero() {
+                page.debt_since = None;
+            }
+            (*page, adopted)
         });
-        let mut adopted = Adopted::Nothing;
-        if forced || block >= page.block {
-            adopted = page.take(account, block);
-        }
-        if page.unsettled().is_zero() {
-            page.debt_since = None;
-        }
-        (*page, adopted)
+        // It was opened just now, under the same lock.
+        refreshed.unwrap_or_else(|| (blank(), Adopted::Nothing))
     }
 
     /// What a reading changed about what is owed could not be written down: the next reading has to begin again.
     pub(in crate::broker::provider) fn not_adopted(&self, user: Address, before: Option<Page>) {
-        if let Some(page) = self.state.lock().pages.get_mut(&user) {
+        self.state.lock().pages.change(user, |page| {
             let (owed, carried) = before.map(|page| (page.owed, page.carried)).unwrap_or_default();
             (page.owed, page.carried) = (owed, carried);
             page.account.settled = page.account.settled.min(owed);
-        }
+        });
     }
 
-    /// The debt of a page is this old, if it still has one.
-    pub(in crate::broker::provider) fn debt_since(&self, user: Address, since: Timestamp) {
-        if let Some(page) = self.state.lock().pages.get_mut(&user)
-            && !page.unsettled().is_zero()
-        {
-            page.debt_since = Some(since);
-        }
+    /// The debt of a page is this old, if it still has one and no more than `settled` of it was paid.
+    pub(in crate::broker::provider) fn debt_since(&self, user: Address, settled: Neuron, since: Timestamp) {
+        self.state.lock().pages.change(user, |page| {
+            if !page.unsettled().is_zero() && page.account.settled == settled {
+                page.debt_since = Some(since);
+            }
+        });
     }
 
-    /// The chain has no such account (any more: a reorg has undone it). What is owed stays in the book.
-    pub(in crate::broker::provider) fn vanished(&self, user: Address) {
-        if let Some(page) = self.state.lock().pages.get_mut(&user) {
-            page.account.balance = Neuron::ZERO;
-            page.account.refund = None;
-        }
+    /// The chain has no such account at this block (any more: a reorg has undone it). What is owed stays in the book.
+    /// Ignored where something newer is known, as in [`Book::refresh`].
+    pub(in crate::broker::provider) fn vanished(&self, user: Address, block: u64, forced: bool) {
+        self.state.lock().pages.change(user, |page| {
+            if forced || block >= page.block {
+                page.account.balance = Neuron::ZERO;
+                page.account.refund = None;
+                page.block = block;
+            }
+        });
     }
 
     /// From this moment on the refund no longer backs requests, whatever the node says about the block.
@@ -328,21 +211,21 @@ impl Book {
         refund: PendingRefund,
         block: u64,
     ) {
-        if let Some(page) = self.state.lock().pages.get_mut(&user)
-            && block >= page.block
-        {
-            page.account.refund = Some(refund);
-        }
+        self.state.lock().pages.change(user, |page| {
+            if block >= page.block {
+                page.account.refund = Some(refund);
+            }
+        });
     }
 
     /// A voucher whose signature was checked. The larger of the newer epoch wins. Returns whether it is news.
     pub(in crate::broker::provider) fn voucher(&self, signed: SignedVoucher) -> bool {
-        let mut state = self.state.lock();
-        let Some(page) = state.pages.get_mut(&signed.voucher.account.user) else { return false };
+        let (user, mut state) = (signed.voucher.account.user, self.state.lock());
         let rank = |signed: &SignedVoucher| (signed.voucher.epoch, signed.voucher.cumulative);
+        let Some(page) = state.pages.get(user) else { return false };
         let news = page.best.as_ref().is_none_or(|best| rank(&signed) > rank(best));
         if news {
-            page.best = Some(signed);
+            state.pages.change(user, |page| page.best = Some(signed));
         }
         news
     }
@@ -360,7 +243,7 @@ impl Book {
         let mut state = self.state.lock();
         let state = &mut *state;
         let now = if state.ahead == 0 { now } else { now.plus_seconds(state.ahead) };
-        let page = state.pages.get_mut(&user).ok_or(Denied::Unknown)?;
+        let page = state.pages.get(user).ok_or(Denied::Unknown)?;
         if state.running.contains(&request) {
             return Err(Denied::Duplicate);
         }
@@ -392,8 +275,10 @@ impl Book {
                 return Err(Denied::VoidSoon { seconds: seconds.max(1) });
             }
         }
-        page.reserved = page.reserved.saturating_add(max_fee);
-        page.in_flight += 1;
+        state.pages.change(user, |page| {
+            page.reserved = page.reserved.saturating_add(max_fee);
+            page.in_flight += 1;
+        });
         state.running.insert(request);
         Ok(Reservation { book: Arc::clone(self), request, user, max_fee, end: End::Nothing })
     }
@@ -416,17 +301,13 @@ impl Book {
         self.state.lock().running.contains(&id)
     }
 
-    pub(in crate::broker::provider) fn totals(&self) -> Totals {
-        let state = self.state.lock();
-        let mut totals = Totals { users: state.pages.len(), ..Totals::default() };
-        for page in state.pages.values() {
-            totals.owed = totals.owed.saturating_add(page.owed);
-            totals.settled = totals.settled.saturating_add(page.account.settled);
-            totals.unsettled = totals.unsettled.saturating_add(page.unsettled());
-            totals.reserved = totals.reserved.saturating_add(page.reserved);
-            totals.in_flight += page.in_flight;
-        }
-        totals
+    pub(in crate::broker::provider) fn totals(&self, now: Timestamp) -> Totals {
+        self.state.lock().pages.totals(now)
+    }
+
+    #[cfg(test)]
+    fn holds_together(&self) -> bool {
+        self.state.lock().pages.hold_together()
     }
 }
 
@@ -479,7 +360,7 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         let mut state = self.book.state.lock();
         state.running.remove(&self.request);
-        if let Some(page) = state.pages.get_mut(&self.user) {
+        state.pages.change(self.user, |page| {
             page.reserved = page.reserved.above(self.max_fee);
             page.in_flight = page.in_flight.saturating_sub(1);
             if let End::Booked { owed, at } = self.end {
@@ -488,7 +369,7 @@ impl Drop for Reservation {
                     page.debt_since = Some(at);
                 }
             }
-        }
+        });
         if matches!(self.end, End::Row) {
             state.abandoned.push(self.request);
         }

@@ -64,7 +64,7 @@ fn the_admission_table() {
             Err(_) => "other",
         };
         assert_eq!(found, expected, "{row:?}");
-        assert_eq!(book.totals().reserved, Neuron::ZERO, "{row:?}");
+        assert_eq!(book.totals(now()).reserved, Neuron::ZERO, "{row:?}");
     }
 }
 
@@ -115,7 +115,7 @@ fn holds_add_up_and_come_back() {
     assert!(matches!(reserve(&book, 41), Err(Denied::Funds(_))));
     let second = reserve(&book, 40).unwrap();
     first.booked(Neuron::new(10), now());
-    let totals = book.totals();
+    let totals = book.totals(now());
     assert_eq!((totals.owed, totals.reserved, totals.in_flight), (Neuron::new(10), Neuron::new(40), 1));
     drop(second);
     assert!(reserve(&book, 90).is_ok());
@@ -158,6 +158,15 @@ fn old_readings_do_not_undo_newer_ones_and_settled_money_was_owed() {
     assert_eq!(book.refresh(read(100, 0), 6, false).0.account.balance, Neuron::new(60));
     assert_eq!(book.refresh(read(100, 0), 6, true).0.account.balance, Neuron::new(100));
     assert_eq!(book.page(USER).unwrap().owed, Neuron::ZERO, "a reorg took the payment back");
+    // Nor does a listing that began before the account was opened.
+    book.vanished(USER, 5, false);
+    assert_eq!(book.page(USER).unwrap().account.balance, Neuron::new(100));
+    book.vanished(USER, 6, false);
+    assert_eq!(book.page(USER).unwrap().account.balance, Neuron::ZERO);
+    book.refresh(read(100, 0), 9, false);
+    book.vanished(USER, 5, true);
+    let page = book.page(USER).unwrap();
+    assert_eq!((page.account.balance, page.block), (Neuron::ZERO, 5));
 }
 
 /// A page with 90 owed of 100 promised, and readings of it.
@@ -218,9 +227,9 @@ fn many_at_once_never_pass_the_limit() {
         running.into_iter().filter_map(|thread| thread.join().unwrap().ok()).collect()
     });
     assert_eq!(held.len(), 33);
-    assert_eq!(book.totals().reserved, Neuron::new(990));
+    assert_eq!(book.totals(now()).reserved, Neuron::new(990));
     drop(held);
-    assert_eq!(book.totals(), Totals { users: 1, ..Totals::default() });
+    assert_eq!(book.totals(now()), Totals { users: 1, ..Totals::default() });
 }
 
 proptest! {
@@ -246,8 +255,63 @@ proptest! {
             let claimed = page.owed.get() + page.reserved.get();
             prop_assert!(claimed <= balance && claimed <= promised + credit);
             prop_assert_eq!(page.in_flight, held.len());
+            prop_assert!(book.holds_together());
         }
         drop(held);
         prop_assert_eq!(book.page(USER).unwrap().reserved, Neuron::ZERO);
+    }
+
+    /// Whatever the chain and users do, lists are in order and sums are what adding up gives.
+    #[test]
+    fn order_and_sums_follow_every_change(
+        steps in proptest::collection::vec((0u8..8, 1u8..4, 0u128..200, 0u128..200, 900u64..1_100), 1..60),
+    ) {
+        let book = Book::new(Neuron::new(50), 4);
+        let mut held = Vec::new();
+        for (what, number, one, other, at) in steps {
+            let (user, at) = (Address::repeat_byte(number), Timestamp::from_seconds(at));
+            let mut read = page(number, one, other);
+            match what {
+                0 => book.restore(Page { owed: Neuron::new(one.max(other)), ..read }),
+                1 | 2 => {
+                    if one % 3 == 0 {
+                        read.account.rotation = Some(Rotation { delegate: None, active_at: at });
+                    }
+                    book.refresh(read.account, 1, true);
+                }
+                3 => {
+                    let amount = Neuron::new(one);
+                    let refund = PendingRefund { index: 1, amount, created_at: now(), unlock_at: at };
+                    book.refund_requested(user, refund, u64::MAX);
+                }
+                4 => book.vanished(user, 1, other > 100),
+                5 => drop(book.voucher(voucher(number, u32::from(other > 100), one))),
+                6 => held.extend(book.reserve(user, RequestId::random(), Neuron::new(one), now(), || 60)),
+                _ => if let Some(hold) = held.pop() {
+                    let owed = book.page(hold.user).map_or(Neuron::ZERO, |page| page.owed);
+                    hold.booked(owed.saturating_add(Neuron::new(other)), at);
+                },
+            }
+            prop_assert!(book.holds_together());
+            let pages = book.first(usize::MAX);
+            prop_assert!(pages.is_sorted_by_key(Page::rank));
+            prop_assert_eq!(book.debtors(), pages.iter().filter(|page| !page.unsettled().is_zero()).copied().collect::<Vec<_>>());
+            for (place, page) in pages.iter().enumerate() {
+                let behind = (pages.get(place + 1).copied().into_iter().collect(), pages.len() > place + 2);
+                prop_assert_eq!(book.behind(page.account.id.user, 1), Some(behind));
+            }
+            let totals = book.totals(now());
+            prop_assert_eq!(totals.users, pages.len());
+            prop_assert_eq!(totals.in_flight, pages.iter().map(|page| page.in_flight).sum::<usize>());
+            prop_assert_eq!(totals.debtors, book.debtors().len());
+            let sum = |part: fn(&Page) -> Neuron| pages.iter().map(part).fold(Neuron::ZERO, Neuron::saturating_add);
+            prop_assert_eq!(totals.claimable, sum(|page| page.claimable(now())));
+            prop_assert_eq!(totals.unsettled, sum(Page::unsettled));
+            prop_assert_eq!(totals.owed, sum(|page| page.owed));
+            prop_assert_eq!(totals.settled, sum(|page| page.account.settled));
+            prop_assert_eq!(totals.reserved, sum(|page| page.reserved));
+            let danger = |page: &&Page| page.is_lost(now()) || page.threat(now()).is_some();
+            prop_assert_eq!(totals.in_danger, pages.iter().filter(danger).count());
+        }
     }
 }
