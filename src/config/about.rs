@@ -181,6 +181,10 @@ pub(super) const PROVIDER: Lines = &[
          listen only. Put TLS in front of it.",
     ),
     (
+        "behindProxy",
+        "true: a web server on this machine or in its private network stands in front, and its X-Forwarded-For says who asks. What          strangers may do has bounds for each address; without this all of them share one behind it.",
+    ),
+    (
         "creditLimit",
         "Neuron that a user may owe beyond the best voucher: the most that one who vanishes can take.",
     ),

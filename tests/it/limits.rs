@@ -116,3 +116,26 @@ async fn a_lost_database_shows_what_the_chain_still_lists() {
     let again = world.owner().request(http::Method::DELETE, path).send().await.unwrap();
     assert_eq!(again.status(), 404);
 }
+
+/// Behind a web server all strangers have one address; that server's word tells them apart, if the operator says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_web_server_each_stranger_has_bounds_of_its_own() {
+    for behind_proxy in [false, true] {
+        let mut plan = Plan::default();
+        plan.provider.behind_proxy = behind_proxy;
+        (plan.provider.free.per_second, plan.provider.free.burst) = (1, 3);
+        let world = World::with(plan).await;
+        let refused = async |stranger: &str, times: u32| {
+            let mut refused = 0;
+            for _ in 0..times {
+                let request = world.proxy().request(http::Method::GET, "/v1/proxy/llama7b/models");
+                let status = request.header("x-forwarded-for", stranger).send().await.unwrap().status();
+                refused += u32::from(status == 429);
+            }
+            refused
+        };
+        // What a stranger claims itself stands before what the server adds.
+        assert!(refused("203.0.113.9, 203.0.113.1", 20).await > 0, "the first uses up what it may");
+        assert_eq!(refused("203.0.113.9", 3).await == 0, behind_proxy);
+    }
+}

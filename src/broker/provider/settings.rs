@@ -11,6 +11,8 @@ use crate::domain::{Neuron, ServiceKind};
 pub struct ProviderSettings {
     /// The public base URL of this broker's proxy listener; the chain lists it for every service.
     pub serving_url: String,
+    /// A web server of the operator's own stands in front; who asks is whom it names (`X-Forwarded-For`).
+    pub behind_proxy: bool,
     /// What a user may owe beyond the best voucher: the most that a user who vanishes can take.
     pub credit_limit: Neuron,
     /// Requests of one user that may run at the same time.
@@ -115,6 +117,7 @@ impl Default for ProviderSettings {
     fn default() -> Self {
         Self {
             serving_url: "http://127.0.0.1:3080".to_owned(),
+            behind_proxy: false,
             credit_limit: Neuron::new(1_000_000_000_000_000),
             max_in_flight_per_user: 64,
             requests_per_minute_per_user: 0,

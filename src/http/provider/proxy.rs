@@ -1,5 +1,6 @@
 //! The metered proxy: what strangers call. Everything in a request is checked by the broker, signatures first.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -8,12 +9,13 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, Stream, StreamExt};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
 use serde_json::json;
 
 use super::Face;
 use crate::broker::provider::{ProxyCall, ProxyRefusal, ReceiptState};
+use crate::http::asker::asker;
 use crate::http::field::{AMOUNT, COUNT, Field, Kind, Refusal, TEXT, optional, required};
 use crate::http::input::{BodyStreamError, Fields, JsonBody, body_stream, path_value};
 use crate::http::pass::{respond, suffix_after};
@@ -75,13 +77,14 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
     let (parts, body) = request.into_parts();
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let (head, suffix) = suffix_after(target, 3);
+    let peer = from(&face, parts.extensions.get::<Peer>(), &parts.headers);
     let call = ProxyCall {
         service: head.rsplit('/').next().unwrap_or_default().to_owned(),
         suffix_and_query: suffix.to_owned(),
         method: parts.method,
         headers: parts.headers,
         body: Box::pin(Alone(Mutex::new(body_stream(body)))),
-        peer: peer(parts.extensions.get::<Peer>()),
+        peer,
     };
     // Large: the whole way of a request through the broker is in it.
     let answer = Box::pin(face.broker.proxy(call)).await?;
@@ -101,17 +104,19 @@ impl Stream for Alone {
 }
 
 /// Requests that come without a connection (from inside the process) count as local.
-fn peer(peer: Option<&Peer>) -> std::net::SocketAddr {
-    peer.map_or(std::net::SocketAddr::from(([127, 0, 0, 1], 0)), |peer| peer.0)
+fn from(face: &Face, peer: Option<&Peer>, headers: &HeaderMap) -> SocketAddr {
+    let peer = peer.map_or(SocketAddr::from(([127, 0, 0, 1], 0)), |peer| peer.0);
+    asker(peer, headers, face.broker.settings().behind_proxy)
 }
 
 pub(super) async fn voucher(
     State(face): State<Face>,
-    peer_extension: Option<axum::Extension<Peer>>,
+    peer: Option<axum::Extension<Peer>>,
+    headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Json<VoucherAccepted>, Problem> {
     let input = Fields::of_body(body, VOUCHER, &[])?;
-    let from = peer(peer_extension.as_deref()).ip();
+    let from = from(&face, peer.as_deref(), &headers).ip();
     match face.broker.voucher(input.need_text("voucher")?, from).await {
         Err(ProxyRefusal::BadHeader { reason, .. }) => {
             Err(Problem::field("voucher", format_args!("it cannot be read: {reason}")))
