@@ -9,7 +9,7 @@ use crate::attacks::short_attacks;
 use crate::broker::user::{
     AccountView, Cap, CapUse, DaySpend, Reconciliation, ReconciliationVerdict, Runway, Snapshot, Spent,
 };
-use crate::domain::{Address, Fee, Neuron};
+use crate::domain::{Address, Fee, Neuron, UserRequestState};
 use crate::tui::pictures::{harmless, letter, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
@@ -140,7 +140,7 @@ fn figures_are_asked_for_once_however_many_requests_end() {
             request: crate::domain::RequestId::new([n; 32]),
             provider: provider(1),
             service: "llama7b".parse().unwrap(),
-            state: "done",
+            state: UserRequestState::Done,
             fee: Neuron::new(1),
             note: None,
         };

@@ -320,7 +320,7 @@ fn what_runs_stands_first_and_once() {
         request: first.view.request,
         provider: provider(1),
         service: "llama7b".parse().unwrap(),
-        state: "done",
+        state: UserRequestState::Done,
         fee: Neuron::new(5),
         note: None,
     };
