@@ -73,6 +73,18 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 reply.send(Answer::Exported(exported)).await;
             });
         }
+        // What answers cost is written to the conversations; a branch that was asked for is made.
+        Ask::CatchUp => {
+            at.tasks.spawn("chat: what answers cost", async move {
+                if let Err(error) = library.take_costs_from_books().await {
+                    tracing::warn!(%error, "what answers cost could not be taken from the books");
+                }
+                sums(&library, &reply).await;
+            });
+        }
+        Ask::Fork { id, through } => {
+            at.tasks.spawn("chat: a branch", async move { fork(&library, id, through, &reply).await });
+        }
         ask => {
             at.tasks
                 .spawn_until_stopped("chat: reading", async move { Box::pin(read(ask, own, reply)).await });
@@ -94,12 +106,6 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
     let library = &at.library;
     let failed = |error: LibraryError| Answer::Failed(error.to_string());
     let answer = match ask {
-        Ask::CatchUp => {
-            if let Err(error) = library.take_costs_from_books().await {
-                tracing::warn!(%error, "what answers cost could not be taken from the books");
-            }
-            return sums(library, &reply).await;
-        }
         Ask::List => library.list(LISTED).await.map_or_else(failed, Answer::Listed),
         Ask::Open { id, at } => opened(library, id, at).await.unwrap_or_else(failed),
         Ask::Revive { new, open } => {
@@ -115,15 +121,6 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
                 _ => return,
             }
         }
-        Ask::Fork { id, through } => match library.fork(id, through).await {
-            Ok(branch) => {
-                let list = library.list(LISTED).await.map_or_else(failed, Answer::Listed);
-                reply.send(list).await;
-                reply.send(Answer::Forked(branch.id)).await;
-                opened(library, branch.id, None).await.unwrap_or_else(failed)
-            }
-            Err(error) => failed(error),
-        },
         Ask::Estimate { number, turn } => {
             tokio::time::sleep(PAUSE).await;
             let Some(broker) = at.broker() else { return };
@@ -170,9 +167,27 @@ async fn read(ask: Ask, at: At, reply: Reply<Answer>) {
             let Ok(table) = table else { return };
             Answer::Choices { number, table }
         }
-        Ask::Send(_) | Ask::Keep { .. } | Ask::Draft { .. } | Ask::Delete(_) | Ask::Export { .. } => return,
+        Ask::Send(_)
+        | Ask::Keep { .. }
+        | Ask::Draft { .. }
+        | Ask::Delete(_)
+        | Ask::Export { .. }
+        | Ask::CatchUp
+        | Ask::Fork { .. } => return,
     };
     reply.send(answer).await;
+}
+
+/// A branch, shown once it is in the list.
+async fn fork(library: &Library, id: ConversationId, through: Option<MessageId>, reply: &Reply<Answer>) {
+    let failed = |error: LibraryError| Answer::Failed(error.to_string());
+    let branch = match library.fork(id, through).await {
+        Ok(branch) => branch.id,
+        Err(error) => return reply.send(failed(error)).await,
+    };
+    reply.send(library.list(LISTED).await.map_or_else(failed, Answer::Listed)).await;
+    reply.send(Answer::Forked(branch)).await;
+    reply.send(opened(library, branch, None).await.unwrap_or_else(failed)).await;
 }
 
 /// What conversations and the day cost, together, so that no sum on the screen is older than another.
