@@ -135,8 +135,10 @@ fn took_operations(model: &mut Model, operations: Vec<OperationItem>) -> bool {
     for (operation, fresh) in news {
         let (tone, text) = told(&operation);
         // What was ordered here has its own toast; what the engine did by itself is news, and so is what went wrong.
-        let own = matches!(model.over, Over::Settle(_)) || operation.kind.parse() != Ok(OperationKind::Settle);
-        let loud = matches!(tone, Tone::Bad | Tone::Warn) || (!own && operation.state.parse() == Ok(OperationState::Mined));
+        let own =
+            matches!(model.over, Over::Settle(_)) || operation.kind.parse() != Ok(OperationKind::Settle);
+        let loud = matches!(tone, Tone::Bad | Tone::Warn)
+            || (!own && operation.state.parse() == Ok(OperationState::Mined));
         if fresh && loud {
             model.toast(tone, text);
         } else {

@@ -133,40 +133,18 @@ pub fn paste(model: &mut Model, text: &str) {
         Over::Form(form) if form.sending.is_none() => form.form.paste(text),
         Over::Palette(palette) => palette.paste(text),
         Over::Nothing if model.typing => {
-            let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-            on_table!(model, table => table.set_filter(format!("{}{clean}", table.filter)));
+            on_table!(model, table => table.filter_paste(text));
         }
         _ => {}
     }
 }
 
 fn typed(model: &mut Model, key: KeyEvent) {
-    match key.code {
-        KeyCode::Esc => {
-            model.typing = false;
-            on_table!(model, table => table.set_filter(String::new()));
-        }
-        KeyCode::Enter => model.typing = false,
-        KeyCode::Backspace => {
-            on_table!(model, table => {
-                let mut text = table.filter.clone();
-                text.pop();
-                table.set_filter(text);
-            });
-        }
-        KeyCode::Tab => {
-            on_table!(model, table => table.complete());
-        }
-        KeyCode::Down => {
-            on_table!(model, table => table.step(1));
-        }
-        KeyCode::Up => {
-            on_table!(model, table => table.step(-1));
-        }
-        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-            on_table!(model, table => table.set_filter(format!("{}{letter}", table.filter)));
-        }
-        _ => {}
+    if key.code == KeyCode::Esc {
+        model.typing = false;
+        on_table!(model, table => table.set_filter(String::new()));
+    } else {
+        model.typing = on_table!(model, table => table.filter_key(key)).unwrap_or(false);
     }
 }
 

@@ -32,8 +32,13 @@ pub struct ServiceForm {
 fn fields() -> Vec<Field> {
     vec![
         Field::new("Name", texts::labels::NAME, Kind::Text, texts::console_services::NAME_HINT),
-        Field::new("Type", texts::labels::TYPE, Kind::Choice(&ServiceKind::NAMES), texts::console_services::KIND_HINT)
-            .with(ServiceKind::Chatbot.as_str()),
+        Field::new(
+            "Type",
+            texts::labels::TYPE,
+            Kind::Choice(&ServiceKind::NAMES),
+            texts::console_services::KIND_HINT,
+        )
+        .with(ServiceKind::Chatbot.as_str()),
         Field::new("URL", "URL", Kind::Text, URL),
         Field::new("model", texts::labels::MODEL, Kind::Text, MODEL),
         Field::new("inputPrice", texts::console_services::INPUT_PRICE, Kind::Text, PRICE),

@@ -66,7 +66,8 @@ impl Row for SettlementItem {
             }
             GAS => return Cell::Amount(self.amount(GAS), Tone::Plain),
             _ => {
-                let paid = Some(self.paid).filter(|_| self.operation.state.parse() == Ok(OperationState::Mined));
+                let paid =
+                    Some(self.paid).filter(|_| self.operation.state.parse() == Ok(OperationState::Mined));
                 return Cell::Amount(paid, Tone::Good);
             }
         };

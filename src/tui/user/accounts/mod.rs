@@ -18,7 +18,7 @@ pub use self::runner::perform;
 
 use std::collections::BTreeMap;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ use crate::broker::user::{CapUse, DaySpend, Event, Reconciliation, Runway};
 use crate::domain::Address;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts;
+use crate::tui::kit::filter::filter_kept;
 use crate::tui::kit::table::{Click, Table};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
@@ -309,28 +310,13 @@ impl Part for Accounts {
     }
 
     fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
-        let mut text = self.table.filter.clone();
-        match key.code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Tab => drop(self.table.complete()),
-            KeyCode::Backspace => {
-                text.pop();
-                self.table.set_filter(text);
-            }
-            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                text.push(letter);
-                self.table.set_filter(text);
-            }
-            _ => {}
-        }
+        self.typing = self.table.filter_key(key);
         self.ask_runway(cx);
     }
 
     fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
         if self.typing {
-            let mut filter = self.table.filter.clone();
-            filter.extend(text.chars().filter(|c| !c.is_control()).take(200));
-            self.table.set_filter(filter);
+            self.table.filter_paste(text);
         }
     }
 
@@ -510,7 +496,7 @@ impl Part for Accounts {
         if let (Some(column), Some(largest)) = (column, kept["largest_first"].as_bool()) {
             self.table.sort_as(column, largest);
         }
-        self.table.set_filter(kept["filter"].as_str().unwrap_or_default().chars().take(200).collect());
+        self.table.set_filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
         self.wanted = kept["selected"].as_str().and_then(|text| text.parse().ok());
         self.open = kept["open"].as_bool().unwrap_or(false);
         if let Some(wanted) = self.wanted

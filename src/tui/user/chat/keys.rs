@@ -277,23 +277,9 @@ fn in_dialog(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
                     chat.focus = Focus::Prompt;
                 }
             }
-            KeyCode::Up => picker.table.step(-1),
-            KeyCode::Down => picker.table.step(1),
-            KeyCode::PageUp => picker.table.step(-picker.table.page()),
-            KeyCode::PageDown => picker.table.step(picker.table.page()),
-            KeyCode::Tab => {
-                picker.table.complete();
+            _ => {
+                picker.table.filter_key(key);
             }
-            KeyCode::Backspace => {
-                let mut text = picker.table.filter.clone();
-                text.pop();
-                picker.table.set_filter(text);
-            }
-            KeyCode::Char(letter) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                let text = format!("{}{letter}", picker.table.filter);
-                picker.table.set_filter(text);
-            }
-            _ => {}
         },
         Over::Parameters(all) => {
             if control('o') {
@@ -464,11 +450,7 @@ pub fn paste(chat: &mut Chat, text: &str, cx: &mut Cx<'_, Ask>) {
             search(chat, cx);
         }
         Over::Rename { form, .. } | Over::Attach(form) => form.paste(text.trim()),
-        Over::Picker(picker) => {
-            let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-            let text = format!("{}{text}", picker.table.filter);
-            picker.table.set_filter(text);
-        }
+        Over::Picker(picker) => picker.table.filter_paste(text),
         Over::Delete { .. } | Over::Export { .. } | Over::Code { .. } => {}
     }
 }

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -24,6 +24,7 @@ use crate::domain::Timestamp;
 use crate::log_lines::{LogLine, LogLines};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::filter::filter_kept;
 use crate::tui::kit::table::{Change, Click, Table};
 use crate::tui::kit::{draw, moment};
 use crate::tui::texts;
@@ -218,32 +219,20 @@ impl Part for Log {
     }
 
     fn key(&mut self, key: KeyEvent, _cx: &mut Cx<'_, Ask>) {
-        let mut text = self.table.filter.clone();
+        self.typing = self.table.filter_key(key);
         match key.code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Tab => drop(self.table.complete()),
-            KeyCode::Down => self.table.step(1),
-            KeyCode::Up => self.table.step(-1),
-            KeyCode::Backspace => {
-                text.pop();
-                self.filter(text);
-            }
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => self.filter(String::new()),
-            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                text.push(letter);
-                self.filter(text);
-            }
+            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => self.moved(),
+            _ if self.following => self.follow_newest(),
             _ => {}
-        }
-        if matches!(key.code, KeyCode::Down | KeyCode::Up) {
-            self.moved();
         }
     }
 
     fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
         if self.typing {
-            let words: Vec<&str> = text.split_whitespace().take(20).collect();
-            self.filter(format!("{}{}", self.table.filter, words.join(" ")));
+            self.table.filter_paste(text);
+            if self.following {
+                self.follow_newest();
+            }
         }
     }
 
@@ -373,7 +362,7 @@ impl Part for Log {
     }
 
     fn recall(&mut self, kept: &Value) {
-        self.filter(kept["filter"].as_str().unwrap_or_default().to_owned());
+        self.filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
         self.open = kept["open"].as_bool().unwrap_or(false);
     }
 }

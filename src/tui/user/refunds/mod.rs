@@ -16,7 +16,7 @@ pub use self::runner::perform;
 
 use std::collections::BTreeSet;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -28,6 +28,7 @@ use crate::broker::user::{Event, RefundState, RefundView};
 use crate::domain::{Address, Neuron, OperationKind, PendingRefund, Timestamp};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::{self, Fact, is};
+use crate::tui::kit::filter::filter_kept;
 use crate::tui::kit::moment;
 use crate::tui::kit::table::Table;
 use crate::tui::texts;
@@ -349,27 +350,12 @@ impl Part for Refunds {
     }
 
     fn key(&mut self, key: KeyEvent, _cx: &mut Cx<'_, Ask>) {
-        let mut text = self.history.filter.clone();
-        match key.code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Tab => drop(self.history.complete()),
-            KeyCode::Backspace => {
-                text.pop();
-                self.history.set_filter(text);
-            }
-            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                text.push(letter);
-                self.history.set_filter(text);
-            }
-            _ => {}
-        }
+        self.typing = self.history.filter_key(key);
     }
 
     fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
         if self.typing {
-            let mut filter = self.history.filter.clone();
-            filter.extend(text.chars().filter(|c| !c.is_control()).take(200));
-            self.history.set_filter(filter);
+            self.history.filter_paste(text);
         }
     }
 
@@ -504,7 +490,7 @@ impl Part for Refunds {
         if let (Some(column), Some(largest)) = (column, kept["largest_first"].as_bool()) {
             self.history.sort_as(column, largest);
         }
-        self.history.set_filter(kept["filter"].as_str().unwrap_or_default().chars().take(200).collect());
+        self.history.set_filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
         self.chosen = kept["selected"].as_str().and_then(|text| text.parse().ok());
     }
 }

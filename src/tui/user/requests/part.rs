@@ -1,6 +1,6 @@
 //! The screen's keys, answers and news.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -14,15 +14,13 @@ use crate::domain::Address;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::furthest;
+use crate::tui::kit::filter::{filter_kept, filter_key, filter_paste};
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::shared::Shared;
-
-/// Nobody types a longer filter.
-const LONGEST: usize = 300;
 
 const SORTS: [(&str, RequestSort); 4] = [
     ("newest", RequestSort::Newest),
@@ -111,19 +109,11 @@ impl Part for Requests {
             }
             return;
         }
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let mut text = self.typed().to_owned();
-        match key.code {
-            KeyCode::Enter | KeyCode::Down | KeyCode::Up => return self.typing = false,
-            KeyCode::Backspace => drop(text.pop()),
-            KeyCode::Char('u') if control => text.clear(),
-            KeyCode::Char('w') if control => {
-                text.truncate(text.trim_end().rfind(' ').map_or(0, |at| at + 1));
-            }
-            KeyCode::Char(letter) if !control && text.len() < LONGEST => text.push(letter),
-            _ => return,
+        if matches!(key.code, KeyCode::Enter | KeyCode::Down | KeyCode::Up) {
+            return self.typing = false;
         }
-        if text != self.typed() {
+        let mut text = self.typed().to_owned();
+        if filter_key(&mut text, key) {
             self.moved();
             self.set_typed(text, cx);
         }
@@ -166,11 +156,11 @@ impl Part for Requests {
         if let Some(form) = &mut self.export {
             return form.paste(text);
         }
-        let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
         self.typing = true;
         self.moved();
-        let text = format!("{}{line}", self.typed());
-        self.set_typed(text, cx);
+        let mut typed = self.typed().to_owned();
+        filter_paste(&mut typed, text);
+        self.set_typed(typed, cx);
     }
 
     fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
@@ -408,8 +398,7 @@ impl Part for Requests {
     }
 
     fn recall(&mut self, kept: &Value) {
-        let text =
-            |name: &str| kept[name].as_str().unwrap_or_default().chars().take(LONGEST).collect::<String>();
+        let text = |name: &str| filter_kept(kept[name].as_str().unwrap_or_default());
         self.list = if text("list") == "operations" { List::Operations } else { List::Requests };
         self.sort = SORTS.iter().find(|(name, _)| *name == text("sort")).map_or(self.sort, |(_, sort)| *sort);
         self.typed = [text("filter"), text("operations")];

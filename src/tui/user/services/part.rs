@@ -1,6 +1,6 @@
 //! The screen's keys, answers and news.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -12,13 +12,11 @@ use crate::broker::user::Event;
 use crate::domain::ServiceKind;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::furthest;
+use crate::tui::kit::filter::filter_kept;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::shared::{Link, Shared};
-
-/// Nobody types a longer filter.
-const LONGEST: usize = 300;
 
 impl Part for Services {
     type Ask = Ask;
@@ -83,28 +81,7 @@ impl Part for Services {
     }
 
     fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let mut text = self.table.filter.clone();
-        match key.code {
-            KeyCode::Enter => return self.typing = false,
-            KeyCode::Down => self.table.step(1),
-            KeyCode::Up => self.table.step(-1),
-            KeyCode::Tab => drop(self.table.complete()),
-            KeyCode::Backspace => {
-                text.pop();
-                self.table.set_filter(text);
-            }
-            KeyCode::Char('u') if control => self.table.set_filter(String::new()),
-            KeyCode::Char('w') if control => {
-                text.truncate(text.trim_end().rfind(' ').map_or(0, |at| at + 1));
-                self.table.set_filter(text);
-            }
-            KeyCode::Char(letter) if !control && text.len() < LONGEST => {
-                text.push(letter);
-                self.table.set_filter(text);
-            }
-            _ => return,
-        }
+        self.typing = self.table.filter_key(key);
         self.follow(cx);
     }
 
@@ -132,11 +109,8 @@ impl Part for Services {
         if self.compare.is_some() || self.covers(cx.shared) {
             return;
         }
-        let room = LONGEST.saturating_sub(self.table.filter.len());
-        let line: String = text.chars().filter(|letter| !letter.is_control()).take(room).collect();
         self.typing = true;
-        let text = format!("{}{line}", self.table.filter);
-        self.table.set_filter(text);
+        self.table.filter_paste(text);
         self.follow(cx);
     }
 
@@ -319,9 +293,7 @@ impl Part for Services {
         if let Some(sort) = kept["sort"].as_u64().and_then(|sort| usize::try_from(sort).ok()) {
             self.table.restore_sorting(sort, kept["largestFirst"].as_bool().unwrap_or(false));
         }
-        let filter = kept["filter"].as_str().unwrap_or_default();
-        let filter = filter.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
-        self.table.set_filter(filter);
+        self.table.set_filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
         self.detail = kept["detail"].as_bool().unwrap_or(false);
         let text = |name: &str| kept[name].as_str().unwrap_or_default();
         if let (Ok(provider), Ok(service)) = (text("provider").parse(), text("service").parse()) {
