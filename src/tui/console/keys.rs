@@ -164,24 +164,19 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::First => scroll(model, Scroll::First),
         Action::Last => scroll(model, Scroll::Last),
         Action::Open if model.screen.is_list() => {
-            model.detail = !model.detail && !detail::facts(model).is_empty();
-            model.zoomed = false;
-            model.detail_focus = false;
-            model.detail_top = 0;
+            let there = !detail::facts(model).is_empty();
+            model.pane.toggle(there);
         }
         Action::Zoom => {
-            let shut = !model.detail;
-            if shut {
-                act(model, Action::Open, step);
-            }
-            model.zoomed = model.detail && (shut || !model.zoomed);
-            model.detail_top = 0;
+            let there = model.screen.is_list() && !detail::facts(model).is_empty();
+            model.pane.zoom(there);
+            model.pane.to_start();
         }
         Action::Mark if !covered(model) => {
             on_table!(model, table => table.mark());
         }
         Action::Mark => {}
-        Action::Focus | Action::FocusBack => model.detail_focus = model.detail && !model.detail_focus,
+        Action::Focus | Action::FocusBack => model.pane.focus(!model.pane.is_focused()),
         Action::Filter => model.typing = model.screen.is_list() && !covered(model),
         Action::Sort => {
             on_table!(model, table => table.next_sort());
@@ -276,11 +271,10 @@ fn covered(model: &Model) -> bool {
 
 /// One step back, and never out.
 fn back(model: &mut Model) {
-    if model.detail_focus {
-        model.detail_focus = false;
-    } else if model.detail {
-        model.detail = false;
-        model.zoomed = false;
+    if model.pane.is_focused() {
+        model.pane.focus(false);
+    } else if model.pane.is_open() {
+        model.pane.close();
     } else if on_table!(model, table => table.unmark()) == Some(true) {
     } else if on_table!(model, table => !table.filter.is_empty()) == Some(true) {
         on_table!(model, table => table.set_filter(String::new()));
@@ -308,10 +302,7 @@ fn put_aside(model: &mut Model) {
 fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
     if model.screen != screen {
         model.screen = screen;
-        model.detail = false;
-        model.zoomed = false;
-        model.detail_focus = false;
-        model.detail_top = 0;
+        model.pane.close();
         model.typing = false;
     }
     update::fetch(model, step);
@@ -330,7 +321,7 @@ enum Scroll {
 }
 
 fn scroll(model: &mut Model, scroll: Scroll) {
-    if model.detail_focus || covered(model) || model.screen == Screen::Settings {
+    if model.pane.is_focused() || covered(model) || model.screen == Screen::Settings {
         let page = i16::try_from(layout::areas(model.size).body.height).unwrap_or(i16::MAX);
         let rows = match scroll {
             Scroll::By(rows) => i16::try_from(rows).unwrap_or(i16::MAX),
@@ -338,7 +329,7 @@ fn scroll(model: &mut Model, scroll: Scroll) {
             Scroll::First => i16::MIN,
             Scroll::Last => i16::MAX,
         };
-        model.detail_top = model.detail_top.saturating_add_signed(rows);
+        model.pane.scroll(rows.into());
         return;
     }
     on_table!(model, table => match scroll {
@@ -350,7 +341,7 @@ fn scroll(model: &mut Model, scroll: Scroll) {
         Scroll::First => table.select(0),
         Scroll::Last => table.last(),
     });
-    model.detail_top = 0;
+    model.pane.to_start();
 }
 
 pub fn wheel(model: &mut Model, rows: i16) {
@@ -375,13 +366,13 @@ pub fn click(model: &mut Model, x: u16, y: u16, step: &mut Step<Effect>) {
     }
     let areas = layout::list(model);
     if areas.detail.is_some_and(|area| area.contains(here)) {
-        model.detail_focus = true;
+        model.pane.focus(true);
     } else if areas.table.contains(here) {
-        model.detail_focus = false;
-        model.detail_top = 0;
+        model.pane.focus(false);
+        model.pane.to_start();
         let (look, now) = (model.look, model.typed);
         let click = on_table!(model, table => table.click(x, y, areas.table, &look, now));
-        if click == Some(Click::Opened) && !model.detail {
+        if click == Some(Click::Opened) && !model.pane.is_open() {
             act(model, Action::Open, step);
         }
     }

@@ -33,6 +33,7 @@ use crate::domain::Address;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts;
 use crate::tui::kit::filter::filter_kept;
+use crate::tui::kit::pane::Pane;
 use crate::tui::kit::table::{Click, Table};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
@@ -93,11 +94,8 @@ pub struct Accounts {
     runway_asked: Option<Address>,
     books: Option<(Address, Books)>,
     typing: bool,
-    /// The details of the selected account are open, have the keys, take the whole screen, are scrolled so far.
-    open: bool,
-    focused: bool,
-    zoomed: bool,
-    top: u16,
+    /// The details of the selected account.
+    pane: Pane,
     /// An account to select once it is there.
     wanted: Option<Address>,
 }
@@ -115,10 +113,7 @@ impl Default for Accounts {
             runway_asked: None,
             books: None,
             typing: false,
-            open: false,
-            focused: false,
-            zoomed: false,
-            top: 0,
+            pane: Pane::default(),
             wanted: None,
         }
     }
@@ -166,7 +161,7 @@ impl Accounts {
 
     /// Asks how long the money of the account lasts whose details are open.
     fn ask_runway(&mut self, cx: &mut Cx<'_, Ask>) {
-        let Some(provider) = self.selected().filter(|_| self.open) else { return };
+        let Some(provider) = self.selected().filter(|_| self.pane.is_open()) else { return };
         let known = self.runway.as_ref().is_some_and(|(known, _)| *known == provider);
         if !known && self.runway_asked.is_none() {
             self.runway_asked = Some(provider);
@@ -183,13 +178,13 @@ impl Accounts {
 
     /// Whether keys move the details instead of the list.
     fn in_details(&self, shared: &Shared) -> bool {
-        self.open && (self.focused || self.zoomed || !view::beside(shared.size))
+        let pane = &self.pane;
+        pane.is_open() && (pane.is_focused() || pane.is_zoomed() || !view::beside(shared.size))
     }
 
     fn move_by(&mut self, rows: isize, cx: &mut Cx<'_, Ask>) {
         if self.in_details(cx.shared) {
-            let rows = i16::try_from(rows).unwrap_or(if rows < 0 { i16::MIN } else { i16::MAX });
-            self.top = self.top.saturating_add_signed(rows);
+            self.pane.scroll(rows);
         } else {
             self.table.step(rows);
             self.moved(cx);
@@ -198,7 +193,7 @@ impl Accounts {
 
     /// Another account is selected.
     fn moved(&mut self, cx: &mut Cx<'_, Ask>) {
-        self.top = 0;
+        self.pane.to_start();
         self.wanted = None;
         self.ask_runway(cx);
     }
@@ -209,7 +204,8 @@ impl Accounts {
             return cx.toast(Tone::Warn, texts::shared::BROKER_NOT_READY);
         }
         self.books = Some((provider, Books::Asked));
-        (self.open, self.top) = (true, 0);
+        self.pane.open();
+        self.pane.to_start();
         cx.ask(Ask::Reconcile(provider));
         self.ask_runway(cx);
     }
@@ -234,8 +230,8 @@ impl Part for Accounts {
             Action::Down => self.move_by(1, cx),
             Action::PageUp => self.move_by(-page, cx),
             Action::PageDown => self.move_by(page, cx),
-            Action::First if self.in_details(cx.shared) => self.top = 0,
-            Action::Last if self.in_details(cx.shared) => self.top = u16::MAX,
+            Action::First if self.in_details(cx.shared) => self.pane.to_start(),
+            Action::Last if self.in_details(cx.shared) => self.pane.to_end(),
             Action::First => {
                 self.table.select(0);
                 self.moved(cx);
@@ -245,14 +241,13 @@ impl Part for Accounts {
                 self.moved(cx);
             }
             Action::Open => {
-                self.open = !self.open && self.table.selected().is_some();
-                (self.focused, self.zoomed, self.top) = (false, false, 0);
+                self.pane.toggle(self.table.selected().is_some());
                 self.ask_runway(cx);
             }
-            Action::Focus | Action::FocusBack => self.focused = self.open && !self.focused,
+            Action::Focus | Action::FocusBack => self.pane.focus(!self.pane.is_focused()),
             Action::Zoom => {
-                self.zoomed = !self.zoomed && self.table.selected().is_some();
-                (self.open, self.top) = (self.open || self.zoomed, 0);
+                self.pane.zoom(self.table.selected().is_some());
+                self.pane.to_start();
                 self.ask_runway(cx);
             }
             Action::Mark => self.table.mark(),
@@ -321,10 +316,9 @@ impl Part for Accounts {
     }
 
     fn back(&mut self, _cx: &mut Cx<'_, Ask>) -> bool {
-        if self.zoomed {
-            (self.zoomed, self.top) = (false, 0);
-        } else if self.open && !self.typing {
-            (self.open, self.focused, self.top) = (false, false, 0);
+        // Whoever types leaves the filter first, unless the details stand over it.
+        if (self.pane.is_zoomed() || !self.typing) && self.pane.back() {
+            self.pane.to_start();
         } else if self.typing || !self.table.filter.is_empty() {
             self.typing = false;
             self.table.set_filter(String::new());
@@ -337,12 +331,12 @@ impl Part for Accounts {
     fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
         let places = view::places(self, area, cx.shared.size);
         if !places.table.contains(at) {
-            self.focused = places.detail.is_some_and(|detail| detail.contains(at));
+            self.pane.focus(places.detail.is_some_and(|detail| detail.contains(at)));
             return;
         }
-        self.focused = false;
+        self.pane.focus(false);
         match self.table.click(at.x, at.y, places.table, &cx.shared.look, cx.shared.pressed) {
-            Click::Opened => self.open = true,
+            Click::Opened => self.pane.open(),
             Click::Beside | Click::Sorted | Click::Selected => {}
         }
         self.moved(cx);
@@ -421,7 +415,8 @@ impl Part for Accounts {
     fn intent(&mut self, intent: Intent, cx: &mut Cx<'_, Ask>) {
         if let Intent::Account(provider) = intent {
             self.table.set_filter(String::new());
-            (self.typing, self.open) = (false, true);
+            self.typing = false;
+            self.pane.open();
             if self.table.choose(&provider) {
                 self.moved(cx);
             } else {
@@ -433,8 +428,8 @@ impl Part for Accounts {
     fn settle(&mut self, area: Rect, shared: &Shared) {
         let places = view::places(self, area, shared.size);
         self.table.set_height(places.table.height);
-        if let Some(detail) = places.detail.filter(|_| self.top > 0) {
-            self.top = self.top.min(detail::furthest(&self.facts(shared), detail));
+        if let Some(detail) = places.detail.filter(|_| self.pane.top() > 0) {
+            self.pane.limit(detail::furthest(&self.facts(shared), detail));
         }
     }
 
@@ -460,7 +455,7 @@ impl Part for Accounts {
             Some(_) => {}
         }
         if self.table.selected().is_some() {
-            let open = if self.open { "close" } else { "details" };
+            let open = if self.pane.is_open() { "close" } else { "details" };
             hints.extend([
                 (Action::Open, open),
                 (Action::Reconcile, texts::accounts::CHECK_BOOKS),
@@ -487,7 +482,7 @@ impl Part for Accounts {
             "largest_first": largest_first,
             "filter": self.table.filter,
             "selected": self.selected(),
-            "open": self.open,
+            "open": self.pane.is_open(),
         })
     }
 
@@ -498,7 +493,9 @@ impl Part for Accounts {
         }
         self.table.set_filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
         self.wanted = kept["selected"].as_str().and_then(|text| text.parse().ok());
-        self.open = kept["open"].as_bool().unwrap_or(false);
+        if kept["open"].as_bool() == Some(true) {
+            self.pane.open();
+        }
         if let Some(wanted) = self.wanted
             && self.table.choose(&wanted)
         {

@@ -123,9 +123,9 @@ fn escape_goes_one_step_back() {
     press(&mut model, KeyCode::Enter);
     letter(&mut model, 'z');
     press(&mut model, KeyCode::Esc);
-    assert!(model.accounts.open && !model.accounts.zoomed);
+    assert!(model.accounts.pane.is_open() && !model.accounts.pane.is_zoomed());
     press(&mut model, KeyCode::Esc);
-    assert!(!model.accounts.open && model.accounts.table.shown() == 1);
+    assert!(!model.accounts.pane.is_open() && model.accounts.table.shown() == 1);
     press(&mut model, KeyCode::Esc);
     assert_eq!(model.accounts.table.shown(), 2);
     assert!(press(&mut model, KeyCode::Esc).screen.is_empty());
@@ -188,7 +188,7 @@ fn another_screen_shows_an_account() {
     let order = Order::Tell(Screen::Accounts, crate::tui::user::part::Intent::Account(provider(2)));
     crate::tui::user::orders::follow(&mut model, vec![order], &mut step);
     assert_eq!(
-        (model.screen, model.accounts.selected(), model.accounts.open),
+        (model.screen, model.accounts.selected(), model.accounts.pane.is_open()),
         (Screen::Accounts, Some(provider(2)), true)
     );
 }

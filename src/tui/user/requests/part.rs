@@ -60,15 +60,12 @@ impl Part for Requests {
             Action::First => self.select(0, cx),
             Action::Last => self.select(usize::MAX, cx),
             Action::Open => {
-                let open = !self.detail;
+                let open = !self.pane.is_open();
                 self.show(open);
             }
-            Action::Zoom => {
-                self.zoomed = !self.zoomed || !self.detail;
-                self.detail = self.subject().is_some();
-            }
-            Action::Focus | Action::FocusBack if self.detail && !self.covers(cx.shared) => {
-                self.focus = !self.focus;
+            Action::Zoom => self.pane.zoom(self.subject().is_some()),
+            Action::Focus | Action::FocusBack if self.pane.is_open() && !self.covers(cx.shared) => {
+                self.pane.focus(!self.pane.is_focused());
             }
             Action::Focus | Action::FocusBack | Action::OtherList => self.other_list(cx),
             Action::Filter => self.typing = true,
@@ -123,11 +120,10 @@ impl Part for Requests {
         if self.accept.take().is_some() || self.export.take().is_some() || std::mem::take(&mut self.typing) {
             return true;
         }
-        if self.zoomed && self.detail {
-            self.zoomed = false;
-            return true;
+        if self.pane.is_zoomed() {
+            return self.pane.back();
         }
-        if self.detail {
+        if self.pane.is_open() {
             self.show(false);
             return true;
         }
@@ -169,7 +165,7 @@ impl Part for Requests {
         }
         let areas = view::areas(self, area);
         if areas.detail.is_some_and(|detail| detail.contains(at)) {
-            self.focus = !self.covers(cx.shared);
+            self.pane.focus(!self.covers(cx.shared));
             return;
         }
         if at.y == areas.caption.y && at.x < areas.caption.x + view::LISTS {
@@ -184,7 +180,7 @@ impl Part for Requests {
             return self.follow(cx);
         }
         let (look, now) = (&cx.shared.look, cx.shared.now());
-        self.focus = false;
+        self.pane.focus(false);
         let clicked = match self.list {
             List::Requests => self.requests.table.click(at.x, at.y, areas.table, look, now),
             List::Operations => self.operations.table.click(at.x, at.y, areas.table, look, now),
@@ -317,7 +313,7 @@ impl Part for Requests {
         self.requests.table.set_height(areas.table.height);
         self.operations.table.set_height(areas.table.height);
         if let Some(detail) = areas.detail {
-            self.top = self.top.min(furthest(&self.facts(shared), detail));
+            self.pane.limit(furthest(&self.facts(shared), detail));
         }
     }
 
@@ -331,7 +327,7 @@ impl Part for Requests {
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         let other = if self.list == List::Requests { "operations" } else { "requests" };
-        if self.detail {
+        if self.pane.is_open() {
             let mut hints = vec![(Action::Back, texts::hints::BACK), (Action::Copy, texts::shared::COPY_ID)];
             if self.list == List::Requests {
                 hints.extend([
@@ -393,7 +389,7 @@ impl Part for Requests {
             "sort": sort_in_words(self.sort),
             "filter": requests,
             "operations": operations,
-            "detail": self.detail,
+            "detail": self.pane.is_open(),
         })
     }
 
@@ -402,7 +398,9 @@ impl Part for Requests {
         self.list = if text("list") == "operations" { List::Operations } else { List::Requests };
         self.sort = SORTS.iter().find(|(name, _)| *name == text("sort")).map_or(self.sort, |(_, sort)| *sort);
         self.typed = [text("filter"), text("operations")];
-        self.detail = kept["detail"].as_bool().unwrap_or(false);
+        if kept["detail"].as_bool() == Some(true) {
+            self.pane.open();
+        }
     }
 }
 

@@ -359,7 +359,7 @@ fn escape_goes_back_one_step() {
     assert_eq!(model.services.table.marks(), 2);
     press(&mut model, KeyCode::Enter);
     press(&mut model, KeyCode::Esc);
-    assert!(!model.services.detail);
+    assert!(!model.services.pane.is_open());
     press(&mut model, KeyCode::Esc);
     assert_eq!(model.services.table.marks(), 0);
 }
