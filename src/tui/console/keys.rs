@@ -3,16 +3,15 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 
-use super::confirm::Confirm;
+use super::confirm::{pause, remove, repair};
 use super::message::{Effect, Order};
 use super::model::{Link, Model, Over, Screen};
 use super::service_form::ServiceForm;
 use super::settle::{Next, Settle};
 use super::{detail, layout, update};
-use crate::domain::Timestamp;
 use crate::tui::help::Help;
 use crate::tui::keymap::{Action, Binding, Place};
-use crate::tui::kit::dialog::{Buttons, Said};
+use crate::tui::kit::dialog::Said;
 use crate::tui::kit::draw;
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::{Click, Row, Table};
@@ -20,7 +19,7 @@ use crate::tui::palette::Palette;
 use crate::tui::shell::{ScreenOrder, Step};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
-use crate::wire::admin::{ServiceItem, SettlementItem};
+use crate::wire::admin::SettlementItem;
 
 /// The table of the open screen, whichever it is.
 macro_rules! on_table {
@@ -443,51 +442,4 @@ fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) -> Option<u64>
     model.running.push((model.orders, words));
     step.effects.push(Effect::Do(model.orders, order));
     Some(model.orders)
-}
-
-fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
-    let name = service.name.clone();
-    let (title, yes, text) = if service.paused {
-        (texts::console::resume_title(&name), texts::labels::RESUME, texts::console::RESUME_TEXT)
-    } else {
-        (texts::console::pause_title(&name), texts::labels::PAUSE, texts::console::PAUSE_TEXT)
-    };
-    Confirm {
-        title,
-        lines: vec![(text.to_owned(), Tone::Plain)],
-        yes,
-        order: Order::Pause { name, pause: !service.paused },
-        buttons: Buttons::new(opened),
-    }
-}
-
-fn remove(service: &ServiceItem, opened: Timestamp) -> Confirm {
-    let name = service.name.clone();
-    let mut lines = vec![
-        (texts::console::take_off_text(&name), Tone::Plain),
-        (String::new(), Tone::Plain),
-        (texts::console::TAKE_OFF_STAYS_OWED.to_owned(), Tone::Plain),
-    ];
-    if service.in_flight > 0 {
-        lines.insert(0, (texts::console::take_off_in_flight(service.in_flight), Tone::Warn));
-    }
-    let order = Order::Remove { name: name.clone() };
-    Confirm {
-        title: texts::console::take_off_title(&name),
-        lines,
-        yes: texts::console::TAKE_IT_OFF,
-        order,
-        buttons: Buttons::new(opened),
-    }
-}
-
-fn repair(opened: Timestamp) -> Confirm {
-    let text = texts::console::COMPARE_TEXT;
-    Confirm {
-        title: texts::console::COMPARE_TITLE.to_owned(),
-        lines: vec![(text.to_owned(), Tone::Plain)],
-        yes: texts::labels::REPAIR,
-        order: Order::Repair,
-        buttons: Buttons::new(opened),
-    }
 }
