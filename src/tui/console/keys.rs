@@ -156,6 +156,88 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::NextScreen => turn(model, 1, step),
         Action::LastScreen => turn(model, Screen::ALL.len() - 1, step),
+        Action::Copy => copy(model, step),
+        Action::CopyAll => {
+            let text = detail::text(&detail::facts(model));
+            put_on_clipboard(model, text, texts::console::ALL_DETAILS, step);
+        }
+        Action::Freeze => {
+            model.frozen = !model.frozen;
+            if !model.frozen {
+                update::refresh(model, step);
+            }
+        }
+        Action::Refresh => {
+            let now = model.look.now;
+            if let Link::Down { again, .. } = &mut model.link {
+                *again = now;
+            }
+            update::refresh(model, step);
+        }
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            step.screen.push(ScreenOrder::Mouse(model.mouse));
+            let text = if model.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
+            model.toast(Tone::Plain, text);
+        }
+        Action::Settle => {
+            // What runs is shown again; it cannot be started twice.
+            if let Some(settle) = model.settling.take() {
+                model.over = Over::Settle(settle);
+            } else {
+                model.over = Over::Settle(Settle::Asking);
+                step.effects.push(Effect::Preview);
+            }
+        }
+        Action::Help => model.over = Over::Help(Help::default()),
+        Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
+        Action::Suspend => step.screen.push(ScreenOrder::Suspend),
+        Action::Back => back(model),
+        Action::Quit if covered(model) => back(model),
+        Action::Quit => step.screen.push(ScreenOrder::Quit),
+        Action::Stop => stop(model, step),
+        Action::Unit | Action::Time | Action::Mask => look(model, action),
+        Action::Register | Action::Change | Action::Pause | Action::Delete | Action::Repair => {
+            ask(model, action);
+        }
+        _ => in_list(model, action),
+    }
+}
+
+/// How figures shall look.
+fn look(model: &mut Model, action: Action) {
+    match action {
+        Action::Unit => {
+            model.look.unit = model.look.unit.next();
+            let name = model.look.unit.name();
+            model.toast(Tone::Plain, texts::frame::amounts(name));
+        }
+        Action::Time => model.look.clock = !model.look.clock,
+        Action::Mask => model.look.masked = !model.look.masked,
+        _ => {}
+    }
+}
+
+/// Opens the form or the question about a service.
+fn ask(model: &mut Model, action: Action) {
+    let opened = model.typed;
+    let over = match (action, model.services.selected()) {
+        (Action::Register, _) => {
+            let form = model.draft.take().unwrap_or_else(|| Box::new(ServiceForm::register()));
+            Over::Form(form)
+        }
+        (Action::Repair, _) => Over::Confirm(Box::new(repair(opened))),
+        (Action::Change, Some(service)) => Over::Form(Box::new(ServiceForm::change(service))),
+        (Action::Pause, Some(service)) => Over::Confirm(Box::new(pause(service, opened))),
+        (Action::Delete, Some(service)) => Over::Confirm(Box::new(remove(service, opened))),
+        _ => return,
+    };
+    model.over = over;
+}
+
+/// What concerns the list and the details beside it.
+fn in_list(model: &mut Model, action: Action) {
+    match action {
         Action::Up => scroll(model, Scroll::By(-1)),
         Action::Down => scroll(model, Scroll::By(1)),
         Action::PageUp => scroll(model, Scroll::Pages(-1)),
@@ -174,7 +256,6 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Mark if !covered(model) => {
             on_table!(model, table => table.mark());
         }
-        Action::Mark => {}
         Action::Focus | Action::FocusBack => model.pane.focus(!model.pane.is_focused()),
         Action::Filter => model.typing = model.screen.is_list() && !covered(model),
         Action::Sort => {
@@ -183,83 +264,21 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::TurnSort => {
             on_table!(model, table => table.turn_sort());
         }
-        Action::Copy => copy(model, step),
-        Action::CopyAll => {
-            let text = detail::text(&detail::facts(model));
-            put_on_clipboard(model, text, texts::console::ALL_DETAILS, step);
-        }
-        Action::Unit => {
-            model.look.unit = model.look.unit.next();
-            let name = model.look.unit.name();
-            model.toast(Tone::Plain, texts::frame::amounts(name));
-        }
-        Action::Time => model.look.clock = !model.look.clock,
-        Action::Mask => model.look.masked = !model.look.masked,
-        Action::Freeze => {
-            model.frozen = !model.frozen;
-            if !model.frozen {
-                update::refresh(model, step);
-            }
-        }
-        Action::Mouse => {
-            model.mouse = !model.mouse;
-            step.screen.push(ScreenOrder::Mouse(model.mouse));
-            let text = if model.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
-            model.toast(Tone::Plain, text);
-        }
-        Action::Refresh => {
-            let now = model.look.now;
-            if let Link::Down { again, .. } = &mut model.link {
-                *again = now;
-            }
-            update::refresh(model, step);
-        }
-        Action::Settle => {
-            // What runs is shown again; it cannot be started twice.
-            if let Some(settle) = model.settling.take() {
-                model.over = Over::Settle(settle);
-            } else {
-                model.over = Over::Settle(Settle::Asking);
-                step.effects.push(Effect::Preview);
-            }
-        }
-        Action::Register => {
-            let form = model.draft.take().unwrap_or_else(|| Box::new(ServiceForm::register()));
-            model.over = Over::Form(form);
-        }
-        Action::Change => {
-            if let Some(service) = model.services.selected() {
-                model.over = Over::Form(Box::new(ServiceForm::change(service)));
-            }
-        }
-        Action::Pause => {
-            if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(Box::new(pause(service, model.typed)));
-            }
-        }
-        Action::Delete => {
-            if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(Box::new(remove(service, model.typed)));
-            }
-        }
-        Action::Repair => model.over = Over::Confirm(Box::new(repair(model.typed))),
-        Action::Help => model.over = Over::Help(Help::default()),
-        Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
-        Action::Suspend => step.screen.push(ScreenOrder::Suspend),
-        Action::Back => back(model),
-        Action::Quit if covered(model) => back(model),
-        Action::Quit => step.screen.push(ScreenOrder::Quit),
-        Action::Stop => match &model.over {
-            Over::Nothing if !model.typing => step.screen.push(ScreenOrder::Quit),
-            Over::Form(_) => put_aside(model),
-            Over::Settle(_) => put_settle_aside(model),
-            _ => {
-                model.over = Over::Nothing;
-                model.typing = false;
-            }
-        },
         // Keys of the user's screens are not in the console's tables.
         _ => {}
+    }
+}
+
+/// ctrl+c: leaves what is open, or quits.
+fn stop(model: &mut Model, step: &mut Step<Effect>) {
+    match &model.over {
+        Over::Nothing if !model.typing => step.screen.push(ScreenOrder::Quit),
+        Over::Form(_) => put_aside(model),
+        Over::Settle(_) => put_settle_aside(model),
+        _ => {
+            model.over = Over::Nothing;
+            model.typing = false;
+        }
     }
 }
 
