@@ -232,6 +232,24 @@ fn the_table_has_no_circle() {
     }
 }
 
+#[test]
+fn the_page_names_every_home() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let mut missing: Vec<&str> = Vec::new();
+    for unit in UNITS {
+        // A row of the table of floors: folders, what they hold, what lives only there.
+        let row = page.lines().filter(|line| line.starts_with("| `")).find_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+            let [folders, _, homes] = cells[..] else { return None };
+            folders.contains(&format!("`{}`", unit.path)).then_some(homes)
+        });
+        let named: Vec<&str> =
+            row.unwrap_or_default().split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        missing.extend(unit.homes.iter().copied().filter(|home| !named.contains(home)));
+    }
+    assert!(missing.is_empty(), "not in the table of ARCHITECTURE.md: {missing:?}");
+}
+
 /// Every source below the root files of `src/`: module path, file, text.
 pub fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
