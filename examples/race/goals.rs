@@ -11,7 +11,26 @@ use super::race::Seen;
 
 /// A goal by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Goal(pub u8);
+pub enum Goal {
+    G1,
+    G2,
+    G3,
+    G4,
+    G5,
+    G6,
+    G7,
+    G8,
+    G9,
+    G10,
+    G11,
+}
+
+impl Goal {
+    pub const ALL: [Goal; 11] = {
+        use Goal::{G1, G2, G3, G4, G5, G6, G7, G8, G9, G10, G11};
+        [G1, G2, G3, G4, G5, G6, G7, G8, G9, G10, G11]
+    };
+}
 
 /// The rate at which G3 and G4 are judged.
 const RATE: u64 = 500;
@@ -23,13 +42,13 @@ const ALLOWANCE: f64 = 0.15;
 /// Goals by their names; all of them if there are none.
 pub fn chosen(names: &[String]) -> Result<Vec<Goal>> {
     if names.is_empty() {
-        return Ok((1..=11).map(Goal).collect());
+        return Ok(Goal::ALL.to_vec());
     }
     let mut goals = Vec::new();
     for name in names {
-        match name.to_ascii_lowercase().strip_prefix('g').and_then(|number| number.parse().ok()) {
-            Some(number @ 1..=11) => goals.push(Goal(number)),
-            _ => bail!("there is no goal {name} here; they are g1 to g11"),
+        match Goal::ALL.into_iter().find(|goal| format!("{goal:?}").eq_ignore_ascii_case(name)) {
+            Some(goal) => goals.push(goal),
+            None => bail!("there is no goal {name} here; they are g1 to g11"),
         }
     }
     Ok(goals)
@@ -45,10 +64,10 @@ pub fn tests(goals: &[Goal], words: &Words) -> BTreeMap<&'static str, BTreeSet<T
         }
     };
     for goal in goals {
-        match goal.0 {
-            1 => need(&["D", "N2", "H2", "Z"], &[Test::Saturation]),
-            2 => need(&["D", "L1", "K1", "Z"], &[Test::Saturation]),
-            3 | 4 => {
+        match goal {
+            Goal::G1 => need(&["D", "N2", "H2", "Z"], &[Test::Saturation]),
+            Goal::G2 => need(&["D", "L1", "K1", "Z"], &[Test::Saturation]),
+            Goal::G3 | Goal::G4 => {
                 let rates: Vec<Test> = rates.iter().copied().map(Test::Rate).collect();
                 need(&["D", "N2", "H2", "Z"], &rates);
                 // Slower peers are shown at the rates that they may reach.
@@ -57,12 +76,12 @@ pub fn tests(goals: &[Goal], words: &Words) -> BTreeMap<&'static str, BTreeSet<T
                     need(&["D", "Z"], &[Test::Rate(SLOW_RATE)]);
                 }
             }
-            5 => need(&["D", "N2", "H2", "Z"], &[Test::Streams]),
-            6 => need(&["L1", "Z"], &[Test::Saturation]),
-            7 => need(&["N2", "H2", "Z"], &[Test::Idle(words.idle_streams)]),
-            8 => need(&["L1", "K1", "Z"], &[]),
-            9 => need(&["Z", "Zn", "Zo"], &[Test::Saturation]),
-            10 => {
+            Goal::G5 => need(&["D", "N2", "H2", "Z"], &[Test::Streams]),
+            Goal::G6 => need(&["L1", "Z"], &[Test::Saturation]),
+            Goal::G7 => need(&["N2", "H2", "Z"], &[Test::Idle(words.idle_streams)]),
+            Goal::G8 => need(&["L1", "K1", "Z"], &[]),
+            Goal::G9 => need(&["Z", "Zn", "Zo"], &[Test::Saturation]),
+            Goal::G10 => {
                 need(&["Z"], &[Test::Saturation]);
                 need(&["Zp"], &[Test::Models]);
                 // What the plain proxy is worth, for those who ask for this goal by name.
@@ -70,7 +89,7 @@ pub fn tests(goals: &[Goal], words: &Words) -> BTreeMap<&'static str, BTreeSet<T
                     need(&["N2"], &[Test::Models]);
                 }
             }
-            _ => need(&["D", "Z"], &[Test::Slow(1), Test::Slow(CONNECTIONS)]),
+            Goal::G11 => need(&["D", "Z"], &[Test::Slow(1), Test::Slow(CONNECTIONS)]),
         }
     }
     all.retain(|layout, _| {
@@ -150,26 +169,26 @@ fn added_ratio(a: &BTreeMap<usize, f64>, b: &BTreeMap<usize, f64>) -> Vec<f64> {
 
 /// Every ratio that can be made of what was seen.
 pub fn rows(goals: &[Goal], seen: &Seen) -> Vec<Row> {
-    goals.iter().flat_map(|goal| of_goal(goal.0, seen)).flatten().collect()
+    goals.iter().flat_map(|goal| of_goal(*goal, seen)).flatten().collect()
 }
 
-fn of_goal(goal: u8, seen: &Seen) -> Vec<Option<Row>> {
+fn of_goal(goal: Goal, seen: &Seen) -> Vec<Option<Row>> {
     let beside = |(a, of_a): (&str, Test), (b, of_b): (&str, Test)| {
         both(&seen.of(a, of_a), &seen.of(b, of_b), |a, b| a.counted.per_second / b.counted.per_second)
     };
     let quicker = |a, b| beside((a, Test::Saturation), (b, Test::Saturation));
     match goal {
-        1 => vec![
+        Goal::G1 => vec![
             row(1, "requests/s, Z ÷ N2", Bar::AtLeast(0.35, 0.6), quicker("Z", "N2")),
             row(1, "requests/s, Z ÷ H2", Bar::Shown, quicker("Z", "H2")),
             row(1, "requests/s, Z ÷ D", Bar::Shown, quicker("Z", "D")),
             row(1, "requests/s, N2 ÷ D", Bar::Shown, quicker("N2", "D")),
         ],
-        2 => vec![
+        Goal::G2 => vec![
             row(2, "requests/s, Z ÷ L1", Bar::AtLeast(10.0, 20.0), quicker("Z", "L1")),
             row(2, "requests/s, Z ÷ K1", Bar::AtLeast(3.0, 5.0), quicker("Z", "K1")),
         ],
-        3 => fixed_rates(
+        Goal::G3 => fixed_rates(
             seen,
             3,
             "p50",
@@ -177,7 +196,7 @@ fn of_goal(goal: u8, seen: &Seen) -> Vec<Option<Row>> {
             Bar::AtMost(2.5, 1.5),
             Bar::AtMost(500.0, 500.0),
         ),
-        4 => {
+        Goal::G4 => {
             let p99 = |one: &Measured| one.counted.latency.p99;
             let mut rows =
                 fixed_rates(seen, 4, "p99", p99, Bar::AtMost(3.0, 2.0), Bar::AtMost(2000.0, 2000.0));
@@ -199,8 +218,8 @@ fn of_goal(goal: u8, seen: &Seen) -> Vec<Option<Row>> {
             }
             rows
         }
-        5 => streams(seen),
-        6 => {
+        Goal::G5 => streams(seen),
+        Goal::G6 => {
             let rss = |layout: &str| seen.of(layout, Test::Saturation);
             let mib = |kib: u64| kib as f64 / 1024.0;
             let share =
@@ -221,7 +240,7 @@ fn of_goal(goal: u8, seen: &Seen) -> Vec<Option<Row>> {
                 ),
             ]
         }
-        7 => {
+        Goal::G7 => {
             let idle = |layout: &str| -> BTreeMap<usize, f64> {
                 let these = seen.measured.iter().filter(|one| one.invalid.is_none() && one.layout == layout);
                 these.filter_map(|one| Some((one.pass, one.memory_per_stream?))).collect()
@@ -233,7 +252,7 @@ fn of_goal(goal: u8, seen: &Seen) -> Vec<Option<Row>> {
                 row(7, "memory of an idle stream, N2, KiB", Bar::Shown, n2.into_values()),
             ]
         }
-        8 => {
+        Goal::G8 => {
             let cold = |layout: &str| seen.cold_of(layout);
             let ratio = |of: &str| both(&cold("Z"), &cold(of), |a, b| a / b);
             vec![
@@ -244,18 +263,18 @@ fn of_goal(goal: u8, seen: &Seen) -> Vec<Option<Row>> {
                 row(8, "start to first answer, K1, ms", Bar::Shown, cold("K1").into_values()),
             ]
         }
-        9 => vec![
+        Goal::G9 => vec![
             row(9, "requests/s, FULL ÷ NORMAL (Z ÷ Zn)", Bar::AtLeast(0.8, 0.95), quicker("Z", "Zn")),
             row(9, "requests/s, FULL ÷ OFF (Z ÷ Zo)", Bar::AtLeast(0.8, 0.95), quicker("Z", "Zo")),
         ],
-        10 => {
+        Goal::G10 => {
             let (paid, plain) = (("Z", Test::Saturation), ("Zp", Test::Models));
             vec![
                 row(10, "requests/s, Z ÷ Zp (GET, no body)", Bar::AtLeast(0.45, 0.8), beside(paid, plain)),
                 row(10, "requests/s, both GET, Zp ÷ N2", Bar::Shown, beside(plain, ("N2", Test::Models))),
             ]
         }
-        _ => {
+        Goal::G11 => {
             let slow = |layout: &str, many| seen.of(layout, Test::Slow(many));
             let times = |layout: &str| {
                 both(&slow(layout, CONNECTIONS), &slow(layout, 1), |a, b| {

@@ -69,6 +69,16 @@ pub enum ServiceKind {
 
 impl ServiceKind {
     pub const ALL: [ServiceKind; 2] = [ServiceKind::Chatbot, ServiceKind::ZgStorage];
+    /// Their names, for tables and forms that list them.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        names
+    };
 
     /// The name on the chain and in both APIs.
     pub const fn as_str(self) -> &'static str {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 use ratatui::Frame;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -97,6 +97,104 @@ pub enum TuiError {
     Terminal(#[from] io::Error),
 }
 
+/// What the system tells the process.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+    /// ctrl+z is a key here; this one is sent by others.
+    pause: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Signals> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+            pause: signal(terminal::PAUSE)?,
+        })
+    }
+
+    /// Waits, beside an editor that has the terminal, until the process has to end.
+    async fn end_beside_an_editor(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.hangup.recv() => return,
+                // An editor that pauses takes us along, so that the shell has the terminal.
+                _ = self.pause.recv() => { terminal::pause(); }
+            }
+        }
+    }
+}
+
+/// What runs around a program.
+struct Around<'a, P: Program> {
+    screen: &'a mut Screen,
+    signals: Signals,
+    /// None while somebody else reads the keys. It is never replaced in one step: a new one waits for the old one's next key.
+    events: Option<EventStream>,
+    frames: Frames,
+    /// What the program is told next.
+    waiting: Vec<P::Message>,
+}
+
+impl<P: Program> Around<'_, P> {
+    /// Carries out what the program ordered of the terminal. Gives how it ended, if that ends it.
+    async fn carry_out(&mut self, order: ScreenOrder) -> Result<Option<Ended>, TuiError> {
+        match order {
+            ScreenOrder::Quit => {
+                tracing::info!(frames = self.frames.drawn(), "the screen closes");
+                return Ok(Some(Ended::Quit));
+            }
+            ScreenOrder::Copy { text, what } => {
+                let way = clipboard::copy(&text).await?;
+                self.waiting.push(P::followed(Followed::Copied { what, way }));
+            }
+            ScreenOrder::Mouse(on) => self.screen.set_mouse(on)?,
+            ScreenOrder::Notify(text) => self.screen.notify(&text)?,
+            ScreenOrder::Edit(text) => return self.edit(&text).await,
+            // A key that is pressed meanwhile would be lost for nothing.
+            ScreenOrder::Suspend if !terminal::can_pause() => {}
+            ScreenOrder::Suspend => {
+                // Nobody may read the shell's keys meanwhile.
+                drop(self.events.take());
+                self.screen.suspend().await?;
+                self.come_back();
+            }
+        }
+        Ok(None)
+    }
+
+    async fn edit(&mut self, text: &str) -> Result<Option<Ended>, TuiError> {
+        drop(self.events.take());
+        let mut stopped = false;
+        let signals = &mut self.signals;
+        let stop = async {
+            signals.end_beside_an_editor().await;
+            stopped = true;
+        };
+        let edited = self.screen.edit(text, stop).await.map_err(|error| error.to_string());
+        if stopped {
+            return Ok(Some(Ended::Signal));
+        }
+        self.come_back();
+        // ctrl+c in the editor was meant for the editor.
+        self.signals.interrupt = signal(SignalKind::interrupt())?;
+        self.waiting.push(P::followed(Followed::Edited(edited)));
+        Ok(None)
+    }
+
+    /// The terminal is ours again.
+    fn come_back(&mut self) {
+        self.events = Some(EventStream::new());
+        // What came in meanwhile is of now, not of when somebody else took it.
+        self.waiting.push(P::beat(Timestamp::now()));
+        self.frames.want();
+    }
+}
+
 /// Runs a program until it quits. `perform` starts what an effect asks for and does not wait for it.
 pub async fn run<P: Program>(
     program: &mut P,
@@ -104,97 +202,48 @@ pub async fn run<P: Program>(
     mut answers: mpsc::Receiver<P::Message>,
     mut perform: impl FnMut(P::Effect),
 ) -> Result<Ended, TuiError> {
-    let (mut term, mut interrupt, mut hangup) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
-    // ctrl+z is a key here; this one is sent by others.
-    let mut pause = signal(terminal::PAUSE)?;
+    let signals = Signals::listen()?;
     let mut paused = false;
-    // None while somebody else reads the keys. It is never replaced in one step: a new one waits for the old one's next key.
-    let mut events = Some(EventStream::new());
-    let mut frames = Frames::default();
     let mut beat = tokio::time::interval(Duration::from_secs(1));
     beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let size = screen.terminal.size()?;
-    let mut waiting =
-        vec![P::input(Input::Size { width: size.width, height: size.height }, Timestamp::now())];
+    let first = P::input(Input::Size { width: size.width, height: size.height }, Timestamp::now());
+    let events = Some(EventStream::new());
+    let mut around = Around::<P> { screen, signals, events, frames: Frames::default(), waiting: vec![first] };
     loop {
         let mut orders = Vec::new();
         if std::mem::take(&mut paused) {
             orders.push(ScreenOrder::Suspend);
         }
-        for message in waiting.drain(..) {
+        for message in around.waiting.drain(..) {
             let step = program.update(message);
             if step.changed {
-                frames.want();
+                around.frames.want();
             }
             step.effects.into_iter().for_each(&mut perform);
             orders.extend(step.screen);
         }
         for order in orders {
-            match order {
-                ScreenOrder::Quit => {
-                    tracing::info!(frames = frames.drawn(), "the screen closes");
-                    return Ok(Ended::Quit);
-                }
-                ScreenOrder::Copy { text, what } => {
-                    let way = clipboard::copy(&text).await?;
-                    waiting.push(P::followed(Followed::Copied { what, way }));
-                }
-                ScreenOrder::Mouse(on) => screen.set_mouse(on)?,
-                ScreenOrder::Notify(text) => screen.notify(&text)?,
-                ScreenOrder::Edit(text) => {
-                    drop(events.take());
-                    let mut stopped = false;
-                    let stop = async {
-                        loop {
-                            tokio::select! {
-                                _ = term.recv() => break,
-                                _ = hangup.recv() => break,
-                                // An editor that pauses takes us along, so that the shell has the terminal.
-                                _ = pause.recv() => { terminal::pause(); }
-                            }
-                        }
-                        stopped = true;
-                    };
-                    let edited = screen.edit(&text, stop).await.map_err(|error| error.to_string());
-                    if stopped {
-                        return Ok(Ended::Signal);
-                    }
-                    events = Some(EventStream::new());
-                    // What came in meanwhile is of now, not of when the editor opened.
-                    waiting.push(P::beat(Timestamp::now()));
-                    // ctrl+c in the editor was meant for the editor.
-                    interrupt = signal(SignalKind::interrupt())?;
-                    waiting.push(P::followed(Followed::Edited(edited)));
-                    frames.want();
-                }
-                // A key that is pressed meanwhile would be lost for nothing.
-                ScreenOrder::Suspend if !terminal::can_pause() => {}
-                ScreenOrder::Suspend => {
-                    // Nobody may read the shell's keys meanwhile.
-                    drop(events.take());
-                    screen.suspend().await?;
-                    events = Some(EventStream::new());
-                    waiting.push(P::beat(Timestamp::now()));
-                    frames.want();
-                }
+            if let Some(ended) = around.carry_out(order).await? {
+                return Ok(ended);
             }
         }
+        let Around { screen, signals, events, frames, waiting } = &mut around;
         if !waiting.is_empty() || paused {
             continue;
         }
         let due = frames.due(Instant::now());
         tokio::select! {
             biased;
-            _ = term.recv() => return Ok(Ended::Signal),
-            _ = interrupt.recv() => return Ok(Ended::Signal),
-            _ = hangup.recv() => return Ok(Ended::Signal),
-            _ = pause.recv() => paused = true,
+            _ = signals.term.recv() => return Ok(Ended::Signal),
+            _ = signals.interrupt.recv() => return Ok(Ended::Signal),
+            _ = signals.hangup.recv() => return Ok(Ended::Signal),
+            _ = signals.pause.recv() => paused = true,
             () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
                 screen.draw(|frame| program.draw(frame))?;
                 frames.drew(Instant::now());
             }
-            event = next(&mut events) => match event {
+            event = next(events) => match event {
                 Some(Ok(event)) => waiting.extend(input(event).map(|one| P::input(one, Timestamp::now()))),
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(Ended::Signal),

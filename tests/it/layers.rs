@@ -232,6 +232,24 @@ fn the_table_has_no_circle() {
     }
 }
 
+#[test]
+fn the_page_names_every_home() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let mut missing: Vec<&str> = Vec::new();
+    for unit in UNITS {
+        // A row of the table of floors: folders, what they hold, what lives only there.
+        let row = page.lines().filter(|line| line.starts_with("| `")).find_map(|line| {
+            let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+            let [folders, _, homes] = cells[..] else { return None };
+            folders.contains(&format!("`{}`", unit.path)).then_some(homes)
+        });
+        let named: Vec<&str> =
+            row.unwrap_or_default().split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        missing.extend(unit.homes.iter().copied().filter(|home| !named.contains(home)));
+    }
+    assert!(missing.is_empty(), "not in the table of ARCHITECTURE.md: {missing:?}");
+}
+
 /// Every source below the root files of `src/`: module path, file, text.
 pub fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -271,10 +289,80 @@ pub fn is_test(module: &str) -> bool {
     module.split("::").any(|part| part == "tests" || part.ends_with("_tests"))
 }
 
-/// The text without its comments and without its test module, which may reach further.
+/// The text without its comments and without its tests, which may reach further.
 fn code_only(text: &str) -> String {
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = program(text);
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// A source without whatever stands under `#[cfg(test)]`, wherever that is. As the formatter leaves it, such an item ends with the
+/// first line that is not further in and closes something.
+pub fn program(source: &str) -> String {
+    let mut kept = String::new();
+    let mut lines = source.lines();
+    while let Some(line) = lines.next() {
+        let inside = line.trim_start();
+        if !inside.starts_with("#[cfg(test)]") {
+            kept.push_str(line);
+            kept.push('\n');
+            continue;
+        }
+        let margin = &line[..line.len() - inside.len()];
+        let ends = |line: &str| {
+            line.strip_prefix(margin)
+                .is_some_and(|rest| !rest.starts_with([' ', '/']) && rest.ends_with([';', ',', '}']))
+        };
+        if !ends(line) {
+            lines.by_ref().find(|line| ends(line));
+        }
+    }
+    kept
+}
+
+#[test]
+fn tests_are_left_out_wherever_they_stand() {
+    let source = "\
+use crate::a;
+#[cfg(test)]
+mod x;
+use crate::b;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(crate) mod samples {
+    use crate::no;
+
+    fn none() {}
+}
+use crate::c::{d, e};
+#[cfg(test)]
+pub use crate::{
+    no,
+};
+struct One {
+    kept: crate::f,
+    #[cfg(test)]
+    counted: crate::no,
+}
+// crate::no
+impl One {
+    #[cfg(test)]
+    fn none(
+        &self,
+    ) -> crate::no {
+        // not this;
+        no()
+    }
+
+    fn two() {
+        crate::g::two()
+    }
+}
+#[cfg(test)]
+mod tests {
+    use crate::no;
+}
+";
+    assert_eq!(crate_paths(&code_only(source)), ["a", "b", "c", "f", "g::two"]);
 }
 
 /// The `crate::…` paths of a source, groups (`crate::{a, b::c}`) opened one level.

@@ -1,6 +1,6 @@
 //! What the screens say stands in `src/tui/texts` and nowhere else: a look at every text in quotes of `src/tui`.
 
-use crate::layers::{is_test, sources};
+use crate::layers::{is_test, program, sources};
 
 /// What stands elsewhere although it has two words or more: where, how it begins, and why that is no sentence of a screen.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
@@ -22,7 +22,7 @@ fn what_the_screens_say_stands_in_one_place() {
         if !module.starts_with("tui") || module.starts_with("tui::texts") || is_test(&module) {
             continue;
         }
-        for text in texts(program(&source)).into_iter().filter(|text| words(text) >= 2) {
+        for text in texts(&program(&source)).into_iter().filter(|text| words(text) >= 2) {
             let known = ELSEWHERE.iter().position(|(at, start, _)| *at == module && text.starts_with(start));
             match known {
                 Some(known) => met[known] = true,
@@ -55,7 +55,7 @@ fn every_text_of_the_screens_stands_there_once() {
     let mut twice = Vec::new();
     for (module, _, source) in sources().into_iter().filter(|(module, ..)| module.starts_with("tui::texts::"))
     {
-        for text in texts(program(&source)).into_iter().filter(|text| words(text) >= 2) {
+        for text in texts(&program(&source)).into_iter().filter(|text| words(text) >= 2) {
             match seen.iter().find(|(other, _)| *other == text) {
                 Some((_, at)) => twice.push(format!("{text:?}: {at} and {module}")),
                 None => seen.push((text, module.clone())),
@@ -63,11 +63,6 @@ fn every_text_of_the_screens_stands_there_once() {
         }
     }
     assert!(twice.is_empty(), "\n{}", twice.join("\n"));
-}
-
-/// A source without the tests at its end.
-fn program(source: &str) -> &str {
-    source.split("mod tests {").next().unwrap_or(source)
 }
 
 /// How many words a text has beside the values in it.

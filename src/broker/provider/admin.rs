@@ -190,11 +190,6 @@ impl ProviderBroker {
         self.core.store.repeats()
     }
 
-    /// What the provider's key owns outside the contract, in neuron: what gas is paid from.
-    pub async fn wallet_balance(&self) -> Result<u128, ProviderError> {
-        Ok(self.core.chain.native_balance(self.core.me).await?)
-    }
-
     /// The state of everything, put together at this moment.
     pub fn snapshot(&self) -> Arc<Snapshot> {
         let version = self.core.publisher.subscribe().borrow().version;

@@ -12,7 +12,9 @@
 //! |---|---|
 //! | `core` | the parts, start, housekeeping |
 //! | `proxy`, `gate`, `free` | the way in: checks from cheap to dear; places and limits; what costs nothing |
+//! | `seen` | request ids that were served lately |
 //! | `serve`, `stream`, `event_stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
+//! | `at_once` | a small answer that is there at once: row and booking in one write |
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
 //! | `condition` | how the servers behind the services do |

@@ -135,7 +135,7 @@ impl Inner {
             request: row.id,
             provider: row.account.provider,
             service: row.service.clone(),
-            state: row.state.as_str(),
+            state: row.state,
             fee: row.fee.total(),
             note: None,
         });

@@ -80,16 +80,6 @@ fn rose(seen: Prices, now: Prices) -> bool {
 }
 
 impl UserBroker {
-    /// The prices of the last request to a service; `None` when there was none.
-    pub async fn prices_last_paid(
-        &self,
-        provider: Address,
-        name: &ServiceName,
-    ) -> Result<Option<Prices>, UserError> {
-        let service = self.service(provider, name).await?;
-        self.inner.last_paid(&service).await
-    }
-
     /// Whether a service's prices differ from those that were accepted last. Asking accepts nothing.
     pub async fn price_change(
         &self,

@@ -2,16 +2,15 @@
 //!
 //! The channel is bounded; a slow listener loses the oldest events and is told so. Losing one loses no fact.
 
-use serde::Serialize;
-
-use crate::domain::{Address, Neuron, OperationId, OperationKind, OperationState, RequestId, ServiceName};
+use crate::domain::{
+    Address, Neuron, OperationId, OperationKind, OperationState, RequestId, ServiceName, UserRequestState,
+};
 
 /// How many events wait for a listener before the oldest are dropped.
 pub const EVENT_QUEUE: usize = 256;
 
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A request is on its way.
     RequestSent {
@@ -25,16 +24,14 @@ pub enum Event {
         request: RequestId,
         provider: Address,
         service: ServiceName,
-        state: &'static str,
+        state: UserRequestState,
         fee: Neuron,
         /// Why it failed or what is disputed.
         note: Option<String>,
     },
     OperationChanged {
         id: OperationId,
-        #[serde(serialize_with = "kind_text")]
         kind: OperationKind,
-        #[serde(serialize_with = "state_text")]
         state: OperationState,
         provider: Option<Address>,
         reason: Option<String>,
@@ -50,17 +47,10 @@ pub enum Event {
     Head {
         number: u64,
     },
-    /// The chain cannot be read at the moment, or can again.
-    ChainReachable {
-        reachable: bool,
-        reason: Option<String>,
+    /// The chain cannot be read at the moment.
+    ChainLost {
+        reason: String,
     },
-}
-
-fn kind_text<S: serde::Serializer>(kind: &OperationKind, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(kind.as_str())
-}
-
-fn state_text<S: serde::Serializer>(state: &OperationState, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(state.as_str())
+    /// The chain can be read again.
+    ChainBack,
 }

@@ -289,7 +289,7 @@ impl Inner {
             request: case.own.request,
             provider: case.provider(),
             service: case.service.clone(),
-            state: state.as_str(),
+            state,
             fee: fee.total(),
             note,
         });

@@ -9,14 +9,30 @@
 //!                                 └─ preview, price_history ── chain: what would happen, what happened
 //! ```
 //!
-//! Pure rules, each without I/O: `book` (the one gate to spending) over `positions` (an account's figures, and their sums), `caps` (`own_caps` beside those of the settings), `quote` (what a request can cost),
-//! `verdict` (what we pay of what a receipt asks), `guard` (where requests may go), `consent` (prices that rose), `catalogue` (what a name stands
-//! for), `leaving` (whether a body has left whole). Flows: `call` and `pay` (to the first byte), `answer` and `finish` (to the books), `heal` (after a 402),
-//! `receipts` (what is unconfirmed), `accept` (receipts that a person accepts), `bundle` (evidence for others), `push` (vouchers between requests). For screens: `turn` (words
-//! and cost as they come), `estimate` and `shortfall` (what a turn would cost and lacks), `probe`, `verification` (evidence looked at
-//! again), `screen` (refusals without routes). `ready` says what stands in the way of a paid request. Everything particular to vouchers is in `book`,
-//! `keyring`, `pay`, `heal` and `push`. Apart from all that, `library` keeps the conversations and preferences of the
-//! terminal, with or without a broker at work. `measure` puts the book to work for benches.
+//! | file | owns |
+//! |---|---|
+//! | `handle`, `start`, `settings` | the handle and what it shares; how a broker begins; what can be set |
+//! | `book`, `positions` | the one gate to spending; an account's figures, and the sums over all |
+//! | `caps`, `own_caps` | budget caps of the settings; those that the user sets beside them |
+//! | `counting`, `quote` | what a request counts before it is sent; what it can cost at most |
+//! | `consent`, `catalogue`, `models` | prices that rose; what a name stands for; services by name |
+//! | `call`, `pay`, `upstream`, `guard`, `leaving` | to the first byte: held, signed, sent; where requests may go; whether a body has left whole |
+//! | `answer`, `verdict`, `finish` | to the books: what came, what we pay of what a receipt asks, how it ended |
+//! | `heal`, `push`, `keyring` | after a 402; vouchers between requests; which key signs |
+//! | `receipts`, `evidence`, `accept`, `bundle` | what is unconfirmed; signatures asked for later; what a person accepts; evidence for others |
+//! | `turn`, `estimate`, `shortfall` | a conversation's call: words and cost as they come; what it would cost, and lacks |
+//! | `probe`, `terms`, `reach` | whether a service is there; what a provider publishes; both without a running broker |
+//! | `accounts`, `refunds`, `operations` | actions on the chain: asked for, sent, followed to their end |
+//! | `preview`, `preview_warning`, `price_history` | what an action would do, and what to know before; how prices changed |
+//! | `follow`, `sync` | keeping up with the chain |
+//! | `requests`, `activity`, `spending`, `export`, `verification` | listings, sums, files, evidence looked at again |
+//! | `snapshot`, `overview`, `view`, `event`, `ready` | what faces see: all, one page, one thing, news, what stands in the way |
+//! | `error`, `screen` | refusals, for callers of the API and for people at a screen |
+//! | `library` | conversations and preferences of the terminal, with or without a broker at work |
+//! | `measure` | the book at work, for benches |
+//!
+//! Rules are pure, without I/O: `book`, `positions`, `caps`, `counting`, `quote`, `verdict`, `guard`, `catalogue`, `leaving`,
+//! `preview_warning`. Everything particular to vouchers is in `book`, `keyring`, `pay`, `heal` and `push`.
 
 mod accept;
 mod accounts;

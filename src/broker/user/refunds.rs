@@ -92,15 +92,6 @@ impl UserBroker {
         inner.check_process_refund(provider).await?;
         inner.act(act, Call::ProcessRefund { provider }).await
     }
-
-    /// Takes every refund that is due, each by itself: one that fails holds up no other.
-    pub async fn process_refunds(&self) -> Vec<(Address, Result<OperationView, UserError>)> {
-        let mut results = Vec::new();
-        for provider in self.inner.due_refunds() {
-            results.push((provider, self.process_refund(provider, None).await));
-        }
-        results
-    }
 }
 
 /// What to do about a refund that is pending already.

@@ -263,7 +263,7 @@ impl Inner {
             (moved, view.stale.take().is_some())
         };
         if back {
-            self.emit(Event::ChainReachable { reachable: true, reason: None });
+            self.emit(Event::ChainBack);
         }
         if moved {
             self.emit(Event::Head { number: head.number });
@@ -276,7 +276,7 @@ impl Inner {
         let news = self.view.lock().stale.replace(reason.clone()).is_none();
         if news {
             tracing::warn!(%reason, "the chain cannot be read; what is shown is as of the last block read");
-            self.emit(Event::ChainReachable { reachable: false, reason: Some(reason) });
+            self.emit(Event::ChainLost { reason });
             self.publish();
         }
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Face;
 use super::once::{self, OPERATION, WAIT, once};
 use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
-use crate::domain::{Prices, ServiceLimits, ServiceName};
+use crate::domain::{Prices, ServiceKind, ServiceLimits, ServiceName};
 use crate::http::Problem;
 use crate::http::field::{Field, Kind, PRICE, optional, required, untold};
 use crate::http::input::{Fields, JsonBody, path_value};
@@ -24,7 +24,7 @@ const NUMBER: Kind = Kind::Count(0, u32::MAX as u64);
 const MODEL: Kind = Kind::Line(128);
 pub(super) const SERVICE: &[Field] = &[
     required("Name", Kind::Name, "Unique for this provider."),
-    required("Type", Kind::Words(&["chatbot", "zgStorage"]), "Decides how units are counted."),
+    required("Type", Kind::Words(&ServiceKind::NAMES), "Decides how units are counted."),
     required(
         "URL",
         Kind::Url,
@@ -57,7 +57,7 @@ pub(super) const CHANGE: &[Field] = &[
     optional("maxInFlight", NUMBER, "null or 0: any number."),
     optional("requestsPerMinute", NUMBER, "null or 0: any number."),
     untold("Name", Kind::Name),
-    untold("Type", Kind::Words(&["chatbot", "zgStorage"])),
+    untold("Type", Kind::Words(&ServiceKind::NAMES)),
 ];
 
 /// Which meter goes with which type, as JSON Schema.

@@ -1,9 +1,10 @@
 //! What this API's answers hold, as its documents tell it. `shapes` writes these objects; a test holds the two together.
 
+use crate::domain::ServiceKind;
 use crate::http::field::{AMOUNT, COUNT, Field, Kind, PRICE, Shape, TEXT, nullable, optional, required};
 use crate::http::list::METADATA;
 
-const KINDS: Kind = Kind::Words(&["chatbot", "zgStorage"]);
+const KINDS: Kind = Kind::Words(&ServiceKind::NAMES);
 pub(super) const STATES: Kind =
     Kind::Words(&["reserved", "sent", "done", "disputed", "unconfirmed", "failed"]);
 pub(super) const OPERATION_STATES: Kind =

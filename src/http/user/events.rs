@@ -57,7 +57,7 @@ fn shape(event: Event) -> (&'static str, Value) {
         Event::RequestEnded { request, provider, service, state, fee, note } => (
             "RequestEnded",
             json!({
-                "RequestID": request, "ProviderAddress": provider.to_string(), "ServiceName": service, "Status": state,
+                "RequestID": request, "ProviderAddress": provider.to_string(), "ServiceName": service, "Status": state.as_str(),
                 "Fee": fee, "Note": note,
             }),
         ),
@@ -71,9 +71,8 @@ fn shape(event: Event) -> (&'static str, Value) {
         Event::AccountChanged { provider } => ("AccountChanged", json!({"Provider": provider.to_string()})),
         Event::ServicesChanged { total } => ("ServicesChanged", json!({"total": total})),
         Event::Head { number } => ("Head", json!({"Block": number})),
-        Event::ChainReachable { reachable, reason } => {
-            ("ChainReachable", json!({"Reachable": reachable, "Reason": reason}))
-        }
+        Event::ChainLost { reason } => ("ChainReachable", json!({"Reachable": false, "Reason": reason})),
+        Event::ChainBack => ("ChainReachable", json!({"Reachable": true, "Reason": null})),
     }
 }
 
@@ -81,7 +80,7 @@ fn shape(event: Event) -> (&'static str, Value) {
 mod tests {
     use super::*;
     use crate::domain::{
-        Address, Neuron, OperationId, OperationKind, OperationState, RequestId, ServiceName,
+        Address, Neuron, OperationId, OperationKind, OperationState, RequestId, ServiceName, UserRequestState,
     };
     use crate::http::document::fits_shape;
 
@@ -106,19 +105,34 @@ mod tests {
         };
         let all = [
             Event::RequestSent { request, provider, service: service.clone(), max_fee: Neuron::new(5) },
-            ended("done", None),
-            ended("disputed", Some("why".to_owned())),
+            ended(UserRequestState::Done, None),
+            ended(UserRequestState::Disputed, Some("why".to_owned())),
             operation(None, None),
             operation(Some(provider), Some("why".to_owned())),
             Event::AccountChanged { provider },
             Event::ServicesChanged { total: 2 },
             Event::Head { number: 7 },
-            Event::ChainReachable { reachable: true, reason: None },
-            Event::ChainReachable { reachable: false, reason: Some("why".to_owned()) },
+            Event::ChainBack,
+            Event::ChainLost { reason: "why".to_owned() },
         ];
         for event in all {
             let (name, data) = shape(event);
             fits_shape(EVENTS, name, &data);
         }
+    }
+
+    #[test]
+    fn both_news_of_the_chain_have_one_name() {
+        let told = [Event::ChainBack, Event::ChainLost { reason: "why".to_owned() }].map(|event| {
+            let (name, data) = shape(event);
+            format!("{name} {data}")
+        });
+        assert_eq!(
+            told,
+            [
+                r#"ChainReachable {"Reachable":true,"Reason":null}"#,
+                r#"ChainReachable {"Reachable":false,"Reason":"why"}"#,
+            ]
+        );
     }
 }

@@ -6,6 +6,7 @@ use axum::extract::{Path, RawQuery, State};
 use super::Face;
 use super::shapes::ServiceItem;
 use crate::broker::user::ServiceFilter;
+use crate::domain::ServiceKind;
 use crate::http::Problem;
 use crate::http::field::{Field, Kind, TEXT, optional};
 use crate::http::input::{Fields, path_address, path_value};
@@ -14,7 +15,7 @@ use crate::wire::list::List;
 
 pub(super) const LISTING: &[Field] = &[
     optional("provider", Kind::Address, "Only of this provider."),
-    optional("type", Kind::Words(&["chatbot", "zgStorage"]), "Only of this type."),
+    optional("type", Kind::Words(&ServiceKind::NAMES), "Only of this type."),
     optional("name", TEXT, "Only of this name."),
     optional("model", TEXT, "Only of this model."),
     optional("sort", Kind::Words(&["provider", "name", "price", "newest"]), "Default provider."),

@@ -130,26 +130,6 @@ impl ProviderStore {
             .await
     }
 
-    /// Changes what the chain is known to have of a service.
-    pub async fn set_service_status(
-        &self,
-        name: ServiceName,
-        status: ServiceStatus,
-    ) -> Result<(), StoreError> {
-        self.db
-            .write(move |connection| {
-                let changed = connection
-                    .prepare_cached("UPDATE services SET status = ?2 WHERE name = ?1")?
-                    .execute(params![name, status])?;
-                if changed == 1 {
-                    Ok(())
-                } else {
-                    Err(StoreError::invalid(format!("there is no service {name}")))
-                }
-            })
-            .await
-    }
-
     /// Forgets a service that the chain no longer has. Its price history stays, and so do its calls.
     pub async fn forget_service(&self, name: ServiceName) -> Result<bool, StoreError> {
         self.db

@@ -273,14 +273,13 @@ async fn a_service_goes_from_wanted_to_listed_to_forgotten() {
         [(200, prices(9)), (100, prices(1))].map(|(version, prices)| PriceVersion { version, prices });
     assert_eq!(history, expected);
 
-    store.set_service_status(name.clone(), ServiceStatus::Removing).await.unwrap();
+    store.put_service(OfferedService { status: ServiceStatus::Removing, ..wanted(9) }).await.unwrap();
     store.listed(name.clone(), 200, prices(9)).await.unwrap();
     assert_eq!(store.services().await.unwrap()[0].status, ServiceStatus::Removing);
     assert!(store.forget_service(name.clone()).await.unwrap());
     assert!(store.paused_services().await.unwrap().is_empty());
     assert!(!store.forget_service(name.clone()).await.unwrap());
     assert_eq!(store.price_history(name.clone()).await.unwrap().len(), 2);
-    assert!(store.set_service_status(name, ServiceStatus::Listed).await.is_err());
 }
 
 async fn all(

@@ -5,6 +5,7 @@ use super::model::{Link, Model, Over};
 use super::service_form::ServiceForm;
 use crate::client::events::News;
 use crate::client::{ClientError, Outcome};
+use crate::domain::{OperationKind, OperationState};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::shorten;
 use crate::tui::texts;
@@ -134,8 +135,10 @@ fn took_operations(model: &mut Model, operations: Vec<OperationItem>) -> bool {
     for (operation, fresh) in news {
         let (tone, text) = told(&operation);
         // What was ordered here has its own toast; what the engine did by itself is news, and so is what went wrong.
-        let own = matches!(model.over, Over::Settle(_)) || operation.kind != "settle";
-        let loud = matches!(tone, Tone::Bad | Tone::Warn) || (!own && operation.state == "mined");
+        let own =
+            matches!(model.over, Over::Settle(_)) || operation.kind.parse() != Ok(OperationKind::Settle);
+        let loud = matches!(tone, Tone::Bad | Tone::Warn)
+            || (!own && operation.state.parse() == Ok(OperationState::Mined));
         if fresh && loud {
             model.toast(tone, text);
         } else {
@@ -151,29 +154,30 @@ fn told(operation: &OperationItem) -> (Tone, String) {
     let what = kind_words(&operation.kind);
     let hash = operation.transaction_hash.map(|hash| shorten(&hash.to_string(), 10, 6)).unwrap_or_default();
     let reason = operation.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    match operation.state.as_str() {
-        "mined" => {
+    match operation.state.parse() {
+        Ok(OperationState::Mined) => {
             let block = operation
                 .block
                 .map(|block| texts::console::in_block(grouped(block.into())))
                 .unwrap_or_default();
             (Tone::Good, texts::console::is_mined(&what, &block, &hash))
         }
-        "sent" => (Tone::Pending, texts::console::is_sent(&what, &hash)),
-        "prepared" => (Tone::Pending, texts::console::is_prepared(&what)),
-        "reverted" => (Tone::Bad, texts::console::was_reverted(&what, &reason)),
-        "refused" => (Tone::Bad, texts::console::was_refused(&what, &reason)),
-        "unknown" => (Tone::Warn, texts::console::outcome_unknown(&what, &reason)),
-        other => (Tone::Plain, format!("{what}: {other}{reason}")),
+        Ok(OperationState::Sent) => (Tone::Pending, texts::console::is_sent(&what, &hash)),
+        Ok(OperationState::Prepared) => (Tone::Pending, texts::console::is_prepared(&what)),
+        Ok(OperationState::Reverted) => (Tone::Bad, texts::console::was_reverted(&what, &reason)),
+        Ok(OperationState::Refused) => (Tone::Bad, texts::console::was_refused(&what, &reason)),
+        Ok(OperationState::Unknown) => (Tone::Warn, texts::console::outcome_unknown(&what, &reason)),
+        // A newer broker may know more states.
+        Err(_) => (Tone::Plain, format!("{what}: {}{reason}", operation.state)),
     }
 }
 
 pub fn kind_words(kind: &str) -> String {
-    match kind {
-        "settle" => "settlement".to_owned(),
-        "put_service" => texts::console::REGISTRATION.to_owned(),
-        "remove_service" => texts::console::REMOVAL.to_owned(),
-        other => other.replace('_', " "),
+    match kind.parse() {
+        Ok(OperationKind::Settle) => "settlement".to_owned(),
+        Ok(OperationKind::PutService) => texts::console::REGISTRATION.to_owned(),
+        Ok(OperationKind::RemoveService) => texts::console::REMOVAL.to_owned(),
+        _ => kind.replace('_', " "),
     }
 }
 

@@ -4,10 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::message::Order;
+use crate::domain::Timestamp;
 use crate::tui::kit::dialog::Buttons;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
+use crate::tui::texts;
 use crate::tui::theme::Tone;
+use crate::wire::admin::ServiceItem;
 
 #[derive(Debug)]
 pub struct Confirm {
@@ -40,5 +43,52 @@ impl Confirm {
             draw::put(buffer, inside, 0, y, text, look.style(*tone));
         }
         self.buttons.draw(buffer, inside, last, self.yes, look);
+    }
+}
+
+pub fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
+    let name = service.name.clone();
+    let (title, yes, text) = if service.paused {
+        (texts::console::resume_title(&name), texts::labels::RESUME, texts::console::RESUME_TEXT)
+    } else {
+        (texts::console::pause_title(&name), texts::labels::PAUSE, texts::console::PAUSE_TEXT)
+    };
+    Confirm {
+        title,
+        lines: vec![(text.to_owned(), Tone::Plain)],
+        yes,
+        order: Order::Pause { name, pause: !service.paused },
+        buttons: Buttons::new(opened),
+    }
+}
+
+pub fn remove(service: &ServiceItem, opened: Timestamp) -> Confirm {
+    let name = service.name.clone();
+    let mut lines = vec![
+        (texts::console::take_off_text(&name), Tone::Plain),
+        (String::new(), Tone::Plain),
+        (texts::console::TAKE_OFF_STAYS_OWED.to_owned(), Tone::Plain),
+    ];
+    if service.in_flight > 0 {
+        lines.insert(0, (texts::console::take_off_in_flight(service.in_flight), Tone::Warn));
+    }
+    let order = Order::Remove { name: name.clone() };
+    Confirm {
+        title: texts::console::take_off_title(&name),
+        lines,
+        yes: texts::console::TAKE_IT_OFF,
+        order,
+        buttons: Buttons::new(opened),
+    }
+}
+
+pub fn repair(opened: Timestamp) -> Confirm {
+    let text = texts::console::COMPARE_TEXT;
+    Confirm {
+        title: texts::console::COMPARE_TITLE.to_owned(),
+        lines: vec![(text.to_owned(), Tone::Plain)],
+        yes: texts::labels::REPAIR,
+        order: Order::Repair,
+        buttons: Buttons::new(opened),
     }
 }

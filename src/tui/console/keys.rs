@@ -3,16 +3,15 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Position;
 
-use super::confirm::Confirm;
+use super::confirm::{pause, remove, repair};
 use super::message::{Effect, Order};
 use super::model::{Link, Model, Over, Screen};
 use super::service_form::ServiceForm;
 use super::settle::{Next, Settle};
 use super::{detail, layout, update};
-use crate::domain::Timestamp;
 use crate::tui::help::Help;
 use crate::tui::keymap::{Action, Binding, Place};
-use crate::tui::kit::dialog::{Buttons, Said};
+use crate::tui::kit::dialog::Said;
 use crate::tui::kit::draw;
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::{Click, Row, Table};
@@ -20,7 +19,7 @@ use crate::tui::palette::Palette;
 use crate::tui::shell::{ScreenOrder, Step};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
-use crate::wire::admin::{ServiceItem, SettlementItem};
+use crate::wire::admin::SettlementItem;
 
 /// The table of the open screen, whichever it is.
 macro_rules! on_table {
@@ -133,40 +132,18 @@ pub fn paste(model: &mut Model, text: &str) {
         Over::Form(form) if form.sending.is_none() => form.form.paste(text),
         Over::Palette(palette) => palette.paste(text),
         Over::Nothing if model.typing => {
-            let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-            on_table!(model, table => table.set_filter(format!("{}{clean}", table.filter)));
+            on_table!(model, table => table.filter_paste(text));
         }
         _ => {}
     }
 }
 
 fn typed(model: &mut Model, key: KeyEvent) {
-    match key.code {
-        KeyCode::Esc => {
-            model.typing = false;
-            on_table!(model, table => table.set_filter(String::new()));
-        }
-        KeyCode::Enter => model.typing = false,
-        KeyCode::Backspace => {
-            on_table!(model, table => {
-                let mut text = table.filter.clone();
-                text.pop();
-                table.set_filter(text);
-            });
-        }
-        KeyCode::Tab => {
-            on_table!(model, table => table.complete());
-        }
-        KeyCode::Down => {
-            on_table!(model, table => table.step(1));
-        }
-        KeyCode::Up => {
-            on_table!(model, table => table.step(-1));
-        }
-        KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-            on_table!(model, table => table.set_filter(format!("{}{letter}", table.filter)));
-        }
-        _ => {}
+    if key.code == KeyCode::Esc {
+        model.typing = false;
+        on_table!(model, table => table.set_filter(String::new()));
+    } else {
+        model.typing = on_table!(model, table => table.filter_key(key)).unwrap_or(false);
     }
 }
 
@@ -179,61 +156,16 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::NextScreen => turn(model, 1, step),
         Action::LastScreen => turn(model, Screen::ALL.len() - 1, step),
-        Action::Up => scroll(model, Scroll::By(-1)),
-        Action::Down => scroll(model, Scroll::By(1)),
-        Action::PageUp => scroll(model, Scroll::Pages(-1)),
-        Action::PageDown => scroll(model, Scroll::Pages(1)),
-        Action::First => scroll(model, Scroll::First),
-        Action::Last => scroll(model, Scroll::Last),
-        Action::Open if model.screen.is_list() => {
-            model.detail = !model.detail && !detail::facts(model).is_empty();
-            model.zoomed = false;
-            model.detail_focus = false;
-            model.detail_top = 0;
-        }
-        Action::Zoom => {
-            let shut = !model.detail;
-            if shut {
-                act(model, Action::Open, step);
-            }
-            model.zoomed = model.detail && (shut || !model.zoomed);
-            model.detail_top = 0;
-        }
-        Action::Mark if !covered(model) => {
-            on_table!(model, table => table.mark());
-        }
-        Action::Mark => {}
-        Action::Focus | Action::FocusBack => model.detail_focus = model.detail && !model.detail_focus,
-        Action::Filter => model.typing = model.screen.is_list() && !covered(model),
-        Action::Sort => {
-            on_table!(model, table => table.next_sort());
-        }
-        Action::TurnSort => {
-            on_table!(model, table => table.turn_sort());
-        }
         Action::Copy => copy(model, step),
         Action::CopyAll => {
             let text = detail::text(&detail::facts(model));
             put_on_clipboard(model, text, texts::console::ALL_DETAILS, step);
         }
-        Action::Unit => {
-            model.look.unit = model.look.unit.next();
-            let name = model.look.unit.name();
-            model.toast(Tone::Plain, texts::frame::amounts(name));
-        }
-        Action::Time => model.look.clock = !model.look.clock,
-        Action::Mask => model.look.masked = !model.look.masked,
         Action::Freeze => {
             model.frozen = !model.frozen;
             if !model.frozen {
                 update::refresh(model, step);
             }
-        }
-        Action::Mouse => {
-            model.mouse = !model.mouse;
-            step.screen.push(ScreenOrder::Mouse(model.mouse));
-            let text = if model.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
-            model.toast(Tone::Plain, text);
         }
         Action::Refresh => {
             let now = model.look.now;
@@ -241,6 +173,12 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
                 *again = now;
             }
             update::refresh(model, step);
+        }
+        Action::Mouse => {
+            model.mouse = !model.mouse;
+            step.screen.push(ScreenOrder::Mouse(model.mouse));
+            let text = if model.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
+            model.toast(Tone::Plain, text);
         }
         Action::Settle => {
             // What runs is shown again; it cannot be started twice.
@@ -251,43 +189,96 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
                 step.effects.push(Effect::Preview);
             }
         }
-        Action::Register => {
-            let form = model.draft.take().unwrap_or_else(|| Box::new(ServiceForm::register()));
-            model.over = Over::Form(form);
-        }
-        Action::Change => {
-            if let Some(service) = model.services.selected() {
-                model.over = Over::Form(Box::new(ServiceForm::change(service)));
-            }
-        }
-        Action::Pause => {
-            if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(Box::new(pause(service, model.typed)));
-            }
-        }
-        Action::Delete => {
-            if let Some(service) = model.services.selected() {
-                model.over = Over::Confirm(Box::new(remove(service, model.typed)));
-            }
-        }
-        Action::Repair => model.over = Over::Confirm(Box::new(repair(model.typed))),
         Action::Help => model.over = Over::Help(Help::default()),
         Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
         Action::Back => back(model),
         Action::Quit if covered(model) => back(model),
         Action::Quit => step.screen.push(ScreenOrder::Quit),
-        Action::Stop => match &model.over {
-            Over::Nothing if !model.typing => step.screen.push(ScreenOrder::Quit),
-            Over::Form(_) => put_aside(model),
-            Over::Settle(_) => put_settle_aside(model),
-            _ => {
-                model.over = Over::Nothing;
-                model.typing = false;
-            }
-        },
+        Action::Stop => stop(model, step),
+        Action::Unit | Action::Time | Action::Mask => look(model, action),
+        Action::Register | Action::Change | Action::Pause | Action::Delete | Action::Repair => {
+            ask(model, action);
+        }
+        _ => in_list(model, action),
+    }
+}
+
+/// How figures shall look.
+fn look(model: &mut Model, action: Action) {
+    match action {
+        Action::Unit => {
+            model.look.unit = model.look.unit.next();
+            let name = model.look.unit.name();
+            model.toast(Tone::Plain, texts::frame::amounts(name));
+        }
+        Action::Time => model.look.clock = !model.look.clock,
+        Action::Mask => model.look.masked = !model.look.masked,
+        _ => {}
+    }
+}
+
+/// Opens the form or the question about a service.
+fn ask(model: &mut Model, action: Action) {
+    let opened = model.typed;
+    let over = match (action, model.services.selected()) {
+        (Action::Register, _) => {
+            let form = model.draft.take().unwrap_or_else(|| Box::new(ServiceForm::register()));
+            Over::Form(form)
+        }
+        (Action::Repair, _) => Over::Confirm(Box::new(repair(opened))),
+        (Action::Change, Some(service)) => Over::Form(Box::new(ServiceForm::change(service))),
+        (Action::Pause, Some(service)) => Over::Confirm(Box::new(pause(service, opened))),
+        (Action::Delete, Some(service)) => Over::Confirm(Box::new(remove(service, opened))),
+        _ => return,
+    };
+    model.over = over;
+}
+
+/// What concerns the list and the details beside it.
+fn in_list(model: &mut Model, action: Action) {
+    match action {
+        Action::Up => scroll(model, Scroll::By(-1)),
+        Action::Down => scroll(model, Scroll::By(1)),
+        Action::PageUp => scroll(model, Scroll::Pages(-1)),
+        Action::PageDown => scroll(model, Scroll::Pages(1)),
+        Action::First => scroll(model, Scroll::First),
+        Action::Last => scroll(model, Scroll::Last),
+        Action::Open if model.screen.is_list() => {
+            let there = !detail::facts(model).is_empty();
+            model.pane.toggle(there);
+        }
+        Action::Zoom => {
+            let there = model.screen.is_list() && !detail::facts(model).is_empty();
+            model.pane.zoom(there);
+            model.pane.to_start();
+        }
+        Action::Mark if !covered(model) => {
+            on_table!(model, table => table.mark());
+        }
+        Action::Focus | Action::FocusBack => model.pane.focus(!model.pane.is_focused()),
+        Action::Filter => model.typing = model.screen.is_list() && !covered(model),
+        Action::Sort => {
+            on_table!(model, table => table.next_sort());
+        }
+        Action::TurnSort => {
+            on_table!(model, table => table.turn_sort());
+        }
         // Keys of the user's screens are not in the console's tables.
         _ => {}
+    }
+}
+
+/// ctrl+c: leaves what is open, or quits.
+fn stop(model: &mut Model, step: &mut Step<Effect>) {
+    match &model.over {
+        Over::Nothing if !model.typing => step.screen.push(ScreenOrder::Quit),
+        Over::Form(_) => put_aside(model),
+        Over::Settle(_) => put_settle_aside(model),
+        _ => {
+            model.over = Over::Nothing;
+            model.typing = false;
+        }
     }
 }
 
@@ -298,11 +289,10 @@ fn covered(model: &Model) -> bool {
 
 /// One step back, and never out.
 fn back(model: &mut Model) {
-    if model.detail_focus {
-        model.detail_focus = false;
-    } else if model.detail {
-        model.detail = false;
-        model.zoomed = false;
+    if model.pane.is_focused() {
+        model.pane.focus(false);
+    } else if model.pane.is_open() {
+        model.pane.close();
     } else if on_table!(model, table => table.unmark()) == Some(true) {
     } else if on_table!(model, table => !table.filter.is_empty()) == Some(true) {
         on_table!(model, table => table.set_filter(String::new()));
@@ -330,10 +320,7 @@ fn put_aside(model: &mut Model) {
 fn go(model: &mut Model, screen: Screen, step: &mut Step<Effect>) {
     if model.screen != screen {
         model.screen = screen;
-        model.detail = false;
-        model.zoomed = false;
-        model.detail_focus = false;
-        model.detail_top = 0;
+        model.pane.close();
         model.typing = false;
     }
     update::fetch(model, step);
@@ -352,7 +339,7 @@ enum Scroll {
 }
 
 fn scroll(model: &mut Model, scroll: Scroll) {
-    if model.detail_focus || covered(model) || model.screen == Screen::Settings {
+    if model.pane.is_focused() || covered(model) || model.screen == Screen::Settings {
         let page = i16::try_from(layout::areas(model.size).body.height).unwrap_or(i16::MAX);
         let rows = match scroll {
             Scroll::By(rows) => i16::try_from(rows).unwrap_or(i16::MAX),
@@ -360,7 +347,7 @@ fn scroll(model: &mut Model, scroll: Scroll) {
             Scroll::First => i16::MIN,
             Scroll::Last => i16::MAX,
         };
-        model.detail_top = model.detail_top.saturating_add_signed(rows);
+        model.pane.scroll(rows.into());
         return;
     }
     on_table!(model, table => match scroll {
@@ -372,7 +359,7 @@ fn scroll(model: &mut Model, scroll: Scroll) {
         Scroll::First => table.select(0),
         Scroll::Last => table.last(),
     });
-    model.detail_top = 0;
+    model.pane.to_start();
 }
 
 pub fn wheel(model: &mut Model, rows: i16) {
@@ -397,13 +384,13 @@ pub fn click(model: &mut Model, x: u16, y: u16, step: &mut Step<Effect>) {
     }
     let areas = layout::list(model);
     if areas.detail.is_some_and(|area| area.contains(here)) {
-        model.detail_focus = true;
+        model.pane.focus(true);
     } else if areas.table.contains(here) {
-        model.detail_focus = false;
-        model.detail_top = 0;
+        model.pane.focus(false);
+        model.pane.to_start();
         let (look, now) = (model.look, model.typed);
         let click = on_table!(model, table => table.click(x, y, areas.table, &look, now));
-        if click == Some(Click::Opened) && !model.detail {
+        if click == Some(Click::Opened) && !model.pane.is_open() {
             act(model, Action::Open, step);
         }
     }
@@ -474,51 +461,4 @@ fn send(model: &mut Model, order: Order, step: &mut Step<Effect>) -> Option<u64>
     model.running.push((model.orders, words));
     step.effects.push(Effect::Do(model.orders, order));
     Some(model.orders)
-}
-
-fn pause(service: &ServiceItem, opened: Timestamp) -> Confirm {
-    let name = service.name.clone();
-    let (title, yes, text) = if service.paused {
-        (texts::console::resume_title(&name), texts::labels::RESUME, texts::console::RESUME_TEXT)
-    } else {
-        (texts::console::pause_title(&name), texts::labels::PAUSE, texts::console::PAUSE_TEXT)
-    };
-    Confirm {
-        title,
-        lines: vec![(text.to_owned(), Tone::Plain)],
-        yes,
-        order: Order::Pause { name, pause: !service.paused },
-        buttons: Buttons::new(opened),
-    }
-}
-
-fn remove(service: &ServiceItem, opened: Timestamp) -> Confirm {
-    let name = service.name.clone();
-    let mut lines = vec![
-        (texts::console::take_off_text(&name), Tone::Plain),
-        (String::new(), Tone::Plain),
-        (texts::console::TAKE_OFF_STAYS_OWED.to_owned(), Tone::Plain),
-    ];
-    if service.in_flight > 0 {
-        lines.insert(0, (texts::console::take_off_in_flight(service.in_flight), Tone::Warn));
-    }
-    let order = Order::Remove { name: name.clone() };
-    Confirm {
-        title: texts::console::take_off_title(&name),
-        lines,
-        yes: texts::console::TAKE_IT_OFF,
-        order,
-        buttons: Buttons::new(opened),
-    }
-}
-
-fn repair(opened: Timestamp) -> Confirm {
-    let text = texts::console::COMPARE_TEXT;
-    Confirm {
-        title: texts::console::COMPARE_TITLE.to_owned(),
-        lines: vec![(text.to_owned(), Tone::Plain)],
-        yes: texts::labels::REPAIR,
-        order: Order::Repair,
-        buttons: Buttons::new(opened),
-    }
 }

@@ -24,8 +24,8 @@ pub struct ListAreas {
 pub fn list(model: &Model) -> ListAreas {
     let body = areas(model.size).body;
     let (mut left, mut detail) = (body, None);
-    if model.detail {
-        if body.width >= BESIDE && !model.zoomed {
+    if model.pane.is_open() {
+        if body.width >= BESIDE && !model.pane.is_zoomed() {
             // A label and a whole address fit.
             let width = (body.width * 2 / 5).max(60);
             left.width = body.width - width - 3;
@@ -65,12 +65,12 @@ pub fn settle_heights(model: &mut Model) {
         (Screen::Settings, _) => {
             super::detail::furthest(&super::settings::facts(model), areas(model.size).body)
         }
-        (_, Some(area)) if model.detail_top > 0 => {
+        (_, Some(area)) if model.pane.top() > 0 => {
             super::detail::furthest(&super::detail::facts(model), area)
         }
         _ => 0,
     };
-    model.detail_top = model.detail_top.min(furthest);
+    model.pane.limit(furthest);
     let body = areas(model.size).body;
     if let Over::Help(help) = &mut model.over {
         help.settle(body, &model.keymap, super::view::WORDS);

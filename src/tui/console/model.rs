@@ -13,6 +13,7 @@ use crate::tui::help::Help;
 use crate::tui::keymap::Keymap;
 use crate::tui::kit::amount::Unit;
 use crate::tui::kit::look::Look;
+use crate::tui::kit::pane::Pane;
 use crate::tui::kit::table::{Change, Table};
 use crate::tui::kit::toast::Toast;
 use crate::tui::palette::Palette;
@@ -185,12 +186,8 @@ pub struct Model {
     pub requests_live: usize,
     /// A filter is being typed.
     pub typing: bool,
-    /// The details of the selected row are open, have the focus, and are scrolled so far.
-    pub detail: bool,
-    pub detail_focus: bool,
-    pub detail_top: u16,
-    /// They take the whole body, however wide it is.
-    pub zoomed: bool,
+    /// The details of the selected row. What the settings screen shows is scrolled with it as well.
+    pub pane: Pane,
     pub frozen: bool,
     pub mouse: bool,
     /// Orders that run, by their numbers, in words.
@@ -233,10 +230,7 @@ impl Model {
             alarms: (false, false),
             requests_live: 0,
             typing: false,
-            detail: false,
-            detail_focus: false,
-            detail_top: 0,
-            zoomed: false,
+            pane: Pane::default(),
             frozen: false,
             mouse,
             running: Vec::new(),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::detail::{Fact, is};
-use crate::domain::{Neuron, RequestId};
+use crate::domain::{Neuron, ProviderRequestState, RequestId};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::{Look, shorten};
@@ -122,16 +122,17 @@ impl Row for RequestItem {
 }
 
 pub fn is_live(request: &RequestItem) -> bool {
-    request.status == "admitted"
+    request.status.parse() == Ok(ProviderRequestState::Admitted)
 }
 
 fn status(status: &str) -> (Tone, String) {
-    match status {
-        "admitted" => (Tone::Pending, "… live".to_owned()),
-        "charged" => (Tone::Good, "✓ charged".to_owned()),
-        "failed" => (Tone::Warn, "! failed".to_owned()),
-        "lost" => (Tone::Bad, "✗ lost".to_owned()),
-        other => (Tone::Plain, other.to_owned()),
+    match status.parse() {
+        Ok(ProviderRequestState::Admitted) => (Tone::Pending, "… live".to_owned()),
+        Ok(ProviderRequestState::Charged) => (Tone::Good, "✓ charged".to_owned()),
+        Ok(ProviderRequestState::Failed) => (Tone::Warn, "! failed".to_owned()),
+        Ok(ProviderRequestState::Lost) => (Tone::Bad, "✗ lost".to_owned()),
+        // A newer broker may know more states.
+        Err(_) => (Tone::Plain, status.to_owned()),
     }
 }
 
@@ -163,10 +164,13 @@ pub fn facts(request: &RequestItem, look: &Look) -> Vec<Fact> {
         ]);
     }
     facts.push(is(texts::console_money::PRICE_VERSION, request.price_version.to_string()));
-    match request.status.as_str() {
-        "lost" => facts.extend([Fact::Gap, Fact::Note(texts::console_money::LOST.to_owned(), Tone::Dim)]),
-        "failed" => facts.extend([Fact::Gap, Fact::Note(texts::console_money::FAILED.to_owned(), Tone::Dim)]),
-        _ => {}
+    let why = match request.status.parse() {
+        Ok(ProviderRequestState::Lost) => Some(texts::console_money::LOST),
+        Ok(ProviderRequestState::Failed) => Some(texts::console_money::FAILED),
+        Ok(ProviderRequestState::Admitted | ProviderRequestState::Charged) | Err(_) => None,
+    };
+    if let Some(why) = why {
+        facts.extend([Fact::Gap, Fact::Note(why.to_owned(), Tone::Dim)]);
     }
     facts
 }

@@ -3,13 +3,12 @@
 
 use super::message::Order;
 use crate::client::{ClientError, ServiceDraft};
-use crate::domain::{Neuron, ServiceName};
+use crate::domain::{Neuron, ServiceKind, ServiceName};
 use crate::keys::Secret;
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::texts;
 use crate::wire::admin::ServiceItem;
 
-const TYPES: &[&str] = &["chatbot", "zgStorage"];
 const METERS: &[&str] = &["o200k", "usage", "bytes"];
 
 const URL: &str = texts::console_services::URL_HINT;
@@ -33,8 +32,13 @@ pub struct ServiceForm {
 fn fields() -> Vec<Field> {
     vec![
         Field::new("Name", texts::labels::NAME, Kind::Text, texts::console_services::NAME_HINT),
-        Field::new("Type", texts::labels::TYPE, Kind::Choice(TYPES), texts::console_services::KIND_HINT)
-            .with("chatbot"),
+        Field::new(
+            "Type",
+            texts::labels::TYPE,
+            Kind::Choice(&ServiceKind::NAMES),
+            texts::console_services::KIND_HINT,
+        )
+        .with(ServiceKind::Chatbot.as_str()),
         Field::new("URL", "URL", Kind::Text, URL),
         Field::new("model", texts::labels::MODEL, Kind::Text, MODEL),
         Field::new("inputPrice", texts::console_services::INPUT_PRICE, Kind::Text, PRICE),

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::detail::{Fact, is};
-use crate::domain::{Neuron, ServiceName};
+use crate::domain::{Neuron, ServiceKind, ServiceName};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::filter::{Field, FieldValue};
 use crate::tui::kit::look::Look;
@@ -157,7 +157,7 @@ pub fn field_words(key: &str) -> String {
 
 /// What goes before a price: `100,000 neuron a token`.
 fn price(service: &ServiceItem, price: Neuron, look: &Look) -> String {
-    let unit = if service.kind == "zgStorage" { "byte" } else { "token" };
+    let unit = service.kind.parse().unwrap_or(ServiceKind::Chatbot).unit();
     format!("{} a {unit}", look.amount(price))
 }
 

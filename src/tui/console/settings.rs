@@ -98,5 +98,5 @@ fn token(start: &Start) -> Fact {
 }
 
 pub fn draw(model: &Model, buffer: &mut Buffer, area: Rect) {
-    detail::draw(buffer, area, &facts(model), model.detail_top, &model.look);
+    detail::draw(buffer, area, &facts(model), model.pane.top(), &model.look);
 }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::detail::{Fact, is};
 use super::model::Model;
-use crate::domain::{Neuron, OperationId};
+use crate::domain::{Neuron, OperationId, OperationState};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::filter::{Field, FieldValue};
@@ -66,7 +66,8 @@ impl Row for SettlementItem {
             }
             GAS => return Cell::Amount(self.amount(GAS), Tone::Plain),
             _ => {
-                let paid = Some(self.paid).filter(|_| self.operation.state == "mined");
+                let paid =
+                    Some(self.paid).filter(|_| self.operation.state.parse() == Ok(OperationState::Mined));
                 return Cell::Amount(paid, Tone::Good);
             }
         };
@@ -102,12 +103,13 @@ impl Row for SettlementItem {
 }
 
 fn state(state: &str) -> (Tone, String) {
-    let (tone, sign) = match state {
-        "mined" => (Tone::Good, "✓"),
-        "sent" | "prepared" => (Tone::Pending, "…"),
-        "reverted" | "refused" => (Tone::Bad, "✗"),
-        "unknown" => (Tone::Warn, "?"),
-        _ => (Tone::Plain, "·"),
+    let (tone, sign) = match state.parse() {
+        Ok(OperationState::Mined) => (Tone::Good, "✓"),
+        Ok(OperationState::Sent | OperationState::Prepared) => (Tone::Pending, "…"),
+        Ok(OperationState::Reverted | OperationState::Refused) => (Tone::Bad, "✗"),
+        Ok(OperationState::Unknown) => (Tone::Warn, "?"),
+        // A newer broker may know more states.
+        Err(_) => (Tone::Plain, "·"),
     };
     (tone, format!("{sign} {state}"))
 }
@@ -270,7 +272,7 @@ pub fn draw_decisions(model: &Model, buffer: &mut Buffer, area: Rect) {
 pub fn facts(one: &SettlementItem, look: &Look) -> Vec<Fact> {
     let operation = &one.operation;
     let (tone, word) = state(&operation.state);
-    let failed = matches!(operation.state.as_str(), "reverted" | "refused");
+    let failed = matches!(operation.state.parse(), Ok(OperationState::Reverted | OperationState::Refused));
     let mut facts = vec![
         Fact::Head(texts::labels::SETTLEMENT.to_owned()),
         Fact::Is(texts::labels::STATE, word, tone),

@@ -265,7 +265,7 @@ fn list<R: Row>(model: &Model, buffer: &mut Buffer, table: &Table<R>, source: So
     let facts = || detail::facts(model);
     let body = layout::areas(model.size).body;
     if let Some(area) = areas.detail.filter(|area| *area == body) {
-        detail::draw(buffer, area, &facts(), model.detail_top, look);
+        detail::draw(buffer, area, &facts(), model.pane.top(), look);
         return None;
     }
     if let Some(area) = areas.above {
@@ -289,10 +289,10 @@ fn list<R: Row>(model: &Model, buffer: &mut Buffer, table: &Table<R>, source: So
                 0,
                 y,
                 "│",
-                look.style(if model.detail_focus { Tone::Accent } else { Tone::Dim }),
+                look.style(if model.pane.is_focused() { Tone::Accent } else { Tone::Dim }),
             );
         }
-        detail::draw(buffer, area, &facts(), model.detail_top, look);
+        detail::draw(buffer, area, &facts(), model.pane.top(), look);
     }
     cursor
 }

@@ -15,6 +15,7 @@
 //! | `markdown` | answers of models as they arrive: lines of styled pieces, code in colour |
 //! | `dialog` | a question with Cancel first |
 //! | `facts` | one thing in full: labels and values |
+//! | `pane` | whether the details of a list are open, have the keys, take the whole screen |
 //! | `form` | fields to type into, each with its own complaint |
 //! | `strip` | the rows around a screen: tabs, status, hints |
 //! | `privacy` | amounts and addresses inside sentences, hidden |
@@ -31,6 +32,7 @@ pub mod gauge;
 pub mod look;
 pub mod markdown;
 pub mod moment;
+pub mod pane;
 pub mod privacy;
 pub mod qr;
 pub mod strip;

@@ -49,6 +49,8 @@ pub struct Model {
     pub before: Screen,
     pub over: Over,
     pub toasts: Vec<Toast>,
+    /// How deep in orders that led to orders we are.
+    pub following: usize,
     pub money: Desk,
     pub home: Home,
     pub services: Services,
@@ -111,6 +113,7 @@ impl Model {
             before: screen,
             over: Over::Nothing,
             toasts: Vec::new(),
+            following: 0,
             money: Desk::default(),
             home: Home::default(),
             services: Services::default(),

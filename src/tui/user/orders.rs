@@ -17,7 +17,7 @@ use crate::tui::theme::Tone;
 const TOASTS: usize = 4;
 /// Nobody copies more.
 const COPIED: usize = 4 << 20;
-/// Orders lead to orders; more than a few would be a circle.
+/// Orders lead to orders, so deep; more than a few would be a circle.
 const ROUNDS: usize = 8;
 /// A name that a user gives is not longer.
 pub const ALIAS: usize = 40;
@@ -109,56 +109,61 @@ macro_rules! part_of {
 
 pub(super) use {on_screen, part_of, run};
 
-/// Follows what a part ordered.
+/// Follows what a part ordered. Who is told of something may order the next thing; a circle of those ends here.
 pub fn follow(model: &mut Model, orders: Vec<Order>, step: &mut Step<Effect>) {
+    if model.following >= ROUNDS {
+        return;
+    }
+    model.following += 1;
     for order in orders {
-        if step.screen.len() > ROUNDS {
-            return;
+        obey(model, order, step);
+    }
+    model.following -= 1;
+}
+
+fn obey(model: &mut Model, order: Order, step: &mut Step<Effect>) {
+    step.changed = true;
+    match order {
+        Order::Toast(tone, text) => toast(model, tone, &text),
+        Order::Note(tone, text) => note(model, tone, &text),
+        Order::Notify(tone, text) => {
+            toast(model, tone, &text);
+            if !model.shared.focused && model.shared.start.settings.notify {
+                step.screen.push(ScreenOrder::Notify(text));
+            }
         }
-        step.changed = true;
-        match order {
-            Order::Toast(tone, text) => toast(model, tone, &text),
-            Order::Note(tone, text) => note(model, tone, &text),
-            Order::Notify(tone, text) => {
-                toast(model, tone, &text);
-                if !model.shared.focused && model.shared.start.settings.notify {
-                    step.screen.push(ScreenOrder::Notify(text));
-                }
+        Order::Copy { text, what } => {
+            let text = clean_lines(&text, COPIED);
+            let what = clean(&what, 100).into_owned();
+            let shown = if text.contains('\n') || model.shared.look.masked {
+                what
+            } else {
+                format!("{what}: {}", draw::fit(&text, 46))
+            };
+            step.screen.push(ScreenOrder::Copy { text, what: shown });
+        }
+        Order::Edit(text) => step.screen.push(ScreenOrder::Edit(text)),
+        Order::Tell(screen, intent) => {
+            on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
+            go(model, screen, step);
+        }
+        Order::Inform(screen, intent) => {
+            on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
+        }
+        Order::Money(wish) => wished(model, wish, step),
+        Order::MoneyOfMany(kind, providers) => match model.shared.hindrance() {
+            Some(reason) => toast(model, Tone::Warn, &reason),
+            None => {
+                run!(model, step, money, Effect::Money, |desk, cx| desk.wish_many(kind, providers, &mut cx));
             }
-            Order::Copy { text, what } => {
-                let text = clean_lines(&text, COPIED);
-                let what = clean(&what, 100).into_owned();
-                let shown = if text.contains('\n') || model.shared.look.masked {
-                    what
-                } else {
-                    format!("{what}: {}", draw::fit(&text, 46))
-                };
-                step.screen.push(ScreenOrder::Copy { text, what: shown });
-            }
-            Order::Edit(text) => step.screen.push(ScreenOrder::Edit(text)),
-            Order::Tell(screen, intent) => {
-                on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
-                go(model, screen, step);
-            }
-            Order::Inform(screen, intent) => {
-                on_screen!(model, step, screen, |part, cx| part.intent(intent.clone(), &mut cx));
-            }
-            Order::Money(wish) => wished(model, wish, step),
-            Order::MoneyOfMany(kind, providers) => match model.shared.hindrance() {
-                Some(reason) => toast(model, Tone::Warn, &reason),
-                None => {
-                    run!(model, step, money, Effect::Money, |desk, cx| desk
-                        .wish_many(kind, providers, &mut cx));
-                }
-            },
-            Order::Million => model.shared.look.million = !model.shared.look.million,
-            Order::Alias(provider) => {
-                let known = model.shared.aliases.get(&provider).cloned().unwrap_or_default();
-                let hint = texts::frame::ALIAS_HINT;
-                let field = Field::new("alias", texts::labels::NAME, Kind::Text, hint).with(known);
-                let title = texts::frame::name_provider(model.shared.look.short(provider));
-                model.over = Over::Alias { provider, form: Box::new(Form::new(title, vec![field])) };
-            }
+        },
+        Order::Million => model.shared.look.million = !model.shared.look.million,
+        Order::Alias(provider) => {
+            let known = model.shared.aliases.get(&provider).cloned().unwrap_or_default();
+            let hint = texts::frame::ALIAS_HINT;
+            let field = Field::new("alias", texts::labels::NAME, Kind::Text, hint).with(known);
+            let title = texts::frame::name_provider(model.shared.look.short(provider));
+            model.over = Over::Alias { provider, form: Box::new(Form::new(title, vec![field])) };
         }
     }
 }
@@ -198,4 +203,26 @@ pub fn note(model: &mut Model, tone: Tone, text: &str) {
 /// Whether keys are text on the open screen.
 pub fn typing(model: &Model) -> bool {
     part_of!(model, model.screen, |part| part.typing()).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::theme::Shade;
+    use crate::tui::user::part::Intent;
+    use crate::tui::user::tests::scene::{full, provider};
+
+    #[test]
+    fn orders_that_lead_to_orders_end() {
+        let mut model = full(Shade::Dark);
+        let tell = || Order::Tell(Screen::Accounts, Intent::Account(provider(1)));
+        for (depth, opens) in [(ROUNDS, false), (ROUNDS - 1, true)] {
+            let mut step = Step::default();
+            model.screen = Screen::Home;
+            model.following = depth;
+            follow(&mut model, vec![tell()], &mut step);
+            assert_eq!((model.screen == Screen::Accounts, step.changed), (opens, opens));
+            assert_eq!(model.following, depth, "the next orders have as much room");
+        }
+    }
 }

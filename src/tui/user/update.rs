@@ -9,7 +9,7 @@ use super::screen::Screen;
 use super::shared::{Link, Standing};
 use super::view::{WORDS, areas};
 use crate::broker::user::Event;
-use crate::domain::{OperationState, Timestamp};
+use crate::domain::{OperationState, Timestamp, UserRequestState};
 use crate::tui::console;
 use crate::tui::input::Input;
 use crate::tui::kit::look::Look;
@@ -193,24 +193,25 @@ fn happened(model: &mut Model, event: &Event) {
                 }
             }
         }
-        Event::RequestEnded { service, provider, state, note, .. }
-            if matches!(*state, "disputed" | "failed") =>
-        {
+        Event::RequestEnded {
+            service,
+            provider,
+            state: state @ (UserRequestState::Disputed | UserRequestState::Failed),
+            note,
+            ..
+        } => {
             let why = note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-            let tone = if *state == "disputed" { Tone::Warn } else { Tone::Bad };
+            let tone = if *state == UserRequestState::Disputed { Tone::Warn } else { Tone::Bad };
             Some((
                 tone,
                 texts::frame::request_ended(service, name(*provider).trim_start_matches('@'), state, &why),
                 false,
             ))
         }
-        Event::ChainReachable { reachable: false, reason } => {
-            let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            Some((Tone::Bad, texts::frame::chain_lost(&why), true))
+        Event::ChainLost { reason } => {
+            Some((Tone::Bad, texts::frame::chain_lost(format!(": {reason}")), true))
         }
-        Event::ChainReachable { reachable: true, .. } => {
-            Some((Tone::Good, texts::frame::CHAIN_BACK.to_owned(), true))
-        }
+        Event::ChainBack => Some((Tone::Good, texts::frame::CHAIN_BACK.to_owned(), true)),
         _ => None,
     };
     match told {

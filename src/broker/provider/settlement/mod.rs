@@ -11,9 +11,10 @@
 //! result: Settled events of the block ─▶ paid per user ─▶ accounts read again, rows closed
 //! ```
 //!
-//! Several settlements may be under way, but a user is in one of them at most, unless what is owed beyond it is in danger
-//! and it is stuck: the turn is held from the look at the books until the transaction is with the sender. Doing one again is safe: the contract pays a row only above what it
-//! has paid before, so a crash, a reorg or a lost answer all end in the same state.
+//! Several settlements may be under way. A user is in one of them at most; in a second one only if the first is stuck and
+//! what is owed beyond it is in danger. One at a time has the turn, from its look at the books until its transaction is
+//! with the sender, so that no two claim the same debt. Doing a settlement again is safe: the contract pays a row only
+//! above what it has paid before. A crash, a reorg and a lost answer all end in the same state.
 //!
 //! | file | holds |
 //! |---|---|

@@ -203,11 +203,6 @@ impl Rules<'_> {
         !limit.is_zero() && page.unsettled() > limit
     }
 
-    /// Whether a debt has waited for long.
-    pub fn is_old(&self, page: &Page) -> bool {
-        page.debt_since.is_some_and(|since| self.now.seconds_since(since) >= self.settings.max_age)
-    }
-
     /// The worst that threatens a user's debt.
     pub fn risk(&self, page: &Page) -> Risk {
         if page.unsettled().is_zero() {

@@ -60,7 +60,7 @@ async fn a_whole_answer_is_paid_and_says_what_it_cost() {
     }
     let mut ended = false;
     while let Ok(event) = news.try_recv() {
-        ended |= matches!(event, Event::RequestEnded { state: "done", .. });
+        ended |= matches!(event, Event::RequestEnded { state: UserRequestState::Done, .. });
     }
     assert!(ended);
 }

@@ -10,9 +10,10 @@ pub(super) use self::things::{
     ACCEPTED, HEALTH, ONE_RECEIPT, OPERATION, OPERATIONS, PENDING, REQUEST, REQUESTS, SENT, SERVICE,
     SERVICES, STATES, SYNC, TERMS, USER, USERS,
 };
+use crate::domain::ServiceKind;
 use crate::http::field::Kind;
 
-const KINDS: Kind = Kind::Words(&["chatbot", "zgStorage"]);
+const KINDS: Kind = Kind::Words(&ServiceKind::NAMES);
 const METERS: Kind = Kind::Words(&["o200k", "usage", "bytes"]);
 pub(super) const OPERATION_STATES: Kind =
     Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);

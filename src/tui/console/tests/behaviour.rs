@@ -330,9 +330,9 @@ fn escape_goes_back_one_step_and_q_quits_from_the_top() {
     typed(&mut model, "refund");
     press(&mut model, KeyCode::Enter);
     press(&mut model, KeyCode::Enter);
-    assert!(model.detail);
+    assert!(model.pane.is_open());
     assert!(letter(&mut model, 'q').screen.is_empty(), "q goes back from what covers the list");
-    assert!(!model.detail);
+    assert!(!model.pane.is_open());
     assert_eq!(model.users.shown(), 1);
     press(&mut model, KeyCode::Esc);
     assert_eq!(model.users.shown(), 5);

@@ -10,9 +10,11 @@
 //! A term that cannot be read hides no row; [`Filter::complaint`] says what is wrong with it.
 
 mod field;
+mod line;
 mod words;
 
 pub use self::field::{Field, FieldKind, FieldValue};
+pub use self::line::{filter_kept, filter_key, filter_paste};
 pub use self::words::Words;
 
 use self::field::Test;

@@ -17,13 +17,14 @@ mod row;
 
 use std::collections::{HashMap, HashSet};
 
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::Rect;
 
 pub use self::keep::Change;
 pub use self::row::{Cell, Column, Row, beginning};
 
 use self::keep::Kept;
-use super::filter::Filter;
+use super::filter::{Filter, filter_key, filter_paste};
 use super::look::Look;
 use crate::domain::{Neuron, Timestamp};
 use crate::tui::texts;
@@ -268,6 +269,32 @@ impl<R: Row> Table<R> {
     fn scroll(&mut self) {
         let most = self.order.len().saturating_sub(self.height);
         self.top = self.top.min(self.at).max((self.at + 1).saturating_sub(self.height)).min(most);
+    }
+
+    /// A key while the filter is typed. Gives whether it goes on; `enter` keeps what stands there.
+    pub fn filter_key(&mut self, key: KeyEvent) -> bool {
+        match key.code {
+            KeyCode::Enter => return false,
+            KeyCode::Tab => drop(self.complete()),
+            KeyCode::Down => self.step(1),
+            KeyCode::Up => self.step(-1),
+            KeyCode::PageDown => self.step(self.page()),
+            KeyCode::PageUp => self.step(-self.page()),
+            _ => {
+                let mut text = self.filter.clone();
+                if filter_key(&mut text, key) {
+                    self.set_filter(text);
+                }
+            }
+        }
+        true
+    }
+
+    /// Puts what is pasted behind what is typed.
+    pub fn filter_paste(&mut self, pasted: &str) {
+        let mut text = self.filter.clone();
+        filter_paste(&mut text, pasted);
+        self.set_filter(text);
     }
 
     /// Marks the selected row, or takes its mark away, and goes to the next one.

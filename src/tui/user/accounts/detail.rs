@@ -161,7 +161,7 @@ impl Accounts {
         let look = &shared.look;
         let facts = self.facts(shared);
         let (text, chart) = split(&facts, area);
-        facts::draw(buffer, text, &facts, self.top, look);
+        facts::draw(buffer, text, &facts, self.pane.top(), look);
         let Some(chart) = chart else { return };
         draw::heading(buffer, chart, 0, texts::accounts::SPENT_BY_DAY, look);
         let plot = Rect { y: chart.y + 1, height: chart.height.saturating_sub(1), ..chart };

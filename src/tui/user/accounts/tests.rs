@@ -9,7 +9,7 @@ use crate::attacks::short_attacks;
 use crate::broker::user::{
     AccountView, Cap, CapUse, DaySpend, Reconciliation, ReconciliationVerdict, Runway, Snapshot, Spent,
 };
-use crate::domain::{Address, Fee, Neuron};
+use crate::domain::{Address, Fee, Neuron, UserRequestState};
 use crate::tui::pictures::{harmless, letter, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
@@ -123,9 +123,9 @@ fn escape_goes_one_step_back() {
     press(&mut model, KeyCode::Enter);
     letter(&mut model, 'z');
     press(&mut model, KeyCode::Esc);
-    assert!(model.accounts.open && !model.accounts.zoomed);
+    assert!(model.accounts.pane.is_open() && !model.accounts.pane.is_zoomed());
     press(&mut model, KeyCode::Esc);
-    assert!(!model.accounts.open && model.accounts.table.shown() == 1);
+    assert!(!model.accounts.pane.is_open() && model.accounts.table.shown() == 1);
     press(&mut model, KeyCode::Esc);
     assert_eq!(model.accounts.table.shown(), 2);
     assert!(press(&mut model, KeyCode::Esc).screen.is_empty());
@@ -140,7 +140,7 @@ fn figures_are_asked_for_once_however_many_requests_end() {
             request: crate::domain::RequestId::new([n; 32]),
             provider: provider(1),
             service: "llama7b".parse().unwrap(),
-            state: "done",
+            state: UserRequestState::Done,
             fee: Neuron::new(1),
             note: None,
         };
@@ -188,7 +188,7 @@ fn another_screen_shows_an_account() {
     let order = Order::Tell(Screen::Accounts, crate::tui::user::part::Intent::Account(provider(2)));
     crate::tui::user::orders::follow(&mut model, vec![order], &mut step);
     assert_eq!(
-        (model.screen, model.accounts.selected(), model.accounts.open),
+        (model.screen, model.accounts.selected(), model.accounts.pane.is_open()),
         (Screen::Accounts, Some(provider(2)), true)
     );
 }

@@ -30,12 +30,12 @@ pub fn beside(size: (u16, u16)) -> bool {
 
 /// Details need the room more than the picture does.
 fn tall(accounts: &Accounts, area: Rect) -> bool {
-    area.height >= flow::TALL && !accounts.open
+    area.height >= flow::TALL && !accounts.pane.is_open()
 }
 
 pub fn places(accounts: &Accounts, area: Rect, size: (u16, u16)) -> Places {
     let nothing = Rect { height: 0, ..area };
-    if accounts.open && (accounts.zoomed || !beside(size)) {
+    if accounts.pane.is_open() && (accounts.pane.is_zoomed() || !beside(size)) {
         return Places { flow: None, caps: None, table: nothing, detail: Some(area) };
     }
     let rows = if tall(accounts, area) { flow::TALL_ROWS } else { flow::SHORT_ROWS };
@@ -43,7 +43,7 @@ pub fn places(accounts: &Accounts, area: Rect, size: (u16, u16)) -> Places {
     let above = flow.height.saturating_add(2);
     let rest = Rect { y: area.y.saturating_add(above), height: area.height.saturating_sub(above), ..area };
     let caps = Some(area.y.saturating_add(flow.height));
-    if !accounts.open {
+    if !accounts.pane.is_open() {
         return Places { flow: Some(flow), caps, table: rest, detail: None };
     }
     let left = rest.width / 2;
@@ -75,7 +75,7 @@ pub fn draw(accounts: &Accounts, buffer: &mut Buffer, area: Rect, shared: &Share
         let zoomed = places.table.height == 0;
         let title = accounts.table.selected().map(|row| shared.provider(row.account.provider));
         if !zoomed {
-            let tone = if accounts.focused { Tone::Accent } else { Tone::Dim };
+            let tone = if accounts.pane.is_focused() { Tone::Accent } else { Tone::Dim };
             for y in 0..detail.height {
                 let bar = Rect { x: detail.x.saturating_sub(1), width: 1, ..detail };
                 draw::put(buffer, bar, 0, y, "│", look.style(tone));

@@ -1,16 +1,15 @@
 //! What keys, clicks and pastes do in the chat.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::layout::{Position, Rect};
 
-use super::ask::{Ask, Change, Form, Remedy};
-use super::finder::{Among, Finder};
+use super::ask::{Ask, Remedy};
+use super::finder::Finder;
 use super::over::{Over, inside};
 use super::picker::Picker;
-use super::{Chat, Focus, Opened, view};
+use super::{Chat, Focus, Opened, dialogs, view};
 use crate::tui::keymap::Action;
-use crate::tui::kit::dialog::{Buttons, Said};
-use crate::tui::kit::form::Did;
+use crate::tui::kit::dialog::Buttons;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::{Kind, Wish};
@@ -216,7 +215,7 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
     }
 }
 
-fn copy_code(chat: &mut Chat, entry: usize, number: usize, cx: &mut Cx<'_, Ask>) {
+pub(super) fn copy_code(chat: &mut Chat, entry: usize, number: usize, cx: &mut Cx<'_, Ask>) {
     let Some(entry) = chat.transcript.entries.get_mut(entry) else { return };
     let code = number.checked_sub(1).and_then(|at| entry.code_blocks().get(at));
     match code {
@@ -248,7 +247,7 @@ impl Chat {
 /// A key while something is typed.
 pub fn key(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
     if !matches!(chat.over, Over::Nothing) {
-        return in_dialog(chat, key, cx);
+        return dialogs::key(chat, key, cx);
     }
     if key.code == KeyCode::Up && key.modifiers.is_empty() && chat.prompt.is_empty() {
         // The last prompt again, as the beginning of a branch.
@@ -257,173 +256,6 @@ pub fn key(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
         return;
     }
     chat.prompt.key(key);
-    chat.estimate(cx);
-}
-
-fn in_dialog(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
-    let control = |letter| key.code == KeyCode::Char(letter) && key.modifiers.contains(KeyModifiers::CONTROL);
-    match &mut chat.over {
-        Over::Nothing => {}
-        Over::Picker(picker) => match key.code {
-            KeyCode::Enter => {
-                let (again, chosen) = (picker.again, picker.chosen());
-                if let Some(service) = chosen {
-                    chat.over.close();
-                    if again {
-                        chat.again(Some(service), cx)
-                    } else {
-                        chat.use_service(service, cx)
-                    }
-                    chat.focus = Focus::Prompt;
-                }
-            }
-            KeyCode::Up => picker.table.step(-1),
-            KeyCode::Down => picker.table.step(1),
-            KeyCode::PageUp => picker.table.step(-picker.table.page()),
-            KeyCode::PageDown => picker.table.step(picker.table.page()),
-            KeyCode::Tab => {
-                picker.table.complete();
-            }
-            KeyCode::Backspace => {
-                let mut text = picker.table.filter.clone();
-                text.pop();
-                picker.table.set_filter(text);
-            }
-            KeyCode::Char(letter) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
-                let text = format!("{}{letter}", picker.table.filter);
-                picker.table.set_filter(text);
-            }
-            _ => {}
-        },
-        Over::Parameters(all) => {
-            if control('o') {
-                chat.editing_system = true;
-                return cx.order(Order::Edit(all.system()));
-            }
-            match all.form.key(key) {
-                Did::Edited => {}
-                Did::Leave => chat.over.close(),
-                Did::Submit => {
-                    if let Some(filled) = all.filled() {
-                        chat.over.close();
-                        fill(chat, filled, cx);
-                    }
-                }
-            }
-        }
-        Over::Finder(finder) => match key.code {
-            KeyCode::Up => finder.step(-1),
-            KeyCode::Down => finder.step(1),
-            KeyCode::Enter => {
-                let (prompt, hit) = (finder.prompt(), finder.hit());
-                if let Some(hit) = hit {
-                    let (id, at) = (hit.conversation.id, hit.message);
-                    chat.opening = Some(id);
-                    cx.ask(Ask::Open { id, at });
-                } else if let Some(prompt) = prompt {
-                    chat.prompt.set(&prompt);
-                    chat.focus = Focus::Prompt;
-                    chat.estimate(cx);
-                } else {
-                    return;
-                }
-                chat.over.close();
-            }
-            _ => {
-                finder.field.key(key);
-                search(chat, cx);
-            }
-        },
-        Over::Rename { id, form } => match form.key(key) {
-            Did::Edited => {}
-            Did::Leave => chat.over.close(),
-            Did::Submit => {
-                let (id, title) = (*id, form.value("title").to_owned());
-                chat.over.close();
-                cx.ask(Ask::Keep { id, change: Change::Title(title) });
-                cx.ask(Ask::List);
-            }
-        },
-        Over::Attach(form) => match form.key(key) {
-            Did::Edited => {}
-            Did::Leave => chat.over.close(),
-            Did::Submit => {
-                let path = form.value("path").to_owned();
-                if !path.is_empty() {
-                    cx.ask(Ask::Attach(path));
-                }
-            }
-        },
-        Over::Delete { id, buttons, .. } => match buttons.key(key, cx.shared.pressed) {
-            Said::Yes => {
-                let id = *id;
-                chat.over.close();
-                cx.ask(Ask::Delete(id));
-            }
-            Said::No => chat.over.close(),
-            Said::Nothing => {}
-        },
-        Over::Export { id, title } => {
-            let form = match key.code {
-                KeyCode::Char('m') => Form::Markdown,
-                KeyCode::Char('j') => Form::Json,
-                _ => return,
-            };
-            cx.ask(Ask::Export { id: *id, form, name: title.clone() });
-            chat.over.close();
-        }
-        Over::Code { entry, blocks, digits } => match key.code {
-            KeyCode::Char(digit @ '0'..='9') if digits.len() < 4 => {
-                digits.push(digit);
-                // Enter is for numbers of several digits only.
-                let number: usize = digits.parse().unwrap_or(0);
-                if number > 0 && number.saturating_mul(10) > *blocks {
-                    let entry = *entry;
-                    chat.over.close();
-                    copy_code(chat, entry, number, cx);
-                }
-            }
-            KeyCode::Enter => {
-                let (entry, number) = (*entry, digits.parse().unwrap_or(0));
-                chat.over.close();
-                copy_code(chat, entry, number, cx);
-            }
-            KeyCode::Backspace => {
-                digits.pop();
-            }
-            _ => {}
-        },
-    }
-}
-
-fn search(chat: &mut Chat, cx: &mut Cx<'_, Ask>) {
-    let next = chat.number();
-    let Over::Finder(finder) = &mut chat.over else { return };
-    finder.first();
-    let text = finder.words().to_owned();
-    if let Among::Conversations { hits, total, number } = &mut finder.among {
-        *number = next;
-        if text.is_empty() {
-            hits.clear();
-            *total = 0;
-        } else {
-            cx.ask(Ask::Search { number: next, text });
-        }
-    }
-}
-
-fn fill(chat: &mut Chat, filled: super::parameters::Filled, cx: &mut Cx<'_, Ask>) {
-    chat.caps = filled.caps;
-    if let Opened::Kept(id) = chat.opened {
-        if chat.head.system != filled.system {
-            cx.ask(Ask::Keep { id, change: Change::System(filled.system.clone()) });
-        }
-        if chat.head.parameters != filled.parameters {
-            cx.ask(Ask::Keep { id, change: Change::Parameters(filled.parameters.clone()) });
-        }
-    }
-    chat.head.system = filled.system;
-    chat.head.parameters = filled.parameters;
     chat.estimate(cx);
 }
 
@@ -461,14 +293,10 @@ pub fn paste(chat: &mut Chat, text: &str, cx: &mut Cx<'_, Ask>) {
         Over::Parameters(all) => all.form.paste(text),
         Over::Finder(finder) => {
             finder.field.paste(text);
-            search(chat, cx);
+            dialogs::search(chat, cx);
         }
         Over::Rename { form, .. } | Over::Attach(form) => form.paste(text.trim()),
-        Over::Picker(picker) => {
-            let text: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-            let text = format!("{}{text}", picker.table.filter);
-            picker.table.set_filter(text);
-        }
+        Over::Picker(picker) => picker.table.filter_paste(text),
         Over::Delete { .. } | Over::Export { .. } | Over::Code { .. } => {}
     }
 }

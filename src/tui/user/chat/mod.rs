@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! keys ─▶ keys ─▶ sending ─▶ Ask::Send ─▶ runner ─▶ UserBroker::converse ─▶ relay ─▶ Answer ─▶ answers ─▶ transcript
-//!           └▶ over (dialogs)                └▶ Library: every second, and at the end with what it cost
+//!           └▶ over, dialogs                 └▶ Library: every second, and at the end with what it cost
 //! ```
 //!
 //! | file | holds |
@@ -12,13 +12,14 @@
 //! | `prompt` | what is being written |
 //! | `live` | an answer under way, whichever conversation is open |
 //! | `sending`, `answers`, `keys` | what changes the state |
-//! | `list`, `picker`, `finder`, `parameters`, `over` | the list of conversations, and the dialogs |
+//! | `list`, `picker`, `finder`, `parameters`, `over`, `dialogs` | the list of conversations; the dialogs and their keys |
 //! | `runner`, `relay` | the asks performed |
 //! | `view`, `cost` | the picture |
 
 mod answers;
 mod ask;
 mod cost;
+mod dialogs;
 mod entry;
 mod finder;
 mod footer;

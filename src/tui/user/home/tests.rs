@@ -69,7 +69,7 @@ fn figures_are_asked_for_once_until_something_ends() {
         request: RequestId::new([1; 32]),
         provider: provider(1),
         service: "llama7b".parse().unwrap(),
-        state: "done",
+        state: UserRequestState::Done,
         fee: Neuron::new(1),
         note: None,
     };

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ use crate::domain::Timestamp;
 use crate::log_lines::{LogLine, LogLines};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::filter::filter_kept;
+use crate::tui::kit::pane::Pane;
 use crate::tui::kit::table::{Change, Click, Table};
 use crate::tui::kit::{draw, moment};
 use crate::tui::texts;
@@ -59,11 +61,8 @@ pub struct Log {
     /// The newest line stays selected.
     following: bool,
     typing: bool,
-    /// The selected line stands below in full.
-    open: bool,
-    /// It takes the whole body.
-    zoomed: bool,
-    top: u16,
+    /// The selected line below, in full.
+    pane: Pane,
 }
 
 impl Default for Log {
@@ -76,9 +75,7 @@ impl Default for Log {
             asked: false,
             following: true,
             typing: false,
-            open: false,
-            zoomed: false,
-            top: 0,
+            pane: Pane::default(),
         }
     }
 }
@@ -134,7 +131,7 @@ impl Log {
             Some(false) => at + 1 >= shown,
             None => false,
         };
-        self.top = 0;
+        self.pane.to_start();
     }
 
     fn filter(&mut self, text: String) {
@@ -147,7 +144,7 @@ impl Log {
     /// Where the list is drawn, and where the opened line is.
     fn areas(&self, area: Rect) -> (Rect, Rect) {
         let body = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-        let below = match (self.open, self.zoomed) {
+        let below = match (self.pane.is_open(), self.pane.is_zoomed()) {
             (false, _) => 0,
             (true, true) => body.height,
             (true, false) => OPENED.max(body.height / 3).min(body.height / 2),
@@ -177,8 +174,8 @@ impl Part for Log {
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
         match action {
-            Action::Down if self.zoomed => self.top = self.top.saturating_add(1),
-            Action::Up if self.zoomed => self.top = self.top.saturating_sub(1),
+            Action::Down if self.pane.is_zoomed() => self.pane.scroll(1),
+            Action::Up if self.pane.is_zoomed() => self.pane.scroll(-1),
             Action::Up => self.table.step(-1),
             Action::Down => self.table.step(1),
             Action::PageUp => self.table.step(-self.table.page()),
@@ -189,14 +186,8 @@ impl Part for Log {
             Action::TurnSort => self.table.turn_sort(),
             Action::Filter => self.typing = true,
             Action::Mark => self.table.mark(),
-            Action::Open => {
-                self.open = !self.open && self.table.shown() > 0;
-                self.zoomed = false;
-            }
-            Action::Zoom => {
-                self.zoomed = !self.zoomed && self.table.shown() > 0;
-                self.open = self.zoomed || self.open;
-            }
+            Action::Open => self.pane.toggle(self.table.shown() > 0),
+            Action::Zoom => self.pane.zoom(self.table.shown() > 0),
             Action::Copy if self.table.marks() > 0 => {
                 let marked: Vec<String> = self.table.marked().map(|line| line.written()).collect();
                 cx.copy(marked.join("\n"), texts::numbers::lines(marked.len()));
@@ -212,64 +203,52 @@ impl Part for Log {
             }
             _ => return,
         }
-        if !self.zoomed {
+        if !self.pane.is_zoomed() {
             self.moved();
         }
     }
 
     fn key(&mut self, key: KeyEvent, _cx: &mut Cx<'_, Ask>) {
-        let mut text = self.table.filter.clone();
+        self.typing = self.table.filter_key(key);
         match key.code {
-            KeyCode::Enter => self.typing = false,
-            KeyCode::Tab => drop(self.table.complete()),
-            KeyCode::Down => self.table.step(1),
-            KeyCode::Up => self.table.step(-1),
-            KeyCode::Backspace => {
-                text.pop();
-                self.filter(text);
-            }
-            KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => self.filter(String::new()),
-            KeyCode::Char(letter) if !key.modifiers.contains(KeyModifiers::CONTROL) => {
-                text.push(letter);
-                self.filter(text);
-            }
+            KeyCode::Down | KeyCode::Up | KeyCode::PageDown | KeyCode::PageUp => self.moved(),
+            _ if self.following => self.follow_newest(),
             _ => {}
-        }
-        if matches!(key.code, KeyCode::Down | KeyCode::Up) {
-            self.moved();
         }
     }
 
     fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
         if self.typing {
-            let words: Vec<&str> = text.split_whitespace().take(20).collect();
-            self.filter(format!("{}{}", self.table.filter, words.join(" ")));
+            self.table.filter_paste(text);
+            if self.following {
+                self.follow_newest();
+            }
         }
     }
 
     fn back(&mut self, _cx: &mut Cx<'_, Ask>) -> bool {
-        if std::mem::take(&mut self.zoomed) {
-            return true;
+        if self.pane.is_zoomed() {
+            return self.pane.back();
         }
         if self.typing || !self.table.filter.is_empty() {
             self.typing = false;
             self.filter(String::new());
             return true;
         }
-        std::mem::take(&mut self.open) || self.table.unmark()
+        self.pane.back() || self.table.unmark()
     }
 
     fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
         let (table, _) = self.areas(area);
         if self.table.click(at.x, at.y, table, &cx.shared.look, cx.shared.pressed) == Click::Opened {
-            self.open = true;
+            self.pane.open();
         }
         self.moved();
     }
 
     fn wheel(&mut self, rows: i16, _cx: &mut Cx<'_, Ask>) {
-        if self.zoomed {
-            self.top = self.top.saturating_add_signed(rows);
+        if self.pane.is_zoomed() {
+            self.pane.scroll(rows.into());
         } else {
             self.table.step(rows.into());
             self.moved();
@@ -291,7 +270,7 @@ impl Part for Log {
         self.table.set_height(table.height);
         let rows = self.table.selected().map_or(0, |line| draw::wrap(&line.text, below.width).len());
         let most = rows.saturating_sub(usize::from(below.height.saturating_sub(1)));
-        self.top = self.top.min(u16::try_from(most).unwrap_or(u16::MAX));
+        self.pane.limit(u16::try_from(most).unwrap_or(u16::MAX));
     }
 
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position> {
@@ -337,12 +316,12 @@ impl Part for Log {
             };
             draw::put(buffer, table, 0, 1, text, look.style(Tone::Dim));
         }
-        if let (true, Some(line)) = (self.open && below.height > 1, self.table.selected()) {
+        if let (true, Some(line)) = (self.pane.is_open() && below.height > 1, self.table.selected()) {
             let title =
                 texts::log::level_from_at(line.level.name(), line.from.name(), moment::in_full(line.at));
             draw::heading(buffer, below, 0, &title, look);
             let rows = draw::wrap(&look.said(&line.text), below.width);
-            for (y, row) in (1..below.height).zip(rows.iter().skip(usize::from(self.top))) {
+            for (y, row) in (1..below.height).zip(rows.iter().skip(usize::from(self.pane.top()))) {
                 draw::put(buffer, below, 0, y, row, look.style(line.tone()));
             }
         }
@@ -369,12 +348,14 @@ impl Part for Log {
     }
 
     fn remember(&self) -> Value {
-        json!({ "filter": self.table.filter, "open": self.open })
+        json!({ "filter": self.table.filter, "open": self.pane.is_open() })
     }
 
     fn recall(&mut self, kept: &Value) {
-        self.filter(kept["filter"].as_str().unwrap_or_default().to_owned());
-        self.open = kept["open"].as_bool().unwrap_or(false);
+        self.filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
+        if kept["open"].as_bool() == Some(true) {
+            self.pane.open();
+        }
     }
 }
 

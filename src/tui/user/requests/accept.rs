@@ -27,7 +27,7 @@ impl Requests {
         let Some(Subject::Request(id)) = self.subject() else {
             return cx.toast(Tone::Plain, texts::requests::O_SHOWS_REQUESTS);
         };
-        self.detail = true;
+        self.pane.open();
         let Some(Record::Request(record)) = &self.record else { return };
         if record.view.request != id {
             return;

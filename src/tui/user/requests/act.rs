@@ -9,6 +9,7 @@ use super::{List, Record, Requests, Running, Subject, facts, filter};
 use crate::broker::user::RequestSort;
 use crate::domain::{Address, RequestId};
 use crate::tui::kit::facts::{Fact, text};
+use crate::tui::kit::pane::Pane;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, Order};
@@ -71,7 +72,7 @@ impl Requests {
         if wanted.is_some() {
             self.ask_for(List::Operations, wanted, cx);
         }
-        let subject = self.subject().filter(|_| self.detail);
+        let subject = self.subject().filter(|_| self.pane.is_open());
         let known = self.record.as_ref().map(Record::subject);
         if let Some(subject) = subject.filter(|subject| known != Some(*subject)) {
             self.read_record(subject, cx);
@@ -156,8 +157,8 @@ impl Requests {
     }
 
     pub(super) fn step(&mut self, by: isize, cx: &mut Cx<'_, Ask>) {
-        if self.detail && (self.focus || self.covers(cx.shared)) {
-            self.top = self.top.saturating_add_signed(i16::try_from(by).unwrap_or(0));
+        if self.pane.is_open() && (self.pane.is_focused() || self.covers(cx.shared)) {
+            self.pane.scroll(by);
             return;
         }
         self.moved();
@@ -168,8 +169,12 @@ impl Requests {
     }
 
     pub(super) fn select(&mut self, at: usize, cx: &mut Cx<'_, Ask>) {
-        if self.detail && (self.focus || self.covers(cx.shared)) {
-            self.top = if at == 0 { 0 } else { u16::MAX };
+        if self.pane.is_open() && (self.pane.is_focused() || self.covers(cx.shared)) {
+            if at == 0 {
+                self.pane.to_start();
+            } else {
+                self.pane.to_end();
+            }
             return;
         }
         self.moved();
@@ -192,7 +197,7 @@ impl Requests {
 
     /// The selection goes elsewhere: details begin anew.
     pub(super) fn moved(&mut self) {
-        self.top = 0;
+        self.pane.to_start();
         self.named = None;
     }
 
@@ -214,11 +219,10 @@ impl Requests {
     }
 
     pub(super) fn show(&mut self, open: bool) {
-        self.detail = open && self.subject().is_some();
-        self.focus = false;
-        self.zoomed = false;
-        self.top = 0;
-        if !self.detail {
+        self.pane.close();
+        if open && self.subject().is_some() {
+            self.pane.open();
+        } else {
             self.named = None;
             // The next details are about another row.
             self.reconciled = None;
@@ -247,8 +251,8 @@ impl Requests {
     pub(super) fn verify(&mut self, cx: &mut Cx<'_, Ask>) {
         match self.subject() {
             Some(Subject::Request(id)) => {
-                self.detail = true;
-                self.top = 0;
+                self.pane.open();
+                self.pane.to_start();
                 cx.ask(Ask::Verify(id));
             }
             _ => cx.toast(Tone::Plain, texts::requests::O_SHOWS_REQUESTS),
@@ -258,8 +262,8 @@ impl Requests {
     pub(super) fn reconcile(&mut self, cx: &mut Cx<'_, Ask>) {
         match self.provider() {
             Some(provider) => {
-                self.detail = true;
-                self.top = 0;
+                self.pane.open();
+                self.pane.to_start();
                 cx.ask(Ask::Reconcile(provider));
             }
             None => cx.toast(Tone::Plain, texts::requests::SELECT_A_ROW),
@@ -353,9 +357,7 @@ impl Requests {
     pub(super) fn open_request(&mut self, id: RequestId) {
         self.list = List::Requests;
         self.named = Some(id);
-        self.detail = true;
-        self.zoomed = false;
-        self.focus = false;
-        self.top = 0;
+        self.pane = Pane::default();
+        self.pane.open();
     }
 }

@@ -43,6 +43,7 @@ use self::rows::{OperationRow, RequestRow};
 use crate::broker::user::{OperationView, Reconciliation, RequestRecord, RequestSort, Verification};
 use crate::domain::{Address, OperationId, RequestId};
 use crate::tui::kit::form::Form;
+use crate::tui::kit::pane::Pane;
 
 /// Which of the two lists is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,11 +95,7 @@ pub struct Requests {
     typed: [String; 2],
     complaint: Option<String>,
     typing: bool,
-    detail: bool,
-    zoomed: bool,
-    /// Whether up and down move the details.
-    focus: bool,
-    top: u16,
+    pane: Pane,
     /// Named by another screen: it is shown wherever it stands on the list.
     named: Option<RequestId>,
     record: Option<Record>,

@@ -1,6 +1,6 @@
 //! The screen's keys, answers and news.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -14,15 +14,13 @@ use crate::domain::Address;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::furthest;
+use crate::tui::kit::filter::{filter_kept, filter_key, filter_paste};
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::shared::Shared;
-
-/// Nobody types a longer filter.
-const LONGEST: usize = 300;
 
 const SORTS: [(&str, RequestSort); 4] = [
     ("newest", RequestSort::Newest),
@@ -62,15 +60,12 @@ impl Part for Requests {
             Action::First => self.select(0, cx),
             Action::Last => self.select(usize::MAX, cx),
             Action::Open => {
-                let open = !self.detail;
+                let open = !self.pane.is_open();
                 self.show(open);
             }
-            Action::Zoom => {
-                self.zoomed = !self.zoomed || !self.detail;
-                self.detail = self.subject().is_some();
-            }
-            Action::Focus | Action::FocusBack if self.detail && !self.covers(cx.shared) => {
-                self.focus = !self.focus;
+            Action::Zoom => self.pane.zoom(self.subject().is_some()),
+            Action::Focus | Action::FocusBack if self.pane.is_open() && !self.covers(cx.shared) => {
+                self.pane.focus(!self.pane.is_focused());
             }
             Action::Focus | Action::FocusBack | Action::OtherList => self.other_list(cx),
             Action::Filter => self.typing = true,
@@ -111,19 +106,11 @@ impl Part for Requests {
             }
             return;
         }
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let mut text = self.typed().to_owned();
-        match key.code {
-            KeyCode::Enter | KeyCode::Down | KeyCode::Up => return self.typing = false,
-            KeyCode::Backspace => drop(text.pop()),
-            KeyCode::Char('u') if control => text.clear(),
-            KeyCode::Char('w') if control => {
-                text.truncate(text.trim_end().rfind(' ').map_or(0, |at| at + 1));
-            }
-            KeyCode::Char(letter) if !control && text.len() < LONGEST => text.push(letter),
-            _ => return,
+        if matches!(key.code, KeyCode::Enter | KeyCode::Down | KeyCode::Up) {
+            return self.typing = false;
         }
-        if text != self.typed() {
+        let mut text = self.typed().to_owned();
+        if filter_key(&mut text, key) {
             self.moved();
             self.set_typed(text, cx);
         }
@@ -133,11 +120,10 @@ impl Part for Requests {
         if self.accept.take().is_some() || self.export.take().is_some() || std::mem::take(&mut self.typing) {
             return true;
         }
-        if self.zoomed && self.detail {
-            self.zoomed = false;
-            return true;
+        if self.pane.is_zoomed() {
+            return self.pane.back();
         }
-        if self.detail {
+        if self.pane.is_open() {
             self.show(false);
             return true;
         }
@@ -166,11 +152,11 @@ impl Part for Requests {
         if let Some(form) = &mut self.export {
             return form.paste(text);
         }
-        let line: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
         self.typing = true;
         self.moved();
-        let text = format!("{}{line}", self.typed());
-        self.set_typed(text, cx);
+        let mut typed = self.typed().to_owned();
+        filter_paste(&mut typed, text);
+        self.set_typed(typed, cx);
     }
 
     fn click(&mut self, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {
@@ -179,7 +165,7 @@ impl Part for Requests {
         }
         let areas = view::areas(self, area);
         if areas.detail.is_some_and(|detail| detail.contains(at)) {
-            self.focus = !self.covers(cx.shared);
+            self.pane.focus(!self.covers(cx.shared));
             return;
         }
         if at.y == areas.caption.y && at.x < areas.caption.x + view::LISTS {
@@ -194,7 +180,7 @@ impl Part for Requests {
             return self.follow(cx);
         }
         let (look, now) = (&cx.shared.look, cx.shared.now());
-        self.focus = false;
+        self.pane.focus(false);
         let clicked = match self.list {
             List::Requests => self.requests.table.click(at.x, at.y, areas.table, look, now),
             List::Operations => self.operations.table.click(at.x, at.y, areas.table, look, now),
@@ -327,7 +313,7 @@ impl Part for Requests {
         self.requests.table.set_height(areas.table.height);
         self.operations.table.set_height(areas.table.height);
         if let Some(detail) = areas.detail {
-            self.top = self.top.min(furthest(&self.facts(shared), detail));
+            self.pane.limit(furthest(&self.facts(shared), detail));
         }
     }
 
@@ -341,7 +327,7 @@ impl Part for Requests {
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         let other = if self.list == List::Requests { "operations" } else { "requests" };
-        if self.detail {
+        if self.pane.is_open() {
             let mut hints = vec![(Action::Back, texts::hints::BACK), (Action::Copy, texts::shared::COPY_ID)];
             if self.list == List::Requests {
                 hints.extend([
@@ -403,17 +389,18 @@ impl Part for Requests {
             "sort": sort_in_words(self.sort),
             "filter": requests,
             "operations": operations,
-            "detail": self.detail,
+            "detail": self.pane.is_open(),
         })
     }
 
     fn recall(&mut self, kept: &Value) {
-        let text =
-            |name: &str| kept[name].as_str().unwrap_or_default().chars().take(LONGEST).collect::<String>();
+        let text = |name: &str| filter_kept(kept[name].as_str().unwrap_or_default());
         self.list = if text("list") == "operations" { List::Operations } else { List::Requests };
         self.sort = SORTS.iter().find(|(name, _)| *name == text("sort")).map_or(self.sort, |(_, sort)| *sort);
         self.typed = [text("filter"), text("operations")];
-        self.detail = kept["detail"].as_bool().unwrap_or(false);
+        if kept["detail"].as_bool() == Some(true) {
+            self.pane.open();
+        }
     }
 }
 

@@ -320,7 +320,7 @@ fn what_runs_stands_first_and_once() {
         request: first.view.request,
         provider: provider(1),
         service: "llama7b".parse().unwrap(),
-        state: "done",
+        state: UserRequestState::Done,
         fee: Neuron::new(5),
         note: None,
     };
@@ -348,7 +348,7 @@ fn details_follow_the_selection_and_evidence_is_looked_at_on_demand() {
     let step = letter(&mut model, 'y');
     assert!(format!("{:?}", step.screen).contains(&id.to_string()));
     press(&mut model, KeyCode::Esc);
-    assert!(!model.requests.detail);
+    assert!(!model.requests.pane.is_open());
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn another_screen_names_a_request_or_a_filter() {
     assert_eq!(model.screen, Screen::Requests);
     let day = Intent::Requests("day:2024-08-22".to_owned());
     follow(&mut model, vec![Order::Tell(Screen::Requests, day)], &mut step);
-    assert_eq!((model.requests.typed(), model.requests.detail), ("day:2024-08-22", false));
+    assert_eq!((model.requests.typed(), model.requests.pane.is_open()), ("day:2024-08-22", false));
 }
 
 #[test]

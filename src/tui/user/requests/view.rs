@@ -20,13 +20,13 @@ pub const LISTS: u16 = 22;
 pub const FIRST_LIST: u16 = 10;
 
 pub fn areas(part: &Requests, body: Rect) -> Areas {
-    DIVISION.areas(body, part.detail, part.zoomed)
+    DIVISION.areas(body, part.pane.is_open(), part.pane.is_zoomed())
 }
 
 impl Requests {
     /// Whether details stand over the list, so that keys are theirs.
     pub(super) fn covers(&self, shared: &Shared) -> bool {
-        self.zoomed || shared.size.0.saturating_sub(2) < DIVISION.from
+        self.pane.is_zoomed() || shared.size.0.saturating_sub(2) < DIVISION.from
     }
 }
 
@@ -39,9 +39,9 @@ pub fn draw(part: &Requests, buffer: &mut Buffer, body: Rect, shared: &Shared) -
     }
     if let Some(area) = areas.detail {
         if area != body {
-            DIVISION.rule(buffer, area, part.focus, look);
+            DIVISION.rule(buffer, area, part.pane.is_focused(), look);
         }
-        facts::draw(buffer, area, &part.facts(shared), part.top, look);
+        facts::draw(buffer, area, &part.facts(shared), part.pane.top(), look);
     }
     if let Some(open) = &part.accept {
         let place = Rect { x: 0, width: buffer.area.width, ..body };

@@ -85,19 +85,22 @@ impl Services {
     }
 
     pub(super) fn show(&mut self, open: bool) {
-        self.detail = open;
-        self.zoomed &= open;
-        self.focus = false;
-        self.top = 0;
+        if open {
+            self.pane.open();
+            self.pane.focus(false);
+            self.pane.to_start();
+        } else {
+            self.pane.close();
+        }
     }
 
     /// Asks for the price history of what the details are about.
     pub(super) fn follow(&mut self, cx: &mut Cx<'_, Ask>) {
-        let Some((provider, name)) = self.subject().filter(|_| self.detail) else { return };
+        let Some((provider, name)) = self.subject().filter(|_| self.pane.is_open()) else { return };
         let there = |(one, other, _): &(Address, ServiceName, _)| *one == provider && *other == name;
         if !self.history.as_ref().is_some_and(there) && cx.shared.link == Link::Ready {
             self.history = Some((provider, name.clone(), Err(facts::READING.to_owned())));
-            self.top = 0;
+            self.pane.to_start();
             cx.ask(Ask::History(provider, name));
         }
     }

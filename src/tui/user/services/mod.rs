@@ -40,6 +40,7 @@ use self::row::{Key, Known, Offer, SERVICE};
 use self::runner::Usage;
 use crate::broker::user::PriceHistory;
 use crate::domain::{Address, Neuron, Service, ServiceName};
+use crate::tui::kit::pane::Pane;
 use crate::tui::kit::table::Table;
 
 #[derive(Debug)]
@@ -63,11 +64,7 @@ pub struct Services {
     history: Option<(Address, ServiceName, Result<PriceHistory, String>)>,
     usage: Usage,
     typing: bool,
-    detail: bool,
-    zoomed: bool,
-    /// Whether up and down move the details.
-    focus: bool,
-    top: u16,
+    pane: Pane,
     /// Marked services stand side by side, from this one on.
     compare: Option<usize>,
     /// Rows in sight are to be asked.
@@ -96,10 +93,7 @@ impl Default for Services {
             history: None,
             usage: Usage::default(),
             typing: false,
-            detail: false,
-            zoomed: false,
-            focus: false,
-            top: 0,
+            pane: Pane::default(),
             compare: None,
             look_due: false,
             in_sight: false,

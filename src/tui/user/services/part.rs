@@ -1,6 +1,6 @@
 //! The screen's keys, answers and news.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
@@ -12,13 +12,11 @@ use crate::broker::user::Event;
 use crate::domain::ServiceKind;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::furthest;
+use crate::tui::kit::filter::filter_kept;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part};
 use crate::tui::user::shared::{Link, Shared};
-
-/// Nobody types a longer filter.
-const LONGEST: usize = 300;
 
 impl Part for Services {
     type Ask = Ask;
@@ -41,11 +39,8 @@ impl Part for Services {
             Action::First => self.step(isize::MIN, cx.shared),
             Action::Last => self.step(isize::MAX, cx.shared),
             Action::Open if self.compare.is_some() => {}
-            Action::Open => self.show(!self.detail),
-            Action::Zoom => {
-                self.zoomed = !self.zoomed || !self.detail;
-                self.detail = self.selected().is_some();
-            }
+            Action::Open => self.show(!self.pane.is_open()),
+            Action::Zoom => self.pane.zoom(self.selected().is_some()),
             Action::Focus | Action::FocusBack => self.turn(cx.shared),
             Action::Filter if self.compare.is_none() => {
                 if self.covers(cx.shared) {
@@ -83,28 +78,7 @@ impl Part for Services {
     }
 
     fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        let mut text = self.table.filter.clone();
-        match key.code {
-            KeyCode::Enter => return self.typing = false,
-            KeyCode::Down => self.table.step(1),
-            KeyCode::Up => self.table.step(-1),
-            KeyCode::Tab => drop(self.table.complete()),
-            KeyCode::Backspace => {
-                text.pop();
-                self.table.set_filter(text);
-            }
-            KeyCode::Char('u') if control => self.table.set_filter(String::new()),
-            KeyCode::Char('w') if control => {
-                text.truncate(text.trim_end().rfind(' ').map_or(0, |at| at + 1));
-                self.table.set_filter(text);
-            }
-            KeyCode::Char(letter) if !control && text.len() < LONGEST => {
-                text.push(letter);
-                self.table.set_filter(text);
-            }
-            _ => return,
-        }
+        self.typing = self.table.filter_key(key);
         self.follow(cx);
     }
 
@@ -112,15 +86,7 @@ impl Part for Services {
         if std::mem::take(&mut self.typing) || self.compare.take().is_some() {
             return true;
         }
-        if self.detail && self.zoomed {
-            self.zoomed = false;
-            return true;
-        }
-        if self.detail {
-            self.show(false);
-            return true;
-        }
-        if self.table.unmark() {
+        if self.pane.back() || self.table.unmark() {
             return true;
         }
         let filtered = !self.table.filter.is_empty();
@@ -132,11 +98,8 @@ impl Part for Services {
         if self.compare.is_some() || self.covers(cx.shared) {
             return;
         }
-        let room = LONGEST.saturating_sub(self.table.filter.len());
-        let line: String = text.chars().filter(|letter| !letter.is_control()).take(room).collect();
         self.typing = true;
-        let text = format!("{}{line}", self.table.filter);
-        self.table.set_filter(text);
+        self.table.filter_paste(text);
         self.follow(cx);
     }
 
@@ -146,10 +109,10 @@ impl Part for Services {
         }
         let areas = view::areas(self, area);
         if areas.detail.is_some_and(|detail| detail.contains(at)) {
-            self.focus = !self.covers(cx.shared);
+            self.pane.focus(!self.covers(cx.shared));
             return;
         }
-        self.focus = false;
+        self.pane.focus(false);
         let clicked = self.table.click(at.x, at.y, areas.table, &cx.shared.look, cx.shared.pressed);
         if clicked == Click::Opened {
             self.show(true);
@@ -235,7 +198,8 @@ impl Part for Services {
         let areas = view::areas(self, area);
         self.table.set_height(areas.table.height);
         if let (Some(detail), Some(offer)) = (areas.detail, self.table.selected()) {
-            self.top = self.top.min(furthest(&facts::facts(self, offer, shared), detail));
+            let furthest = furthest(&facts::facts(self, offer, shared), detail);
+            self.pane.limit(furthest);
         }
         if let Some(from) = &mut self.compare {
             *from = (*from).min(self.table.marks().saturating_sub(compare::fit(area.width)));
@@ -309,7 +273,7 @@ impl Part for Services {
             "sort": sort,
             "largestFirst": largest_first,
             "filter": self.table.filter,
-            "detail": self.detail,
+            "detail": self.pane.is_open(),
             "provider": provider.map(|provider| provider.to_string()),
             "service": service,
         })
@@ -319,10 +283,10 @@ impl Part for Services {
         if let Some(sort) = kept["sort"].as_u64().and_then(|sort| usize::try_from(sort).ok()) {
             self.table.restore_sorting(sort, kept["largestFirst"].as_bool().unwrap_or(false));
         }
-        let filter = kept["filter"].as_str().unwrap_or_default();
-        let filter = filter.chars().filter(|letter| !letter.is_control()).take(LONGEST).collect();
-        self.table.set_filter(filter);
-        self.detail = kept["detail"].as_bool().unwrap_or(false);
+        self.table.set_filter(filter_kept(kept["filter"].as_str().unwrap_or_default()));
+        if kept["detail"].as_bool() == Some(true) {
+            self.pane.open();
+        }
         let text = |name: &str| kept[name].as_str().unwrap_or_default();
         if let (Ok(provider), Ok(service)) = (text("provider").parse(), text("service").parse()) {
             self.wanted = Some((provider, service));
@@ -337,14 +301,13 @@ impl Services {
         if self.compare.is_some() {
             return;
         }
-        if self.focus || self.covers(shared) {
-            let rows = i16::try_from(by).unwrap_or(if by < 0 { i16::MIN } else { i16::MAX });
-            self.top = self.top.saturating_add_signed(rows);
+        if self.pane.is_focused() || self.covers(shared) {
+            self.pane.scroll(by);
         } else {
             // Whoever moves has chosen.
             self.wanted = None;
             self.table.step(by);
-            self.top = 0;
+            self.pane.to_start();
         }
     }
 
@@ -354,7 +317,7 @@ impl Services {
         match &mut self.compare {
             Some(from) if *from + fit >= self.table.marks() => *from = 0,
             Some(from) => *from += 1,
-            None => self.focus = self.detail && !self.focus && !self.covers(shared),
+            None => self.pane.focus(!self.pane.is_focused() && !self.covers(shared)),
         }
     }
 }

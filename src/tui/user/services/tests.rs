@@ -12,7 +12,7 @@ use super::runner::{Difference, Looked, Used, differences};
 use super::*;
 use crate::attacks::short_attacks;
 use crate::broker::user::{Event, Measured, PriceChange, PriceEntry, Probe, ProbeLimits, ProbeOutcome};
-use crate::domain::{B256, Prices, RequestId, ServiceKind, Timestamp, Units};
+use crate::domain::{B256, Prices, RequestId, ServiceKind, Timestamp, Units, UserRequestState};
 use crate::tui::pictures::{harmless, letter, press, typed};
 use crate::tui::shell::{Program, ScreenOrder, Step};
 use crate::tui::theme::Shade;
@@ -297,7 +297,7 @@ fn rows_follow_accounts_names_and_requests() {
         request: RequestId::new([1; 32]),
         provider: provider(1),
         service: "llama7b".parse().unwrap(),
-        state: "done",
+        state: UserRequestState::Done,
         fee: Neuron::new(1),
         note: None,
     }));
@@ -359,7 +359,7 @@ fn escape_goes_back_one_step() {
     assert_eq!(model.services.table.marks(), 2);
     press(&mut model, KeyCode::Enter);
     press(&mut model, KeyCode::Esc);
-    assert!(!model.services.detail);
+    assert!(!model.services.pane.is_open());
     press(&mut model, KeyCode::Esc);
     assert_eq!(model.services.table.marks(), 0);
 }

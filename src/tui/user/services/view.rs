@@ -14,13 +14,13 @@ use crate::tui::user::shared::{Link, Shared};
 const DIVISION: Division = Division { from: 108, detail: 54 };
 
 pub fn areas(part: &Services, body: Rect) -> Areas {
-    DIVISION.areas(body, part.detail, part.zoomed)
+    DIVISION.areas(body, part.pane.is_open(), part.pane.is_zoomed())
 }
 
 impl Services {
     /// Whether details stand over the table, so that keys are theirs.
     pub(super) fn covers(&self, shared: &Shared) -> bool {
-        self.detail && (self.zoomed || shared.size.0.saturating_sub(2) < DIVISION.from)
+        self.pane.is_open() && (self.pane.is_zoomed() || shared.size.0.saturating_sub(2) < DIVISION.from)
     }
 }
 
@@ -37,10 +37,10 @@ pub fn draw(part: &Services, buffer: &mut Buffer, body: Rect, shared: &Shared) -
     }
     if let Some(area) = areas.detail {
         if area != body {
-            DIVISION.rule(buffer, area, part.focus, look);
+            DIVISION.rule(buffer, area, part.pane.is_focused(), look);
         }
         if let Some(offer) = part.table.selected() {
-            kit_facts::draw(buffer, area, &facts::facts(part, offer, shared), part.top, look);
+            kit_facts::draw(buffer, area, &facts::facts(part, offer, shared), part.pane.top(), look);
         }
     }
     cursor

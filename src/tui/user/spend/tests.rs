@@ -9,7 +9,7 @@ use crossterm::event::KeyCode;
 use super::figures::{Group, Range, figures};
 use super::runner::{Answer, Ask};
 use crate::broker::user::{Cap, CapUse, DaySpend, Event, Runway, Spent};
-use crate::domain::{Fee, Neuron, RequestId, Units};
+use crate::domain::{Fee, Neuron, RequestId, Units, UserRequestState};
 use crate::tui::pictures::{letter, press};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
@@ -135,7 +135,7 @@ fn new_answers_are_counted_while_somebody_looks_and_not_too_often() {
         request: RequestId::new([1; 32]),
         provider: provider(1),
         service: "llama7b".parse().unwrap(),
-        state: "done",
+        state: UserRequestState::Done,
         fee: Neuron::new(5),
         note: None,
     };

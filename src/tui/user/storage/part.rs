@@ -10,7 +10,7 @@ use super::runner::{Answer, Ask, Ended, Trouble};
 use super::transfer::{Outcome, Transfer, Way};
 use super::{REMEMBERED, Storage, file_name, storages, view};
 use crate::broker::user::Event;
-use crate::domain::Neuron;
+use crate::domain::{Neuron, UserRequestState};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::dialog::Said;
 use crate::tui::kit::form::Did;
@@ -179,7 +179,9 @@ impl Part for Storage {
 
     fn news(&mut self, news: &News, _cx: &mut Cx<'_, Ask>) -> bool {
         match news {
-            News::Event(Event::RequestEnded { request, state, fee, .. }) if *state != "unconfirmed" => {
+            News::Event(Event::RequestEnded { request, state, fee, .. })
+                if *state != UserRequestState::Unconfirmed =>
+            {
                 let waits = |one: &&mut Transfer| one.request == Some(*request) && !one.moves();
                 let Some(one) = self.transfers.iter_mut().find(waits) else { return false };
                 // What was cut is known in the end, when the receipt is there or given up.

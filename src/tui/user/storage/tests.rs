@@ -12,7 +12,7 @@ use super::runner::{Answer, Ask, Ended, Trouble};
 use super::transfer::{ANSWER, Order, Outcome, Progress, Stage, Way, file_name, id_in};
 use crate::attacks::short_attacks;
 use crate::broker::user::{AccountView, Event, Shortfall, Snapshot};
-use crate::domain::{Neuron, Prices, RequestId};
+use crate::domain::{Neuron, Prices, RequestId, UserRequestState};
 use crate::tui::pictures::{control, harmless, letter, moment, press, typed};
 use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
@@ -82,7 +82,7 @@ fn the_cost_of_what_was_stopped_is_known_in_the_end() {
     let ended = Ended { result: Err(Trouble::Stopped), request: Some(request), fee: None };
     answered(&mut model, Answer::Moved { number, ended });
     assert_eq!(model.storage.transfers[0].fee, None);
-    let told = |state: &'static str, fee: u128| {
+    let told = |state: UserRequestState, fee: u128| {
         Message::Event(Event::RequestEnded {
             request,
             provider: provider(1),
@@ -92,9 +92,9 @@ fn the_cost_of_what_was_stopped_is_known_in_the_end() {
             note: None,
         })
     };
-    model.update(told("unconfirmed", 0));
+    model.update(told(UserRequestState::Unconfirmed, 0));
     assert_eq!(model.storage.transfers[0].fee, None, "that is not the end of it");
-    assert!(model.update(told("done", 42)).changed);
+    assert!(model.update(told(UserRequestState::Done, 42)).changed);
     assert_eq!(model.storage.transfers[0].fee, Some(Neuron::new(42)));
 }
 

@@ -10,7 +10,7 @@ use super::super::spend;
 use super::scene::{full, now, painted, provider, service, snapshot};
 use crate::attacks::{found, short_attacks};
 use crate::broker::user::Event;
-use crate::domain::{Neuron, OperationState, RequestId, ServiceKind};
+use crate::domain::{Neuron, OperationState, RequestId, ServiceKind, UserRequestState};
 use crate::tui::pictures::{harmless, letter, press, resize};
 use crate::tui::shell::{Program, ScreenOrder};
 use crate::tui::theme::Shade;
@@ -40,7 +40,7 @@ fn poisoned(evil: &str) -> Model {
         request: RequestId::new([7; 32]),
         provider: provider(5),
         service: "evil".parse().unwrap(),
-        state: "failed",
+        state: UserRequestState::Failed,
         fee: Neuron::ZERO,
         note: Some(evil.to_owned()),
     }));
