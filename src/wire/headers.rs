@@ -184,17 +184,20 @@ fn is_private(name: &str) -> bool {
 }
 
 fn filter(headers: &HeaderMap, drop: impl Fn(&str) -> bool) -> HeaderMap {
-    let named: Vec<String> = headers
+    // Bytes: one that is no text must not hide the names beside it.
+    let named: Vec<&[u8]> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
         .collect();
     let mut kept = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let text = name.as_str();
-        if !HOP_BY_HOP.contains(&text) && !named.iter().any(|other| other == text) && !drop(text) {
+        if !HOP_BY_HOP.contains(&text)
+            && !named.iter().any(|other| other.eq_ignore_ascii_case(text.as_bytes()))
+            && !drop(text)
+        {
             kept.append(name, value.clone());
         }
     }
@@ -258,6 +261,14 @@ mod tests {
         let mut sent = to_upstream(&hostile, &[]);
         sent.remove("accept-encoding");
         assert!(sent.is_empty(), "{sent:?}");
+    }
+
+    #[test]
+    fn a_byte_that_is_no_text_hides_no_name() {
+        let mut headers = map(&[("X-Hop", "1"), ("X-Other", "1"), ("Connection", "x-other")]);
+        let value = HeaderValue::from_bytes(b"\xff,\t X-HOP , close").unwrap();
+        headers.append(header::CONNECTION, value);
+        assert!(to_caller(&headers, Framing::Unchanged).is_empty());
     }
 
     #[test]
