@@ -223,6 +223,37 @@ fn what_cannot_be_metered_is_not_asked_for() {
     }
 }
 
+/// Both brokers read the same bomb in other pieces, and must have read the same text when they give it up.
+#[test]
+fn a_bomb_is_given_up_at_the_same_byte_for_every_split() {
+    let mut text = sample();
+    text.truncate(40_000);
+    text.resize(4 << 20, b'0');
+    let limits = Limits { bytes: 3 << 20, ratio: 20, ratio_from: 1 << 16 };
+    let total = Limits { ratio: u64::MAX, ..limits };
+    for (packer, header) in PACKERS {
+        let packed = pack(packer, &text);
+        for limits in [limits, total] {
+            let at_once = unpack(header, &packed, limits, usize::MAX);
+            assert!(at_once.2.is_some(), "{packer:?}");
+            for size in [1, 7, 1000, 1024, 1500, 16 << 10] {
+                let other = unpack(header, &packed, limits, size);
+                assert_eq!((other.0.len(), &other.2), (at_once.0.len(), &at_once.2), "{packer:?} by {size}");
+            }
+        }
+    }
+    let nested = pack(Packer::Gzip, &pack(Packer::Zstd, &text));
+    let at_once = unpack("zstd, gzip", &nested, limits, usize::MAX);
+    for size in [1, 7, 1000] {
+        assert_eq!(unpack("zstd, gzip", &nested, limits, size).0.len(), at_once.0.len(), "by {size}");
+    }
+    let total = Limits { bytes: 1000, ..limits };
+    for size in [1, 7, 999, 1001, usize::MAX] {
+        let plain = unpack("identity", &text, total, size);
+        assert_eq!((plain.0.len(), plain.2), (1000, Some(EncodingError::TooLarge { limit: 1000 })));
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_and_any_split_agree(
