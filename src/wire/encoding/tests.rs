@@ -207,19 +207,13 @@ fn gzip_headers_and_members_are_read() {
 }
 
 #[test]
-fn what_cannot_be_metered_is_not_asked_for() {
-    for (accept, kept) in [
-        ("gzip, deflate, br", "gzip, deflate, br"),
-        ("gzip;q=0.5, br;q=1.0, *;q=0.1", "gzip;q=0.5, br;q=1.0"),
-        ("dcb, dcz, compress", "identity"),
-        ("*", "identity"),
-        ("", "identity"),
-        ("identity;q=0, zstd", "zstd"),
-        ("identity; q=0.000", "identity"),
-        ("identity;q=0.5,gzip;q=0", "identity;q=0.5, gzip;q=0"),
-        ("GZip , X-GZIP", "GZip, X-GZIP"),
-    ] {
-        assert_eq!(negotiate(accept), kept, "{accept:?}");
+fn no_encoding_is_told_from_one() {
+    for plain in [None, Some(""), Some(" , "), Some("identity"), Some("IDENTITY, ,identity")] {
+        assert!(is_plain(plain), "{plain:?}");
+        assert_eq!(codings(plain), Ok(vec![]));
+    }
+    for coded in ["gzip", "identity, br", "identity;q=1", "martian"] {
+        assert!(!is_plain(Some(coded)), "{coded}");
     }
 }
 
