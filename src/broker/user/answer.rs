@@ -44,7 +44,7 @@ const HELD: usize = 16 << 20;
 /// is, with a status; once the head is out, all that is left is to break the connection.
 const HEAD_WAITS: Duration = Duration::from_millis(100);
 /// What a meter may hold of one answer without asking for memory. An answer of ordinary length is passed on and paid for
-/// however much else is going on; what swells beyond is broken off if there is none.
+/// however much else is going on; what swells beyond waits for some, and is broken off if there is none.
 const UNCOUNTED: usize = 1 << 20;
 /// Answers above this size are counted to their end on a blocking thread.
 const LARGE: u64 = 64 << 10;
@@ -57,8 +57,34 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, CallRefusal>>;
 enum End {
     Complete,
     CallerLeft,
-    /// The provider's side broke, fell silent or broke a limit.
+    /// The provider's side broke, fell silent or sent what cannot be read.
     Broken(String),
+    /// It is more than we take in. The provider may have delivered it whole, and for what is lost that way is not to
+    /// blame.
+    Refused(&'static str),
+}
+
+impl End {
+    fn cut(&self) -> Cut {
+        match self {
+            End::Complete => Cut::No,
+            End::CallerLeft | End::Refused(_) => Cut::ByUs,
+            End::Broken(_) => Cut::ByProvider,
+        }
+    }
+
+    /// Why the caller does not get all of it.
+    fn reason(self) -> Option<String> {
+        match self {
+            End::Complete | End::CallerLeft => None,
+            End::Broken(reason) => Some(reason),
+            End::Refused(reason) => Some(reason.to_owned()),
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        matches!(self, End::Broken(_) | End::Refused(_))
+    }
 }
 
 /// Where the bytes go.
@@ -132,11 +158,7 @@ pub(super) async fn pump(
         input: call.quote.input,
         output,
         response_hash: B256::new(hash.finalize().into()),
-        cut: match end {
-            End::Complete => Cut::No,
-            End::CallerLeft => Cut::ByUs,
-            End::Broken(_) => Cut::ByProvider,
-        },
+        cut: end.cut(),
         success: true,
     };
     // A tag that does not fit is as good as none: the provider is then asked for its signature.
@@ -162,7 +184,7 @@ async fn conclude(
 ) {
     let Some(receipt) = receipt else {
         // The caller does not wait while the receipt is asked for.
-        let broken = matches!(end, End::Broken(_));
+        let broken = end.is_short();
         match out {
             Out::Held(_, reply) | Out::Opening(reply) if broken => {
                 let _ = reply.send(Err(broken_answer(&case, end)));
@@ -183,7 +205,7 @@ async fn conclude(
     };
     let booked = inner.book_end(&case, Some(receipt)).await;
     match out {
-        Out::Held(_, reply) | Out::Opening(reply) if matches!(end, End::Broken(_)) => {
+        Out::Held(_, reply) | Out::Opening(reply) if end.is_short() => {
             let _ = reply.send(Err(broken_answer(&case, end)));
         }
         Out::Opening(reply) => {
@@ -208,17 +230,14 @@ fn state_cost(head: &mut HeaderMap, fee: Fee, input: Units, output: Units) {
 
 /// Ends a stream: silently when it is whole, by breaking the connection when it is not.
 async fn give_up(caller: mpsc::Sender<io::Result<Bytes>>, end: End) {
-    if let End::Broken(reason) = end {
+    if let Some(reason) = end.reason() {
         let _ = caller.send(Err(io::Error::other(reason))).await;
     }
 }
 
 fn broken_answer(case: &Case, end: End) -> CallRefusal {
-    let reason = match end {
-        End::Broken(reason) => reason,
-        End::Complete | End::CallerLeft => String::new(),
-    };
-    UpstreamError::Broken { host: case.provider().to_string(), reason }.into()
+    let (host, reason) = (case.provider().to_string(), end.reason().unwrap_or_default());
+    UpstreamError::Broken { host, reason }.into()
 }
 
 /// One answer being passed on.
@@ -301,7 +320,7 @@ impl Run {
         // Comments of ours count too: a stream of nothing else would have no end.
         self.received = self.received.saturating_add(chunk.len() as u64);
         if self.received > self.limit {
-            return Some(End::Broken("the answer is larger than allowed".to_owned()));
+            return Some(End::Refused("the answer is larger than allowed"));
         }
         let pass = match &mut self.separator {
             None => chunk,
@@ -337,8 +356,8 @@ impl Run {
             if let Err(error) = meter.push(&pass) {
                 return Some(End::Broken(error.to_string()));
             }
-            if meter.held() > UNCOUNTED && !self.swollen.grow(meter.held()) {
-                return Some(End::Broken("there is no memory here for more of the answer".to_owned()));
+            if meter.held() > UNCOUNTED && !self.swollen.wait_for(meter.held()).await {
+                return Some(End::Refused("there is no memory here for more of the answer"));
             }
         }
         self.open(status, head);
@@ -423,7 +442,8 @@ async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<Req
     let end = run.all(response, &host, (status, &head)).await;
     match (run.out, end) {
         (Out::Caller(caller), end) => give_up(caller, end).await,
-        (Out::Opening(reply), End::Broken(reason)) => {
+        (Out::Opening(reply), end) if end.is_short() => {
+            let reason = end.reason().unwrap_or_default();
             let _ = reply.send(Err(UpstreamError::Broken { host, reason }.into()));
         }
         (Out::Opening(reply), _) => {
