@@ -148,7 +148,8 @@ pub(super) async fn pump(
     let Run { meter, swollen, hash, receipt, out, received, .. } = run;
     let output = match meter {
         None => Units(0),
-        Some(meter) if received <= LARGE => meter.finish().units,
+        // What came encoded can be far larger than it looked.
+        Some(meter) if received.max(meter.held() as u64) <= LARGE => meter.finish().units,
         // Only a panic of the meter ends without a count; then nothing of the output is known.
         Some(meter) => tokio::task::spawn_blocking(move || meter.finish().units).await.unwrap_or_default(),
     };
