@@ -36,6 +36,7 @@ use crate::keys::SharedKey;
 use crate::meter::{self, MeterError, MeterResult, OutputMeter};
 use crate::store::StoreError;
 use crate::store::provider::{Admission, Completed, Completion, NewProviderRequest, ProviderRequest};
+use crate::wire::answer_head::AnswerHead;
 use crate::wire::chat::{Ask, Endpoint, Usage};
 use crate::wire::headers::{self, Framing};
 use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
@@ -243,7 +244,8 @@ impl Job {
     }
 
     pub(super) fn shape(&self, answer: &UpstreamAnswer) -> Shape {
-        let content_type = answer.content_type();
+        let head = self.head(answer);
+        let content_type = head.essence();
         let json = content_type == "application/json" || content_type.ends_with("+json");
         let small = answer.length().is_some_and(|length| length <= SMALL);
         let bodiless = self.is_bodiless(answer.status);
@@ -256,10 +258,9 @@ impl Job {
                     Shape::Raw
                 }
             }
-            ServiceKind::Chatbot if content_type == "text/event-stream" => {
-                // An encoded stream cannot be cut between events; it is counted all the same.
-                if self.encoding(answer).is_none() { Shape::Events } else { Shape::Raw }
-            }
+            ServiceKind::Chatbot if head.events => Shape::Events,
+            // An encoded stream cannot be cut between events; it is counted all the same.
+            ServiceKind::Chatbot if content_type == "text/event-stream" => Shape::Raw,
             ServiceKind::Chatbot if json || small || content_type.is_empty() => Shape::Whole,
             ServiceKind::ZgStorage if small || json => {
                 // What passes the highest fee is cut at the byte, which only a stream can be.
@@ -274,19 +275,18 @@ impl Job {
         matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
-    fn encoding(&self, answer: &UpstreamAnswer) -> Option<String> {
-        headers::joined(&answer.headers, &http::header::CONTENT_ENCODING)
-            .filter(|coding| !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity"))
+    /// What the head that goes out says of the body.
+    pub(super) fn head(&self, answer: &UpstreamAnswer) -> AnswerHead {
+        AnswerHead::read(self.offer.kind, &answer.headers)
     }
 
     /// The meter for this answer.
     pub(super) fn meter(&self, answer: &UpstreamAnswer) -> Result<OutputMeter, MeterError> {
-        let content_type = headers::joined(&answer.headers, &http::header::CONTENT_TYPE);
-        let encoding = self.encoding(answer);
+        let head = self.head(answer);
         OutputMeter::new(
             self.offer.kind,
-            content_type.as_deref(),
-            encoding.as_deref(),
+            head.content_type.as_deref(),
+            head.encoding.as_deref(),
             meter::Limits::default(),
         )
     }

@@ -13,6 +13,7 @@ use url::Url;
 use super::settings::UpstreamSettings;
 use crate::body::Body;
 use crate::domain::clean::clean_reason;
+use crate::wire::headers::{Framing, to_caller};
 
 /// Connections to one service that are kept open while nobody uses them.
 const IDLE_CONNECTIONS: usize = 64;
@@ -59,6 +60,7 @@ pub(super) enum Payload {
 #[derive(Debug)]
 pub(super) struct UpstreamAnswer {
     pub status: StatusCode,
+    /// Those that go on to the caller.
     pub headers: HeaderMap,
     response: reqwest::Response,
     idle: Duration,
@@ -109,7 +111,9 @@ impl Upstream {
             }
             Ok(Ok(response)) => Ok(UpstreamAnswer {
                 status: response.status(),
-                headers: without_address(response.headers(), &host),
+                // What stops here (named by `Connection` for one) must not decide how the answer is passed on: the user's
+                // broker will not see it.
+                headers: to_caller(&without_address(response.headers(), &host), Framing::Unchanged),
                 response,
                 idle: self.idle,
             }),
@@ -130,12 +134,6 @@ impl UpstreamAnswer {
     /// The length of the body, where the answer names it.
     pub(super) fn length(&self) -> Option<u64> {
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
-    }
-
-    /// The content type without its parameters, in lower case.
-    pub(super) fn content_type(&self) -> String {
-        let value = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 }
 

@@ -26,7 +26,8 @@ use crate::body::{Answer, AnswerBody, Held, Room};
 use crate::crash_point::{self, Point};
 use crate::domain::{B256, Fee, RequestId, SealedReceipt, ServiceKind, Units};
 use crate::meter::{Limits, OutputMeter};
-use crate::wire::headers::{Framing, joined, to_caller};
+use crate::wire::answer_head::AnswerHead;
+use crate::wire::headers::{Framing, to_caller};
 use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
 use crate::wire::separator::Separator;
 
@@ -115,15 +116,11 @@ pub(super) async fn pump(
         pass_on(inner, response, Some(sent.request), reply).await;
         return;
     }
-    let text = |name: &HeaderName| joined(&headers, name);
-    let content_type = text(&header::CONTENT_TYPE);
-    let events = content_type.as_deref().is_some_and(is_event_stream);
-    let encoding = text(&header::CONTENT_ENCODING);
-    let plain = encoding.as_deref().is_none_or(|coding| coding.trim().eq_ignore_ascii_case("identity"));
+    let AnswerHead { content_type, encoding, events } = AnswerHead::read(call.service.kind, &headers);
     let meter =
         OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
     let in_head = headers.get(RECEIPT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let framing = if events && plain { Framing::Changed } else { Framing::Unchanged };
+    let framing = if events { Framing::Changed } else { Framing::Unchanged };
     let mut head = to_caller(&headers, framing);
     insert(&mut head, &REQUEST_ID_HEADER, sent.request.to_string());
 
@@ -136,8 +133,7 @@ pub(super) async fn pump(
         meter: meter.ok(),
         swollen: Room::new(&inner.spool),
         hash: Sha256::new(),
-        // Within an encoded stream a comment of ours could not be told from chance; such a stream has none.
-        separator: (events && plain).then(Separator::default),
+        separator: events.then(Separator::default),
         receipt: in_head,
         out,
         received: 0,
@@ -464,11 +460,6 @@ fn byte_limit(inner: &Inner, call: &Prepared, sent: &Sent) -> u64 {
             .output_units_for(sent.max_fee)
             .map_or(u64::MAX, |units| units.0.saturating_add(64 << 10)),
     }
-}
-
-fn is_event_stream(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("text/event-stream")
 }
 
 fn insert(head: &mut HeaderMap, name: &HeaderName, value: String) {
