@@ -11,8 +11,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `core` | the parts, start, housekeeping |
-//! | `proxy`, `gate`, `free` | the way in: checks from cheap to dear; places and limits; what costs nothing |
-//! | `serve`, `stream`, `event_stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
+//! | `proxy`, `edit`, `gate`, `free` | the way in: checks from cheap to dear; limits set in bodies; places and limits; what costs nothing |
+//! | `serve`, `at_once`, `whole`, `stream`, `event_stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
 //! | `condition` | how the servers behind the services do |
@@ -28,6 +28,7 @@ mod at_once;
 mod condition;
 mod core;
 mod cut;
+mod edit;
 mod error;
 mod event_stream;
 mod export;
@@ -52,6 +53,7 @@ mod target;
 mod upstream;
 mod view;
 mod vouchers;
+mod whole;
 
 #[cfg(test)]
 mod test_values;
