@@ -6,7 +6,8 @@
 //! what they send is. Only what is [`Spool::SLIGHT`] needs no share: there are as many of those as there are connections.
 //!
 //! A [`Spool`] has two such stores, so that nobody who holds from one waits for the same one: `resting` for bodies as
-//! they arrive, which never waits, and `working` for those that are read whole, which are taken in one piece.
+//! they arrive, which never wait, and `working` for those that are read whole, which are taken in one piece. Only what an
+//! answer swells to while it is counted waits for more from `resting`, and not for ever ([`Room::wait_for`]).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What is counted: smaller pieces of memory are not worth a count of their own.
 const BLOCK: usize = 4 << 10;
+
+/// How long what is large waits for its share of the memory.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where bodies are while a broker works on them.
 #[derive(Clone, Debug)]
@@ -91,12 +95,27 @@ impl Share {
     pub fn grow(&mut self, store: &Memory, bytes: usize) -> bool {
         let missing = bytes.saturating_sub(self.bytes());
         let Some(more) = store.try_take(missing) else { return false };
+        self.merge(more);
+        true
+    }
+
+    /// Grows to `bytes` in all, as soon as the store has what is missing, if that is soon enough.
+    async fn wait_to_grow(&mut self, store: &Memory, bytes: usize, patience: Duration) -> bool {
+        if bytes as u64 > u64::from(store.blocks) * BLOCK as u64 {
+            return false;
+        }
+        let missing = bytes.saturating_sub(self.bytes());
+        let Some(more) = store.take(missing as u64, patience).await else { return false };
+        self.merge(more);
+        true
+    }
+
+    fn merge(&mut self, more: Share) {
         match (&mut self.0, more.0) {
             (Some(own), Some(more)) => own.merge(more),
             (own @ None, more) => *own = more,
             (Some(_), None) => {}
         }
-        true
     }
 
     fn bytes(&self) -> usize {
@@ -139,6 +158,13 @@ impl Room {
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
         bytes <= Spool::SLIGHT || self.share.grow(&self.store, bytes)
+    }
+
+    /// The same, waited for. Others that wait may hold what is missing here and the other way round, so a wait may be in
+    /// vain; it has an end, and then those who go on get what the others give up.
+    #[must_use]
+    pub async fn wait_for(&mut self, bytes: usize) -> bool {
+        self.grow(bytes) || self.share.wait_to_grow(&self.store, bytes, PATIENCE).await
     }
 }
 
@@ -217,6 +243,22 @@ mod tests {
         assert_eq!(bytes.len(), 36_384);
         drop(bytes);
         assert_eq!(spool.in_memory(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_swells_waits_for_what_others_give_back() {
+        let spool = Spool::new("/nowhere", 256 << 10);
+        let (mut first, mut second) = (Room::new(&spool), Room::new(&spool));
+        assert!(first.grow(100_000) && second.wait_for(24 << 10).await);
+        assert!(!second.grow(64 << 10));
+        let ended = async {
+            tokio::task::yield_now().await;
+            drop(first);
+        };
+        let (grown, ()) = tokio::join!(second.wait_for(64 << 10), ended);
+        assert!(grown);
+        assert_eq!(spool.in_memory(), 64 << 10);
+        assert!(!second.wait_for(1 << 30).await, "more than there is at all is not waited for");
     }
 
     #[tokio::test]

@@ -13,20 +13,17 @@ use std::{
     path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
-    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use sha2::{Digest, Sha256};
 
-use super::memory::{Held, Share, Spool};
+use super::memory::{Held, PATIENCE, Share, Spool};
 use crate::domain::B256;
 
 /// How much is written to or read from the file at a time.
 const CHUNK: usize = 256 << 10;
-/// How long a large body waits for its share of the memory.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How large a body may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -99,7 +99,7 @@ pub fn input_units(kind: ServiceKind, request: &Request<'_>, limits: &Limits) ->
 
 /// The longest answer that a request allows, in units; `None` when it does not say.
 ///
-/// For a chatbot `max_tokens` (or its siblings) times the number of choices. The figure is in the model's own tokens;
+/// For a chatbot `max_tokens` (or its siblings) times the number of choices and prompts, and what is echoed. The figure is in the model's own tokens;
 /// the meter's differ by a little, which is why an answer is also cut by the meter.
 pub fn max_output(kind: ServiceKind, suffix: &Suffix, body: &[u8]) -> Option<Units> {
     match kind {

@@ -92,7 +92,11 @@ pub(super) fn max_output(suffix: &Suffix, body: &[u8]) -> Option<Units> {
         Endpoint::Embeddings => Some(Units(0)),
         endpoint if endpoint.writes_text() => {
             let ask = read_ask(body)?;
-            ask.max_output.map(|limit| Units(limit.saturating_mul(ask.choices)))
+            let written = ask.max_output?.saturating_mul(ask.choices);
+            // What is repeated is part of the answer.
+            let prompt =
+                if ask.echoes == 0 { 0 } else { plain_input_units(body, &Limits::default()).ok()?.0 };
+            Some(Units(written.saturating_add(prompt.saturating_mul(ask.echoes))))
         }
         _ => None,
     }

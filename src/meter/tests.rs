@@ -133,6 +133,10 @@ fn the_longest_answer_is_limit_times_choices() {
     };
     assert_eq!(max("/chat/completions", r#"{"max_tokens":10,"n":3}"#), Some(Units(30)));
     assert_eq!(max("", r#"{"max_completion_tokens":10}"#), Some(Units(10)));
+    // Each prompt of a list is answered, and what is echoed comes with the answer.
+    assert_eq!(max("/completions", r#"{"prompt":["x","y"],"max_tokens":10,"n":3}"#), Some(Units(60)));
+    let echo = r#"{"prompt":["x","y"],"max_tokens":10,"n":3,"echo":true}"#;
+    assert_eq!(max("/completions", echo), Some(Units(66)));
     assert_eq!(max("/chat/completions", r#"{"max_tokens":null}"#), None);
     assert_eq!(
         max("/chat/completions", &format!(r#"{{"max_tokens":{},"n":9}}"#, u64::MAX)),

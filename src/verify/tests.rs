@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::finding::overall;
 use crate::domain::{
-    AccountId, Address, Neuron, ReceiptStatus, RequestId, Signature, SignedReceipt, SignedVoucher, Tag,
-    Timestamp, Voucher,
+    AccountId, Address, Neuron, ReceiptStatus, RequestId, ServiceKind, Signature, SignedReceipt,
+    SignedVoucher, Tag, Timestamp, Voucher,
 };
 use crate::meter::count;
 use crate::wire::auth::encode_voucher;
@@ -317,6 +317,51 @@ fn a_stream_is_counted_as_one() {
     // Said to be something else it is counted as that.
     let given = Texts { content_type: Some("text/plain".to_owned()), ..given };
     assert_eq!(failed(&checked(&bundle, &given)), ["units out"]);
+}
+
+/// A bundle about these texts, whose units are counted from the plain ones.
+fn about(parties: &Parties, body: &[u8], answer: &[u8]) -> Bundle {
+    let of = |bytes: &[u8]| B256::new(Sha256::digest(bytes).into());
+    let told = Receipt { body_hash: of(body), response_hash: of(answer), ..receipt(parties) };
+    let mut bundle = bundle(parties);
+    bundle.requests[0].body_hash = told.body_hash;
+    bundle.requests[0].response_hash = Some(told.response_hash);
+    bundle.requests[0].receipt = Some(encode_receipt(&sealed(parties, told)));
+    bundle
+}
+
+#[test]
+fn what_was_encoded_is_counted_by_its_text() {
+    let parties = Parties::new();
+    let pack = |text: &str| zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let (body, answer) = (pack(BODY), pack(ANSWER));
+    let honest = about(&parties, &body, &answer);
+    let given = Texts { body: Some(body), answer: Some(answer), content_type: None };
+    let checks = checked(&honest, &given);
+    assert_eq!((failed(&checks), unknown(&checks)), (vec![], vec!["prices"]), "{checks:?}");
+    // Encoded in a way that cannot be told, it may be right.
+    let strange = [&b"\xff\xfe"[..], ANSWER.as_bytes()].concat();
+    let checks =
+        checked(&about(&parties, BODY.as_bytes(), &strange), &Texts { answer: Some(strange), ..texts() });
+    assert_eq!((failed(&checks), unknown(&checks)), (vec![], vec!["units out", "prices"]), "{checks:?}");
+}
+
+#[test]
+fn an_answer_in_lines_is_counted_line_by_line() {
+    let parties = Parties::new();
+    let lines = "{\"message\":{\"role\":\"assistant\",\"content\":\"This is\"},\"done\":false}\n\
+                 {\"message\":{\"role\":\"assistant\",\"content\":\" a test!\"},\"done\":true}\n";
+    let honest = about(&parties, BODY.as_bytes(), lines.as_bytes());
+    let checks = checked(&honest, &Texts { answer: Some(lines.into()), ..texts() });
+    assert_eq!(failed(&checks), [""; 0], "{checks:?}");
+    // Of a text that fits as something else it is said.
+    let plain = "This is a test!";
+    let honest = about(&parties, BODY.as_bytes(), plain.as_bytes());
+    let given = Texts { answer: Some(plain.into()), ..texts() };
+    assert_eq!(failed(&checked(&honest, &given)), [""; 0]);
+    let pretty = serde_json::to_string_pretty(&serde_json::from_str::<Value>(ANSWER).unwrap()).unwrap();
+    let honest = about(&parties, BODY.as_bytes(), pretty.as_bytes());
+    assert_eq!(failed(&checked(&honest, &Texts { answer: Some(pretty.into()), ..texts() })), [""; 0]);
 }
 
 #[test]

@@ -11,8 +11,6 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::encoding;
-
 /// Headers of the brokers themselves.
 const OWN_PREFIX: &str = "zg-";
 
@@ -32,7 +30,7 @@ const HOP_BY_HOP: [&str; 10] = [
 
 /// Headers of a request that say who asks and from where, or that each sender sets anew.
 const PRIVATE: [&str; 40] = [
-    "accept-encoding", // set anew to what can be metered
+    "accept-encoding", // set anew
     "api-key",
     "authorization",
     "baggage",
@@ -113,6 +111,8 @@ const CREDENTIALS: [&str; 18] = [
     "xsrf",
 ];
 
+const UNENCODED: HeaderValue = HeaderValue::from_static("identity");
+
 /// Whether the body that follows an answer's head is, byte by byte, the one that the head was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
@@ -121,14 +121,13 @@ pub enum Framing {
     Changed,
 }
 
-/// Of an application's request, what goes to the provider. `Accept-Encoding` is held to what can be metered.
+/// Of an application's request, what goes to the provider.
+///
+/// The answer is asked for unencoded, whatever the application would take: a web server before the provider's broker
+/// that compresses would change bytes whose hash the receipt already has.
 pub fn to_provider(application: &HeaderMap) -> HeaderMap {
     let mut kept = filter(application, |name| is_private(name) || is_own(name));
-    let accepted: Vec<&str> =
-        application.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
-    if let Ok(value) = HeaderValue::try_from(encoding::negotiate(&accepted.join(", "))) {
-        kept.insert(header::ACCEPT_ENCODING, value);
-    }
+    kept.insert(header::ACCEPT_ENCODING, UNENCODED);
     kept
 }
 
@@ -138,7 +137,7 @@ pub fn to_provider(application: &HeaderMap) -> HeaderMap {
 /// and cut at any event.
 pub fn to_upstream(request: &HeaderMap, operator: &[(HeaderName, HeaderValue)]) -> HeaderMap {
     let mut kept = filter(request, |name| is_private(name) || is_own(name));
-    kept.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    kept.insert(header::ACCEPT_ENCODING, UNENCODED);
     for (name, _) in operator {
         kept.remove(name);
     }
@@ -184,17 +183,20 @@ fn is_private(name: &str) -> bool {
 }
 
 fn filter(headers: &HeaderMap, drop: impl Fn(&str) -> bool) -> HeaderMap {
-    let named: Vec<String> = headers
+    // Bytes: one that is no text must not hide the names beside it.
+    let named: Vec<&[u8]> = headers
         .get_all(header::CONNECTION)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
         .collect();
     let mut kept = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let text = name.as_str();
-        if !HOP_BY_HOP.contains(&text) && !named.iter().any(|other| other == text) && !drop(text) {
+        if !HOP_BY_HOP.contains(&text)
+            && !named.iter().any(|other| other.eq_ignore_ascii_case(text.as_bytes()))
+            && !drop(text)
+        {
             kept.append(name, value.clone());
         }
     }
@@ -261,6 +263,14 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_that_is_no_text_hides_no_name() {
+        let mut headers = map(&[("X-Hop", "1"), ("X-Other", "1"), ("Connection", "x-other")]);
+        let value = HeaderValue::from_bytes(b"\xff,\t X-HOP , close").unwrap();
+        headers.append(header::CONNECTION, value);
+        assert!(to_caller(&headers, Framing::Unchanged).is_empty());
+    }
+
+    #[test]
     fn what_the_service_needs_is_kept() {
         let sent = to_provider(&map(&[
             ("Content-Type", "application/json"),
@@ -277,7 +287,7 @@ mod tests {
         ]));
         assert_eq!(sent["content-type"], "application/json");
         assert_eq!(sent["content-encoding"], "gzip");
-        assert_eq!(sent["accept-encoding"], "gzip;q=0.5, br");
+        assert_eq!(sent.get_all("accept-encoding").iter().collect::<Vec<_>>(), ["identity"]);
         assert_eq!(sent.get_all("x-custom").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(joined(&sent, &HeaderName::from_static("x-custom")).unwrap(), "1, 2");
         assert_eq!(sent["x-max-tokens"], "7");

@@ -4,6 +4,8 @@
 //! the order of members, spacing and escapes stay as they were written. A member that occurs several times is set
 //! at every place, so that the upstream reads our value whichever occurrence it believes.
 
+use std::collections::HashMap;
+
 use super::json;
 
 /// Why a body cannot be edited.
@@ -13,6 +15,9 @@ pub enum EditError {
     NotUtf8,
     #[error("the body is {0}")]
     NotAnObject(#[from] json::NotJson),
+    /// Setting each of them to the same object could make the body as large as it likes.
+    #[error("the body names {0} more than once")]
+    Repeated(&'static str),
 }
 
 /// Sets each `(name, JSON text)` of `edits`: in place where the object has the member, else at its end.
@@ -21,12 +26,14 @@ pub enum EditError {
 pub fn set_members(body: &[u8], edits: &[(&str, &str)]) -> Result<Vec<u8>, EditError> {
     let whole = std::str::from_utf8(body).map_err(|_| EditError::NotUtf8)?;
     let object = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    // A stranger chooses how many members are set, so each is looked up and not searched for.
+    let named: HashMap<&str, usize> = edits.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
     let mut places = Vec::new();
     let mut found = vec![false; edits.len()];
     let mut empty = true;
     json::members(object, |name, value| {
         empty = false;
-        if let Some(at) = edits.iter().position(|(edited, _)| *edited == name) {
+        if let Some(&at) = named.get(name) {
             found[at] = true;
             // Both slices are of the same text, so their distance is the value's place in it.
             let start = value.as_ptr() as usize - object.as_ptr() as usize;

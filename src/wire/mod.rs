@@ -6,11 +6,13 @@
 //! provider's own API, for its console), `bundle` (receipts for somebody who was not there).
 //!
 //! What passes between an application and a model server is read here too, and changed as little as possible:
-//! `path` and `headers` (what of a request may travel where), `charge` (which calls are free), `encoding`
+//! `path` and `headers` (what of a request may travel where), `answer_head` (what an answer's head says of its body),
+//! `charge` (which calls are free), `encoding`
 //! (compressed bodies), `sse` and `separator` (event streams, and our own comments in them), `json`, `json_edit`
 //! and `partial` (JSON over its own text), `chat` (the bodies of model APIs).
 
 pub mod admin;
+pub mod answer_head;
 pub mod auth;
 pub mod bundle;
 pub mod charge;

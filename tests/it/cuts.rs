@@ -99,6 +99,32 @@ async fn an_answer_ends_at_the_highest_fee() {
     assert_eq!(books.provider_requests[0].status, Some(ReceiptStatus::CutAtMaxFee));
 }
 
+/// A whole answer cannot be cut: what is far above the highest fee is kept, costs nothing on either side, and nobody disputes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_answer_above_the_highest_fee_costs_nothing_on_both_sides() {
+    let world = World::new().await;
+    let most = chat_fee("talk", "") + 20 * OUTPUT_PRICE;
+    let path = world.paid("llama7b", "/chat/completions");
+    let ask = async || {
+        let request = world.api().request(http::Method::POST, &path);
+        let request =
+            request.header("content-type", "application/json").header("zg-max-fee", most.to_string());
+        super::world::finish(request.body(super::world::chat("talk"))).await
+    };
+    let long = "word ".repeat(200);
+    for delay in [0, 30] {
+        world.upstream.say(Reply::chat(&long).after(std::time::Duration::from_millis(delay)));
+        ask().await.refused(400, "answer_above_max_fee", "longer than the highest fee pays for");
+        let books = world.check_books().await;
+        assert_eq!((books.owed.get(), books.charged()), (0, 0), "{books:?}");
+        assert!(books.user_requests.iter().all(|row| row.disputed.is_zero()), "{books:?}");
+    }
+    // A vocabulary in which the same text is fewer tokens is no reason.
+    world.upstream.say(Reply::chat(&"word ".repeat(25)));
+    ask().await.is(200);
+    assert_eq!(world.check_books().await.owed.get(), most);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cap_on_one_request_refuses_what_cannot_fit() {
     let mut plan = Plan::default();

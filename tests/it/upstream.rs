@@ -90,6 +90,39 @@ async fn nonsense_is_passed_on_and_both_sides_count_the_same() {
     assert_eq!(disputed["Metadata"]["total"], 0, "{disputed}");
 }
 
+/// Heads that can be read in two ways: whichever it is, both sides read them alike.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_can_be_read_in_two_ways_are_read_alike() {
+    let world = World::new().await;
+    world.register_storage().await;
+    let events = "text/event-stream";
+    for headers in [
+        vec![("content-type", events), ("content-encoding", "")],
+        vec![("content-type", events), ("content-encoding", "identity, ")],
+        vec![("content-type", events), ("content-type", "application/json")],
+        vec![("content-type", "application/json"), ("content-type", events)],
+        vec![("content-type", "text/plain"), ("content-type", events)],
+        vec![("content-type", events), ("connection", "content-type")],
+        vec![("content-type", "Text/Event-Stream ; a=b")],
+    ] {
+        let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        for asked in [chat("two ways"), chat_stream("two ways")] {
+            world.upstream.say(Reply { headers: headers.clone(), ..Reply::events(&["One ", "two."]) });
+            let got = world.ask(asked).await;
+            assert!(!got.text().contains(": zg-"), "{headers:?}: {}", got.text());
+            let books = world.check_books().await;
+            assert!(books.user_requests.iter().all(|row| row.disputed.is_zero()), "{headers:?}: {books:?}");
+        }
+    }
+    // What is stored is bytes, whatever it is called and looks like.
+    let stored = "data: x\n\n: zg-receipt AAAA\n\n: zg-fee 1\n\ndata: y\n\n";
+    world.upstream.say(Reply::whole(200, events, stored));
+    let got = world.api().get(&world.paid("files", "/blob/stream")).await.is(200);
+    assert_eq!(got.text(), stored);
+    let books = world.check_books().await;
+    assert!(books.user_requests.iter().all(|row| row.disputed.is_zero()), "{books:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_break_off_cost_the_same_on_both_sides() {
     let world = World::new().await;

@@ -6,6 +6,7 @@ use zgserve_tui::domain::ServiceKind;
 use zgserve_tui::meter::{self, REMOTE_MEDIA_UNITS, RequestBody, input_units, max_output};
 use zgserve_tui::wire::chat::{Endpoint, ask_for_usage, limit_output, read_ask};
 use zgserve_tui::wire::json;
+use zgserve_tui::wire::json_edit::EditError;
 use zgserve_tui::wire::path::Suffix;
 
 use super::input::Input;
@@ -81,7 +82,12 @@ fn free_text_is_counted(suffix: &Suffix, body: &[u8], before: u64) {
 }
 
 fn limit(endpoint: Endpoint, body: &[u8], per_choice: u64) {
-    let Ok(edited) = limit_output(body, endpoint, per_choice) else {
+    let edited = limit_output(body, endpoint, per_choice);
+    if matches!(edited, Err(EditError::Repeated(_))) {
+        // Which of two a server believes nobody knows, and what is refused costs nothing.
+        return;
+    }
+    let Ok(edited) = edited else {
         // Half a character in a name that is written twice is read where it does not count and refused where it would be
         // edited: a request that is refused costs nothing.
         let half = body.to_ascii_lowercase().windows(3).any(|window| window == b"\\ud");
@@ -92,8 +98,9 @@ fn limit(endpoint: Endpoint, body: &[u8], per_choice: u64) {
     let Some(edited) = edited else { return };
     assert!(json::members(text(&edited), |_, _| {}).is_ok(), "an edited body is an object");
     let after = read_ask(&edited).unwrap();
-    // `options` means something to Ollama's own protocol only; elsewhere they are left as they are.
-    if endpoint == Endpoint::Ollama || !has_options(&edited) {
+    // `options` means something to Ollama's own protocol only, and each such object to its servers; elsewhere they are left
+    // as they are.
+    if !has_settings_of_others(endpoint, &edited) {
         assert!(
             after.max_output.is_some_and(|most| most <= per_choice),
             "{:?}",
@@ -106,9 +113,15 @@ fn limit(endpoint: Endpoint, body: &[u8], per_choice: u64) {
     only_limits_differ(endpoint, body, &edited);
 }
 
-fn has_options(body: &[u8]) -> bool {
+fn has_settings_of_others(endpoint: Endpoint, body: &[u8]) -> bool {
     let mut found = false;
-    let _ = json::members(text(body), |name, _| found |= folded(name) == "options");
+    let _ = json::members(text(body), |name, _| {
+        found |= match folded(name).as_str() {
+            "options" => endpoint != Endpoint::Ollama,
+            "parameters" | "sampling_params" => endpoint != Endpoint::Generate,
+            _ => false,
+        };
+    });
     found
 }
 

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::ProxyRefusal;
-use super::serve::{COUNT_AT_ONCE, Delivered, Job, Reply, Shape, answer_whole};
+use super::serve::{Delivered, Job, Reply, Shape};
 use super::upstream::UpstreamAnswer;
+use super::whole::{COUNT_AT_ONCE, answer_whole};
 use crate::body::Held;
 use crate::crash_point::{self, Point};
 
@@ -51,11 +51,10 @@ impl Job {
                     let body = held.freeze();
                     match self.delivered(&answer, &body).await {
                         Ok(delivered) => return self.write_at_once(answer, body, delivered, reply).await,
-                        Err(error) => {
-                            tracing::warn!(service = %self.offer.name, %error, "an answer cannot be counted");
+                        Err(withheld) => {
                             let admission = self.admit(&CancellationToken::new()).await;
                             if self.admitted(admission, &mut reply) {
-                                self.fail(reply, ProxyRefusal::UpstreamBroken).await;
+                                self.withhold(reply, &withheld).await;
                             }
                             return;
                         }

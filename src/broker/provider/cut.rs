@@ -15,7 +15,7 @@ pub(super) fn at_max_fee(endpoint: Endpoint, first: &[u8], choices: u64) -> Byte
         Endpoint::ChatCompletions => openai(first, choices, |choice| {
             json!({"index": choice, "delta": {}, "logprobs": null, "finish_reason": "length"})
         }),
-        Endpoint::Completions => openai(first, choices, |choice| {
+        Endpoint::Completions | Endpoint::Generate => openai(first, choices, |choice| {
             json!({"index": choice, "text": "", "logprobs": null, "finish_reason": "length"})
         }),
         Endpoint::Messages => concat!(

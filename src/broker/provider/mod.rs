@@ -12,8 +12,9 @@
 //! |---|---|
 //! | `core` | the parts, start, housekeeping |
 //! | `proxy`, `gate`, `free` | the way in: checks from cheap to dear; places and limits; what costs nothing |
+//! | `edit` | limits that are set in bodies on their way to a service |
 //! | `seen` | request ids that were served lately |
-//! | `serve`, `stream`, `event_stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
+//! | `serve`, `whole`, `stream`, `event_stream`, `cut`, `upstream` | the way out: admission, forwarding, metering, booking |
 //! | `at_once` | a small answer that is there at once: row and booking in one write |
 //! | `vouchers` | all that is particular to payment by vouchers: the book, the checks, the claims |
 //! | `services`, `reconcile`, `offer`, `target` | what is on offer, in store and chain alike |
@@ -30,6 +31,7 @@ mod at_once;
 mod condition;
 mod core;
 mod cut;
+mod edit;
 mod error;
 mod event_stream;
 mod export;
@@ -54,6 +56,7 @@ mod target;
 mod upstream;
 mod view;
 mod vouchers;
+mod whole;
 
 #[cfg(test)]
 mod test_values;

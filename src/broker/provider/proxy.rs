@@ -22,6 +22,7 @@ use url::Url;
 
 use super::ProxyRefusal;
 use super::core::{Core, ProviderBroker};
+use super::edit::{Edit, Edited, PLAIN_ONLY};
 use super::offer::Offer;
 use super::serve::Job;
 use super::upstream::{Payload, UpstreamCall};
@@ -35,7 +36,8 @@ use crate::keys::SharedKey;
 use crate::meter::{self, RequestBody};
 use crate::store::provider::NewProviderRequest;
 use crate::wire::auth::encode_voucher;
-use crate::wire::chat::{Ask, Endpoint, ask_for_usage, limit_output, read_ask};
+use crate::wire::chat::Endpoint;
+use crate::wire::encoding::is_plain;
 use crate::wire::headers;
 use crate::wire::path::{Charge, Suffix, charge};
 use crate::wire::terms::{MeterName, Shortage};
@@ -85,14 +87,14 @@ impl ProviderBroker {
 }
 
 /// What the body of a verified request comes to.
-struct Counted {
+pub(super) struct Counted {
     body: Body,
     /// The whole body of a chatbot request, with the memory to work on it; none otherwise.
     text: Option<Opened>,
-    input: Units,
-    input_fee: Neuron,
+    pub input: Units,
+    pub input_fee: Neuron,
     /// How much output the highest fee pays for beyond the input; `None` when output is free.
-    room: Option<Units>,
+    pub room: Option<Units>,
 }
 
 impl Core {
@@ -141,7 +143,8 @@ impl Core {
         // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
         let headers = headers::to_upstream(&call.headers, &offer.headers);
         let counted = self.count(&offer, &call, &headers, (&suffix, &url), body, (prices, max_fee)).await?;
-        let (edited, ask) = edit(&offer, &headers, &url, &counted, max_fee)?;
+        let Edited { body: edited, ask, limited } =
+            edit_apart(&counted, Edit::new(&offer, &headers, &url, &counted, max_fee)).await?;
         let payload = self.payload(&counted.body, edited).await?;
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body: payload };
         let (input, room) = (counted.input, counted.room);
@@ -165,7 +168,20 @@ impl Core {
         let tasks = self.tasks.clone();
         // What is logged of it is logged of the caller's request.
         let span = tracing::info_span!("proxied request", service = %offer.name);
-        let job = Job { core: self, offer, new, input, room, endpoint, ask, hides_usage, shared, hold, pass };
+        let job = Job {
+            core: self,
+            offer,
+            new,
+            input,
+            room,
+            limited,
+            endpoint,
+            ask,
+            hides_usage,
+            shared,
+            hold,
+            pass,
+        };
         tasks.spawn("proxied request", job.run(upstream, reply).instrument(span));
         // The task ends without a word only if it panicked.
         answer.await.unwrap_or(Err(ProxyRefusal::UpstreamBroken))
@@ -242,7 +258,7 @@ impl Core {
     ) -> Result<Counted, ProxyRefusal> {
         let bad = |error: meter::MeterError| ProxyRefusal::BadBody(error.to_string());
         let encoding = headers::joined(headers, &header::CONTENT_ENCODING);
-        let encoded = encoding.as_deref().is_some_and(is_encoded);
+        let encoded = !is_plain(encoding.as_deref());
         let limited = offer.kind == ServiceKind::Chatbot && Endpoint::of(url.path()).writes_text();
         if encoded && limited && !prices.output.is_zero() && !body.is_empty() {
             // Told before anything is decoded: see `edit`.
@@ -389,10 +405,14 @@ impl Core {
     }
 }
 
-const PLAIN_ONLY: &str = "send it without Content-Encoding";
-
-fn is_encoded(coding: &str) -> bool {
-    !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity")
+/// Edits on the spot what is small, and on a thread of its own what is not.
+async fn edit_apart(counted: &Counted, edit: Edit) -> Result<Edited, ProxyRefusal> {
+    let text = counted.text.clone();
+    if text.as_ref().is_none_or(|text| text.len() <= COUNT_AT_ONCE) {
+        return edit.apply(text.as_deref());
+    }
+    let edited = tokio::task::spawn_blocking(move || edit.apply(text.as_deref())).await;
+    edited.map_err(|_| ProxyRefusal::BadBody("it cannot be edited".to_owned()))?
 }
 
 fn refused(error: BodyError) -> ProxyRefusal {
@@ -405,53 +425,6 @@ fn refused(error: BodyError) -> ProxyRefusal {
             ProxyRefusal::StorageFailed
         }
     }
-}
-
-/// Limits a chatbot's answer to what the highest fee pays for. `None`: the body goes out as it came.
-fn edit(
-    offer: &Offer,
-    headers: &HeaderMap,
-    url: &Url,
-    counted: &Counted,
-    max_fee: Neuron,
-) -> Result<(Option<Vec<u8>>, Ask), ProxyRefusal> {
-    let unedited = Ask { choices: 1, ..Ask::default() };
-    let endpoint = Endpoint::of(url.path());
-    let Some(text) = counted.text.as_deref().filter(|text| endpoint.writes_text() && !text.is_empty()) else {
-        return Ok((None, unedited));
-    };
-    if counted.room == Some(Units(0)) {
-        return Err(ProxyRefusal::MaxFeeTooLow { max_fee, input_fee: counted.input_fee });
-    }
-    let encoded =
-        headers::joined(headers, &header::CONTENT_ENCODING).is_some_and(|coding| is_encoded(&coding));
-    if encoded && counted.room.is_some() {
-        // Its limit could not be set, and an answer that is one JSON text cannot be cut.
-        return Err(ProxyRefusal::BadBody(PLAIN_ONLY.to_owned()));
-    }
-    let Some(ask) = read_ask(text).filter(|_| !encoded) else {
-        // Some servers read more than JSON (`NaN`, a second value behind the first). What only they can read has no
-        // limit that we could set, and a whole answer is not cut: a long one would go out for the fee of a short one.
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let object = text.trim_ascii_start().starts_with(b"{");
-        if counted.room.is_some() && (endpoint.generates() || object) {
-            return Err(ProxyRefusal::BadBody("it is not one JSON object in UTF-8".to_owned()));
-        }
-        return Ok((None, unedited));
-    };
-    let bad = |error: crate::wire::json_edit::EditError| ProxyRefusal::BadBody(error.to_string());
-    let mut edited: Option<Vec<u8>> = None;
-    if let Some(room) = counted.room {
-        let per_choice = (room.0 / ask.choices.max(1)).max(1);
-        edited = limit_output(text, endpoint, per_choice).map_err(bad)?;
-    }
-    if offer.meter == MeterName::Usage {
-        let so_far = edited.as_deref().unwrap_or(text);
-        if let Some(asking) = ask_for_usage(so_far).map_err(bad)? {
-            edited = Some(asking);
-        }
-    }
-    Ok((edited, ask))
 }
 
 fn announced(headers: &HeaderMap) -> Option<u64> {

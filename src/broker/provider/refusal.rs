@@ -45,6 +45,11 @@ pub enum ProxyRefusal {
     /// The highest fee that was signed does not even pay for the request's own input.
     #[error("the highest fee allowed is {max_fee} neuron, but the input alone costs {input_fee}")]
     MaxFeeTooLow { max_fee: Neuron, input_fee: Neuron },
+    /// It was written, and nothing of it was handed over. Not a 5xx, which clients answer by asking again.
+    #[error(
+        "the answer is longer than the highest fee pays for; allow a higher fee or ask for a shorter answer"
+    )]
+    AnswerAboveMaxFee,
     #[error("{0} has no account with this provider; open one first")]
     UnknownAccount(Address),
     #[error("a request with this id was served before; every request needs an id of its own")]
@@ -110,7 +115,8 @@ impl ProxyRefusal {
             | R::BodyMismatch
             | R::BodyBroken
             | R::BadBody(_)
-            | R::MaxFeeTooLow { .. } => StatusCode::BAD_REQUEST,
+            | R::MaxFeeTooLow { .. }
+            | R::AnswerAboveMaxFee => StatusCode::BAD_REQUEST,
             R::PaymentMissing(_)
             | R::WrongSigner { .. }
             | R::WrongEpoch { .. }
@@ -155,6 +161,7 @@ impl ProxyRefusal {
             R::BodyTooLarge { .. } => "body_too_large",
             R::BadBody(_) => "bad_body",
             R::MaxFeeTooLow { .. } => "max_fee_too_low",
+            R::AnswerAboveMaxFee => "answer_above_max_fee",
             R::UnknownAccount(_) => "unknown_account",
             R::Duplicate => "duplicate_request",
             R::PriceChanged { .. } => "price_changed",

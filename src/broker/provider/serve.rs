@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::StatusCode;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ use super::offer::Offer;
 use super::upstream::{UpstreamAnswer, UpstreamCall, UpstreamError};
 use super::view::{Event, RequestView};
 use super::vouchers::book::Reservation;
-use crate::body::{Answer, AnswerBody, Held};
+use crate::body::{Answer, Held};
 use crate::crash_point::{self, Point};
 use crate::domain::{
     B256, Fee, Neuron, ProviderRequestState, ReceiptStatus, SealedReceipt, ServiceKind, Timestamp, Units,
@@ -36,16 +36,11 @@ use crate::keys::SharedKey;
 use crate::meter::{self, MeterError, MeterResult, OutputMeter};
 use crate::store::StoreError;
 use crate::store::provider::{Admission, Completed, Completion, NewProviderRequest, ProviderRequest};
+use crate::wire::answer_head::AnswerHead;
 use crate::wire::chat::{Ask, Endpoint, Usage};
-use crate::wire::headers::{self, Framing};
-use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
 
-/// The largest answer that is held whole, so that its receipt can stand in its head.
-pub(super) const LARGEST_WHOLE: usize = 16 << 20;
 /// An answer of a stated length up to this is held whole whatever it is.
 const SMALL: u64 = 1 << 20;
-/// Answers up to this size are counted on the spot; larger ones on a thread of their own.
-pub(super) const COUNT_AT_ONCE: usize = 64 << 10;
 /// How long a row may wait for the end of a small answer, so that both are written at once. The service works meanwhile,
 /// and nothing leaves before the row is on disk.
 const ROW_WAITS: Duration = Duration::from_millis(2);
@@ -67,6 +62,8 @@ pub(super) struct Job {
     pub input: Units,
     /// How many output units the highest fee pays for; `None` when output is free.
     pub room: Option<Units>,
+    /// The service was told how long its answer may be.
+    pub limited: bool,
     pub endpoint: Endpoint,
     pub ask: Ask,
     /// The closing usage chunk was asked for by us alone and is taken out again.
@@ -93,7 +90,7 @@ pub(super) struct Delivered {
 
 impl Delivered {
     /// Nothing was handed over and nothing is charged.
-    fn nothing(status: ReceiptStatus) -> Self {
+    pub(super) fn nothing(status: ReceiptStatus) -> Self {
         Delivered { status, output: Units(0), usage: None, hash: hash_of(&[]), charged: false }
     }
 
@@ -243,7 +240,8 @@ impl Job {
     }
 
     pub(super) fn shape(&self, answer: &UpstreamAnswer) -> Shape {
-        let content_type = answer.content_type();
+        let head = self.head(answer);
+        let content_type = head.essence();
         let json = content_type == "application/json" || content_type.ends_with("+json");
         let small = answer.length().is_some_and(|length| length <= SMALL);
         let bodiless = self.is_bodiless(answer.status);
@@ -256,10 +254,9 @@ impl Job {
                     Shape::Raw
                 }
             }
-            ServiceKind::Chatbot if content_type == "text/event-stream" => {
-                // An encoded stream cannot be cut between events; it is counted all the same.
-                if self.encoding(answer).is_none() { Shape::Events } else { Shape::Raw }
-            }
+            ServiceKind::Chatbot if head.events => Shape::Events,
+            // An encoded stream cannot be cut between events; it is counted all the same.
+            ServiceKind::Chatbot if content_type == "text/event-stream" => Shape::Raw,
             ServiceKind::Chatbot if json || small || content_type.is_empty() => Shape::Whole,
             ServiceKind::ZgStorage if small || json => {
                 // What passes the highest fee is cut at the byte, which only a stream can be.
@@ -274,134 +271,20 @@ impl Job {
         matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     }
 
-    fn encoding(&self, answer: &UpstreamAnswer) -> Option<String> {
-        headers::joined(&answer.headers, &http::header::CONTENT_ENCODING)
-            .filter(|coding| !coding.trim().is_empty() && !coding.trim().eq_ignore_ascii_case("identity"))
+    /// What the head that goes out says of the body.
+    pub(super) fn head(&self, answer: &UpstreamAnswer) -> AnswerHead {
+        AnswerHead::read(self.offer.kind, &answer.headers)
     }
 
     /// The meter for this answer.
     pub(super) fn meter(&self, answer: &UpstreamAnswer) -> Result<OutputMeter, MeterError> {
-        let content_type = headers::joined(&answer.headers, &http::header::CONTENT_TYPE);
-        let encoding = self.encoding(answer);
+        let head = self.head(answer);
         OutputMeter::new(
             self.offer.kind,
-            content_type.as_deref(),
-            encoding.as_deref(),
+            head.content_type.as_deref(),
+            head.encoding.as_deref(),
             meter::Limits::default(),
         )
-    }
-
-    /// Holds the answer until its end, books it, and sends it with its receipt in the head.
-    /// `held` was read of it already, and `next` is what came behind that.
-    pub(super) async fn send_whole(
-        self,
-        mut answer: UpstreamAnswer,
-        mut held: Held,
-        mut next: Option<Piece>,
-        mut reply: Reply,
-    ) {
-        let core = Arc::clone(&self.core);
-        loop {
-            let chunk = tokio::select! {
-                biased;
-                () = reply.closed() => return self.abandon(&answer, ReceiptStatus::CutByCaller).await,
-                () = core.cut.cancelled() => {
-                    self.book(Delivered::nothing(ReceiptStatus::UpstreamFailed)).await;
-                    let _ = reply.send(Err(ProxyRefusal::Stopping));
-                    return;
-                }
-                chunk = async {
-                    match next.take() {
-                        Some(piece) => piece,
-                        None => answer.chunk().await,
-                    }
-                } => chunk,
-            };
-            match chunk {
-                Ok(None) => break,
-                Ok(Some(chunk)) => {
-                    let storage = self.offer.kind == ServiceKind::ZgStorage;
-                    let room = self.room.map_or(u64::MAX, |room| room.0);
-                    let length = held.len() + chunk.len();
-                    let beyond = storage && answer.status.is_success() && length as u64 > room;
-                    let full = length <= LARGEST_WHOLE && !beyond && !held.push(&chunk);
-                    if full || length > LARGEST_WHOLE || beyond {
-                        if storage || !answer.status.is_success() {
-                            return Box::pin(self.send_raw(answer, vec![held.freeze(), chunk], reply)).await;
-                        }
-                        if full {
-                            tracing::warn!(service = %self.offer.name, "no memory to hold an answer; see bodyMemory");
-                            return self.fail(reply, ProxyRefusal::MemoryFull).await;
-                        }
-                        tracing::warn!(service = %self.offer.name, "an answer is too large to be counted");
-                        return self.fail(reply, ProxyRefusal::UpstreamBroken).await;
-                    }
-                }
-                Err(error) => {
-                    let refusal = refusal(error);
-                    return self.fail(reply, refusal).await;
-                }
-            }
-        }
-        let body = held.freeze();
-        let delivered = match self.delivered(&answer, &body).await {
-            Ok(delivered) => delivered,
-            Err(error) => {
-                tracing::warn!(service = %self.offer.name, %error, "an answer cannot be counted");
-                return self.fail(reply, ProxyRefusal::UpstreamBroken).await;
-            }
-        };
-        if reply.is_closed() {
-            return self.abandon(&answer, ReceiptStatus::CutByCaller).await;
-        }
-        let receipt = self.book(delivered).await;
-        answer_whole(answer, body, receipt, reply);
-    }
-
-    /// What a whole answer comes to.
-    pub(super) async fn delivered(
-        &self,
-        answer: &UpstreamAnswer,
-        body: &Bytes,
-    ) -> Result<Delivered, MeterError> {
-        if !answer.status.is_success() {
-            return Ok(Delivered {
-                hash: hash_of(body),
-                ..Delivered::nothing(ReceiptStatus::UpstreamFailed)
-            });
-        }
-        let result = self.count(answer, body.clone()).await?;
-        Ok(Delivered::metered(ReceiptStatus::Complete, &result, hash_of(body)))
-    }
-
-    /// The service did not deliver: nothing is charged.
-    pub(super) async fn fail(self, reply: Reply, refusal: ProxyRefusal) {
-        self.book(Delivered::nothing(ReceiptStatus::UpstreamFailed)).await;
-        let _ = reply.send(Err(refusal));
-    }
-
-    /// The caller left before anything was handed over. The service has worked on the input, so that is charged
-    /// unless it had failed.
-    async fn abandon(self, answer: &UpstreamAnswer, status: ReceiptStatus) {
-        self.core.gate.left_early(self.new.account.user, Instant::now());
-        let charged = answer.status.is_success();
-        self.book(Delivered { charged, ..Delivered::nothing(status) }).await;
-    }
-
-    async fn count(&self, answer: &UpstreamAnswer, body: Bytes) -> Result<MeterResult, MeterError> {
-        let mut meter = self.meter(answer)?;
-        let count = move || meter.push(&body).map(|()| meter.finish());
-        if self.offer.kind == ServiceKind::ZgStorage || self.length_is_small(answer) {
-            return count();
-        }
-        match tokio::task::spawn_blocking(count).await {
-            Ok(result) => result,
-            Err(_) => Err(MeterError::TooLong { limit: LARGEST_WHOLE as u64 }),
-        }
-    }
-
-    fn length_is_small(&self, answer: &UpstreamAnswer) -> bool {
-        answer.length().is_some_and(|length| length <= COUNT_AT_ONCE as u64)
     }
 
     /// Books what was handed over: durably, once. Gives back the hold and returns the receipt.
@@ -473,28 +356,6 @@ impl Job {
             response_hash: delivered.hash,
             at: Timestamp::now(),
         }
-    }
-}
-
-/// Hands a whole answer over, if its receipt could be written down.
-pub(super) fn answer_whole(
-    answer: UpstreamAnswer,
-    body: Bytes,
-    receipt: Option<SealedReceipt>,
-    reply: Reply,
-) {
-    let Some(receipt) = receipt else {
-        let _ = reply.send(Err(ProxyRefusal::StorageFailed));
-        return;
-    };
-    let mut headers = headers::to_caller(&answer.headers, Framing::Unchanged);
-    add_receipt(&mut headers, &receipt);
-    let _ = reply.send(Ok(Answer { status: answer.status, headers, body: AnswerBody::Full(body) }));
-}
-
-fn add_receipt(headers: &mut HeaderMap, receipt: &SealedReceipt) {
-    if let Ok(value) = HeaderValue::try_from(encode_receipt(receipt)) {
-        headers.insert(RECEIPT_HEADER, value);
     }
 }
 

@@ -13,6 +13,7 @@ use url::Url;
 use super::settings::UpstreamSettings;
 use crate::body::Body;
 use crate::domain::clean::clean_reason;
+use crate::wire::headers::{Framing, to_caller};
 
 /// Connections to one service that are kept open while nobody uses them.
 const IDLE_CONNECTIONS: usize = 64;
@@ -55,10 +56,20 @@ pub(super) enum Payload {
     Edited(Bytes),
 }
 
+impl Payload {
+    fn len(&self) -> u64 {
+        match self {
+            Payload::Whole(body) => body.len(),
+            Payload::Edited(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
 /// The head of an answer, and its body as it comes.
 #[derive(Debug)]
 pub(super) struct UpstreamAnswer {
     pub status: StatusCode,
+    /// Those that go on to the caller.
     pub headers: HeaderMap,
     response: reqwest::Response,
     idle: Duration,
@@ -87,6 +98,7 @@ impl Upstream {
     /// Sends a call and waits for the head of the answer. Dropping the future closes the connection.
     pub(super) async fn send(&self, call: UpstreamCall) -> Result<UpstreamAnswer, UpstreamError> {
         let url = call.url.clone();
+        let length = call.body.len();
         let mut request = self.client.request(call.method, call.url).headers(call.headers);
         request = match call.body {
             Payload::Edited(bytes) => request.body(bytes),
@@ -100,8 +112,9 @@ impl Upstream {
             },
         };
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        match tokio::time::timeout(self.first_byte, request.send()).await {
-            Err(_) => Err(UpstreamError::Timeout(self.first_byte)),
+        let limit = patience(self.first_byte, length);
+        match tokio::time::timeout(limit, request.send()).await {
+            Err(_) => Err(UpstreamError::Timeout(limit)),
             Ok(Err(error)) => Err(UpstreamError::Unreachable(reason(&error))),
             // 101: the connection would now speak something that nobody here meters.
             Ok(Ok(response)) if response.status().is_informational() => {
@@ -109,7 +122,9 @@ impl Upstream {
             }
             Ok(Ok(response)) => Ok(UpstreamAnswer {
                 status: response.status(),
-                headers: without_address(response.headers(), &host),
+                // What stops here (named by `Connection` for one) must not decide how the answer is passed on: the user's
+                // broker will not see it.
+                headers: to_caller(&without_address(response.headers(), &host), Framing::Unchanged),
                 response,
                 idle: self.idle,
             }),
@@ -131,12 +146,12 @@ impl UpstreamAnswer {
     pub(super) fn length(&self) -> Option<u64> {
         self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
     }
+}
 
-    /// The content type without its parameters, in lower case.
-    pub(super) fn content_type(&self) -> String {
-        let value = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    }
+/// How long the head of an answer may take. The wait begins when the body has left, which we do not see, so the slowest
+/// service that we bear with is added: one that takes 64 KiB a second.
+fn patience(first_byte: Duration, body: u64) -> Duration {
+    first_byte.saturating_add(Duration::from_secs(body / (64 << 10)))
 }
 
 /// The answer's headers but for links that would tell strangers where the service is.
@@ -161,4 +176,17 @@ fn reason(error: &reqwest::Error) -> String {
         return "the request failed".to_owned();
     }
     clean_reason(&cause.to_string(), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_body_has_the_time_to_leave() {
+        let first_byte = Duration::from_secs(300);
+        assert_eq!(patience(first_byte, 0), first_byte);
+        assert_eq!(patience(first_byte, 4 << 30), Duration::from_secs(300 + (64 << 10)));
+        assert!(patience(Duration::MAX, u64::MAX) == Duration::MAX);
+    }
 }

@@ -26,7 +26,8 @@ use crate::body::{Answer, AnswerBody, Held, Room};
 use crate::crash_point::{self, Point};
 use crate::domain::{B256, Fee, RequestId, SealedReceipt, ServiceKind, Units};
 use crate::meter::{Limits, OutputMeter};
-use crate::wire::headers::{Framing, joined, to_caller};
+use crate::wire::answer_head::AnswerHead;
+use crate::wire::headers::{Framing, to_caller};
 use crate::wire::receipt::{RECEIPT_HEADER, decode_receipt};
 use crate::wire::separator::Separator;
 
@@ -44,7 +45,7 @@ const HELD: usize = 16 << 20;
 /// is, with a status; once the head is out, all that is left is to break the connection.
 const HEAD_WAITS: Duration = Duration::from_millis(100);
 /// What a meter may hold of one answer without asking for memory. An answer of ordinary length is passed on and paid for
-/// however much else is going on; what swells beyond is broken off if there is none.
+/// however much else is going on; what swells beyond waits for some, and is broken off if there is none.
 const UNCOUNTED: usize = 1 << 20;
 /// Answers above this size are counted to their end on a blocking thread.
 const LARGE: u64 = 64 << 10;
@@ -57,8 +58,34 @@ pub(super) type Reply = oneshot::Sender<Result<Answer, CallRefusal>>;
 enum End {
     Complete,
     CallerLeft,
-    /// The provider's side broke, fell silent or broke a limit.
+    /// The provider's side broke, fell silent or sent what cannot be read.
     Broken(String),
+    /// It is more than we take in. The provider may have delivered it whole, and for what is lost that way is not to
+    /// blame.
+    Refused(&'static str),
+}
+
+impl End {
+    fn cut(&self) -> Cut {
+        match self {
+            End::Complete => Cut::No,
+            End::CallerLeft | End::Refused(_) => Cut::ByUs,
+            End::Broken(_) => Cut::ByProvider,
+        }
+    }
+
+    /// Why the caller does not get all of it.
+    fn reason(self) -> Option<String> {
+        match self {
+            End::Complete | End::CallerLeft => None,
+            End::Broken(reason) => Some(reason),
+            End::Refused(reason) => Some(reason.to_owned()),
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        matches!(self, End::Broken(_) | End::Refused(_))
+    }
 }
 
 /// Where the bytes go.
@@ -89,15 +116,11 @@ pub(super) async fn pump(
         pass_on(inner, response, Some(sent.request), reply).await;
         return;
     }
-    let text = |name: &HeaderName| joined(&headers, name);
-    let content_type = text(&header::CONTENT_TYPE);
-    let events = content_type.as_deref().is_some_and(is_event_stream);
-    let encoding = text(&header::CONTENT_ENCODING);
-    let plain = encoding.as_deref().is_none_or(|coding| coding.trim().eq_ignore_ascii_case("identity"));
+    let AnswerHead { content_type, encoding, events } = AnswerHead::read(call.service.kind, &headers);
     let meter =
         OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
     let in_head = headers.get(RECEIPT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let framing = if events && plain { Framing::Changed } else { Framing::Unchanged };
+    let framing = if events { Framing::Changed } else { Framing::Unchanged };
     let mut head = to_caller(&headers, framing);
     insert(&mut head, &REQUEST_ID_HEADER, sent.request.to_string());
 
@@ -110,8 +133,7 @@ pub(super) async fn pump(
         meter: meter.ok(),
         swollen: Room::new(&inner.spool),
         hash: Sha256::new(),
-        // Within an encoded stream a comment of ours could not be told from chance; such a stream has none.
-        separator: (events && plain).then(Separator::default),
+        separator: events.then(Separator::default),
         receipt: in_head,
         out,
         received: 0,
@@ -122,7 +144,8 @@ pub(super) async fn pump(
     let Run { meter, swollen, hash, receipt, out, received, .. } = run;
     let output = match meter {
         None => Units(0),
-        Some(meter) if received <= LARGE => meter.finish().units,
+        // What came encoded can be far larger than it looked.
+        Some(meter) if received.max(meter.held() as u64) <= LARGE => meter.finish().units,
         // Only a panic of the meter ends without a count; then nothing of the output is known.
         Some(meter) => tokio::task::spawn_blocking(move || meter.finish().units).await.unwrap_or_default(),
     };
@@ -132,11 +155,7 @@ pub(super) async fn pump(
         input: call.quote.input,
         output,
         response_hash: B256::new(hash.finalize().into()),
-        cut: match end {
-            End::Complete => Cut::No,
-            End::CallerLeft => Cut::ByUs,
-            End::Broken(_) => Cut::ByProvider,
-        },
+        cut: end.cut(),
         success: true,
     };
     // A tag that does not fit is as good as none: the provider is then asked for its signature.
@@ -162,7 +181,7 @@ async fn conclude(
 ) {
     let Some(receipt) = receipt else {
         // The caller does not wait while the receipt is asked for.
-        let broken = matches!(end, End::Broken(_));
+        let broken = end.is_short();
         match out {
             Out::Held(_, reply) | Out::Opening(reply) if broken => {
                 let _ = reply.send(Err(broken_answer(&case, end)));
@@ -183,7 +202,7 @@ async fn conclude(
     };
     let booked = inner.book_end(&case, Some(receipt)).await;
     match out {
-        Out::Held(_, reply) | Out::Opening(reply) if matches!(end, End::Broken(_)) => {
+        Out::Held(_, reply) | Out::Opening(reply) if end.is_short() => {
             let _ = reply.send(Err(broken_answer(&case, end)));
         }
         Out::Opening(reply) => {
@@ -208,17 +227,14 @@ fn state_cost(head: &mut HeaderMap, fee: Fee, input: Units, output: Units) {
 
 /// Ends a stream: silently when it is whole, by breaking the connection when it is not.
 async fn give_up(caller: mpsc::Sender<io::Result<Bytes>>, end: End) {
-    if let End::Broken(reason) = end {
+    if let Some(reason) = end.reason() {
         let _ = caller.send(Err(io::Error::other(reason))).await;
     }
 }
 
 fn broken_answer(case: &Case, end: End) -> CallRefusal {
-    let reason = match end {
-        End::Broken(reason) => reason,
-        End::Complete | End::CallerLeft => String::new(),
-    };
-    UpstreamError::Broken { host: case.provider().to_string(), reason }.into()
+    let (host, reason) = (case.provider().to_string(), end.reason().unwrap_or_default());
+    UpstreamError::Broken { host, reason }.into()
 }
 
 /// One answer being passed on.
@@ -301,7 +317,7 @@ impl Run {
         // Comments of ours count too: a stream of nothing else would have no end.
         self.received = self.received.saturating_add(chunk.len() as u64);
         if self.received > self.limit {
-            return Some(End::Broken("the answer is larger than allowed".to_owned()));
+            return Some(End::Refused("the answer is larger than allowed"));
         }
         let pass = match &mut self.separator {
             None => chunk,
@@ -337,8 +353,8 @@ impl Run {
             if let Err(error) = meter.push(&pass) {
                 return Some(End::Broken(error.to_string()));
             }
-            if meter.held() > UNCOUNTED && !self.swollen.grow(meter.held()) {
-                return Some(End::Broken("there is no memory here for more of the answer".to_owned()));
+            if meter.held() > UNCOUNTED && !self.swollen.wait_for(meter.held()).await {
+                return Some(End::Refused("there is no memory here for more of the answer"));
             }
         }
         self.open(status, head);
@@ -423,7 +439,8 @@ async fn pass_on(inner: &Inner, response: reqwest::Response, request: Option<Req
     let end = run.all(response, &host, (status, &head)).await;
     match (run.out, end) {
         (Out::Caller(caller), end) => give_up(caller, end).await,
-        (Out::Opening(reply), End::Broken(reason)) => {
+        (Out::Opening(reply), end) if end.is_short() => {
+            let reason = end.reason().unwrap_or_default();
             let _ = reply.send(Err(UpstreamError::Broken { host, reason }.into()));
         }
         (Out::Opening(reply), _) => {
@@ -443,11 +460,6 @@ fn byte_limit(inner: &Inner, call: &Prepared, sent: &Sent) -> u64 {
             .output_units_for(sent.max_fee)
             .map_or(u64::MAX, |units| units.0.saturating_add(64 << 10)),
     }
-}
-
-fn is_event_stream(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("text/event-stream")
 }
 
 fn insert(head: &mut HeaderMap, name: &HeaderName, value: String) {

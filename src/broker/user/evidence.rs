@@ -14,7 +14,7 @@ use super::handle::Inner;
 use super::receipts::ask;
 use super::upstream::ReceiptAnswer;
 use crate::domain::{RequestId, SealedReceipt};
-use crate::store::user::UserRequest;
+use crate::store::user::{Place, UserRequest};
 
 /// How often the books are looked at for receipts without a signature.
 const TICK: Duration = Duration::from_secs(2);
@@ -62,7 +62,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
         }
         match look(&inner, place).await {
             Ok((tried, signed, next)) => {
-                place = Some(next);
+                place = next;
                 if tried > 0 && signed == 0 {
                     pause = PAUSE;
                 }
@@ -72,13 +72,16 @@ pub(super) async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// Looks at the next calls. Gives how many receipts had no signature, how many have one now, and where to go on.
-async fn look(inner: &Inner, place: Option<i64>) -> Result<(usize, usize, i64), UserError> {
+/// Looks at the next calls. Gives how many receipts had no signature, how many have one now, and where to go on: from the
+/// beginning, if the call at the place has been deleted.
+async fn look(inner: &Inner, place: Option<Place>) -> Result<(usize, usize, Option<Place>), UserError> {
     let place = match place {
         Some(place) => place,
         None => inner.store.place_before(BACK).await?,
     };
-    let (waiting, next) = inner.store.unsigned(place, AT_A_TIME).await?;
+    let Some((waiting, next)) = inner.store.unsigned(place, AT_A_TIME).await? else {
+        return Ok((0, 0, None));
+    };
     let tried = waiting.len();
     let signed = stream::iter(waiting)
         .map(|request| sign(inner, request))
@@ -86,7 +89,7 @@ async fn look(inner: &Inner, place: Option<i64>) -> Result<(usize, usize, i64), 
         .filter(|signed| std::future::ready(*signed))
         .count()
         .await;
-    Ok((tried, signed, next))
+    Ok((tried, signed, Some(next)))
 }
 
 async fn sign(inner: &Inner, request: RequestId) -> bool {

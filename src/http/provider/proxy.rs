@@ -54,6 +54,7 @@ pub(super) const REFUSALS: &[Refusal] = &[
     (400, "body_broken"),
     (400, "bad_body"),
     (400, "max_fee_too_low"),
+    (400, "answer_above_max_fee"),
     (401, "payment_missing"),
     (401, "authorisation_expired"),
     (401, "authorisation_too_long"),

@@ -27,6 +27,7 @@ pub use self::{
     accounts::UserAccount,
     conversations::LibraryStore,
     days::RequestDay,
+    receipt::Place,
     refunds::{Refund, RefundState},
     requests::{
         Finish, Finished, NewUserRequest, Reservation, UserRequest, UserRequestFilter, UserRequestSort,

@@ -1,7 +1,7 @@
 //! A provider's receipt as bytes: the evidence of what one call cost, kept as it was sealed.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
-use rusqlite::{ToSql, params};
+use rusqlite::{OptionalExtension, ToSql, params};
 
 use super::UserStore;
 use crate::domain::{
@@ -16,6 +16,14 @@ const TAGGED: u8 = 2;
 
 /// Layout byte, the receipt's fields in the order of its typed data, signature or tag.
 const LENGTH: usize = 1 + 32 + 20 + 20 + 32 + 32 + 8 + 8 + 16 + 16 + 16 + 1 + 65;
+
+/// A place in the table of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    row: i64,
+    /// The call that stands there, where that was looked at.
+    call: Option<RequestId>,
+}
 
 /// A receipt on its way to or from a column.
 pub(super) struct Kept(pub SealedReceipt);
@@ -38,37 +46,53 @@ impl UserStore {
     /// Calls behind a place in the table whose receipts have no signature yet, oldest first, and the place to go on from.
     /// At most `rows` calls are looked at, of which no index is kept: it would cost every call a page of the log. A call that
     /// is being answered ends the look, so that it is not passed over. (An unconfirmed one gets a signed receipt anyway.)
-    pub async fn unsigned(&self, after: i64, rows: u32) -> Result<(Vec<RequestId>, i64), StoreError> {
+    ///
+    /// `None`: the call at that place is gone. The numbers of deleted rows are given out again, so younger calls may stand
+    /// before the place.
+    pub async fn unsigned(
+        &self,
+        after: Place,
+        rows: u32,
+    ) -> Result<Option<(Vec<RequestId>, Place)>, StoreError> {
         self.db
             .read(move |connection| {
+                if let Some(call) = after.call {
+                    let there = connection
+                        .prepare_cached("SELECT id FROM requests WHERE rowid = ?1")?
+                        .query_row([after.row], |row| row.get::<_, RequestId>(0))
+                        .optional()?;
+                    if there != Some(call) {
+                        return Ok(None);
+                    }
+                }
                 let mut statement = connection.prepare_cached(
                     "SELECT rowid, id, ifnull(substr(receipt, 1, 1) = x'02', 0), state IN ('reserved', 'sent')
                      FROM requests WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
                 )?;
                 let (mut found, mut last) = (Vec::new(), after);
-                let mut looked = statement.query(params![after, rows])?;
+                let mut looked = statement.query(params![after.row, rows])?;
                 while let Some(row) = looked.next()? {
                     if row.get(3)? {
                         break;
                     }
-                    last = row.get(0)?;
+                    last = Place { row: row.get(0)?, call: Some(row.get(1)?) };
                     if row.get(2)? {
                         found.push(row.get(1)?);
                     }
                 }
-                Ok((found, last))
+                Ok(Some((found, last)))
             })
             .await
     }
 
     /// The place in the table behind which the newest `rows` calls stand.
-    pub async fn place_before(&self, rows: i64) -> Result<i64, StoreError> {
+    pub async fn place_before(&self, rows: i64) -> Result<Place, StoreError> {
         self.db
             .read(move |connection| {
                 let last: Option<i64> = connection
                     .prepare_cached("SELECT max(rowid) FROM requests")?
                     .query_row([], |row| row.get(0))?;
-                Ok(last.unwrap_or_default().saturating_sub(rows))
+                Ok(Place { row: last.unwrap_or_default().saturating_sub(rows), call: None })
             })
             .await
     }

@@ -5,8 +5,10 @@
 pub enum Endpoint {
     /// `…/chat/completions`
     ChatCompletions,
-    /// `…/completions`, `…/completion`, `…/generate`
+    /// `…/completions`, `…/completion`
     Completions,
+    /// `…/generate`: servers' own endpoint (vLLM, TGI, SGLang), each with its settings in a place of its own.
+    Generate,
     /// `…/api/chat`, `…/api/generate`: the protocol of Ollama, which has its settings in `options`.
     Ollama,
     /// `…/responses`
@@ -32,7 +34,8 @@ impl Endpoint {
         match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
             ("completions", "chat") => Endpoint::ChatCompletions,
             ("chat" | "generate", "api") => Endpoint::Ollama,
-            ("completions" | "completion" | "generate", _) => Endpoint::Completions,
+            ("completions" | "completion", _) => Endpoint::Completions,
+            ("generate" | "generate_stream", _) => Endpoint::Generate,
             ("responses", _) => Endpoint::Responses,
             ("messages", _) => Endpoint::Messages,
             ("embeddings" | "embedding" | "embed", _) => Endpoint::Embeddings,
@@ -80,7 +83,8 @@ mod tests {
             ("/chat/completions/", Endpoint::ChatCompletions),
             ("/api/chat", Endpoint::Ollama),
             ("/api/generate", Endpoint::Ollama),
-            ("/generate", Endpoint::Completions),
+            ("/generate", Endpoint::Generate),
+            ("/generate_stream", Endpoint::Generate),
             ("/completions", Endpoint::Completions),
             ("/v1/responses", Endpoint::Responses),
             ("/v1/messages", Endpoint::Messages),

@@ -15,8 +15,12 @@ pub struct Ask {
     pub stream: bool,
     /// The stream is wanted with a closing chunk of usage figures.
     pub include_usage: bool,
-    /// How many choices are wanted; 1 when not stated.
+    /// How many answers are wanted: choices of each prompt, times prompts; 1 when neither is stated.
     pub choices: u64,
+    /// How often an answer repeats its prompt before it goes on (`echo`): 0, or once for each choice.
+    pub echoes: u64,
+    /// A member that says how many are wanted in words that servers read differently (`"n":"64"`).
+    pub unclear: Option<&'static str>,
     /// The largest answer allowed for one choice, in the model's own tokens; the largest figure when several
     /// members (`max_tokens`, `max_completion_tokens`, `max_output_tokens`, …) name one.
     pub max_output: Option<u64>,
@@ -25,6 +29,16 @@ pub struct Ask {
 /// Names under which a request limits its answer, at the top level.
 const LIMITS: [&str; 5] =
     ["max_tokens", "max_completion_tokens", "max_output_tokens", "n_predict", "max_new_tokens"];
+
+/// Members that hold what is to be continued: one prompt, or a list of them that is answered one by one.
+const PROMPTS: [&str; 4] = ["prompt", "inputs", "text", "input_ids"];
+
+/// The objects in which servers' own `…/generate` has its settings (TGI's and SGLang's), and the limit in them.
+const SETTINGS: [&str; 2] = ["parameters", "sampling_params"];
+const SETTINGS_LIMIT: &str = "max_new_tokens";
+/// Ollama's.
+const OPTIONS: &str = "options";
+const OPTIONS_LIMIT: &str = "num_predict";
 
 /// A member's name as the most tolerant server reads it: readers in Go take any case, by Unicode's simple folding.
 fn folded(name: &str) -> Cow<'_, str> {
@@ -39,28 +53,79 @@ fn folded(name: &str) -> Cow<'_, str> {
     Cow::Owned(name.chars().map(fold).collect())
 }
 
+/// How many answers of one prompt are wanted, as far as it was read.
+#[derive(Default)]
+struct Choices {
+    most: u64,
+    unclear: Option<&'static str>,
+}
+
+impl Choices {
+    fn read(&mut self, value: &str) {
+        match json::unsigned(value) {
+            Some(stated) => self.most = self.most.max(stated),
+            None if value == "null" => {}
+            None => self.unclear = Some("n"),
+        }
+    }
+}
+
+/// How many prompts a member holds. A list of numbers is one, already in tokens.
+fn prompts(value: &str) -> u64 {
+    if json::kind(value) != json::Kind::Array {
+        return 1;
+    }
+    let (mut several, mut tokens) = (0_u64, 0);
+    let _ = json::elements(value, |_, element| match json::kind(element) {
+        json::Kind::Number => tokens = 1,
+        _ => several = several.saturating_add(1),
+    });
+    several.saturating_add(tokens)
+}
+
+/// Calls `visit` with each member of an object, or of each object of a list: a batch may have settings for each prompt.
+fn settings<'a>(value: &'a str, mut visit: impl FnMut(&str, &'a str)) {
+    if json::kind(value) == json::Kind::Array {
+        let _ = json::elements(value, |_, element| {
+            let _ = json::members(element, &mut visit);
+        });
+    } else {
+        let _ = json::members(value, visit);
+    }
+}
+
 /// Reads a request body; `None` when it is not a JSON object.
 pub fn read_ask(body: &[u8]) -> Option<Ask> {
     let text = std::str::from_utf8(body).ok()?;
-    let mut ask = Ask { choices: 1, ..Ask::default() };
+    let mut ask = Ask::default();
     let mut options = None;
+    let (mut choices, mut several, mut echo) = (Choices::default(), 1, false);
     json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| match &*folded(name) {
         "model" => ask.model = json::text(value).map(|model| model.into_owned()),
         "stream" => ask.stream |= json::is_true(value),
         "stream_options" => options = Some(value),
-        "n" => ask.choices = ask.choices.max(json::unsigned(value).unwrap_or(1)),
-        "options" => {
-            // Ollama's place for the same limit.
+        "n" => choices.read(value),
+        "echo" => echo |= json::is_true(value),
+        OPTIONS => {
             let _ = json::members(value, |name, value| {
-                if folded(name) == "num_predict" {
+                if folded(name) == OPTIONS_LIMIT {
                     ask.max_output = ask.max_output.max(json::unsigned(value));
                 }
             });
         }
+        name if SETTINGS.contains(&name) => settings(value, |name, value| match &*folded(name) {
+            "n" => choices.read(value),
+            name if LIMITS.contains(&name) => ask.max_output = ask.max_output.max(json::unsigned(value)),
+            _ => {}
+        }),
+        name if PROMPTS.contains(&name) => several = several.max(prompts(value)),
         name if LIMITS.contains(&name) => ask.max_output = ask.max_output.max(json::unsigned(value)),
         _ => {}
     })
     .ok()?;
+    ask.choices = choices.most.max(1).saturating_mul(several);
+    ask.unclear = choices.unclear;
+    ask.echoes = if echo { choices.most.max(1) } else { 0 };
     if let Some(options) = options {
         let _ = json::members(options, |name, value| {
             ask.include_usage |= name == "include_usage" && json::is_true(value);
@@ -73,42 +138,59 @@ pub fn read_ask(body: &[u8]) -> Option<Ask> {
 ///
 /// Every known limit member that is larger, null or unreadable is set, in whatever case it is written. When the body
 /// has none that servers of this endpoint surely obey, the endpoint's usual one is added: another's (`n_predict` in a
-/// chat) would be ignored, and the answer as long as the model likes. Endpoints whose answers are not text are left
-/// alone.
+/// chat) would be ignored, and the answer as long as the model likes. Where a server's own endpoint has its settings in
+/// an object, the limit is set in there too. Endpoints whose answers are not text are left alone.
 pub fn limit_output(body: &[u8], endpoint: Endpoint, per_choice: u64) -> Result<Option<Vec<u8>>, EditError> {
     if !endpoint.writes_text() {
         return Ok(None);
     }
     let text = std::str::from_utf8(body).map_err(|_| EditError::NotUtf8)?;
-    let limit = per_choice.to_string();
-    let too_much = |value: &str| json::unsigned(value).is_none_or(|stated| stated > per_choice);
+    let limit = Limit { limit: per_choice.to_string(), most: per_choice };
     // By the names as they are written.
     let mut set: BTreeMap<String, String> = BTreeMap::new();
     let mut stated = false;
+    // The objects in which this endpoint's servers have settings: which of them was there, and which is to be.
+    let (mut inner, mut wanted) = (Vec::new(), None);
     let mut nested = Ok(());
     json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| {
         let known = folded(name);
-        if endpoint == Endpoint::Ollama && known == "options" {
-            stated |= name == known;
-            match limit_options(value, &limit, too_much) {
-                Ok(options) if options == value => {}
-                Ok(options) => {
-                    set.insert(name.to_owned(), options);
+        if let Some(holder) = holder(endpoint, &known) {
+            if inner.contains(&holder.0) {
+                nested = Err(EditError::Repeated(holder.0));
+                return;
+            }
+            inner.push(holder.0);
+            // In another case most servers do not see it.
+            stated |= name == known && endpoint == Endpoint::Ollama;
+            match limit.inside(value, holder.1) {
+                Ok(edited) if edited == value => {}
+                Ok(edited) => {
+                    set.insert(name.to_owned(), edited);
                 }
                 Err(error) => nested = Err(error),
             }
         } else if LIMITS.contains(&&*known) {
             stated |= endpoint.obeys(name);
-            if too_much(value) {
-                set.insert(name.to_owned(), limit.clone());
+            if limit.is_passed(value) {
+                set.insert(name.to_owned(), limit.limit.clone());
+            }
+        } else if endpoint == Endpoint::Generate {
+            // By what they call the prompt it is known whose servers they are.
+            match &*known {
+                "inputs" => wanted = Some(SETTINGS[0]),
+                "text" | "input_ids" => wanted = Some(SETTINGS[1]),
+                _ => {}
             }
         }
     })?;
     nested?;
+    if let Some(wanted) = wanted.filter(|wanted| !inner.contains(wanted)) {
+        set.insert(wanted.to_owned(), limit.alone(SETTINGS_LIMIT));
+    }
     if !stated && endpoint == Endpoint::Ollama {
-        set.insert("options".to_owned(), format!("{{\"num_predict\":{limit}}}"));
+        set.insert(OPTIONS.to_owned(), limit.alone(OPTIONS_LIMIT));
     } else if !stated {
-        set.insert(endpoint.limit_member().to_owned(), limit);
+        set.insert(endpoint.limit_member().to_owned(), limit.limit);
     }
     if set.is_empty() {
         return Ok(None);
@@ -118,27 +200,73 @@ pub fn limit_output(body: &[u8], endpoint: Endpoint, per_choice: u64) -> Result<
     set_members(body, &edits).map(Some)
 }
 
-/// Ollama's `options` with `num_predict` set or lowered.
-fn limit_options(options: &str, limit: &str, too_much: impl Fn(&str) -> bool) -> Result<String, EditError> {
-    if json::kind(options) != json::Kind::Object {
-        return Ok(format!("{{\"num_predict\":{limit}}}"));
-    }
-    let mut set = BTreeMap::new();
-    let mut stated = false;
-    json::members(options, |name, value| {
-        if folded(name) == "num_predict" {
-            stated |= name == "num_predict";
-            if too_much(value) {
-                set.insert(name.to_owned(), limit);
-            }
+/// The object that a member is for the servers of an endpoint, and the limit in it.
+fn holder(endpoint: Endpoint, name: &str) -> Option<(&'static str, &'static str)> {
+    match endpoint {
+        Endpoint::Ollama => (name == OPTIONS).then_some((OPTIONS, OPTIONS_LIMIT)),
+        Endpoint::Generate => {
+            SETTINGS.into_iter().find(|holder| *holder == name).map(|holder| (holder, SETTINGS_LIMIT))
         }
-    })?;
-    if !stated {
-        set.insert("num_predict".to_owned(), limit);
+        _ => None,
     }
-    let edits: Vec<(&str, &str)> = set.iter().map(|(name, limit)| (name.as_str(), *limit)).collect();
-    let options = set_members(options.as_bytes(), &edits)?;
-    String::from_utf8(options).map_err(|_| EditError::NotUtf8)
+}
+
+/// The most that one choice may come to.
+struct Limit {
+    most: u64,
+    /// As JSON.
+    limit: String,
+}
+
+impl Limit {
+    fn is_passed(&self, value: &str) -> bool {
+        json::unsigned(value).is_none_or(|stated| stated > self.most)
+    }
+
+    /// An object with nothing but the limit.
+    fn alone(&self, name: &str) -> String {
+        format!("{{\"{name}\":{}}}", self.limit)
+    }
+
+    /// An object of settings with `name`, and every other name of a limit, set or lowered; of a list, each object.
+    fn inside(&self, value: &str, name: &'static str) -> Result<String, EditError> {
+        match json::kind(value) {
+            json::Kind::Object => self.inside_object(value, name),
+            json::Kind::Array if name == SETTINGS_LIMIT => {
+                let mut each = Vec::new();
+                json::elements(value, |_, element| {
+                    let object = json::kind(element) == json::Kind::Object;
+                    each.push(if object { self.inside_object(element, name) } else { Ok(self.alone(name)) });
+                })?;
+                let each: Vec<String> = each.into_iter().collect::<Result<_, _>>()?;
+                Ok(format!("[{}]", each.join(",")))
+            }
+            _ => Ok(self.alone(name)),
+        }
+    }
+
+    fn inside_object(&self, object: &str, wanted: &'static str) -> Result<String, EditError> {
+        let mut set = BTreeMap::new();
+        let mut stated = false;
+        json::members(object, |name, value| {
+            let known = folded(name);
+            if known == wanted || (wanted == SETTINGS_LIMIT && LIMITS.contains(&&*known)) {
+                stated |= name == wanted;
+                if self.is_passed(value) {
+                    set.insert(name.to_owned(), self.limit.as_str());
+                }
+            }
+        })?;
+        if !stated {
+            set.insert(wanted.to_owned(), self.limit.as_str());
+        }
+        if set.is_empty() {
+            return Ok(object.to_owned());
+        }
+        let edits: Vec<(&str, &str)> = set.iter().map(|(name, limit)| (name.as_str(), *limit)).collect();
+        let edited = set_members(object.as_bytes(), &edits)?;
+        String::from_utf8(edited).map_err(|_| EditError::NotUtf8)
+    }
 }
 
 /// Makes a streaming request ask for usage figures at its end; `None` when it does so already or does not stream.
@@ -146,15 +274,22 @@ fn limit_options(options: &str, limit: &str, too_much: impl Fn(&str) -> bool) ->
 /// For services metered by `usage`. Other members of `stream_options` stay.
 pub fn ask_for_usage(body: &[u8]) -> Result<Option<Vec<u8>>, EditError> {
     let text = std::str::from_utf8(body).map_err(|_| EditError::NotUtf8)?;
-    let (mut stream, mut options) = (false, None);
+    let (mut stream, mut options, mut repeated) = (false, None, false);
     json::members(text.strip_prefix('\u{feff}').unwrap_or(text), |name, value| match name {
         "stream" => stream |= json::is_true(value),
-        "stream_options" if json::kind(value) == json::Kind::Object => options = Some(value),
+        "stream_options" => {
+            repeated |= options.is_some();
+            options = Some(value);
+        }
         _ => {}
     })?;
     if !stream || read_ask(body).is_some_and(|ask| ask.include_usage) {
         return Ok(None);
     }
+    if repeated {
+        return Err(EditError::Repeated("stream_options"));
+    }
+    let options = options.filter(|options| json::kind(options) == json::Kind::Object);
     let options = set_members(options.unwrap_or("{}").as_bytes(), &[("include_usage", "true")])?;
     let options = String::from_utf8(options).map_err(|_| EditError::NotUtf8)?;
     set_members(body, &[("stream_options", &options)]).map(Some)
@@ -174,6 +309,7 @@ mod tests {
             include_usage: true,
             choices: 3,
             max_output: Some(12),
+            ..Ask::default()
         };
         assert_eq!(ask, Some(expected));
         let ask =
@@ -182,8 +318,51 @@ mod tests {
         // The larger of repeated members counts: some servers take the first, some the last.
         assert_eq!(read_ask(br#"{"n":5,"n":2,"max_tokens":9,"max_tokens":3}"#).unwrap().choices, 5);
         assert_eq!(read_ask(br#"{"options":{"num_predict":7}}"#).unwrap().max_output, Some(7));
+        assert_eq!(read_ask(br#"{"prompt":["a","b"],"n":3,"echo":true}"#).unwrap().echoes, 3);
+        assert_eq!(read_ask(br#"{"prompt":"a","n":3,"echo":false}"#).unwrap().echoes, 0);
+        // In TGI's and SGLang's own places.
+        assert_eq!(
+            read_ask(br#"{"inputs":"x","parameters":{"max_new_tokens":7}}"#).unwrap().max_output,
+            Some(7)
+        );
+        let batch =
+            read_ask(br#"{"text":["a","b"],"sampling_params":[{"n":2},{"max_new_tokens":5}]}"#).unwrap();
+        assert_eq!((batch.choices, batch.max_output), (4, Some(5)));
         assert_eq!(read_ask(b"[]"), None);
         assert_eq!(read_ask(b"\xff"), None);
+    }
+
+    #[test]
+    fn each_prompt_of_a_list_is_answered() {
+        for (prompt, choices) in [
+            (r#""x""#, 1),
+            (r#"["x"]"#, 1),
+            (r#"["x","y","z"]"#, 3),
+            ("[1,2,3,4]", 1),
+            ("[[1,2],[3]]", 2),
+            ("[]", 1),
+            (r#"{"prompt_string":"x"}"#, 1),
+        ] {
+            for (n, times) in [("", 1), (r#","n":5"#, 5)] {
+                let ask = read_ask(format!(r#"{{"prompt":{prompt}{n}}}"#).as_bytes()).unwrap();
+                assert_eq!(ask.choices, choices * times, "{prompt}{n}");
+            }
+        }
+        let ask = read_ask(br#"{"Prompt":["x","y"],"N":18446744073709551615}"#).unwrap();
+        assert_eq!(ask.choices, u64::MAX);
+    }
+
+    #[test]
+    fn a_number_that_servers_read_differently_is_told() {
+        for n in [r#""64""#, "1.5", "-1", "true", "[64]", "1e300", "{}"] {
+            let ask = read_ask(format!(r#"{{"n":{n}}}"#).as_bytes()).unwrap();
+            assert_eq!((ask.choices, ask.unclear), (1, Some("n")), "{n}");
+        }
+        for n in ["64", "64.0", "null"] {
+            assert_eq!(read_ask(format!(r#"{{"n":{n}}}"#).as_bytes()).unwrap().unclear, None, "{n}");
+        }
+        let inner = read_ask(br#"{"sampling_params":{"n":"64"}}"#).unwrap();
+        assert_eq!(inner.unclear, Some("n"));
     }
 
     fn limit(body: &str, endpoint: Endpoint) -> Option<String> {
@@ -221,8 +400,59 @@ mod tests {
             r#"{"options":{"seed":1,"num_predict":100},"x":1}"#
         );
         assert_eq!(limit(r#"{"options":{"num_predict":7}}"#, ollama), None, "nothing to change");
+        let twice = br#"{"options":{},"Options":{}}"#;
+        assert!(matches!(limit_output(twice, ollama, 1), Err(EditError::Repeated("options"))));
         assert_eq!(limit("{}", Endpoint::Embeddings), None);
         assert!(limit_output(b"not json", chat, 1).is_err());
+    }
+
+    #[test]
+    fn limits_are_set_where_servers_have_their_own_settings() {
+        let generate = Endpoint::Generate;
+        for (body, limited) in [
+            (
+                r#"{"inputs":"x","parameters":{"max_new_tokens":9999,"seed":1},"max_tokens":5}"#,
+                r#"{"inputs":"x","parameters":{"max_new_tokens":100,"seed":1},"max_tokens":5}"#,
+            ),
+            (
+                r#"{"inputs":"x","max_tokens":5}"#,
+                r#"{"inputs":"x","max_tokens":5,"parameters":{"max_new_tokens":100}}"#,
+            ),
+            (
+                r#"{"text":"x","sampling_params":{"max_tokens":900}}"#,
+                r#"{"text":"x","sampling_params":{"max_tokens":100,"max_new_tokens":100},"max_tokens":100}"#,
+            ),
+            (
+                r#"{"text":["x","y"],"sampling_params":[{"max_new_tokens":7},null],"max_tokens":1}"#,
+                r#"{"text":["x","y"],"sampling_params":[{"max_new_tokens":7},{"max_new_tokens":100}],"max_tokens":1}"#,
+            ),
+            (r#"{"prompt":"x"}"#, r#"{"prompt":"x","max_tokens":100}"#),
+        ] {
+            assert_eq!(limit(body, generate).as_deref(), Some(limited));
+        }
+        let fits = r#"{"inputs":"x","parameters":{"max_new_tokens":100},"max_tokens":100}"#;
+        assert_eq!(limit(fits, generate), None);
+        let twice = br#"{"parameters":{},"parameters":{}}"#;
+        assert!(matches!(limit_output(twice, generate, 1), Err(EditError::Repeated("parameters"))));
+    }
+
+    /// A member may be written in a million ways, all of which are set. With each sought among all others this takes
+    /// minutes.
+    #[test]
+    fn limits_in_very_many_cases_are_set_in_one_walk() {
+        let letters = "max_completion_tokens".char_indices().filter(|(_, c)| *c != '_').map(|(at, _)| at);
+        let letters: Vec<usize> = letters.collect();
+        let mut body = String::from("{");
+        for number in 0..200_000_u32 {
+            let mut name = "max_completion_tokens".to_owned().into_bytes();
+            for (_, at) in letters.iter().enumerate().filter(|(bit, _)| number >> bit & 1 == 1) {
+                name[*at].make_ascii_uppercase();
+            }
+            body += &format!("\"{}\":9999,", String::from_utf8(name).unwrap());
+        }
+        body += "\"n\":1}";
+        let limited = limit(&body, Endpoint::ChatCompletions).unwrap();
+        assert_eq!(limited.matches(":100,").count(), 200_000);
     }
 
     #[test]
@@ -239,5 +469,7 @@ mod tests {
         );
         assert_eq!(ask(r#"{"stream":true,"stream_options":{"include_usage":true}}"#), None);
         assert_eq!(ask(r#"{"stream":false}"#), None);
+        let twice = br#"{"stream":true,"stream_options":{},"stream_options":{}}"#;
+        assert!(matches!(ask_for_usage(twice), Err(EditError::Repeated("stream_options"))));
     }
 }

@@ -39,7 +39,7 @@ impl Coding {
 pub fn codings(header: Option<&str>) -> Result<Vec<Coding>, EncodingError> {
     let mut codings = Vec::new();
     let names = header.unwrap_or_default().split(',').map(str::trim);
-    for name in names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity")) {
+    for name in names.filter(|name| !name.is_empty() && !is_identity(name)) {
         let coding =
             Coding::from_name(name).ok_or_else(|| EncodingError::Unknown(name.chars().take(32).collect()))?;
         codings.push(coding);
@@ -47,19 +47,11 @@ pub fn codings(header: Option<&str>) -> Result<Vec<Coding>, EncodingError> {
     if codings.len() > 2 { Err(EncodingError::TooMany) } else { Ok(codings) }
 }
 
-/// What of an `Accept-Encoding` header can be metered, weights kept; `identity` when nothing is left.
-///
-/// `*` is dropped: it would invite what we cannot read. A refusal of `identity` is dropped too.
-pub fn negotiate(accept: &str) -> String {
-    let known = |entry: &&str| {
-        let name = entry.split(';').next().unwrap_or_default().trim();
-        let refused = name.eq_ignore_ascii_case("identity")
-            && entry.split(';').skip(1).any(|weight| {
-                let weight = weight.trim().trim_start_matches(['q', 'Q']).trim_start_matches([' ', '=']);
-                !weight.is_empty() && weight.bytes().all(|byte| matches!(byte, b'0' | b'.'))
-            });
-        Coding::from_name(name).is_some() || (name.eq_ignore_ascii_case("identity") && !refused)
-    };
-    let kept: Vec<&str> = accept.split(',').map(str::trim).filter(known).collect();
-    if kept.is_empty() { "identity".to_owned() } else { kept.join(", ") }
+/// Whether a `Content-Encoding` header, values joined, names no encoding at all.
+pub fn is_plain(header: Option<&str>) -> bool {
+    header.unwrap_or_default().split(',').map(str::trim).all(|name| name.is_empty() || is_identity(name))
+}
+
+fn is_identity(name: &str) -> bool {
+    name.eq_ignore_ascii_case("identity")
 }

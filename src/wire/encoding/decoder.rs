@@ -39,6 +39,9 @@ pub enum EncodingError {
     Trailing(&'static str),
 }
 
+/// Encoded bytes are taken in steps that end at multiples of this, whatever pieces they come in.
+const STEP: u64 = 1 << 10;
+
 /// Decodes one body.
 #[derive(Debug)]
 pub struct Decoder {
@@ -62,23 +65,35 @@ impl Decoder {
         Decoder { layers: layers.collect(), limits, taken: 0, failed: None }
     }
 
-    /// Takes encoded bytes and hands on all that they decode to. An error is final.
+    /// Takes encoded bytes and hands on all that they decode to. An error is final, and comes at the same byte of the text
+    /// however the encoded ones were split: both brokers have counted the same until then.
     pub fn push(&mut self, chunk: &[u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), EncodingError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        self.taken = self.taken.saturating_add(chunk.len() as u64);
         if self.layers.is_empty() {
-            if self.taken > self.limits.bytes {
-                return self.fail(EncodingError::TooLarge { limit: self.limits.bytes });
+            let fits = self.limits.bytes.saturating_sub(self.taken);
+            self.taken = self.taken.saturating_add(chunk.len() as u64);
+            let error = EncodingError::TooLarge { limit: self.limits.bytes };
+            let passed = held_to(fits, chunk, error, |block| {
+                sink(block);
+                Ok(())
+            });
+            return passed.or_else(|error| self.fail(error));
+        }
+        let mut rest = chunk;
+        while !rest.is_empty() {
+            let to_step = STEP - self.taken % STEP;
+            let (now, later) = rest.split_at(rest.len().min(usize::try_from(to_step).unwrap_or(rest.len())));
+            rest = later;
+            self.taken = self.taken.saturating_add(now.len() as u64);
+            // Rounded up: how much of a step has come is chance.
+            let taken = self.taken.div_ceil(STEP).saturating_mul(STEP);
+            if let Err(error) = decode(&mut self.layers, now, taken, self.limits, sink) {
+                return self.fail(error);
             }
-            sink(chunk);
-            return Ok(());
         }
-        match decode(&mut self.layers, chunk, self.taken, self.limits, sink) {
-            Ok(()) => Ok(()),
-            Err(error) => self.fail(error),
-        }
+        Ok(())
     }
 
     /// Whether the bytes so far are whole: every layer ended where it should. An empty body is whole.
@@ -106,14 +121,33 @@ fn decode(
         return Ok(());
     };
     let Counted { layer, given } = first;
+    let by_ratio = limits.ratio_from.max(taken.saturating_mul(limits.ratio));
+    let (most, error) = if by_ratio < limits.bytes {
+        (by_ratio, EncodingError::Bomb { ratio: limits.ratio })
+    } else {
+        (limits.bytes, EncodingError::TooLarge { limit: limits.bytes })
+    };
     layer.decode(chunk, &mut |block| {
+        let fits = most.saturating_sub(*given);
         *given = given.saturating_add(block.len() as u64);
-        if *given > limits.bytes {
-            return Err(EncodingError::TooLarge { limit: limits.bytes });
-        }
-        if *given > limits.ratio_from && *given > taken.saturating_mul(limits.ratio) {
-            return Err(EncodingError::Bomb { ratio: limits.ratio });
-        }
-        decode(rest, block, taken, limits, sink)
+        held_to(fits, block, error.clone(), |block| decode(rest, block, taken, limits, sink))
     })
+}
+
+/// Hands on as much of a block as fits, and fails if that is not all of it.
+fn held_to(
+    fits: u64,
+    block: &[u8],
+    error: EncodingError,
+    mut hand_on: impl FnMut(&[u8]) -> Result<(), EncodingError>,
+) -> Result<(), EncodingError> {
+    let fits = usize::try_from(fits).unwrap_or(usize::MAX);
+    match block.get(..fits).filter(|fitting| fitting.len() < block.len()) {
+        None => hand_on(block),
+        Some([]) => Err(error),
+        Some(fitting) => {
+            hand_on(fitting)?;
+            Err(error)
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! the encoded bytes chunk by chunk and hands decoded ones to a sink; it holds one window, never the whole text.
 //! Both a total and a ratio limit stop decompression bombs, nested ones included: each layer is held to them.
 
-//! `coding` names encodings and negotiates them; `decoder` holds the limits; `layers` decodes each encoding.
+//! `coding` names encodings; `decoder` holds the limits; `layers` decodes each encoding.
 
 mod coding;
 mod decoder;
@@ -12,5 +12,5 @@ mod layers;
 #[cfg(test)]
 mod tests;
 
-pub use coding::{Coding, codings, negotiate};
+pub use coding::{Coding, codings, is_plain};
 pub use decoder::{Decoder, EncodingError, Limits};

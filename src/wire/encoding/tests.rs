@@ -207,19 +207,44 @@ fn gzip_headers_and_members_are_read() {
 }
 
 #[test]
-fn what_cannot_be_metered_is_not_asked_for() {
-    for (accept, kept) in [
-        ("gzip, deflate, br", "gzip, deflate, br"),
-        ("gzip;q=0.5, br;q=1.0, *;q=0.1", "gzip;q=0.5, br;q=1.0"),
-        ("dcb, dcz, compress", "identity"),
-        ("*", "identity"),
-        ("", "identity"),
-        ("identity;q=0, zstd", "zstd"),
-        ("identity; q=0.000", "identity"),
-        ("identity;q=0.5,gzip;q=0", "identity;q=0.5, gzip;q=0"),
-        ("GZip , X-GZIP", "GZip, X-GZIP"),
-    ] {
-        assert_eq!(negotiate(accept), kept, "{accept:?}");
+fn no_encoding_is_told_from_one() {
+    for plain in [None, Some(""), Some(" , "), Some("identity"), Some("IDENTITY, ,identity")] {
+        assert!(is_plain(plain), "{plain:?}");
+        assert_eq!(codings(plain), Ok(vec![]));
+    }
+    for coded in ["gzip", "identity, br", "identity;q=1", "martian"] {
+        assert!(!is_plain(Some(coded)), "{coded}");
+    }
+}
+
+/// Both brokers read the same bomb in other pieces, and must have read the same text when they give it up.
+#[test]
+fn a_bomb_is_given_up_at_the_same_byte_for_every_split() {
+    let mut text = sample();
+    text.truncate(40_000);
+    text.resize(4 << 20, b'0');
+    let limits = Limits { bytes: 3 << 20, ratio: 20, ratio_from: 1 << 16 };
+    let total = Limits { ratio: u64::MAX, ..limits };
+    for (packer, header) in PACKERS {
+        let packed = pack(packer, &text);
+        for limits in [limits, total] {
+            let at_once = unpack(header, &packed, limits, usize::MAX);
+            assert!(at_once.2.is_some(), "{packer:?}");
+            for size in [1, 7, 1000, 1024, 1500, 16 << 10] {
+                let other = unpack(header, &packed, limits, size);
+                assert_eq!((other.0.len(), &other.2), (at_once.0.len(), &at_once.2), "{packer:?} by {size}");
+            }
+        }
+    }
+    let nested = pack(Packer::Gzip, &pack(Packer::Zstd, &text));
+    let at_once = unpack("zstd, gzip", &nested, limits, usize::MAX);
+    for size in [1, 7, 1000] {
+        assert_eq!(unpack("zstd, gzip", &nested, limits, size).0.len(), at_once.0.len(), "by {size}");
+    }
+    let total = Limits { bytes: 1000, ..limits };
+    for size in [1, 7, 999, 1001, usize::MAX] {
+        let plain = unpack("identity", &text, total, size);
+        assert_eq!((plain.0.len(), plain.2), (1000, Some(EncodingError::TooLarge { limit: 1000 })));
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "a task of a test ends with the test's runtime")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod above;
 mod attacks;
 mod crashes;
 mod cuts;

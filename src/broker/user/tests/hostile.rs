@@ -113,6 +113,22 @@ async fn redirects_silence_and_endless_lines_are_not_followed() {
     assert!(account.promised <= account.owed.saturating_add(account.balance));
 }
 
+/// What we refuse to take in was delivered all the same: the end of it that we did not read is no dispute.
+#[tokio::test]
+async fn an_answer_beyond_our_own_limit_is_cut_by_us() {
+    let pieces = events("one two three four five six seven eight");
+    let taken: usize = pieces.iter().take(6).map(Bytes::len).sum();
+    let bed = Bed::new(Script::honest(Says::Events(pieces, Duration::from_millis(20)))).await;
+    let settings = Settings { max_chat_answer: taken as u64 + 10, ..Settings::default() };
+    let broker = bed.funded(settings, 10_000_000).await;
+    assert!(breaks(&broker, bed.chat(HELLO)).await);
+    bed.nothing_held(&broker).await;
+    let row = last(&broker).await;
+    assert_eq!((row.state, row.note), (UserRequestState::Done, None));
+    let told = bed.script.books.lock().owed;
+    assert_eq!((broker.account(bed.provider()).unwrap().owed, row.fee.total()), (told, told));
+}
+
 #[tokio::test]
 async fn private_addresses_are_refused_unless_allowed() {
     let bed = Bed::new(Script::honest(chat("x"))).await;

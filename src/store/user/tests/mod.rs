@@ -339,6 +339,31 @@ proptest! {
     }
 }
 
+/// The number of a deleted row is given to a new one, which whoever looks for receipts must not take for the old one.
+#[tokio::test]
+async fn a_place_in_the_table_is_gone_with_its_call() {
+    let store = store().await;
+    let done = async |number: u8| {
+        store.reserve(new(number, 2), n(0)).await.unwrap();
+        store.finish(finish(number, State::Done, 1)).await.unwrap();
+    };
+    done(1).await;
+    done(2).await;
+    let beginning = store.place_before(10).await.unwrap();
+    let (_, place) = store.unsigned(beginning, 64).await.unwrap().unwrap();
+    done(3).await;
+    let (_, place) = store.unsigned(place, 64).await.unwrap().unwrap();
+    assert_eq!(store.unsigned(place, 64).await.unwrap(), Some((vec![], place)), "nothing is behind it");
+    assert_eq!(store.db().prune(at(1_000 * 3_600), None).await.unwrap().requests, 3);
+    assert_eq!(store.unsigned(place, 64).await.unwrap(), None);
+    for number in 4..=6 {
+        done(number).await;
+    }
+    assert_eq!(store.unsigned(place, 64).await.unwrap(), None, "another call stands there");
+    let beginning = store.place_before(10).await.unwrap();
+    assert!(store.unsigned(beginning, 64).await.unwrap().is_some());
+}
+
 #[tokio::test]
 async fn old_calls_go_and_nothing_that_is_owed_or_summed_up_goes_with_them() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,0 +1,121 @@
+//! What of a chatbot's request is changed on its way to the service: the limit of its answer, so that it ends by itself
+//! where the highest fee does, and the question for usage figures. Bytes in, bytes out; `proxy` does the waiting.
+
+use http::{HeaderMap, header};
+use url::Url;
+
+use super::ProxyRefusal;
+use super::offer::Offer;
+use super::proxy::Counted;
+use crate::domain::{Neuron, ServiceKind, Units};
+use crate::wire::chat::{Ask, Endpoint, ask_for_usage, limit_output, read_ask};
+use crate::wire::encoding::is_plain;
+use crate::wire::headers;
+use crate::wire::json_edit::EditError;
+use crate::wire::terms::MeterName;
+
+pub(super) const PLAIN_ONLY: &str = "send it without Content-Encoding";
+
+/// What decides how a body is edited.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Edit {
+    kind: ServiceKind,
+    meter: MeterName,
+    endpoint: Endpoint,
+    encoded: bool,
+    /// How much output the highest fee pays for; `None` when output is free.
+    room: Option<Units>,
+    input: Units,
+    input_fee: Neuron,
+    max_fee: Neuron,
+}
+
+/// What goes to the service.
+#[derive(Debug)]
+pub(super) struct Edited {
+    /// `None`: the body goes out as it came.
+    pub body: Option<Vec<u8>>,
+    pub ask: Ask,
+    /// The service was told how long its answer may be.
+    pub limited: bool,
+}
+
+impl Edited {
+    fn not() -> Edited {
+        Edited { body: None, ask: Ask { choices: 1, ..Ask::default() }, limited: false }
+    }
+}
+
+impl Edit {
+    pub(super) fn new(
+        offer: &Offer,
+        headers: &HeaderMap,
+        url: &Url,
+        counted: &Counted,
+        max_fee: Neuron,
+    ) -> Edit {
+        Edit {
+            kind: offer.kind,
+            meter: offer.meter,
+            endpoint: Endpoint::of(url.path()),
+            encoded: !is_plain(headers::joined(headers, &header::CONTENT_ENCODING).as_deref()),
+            room: counted.room,
+            input: counted.input,
+            input_fee: counted.input_fee,
+            max_fee,
+        }
+    }
+
+    /// Limits a chatbot's answer to what the highest fee pays for.
+    pub(super) fn apply(&self, text: Option<&[u8]>) -> Result<Edited, ProxyRefusal> {
+        let Edit { endpoint, encoded, room, .. } = *self;
+        if self.kind != ServiceKind::Chatbot {
+            return Ok(Edited::not());
+        }
+        // Whatever is asked for, with a body or without: an answer would go out for nothing. Embeddings are free.
+        if room == Some(Units(0)) && endpoint != Endpoint::Embeddings {
+            return Err(ProxyRefusal::MaxFeeTooLow { max_fee: self.max_fee, input_fee: self.input_fee });
+        }
+        let Some(text) = text.filter(|text| endpoint.writes_text() && !text.is_empty()) else {
+            return Ok(Edited::not());
+        };
+        if encoded && room.is_some() {
+            // Its limit could not be set, and an answer that is one JSON text cannot be cut.
+            return Err(ProxyRefusal::BadBody(PLAIN_ONLY.to_owned()));
+        }
+        let Some(ask) = read_ask(text).filter(|_| !encoded) else {
+            // Some servers read more than JSON (`NaN`, a second value behind the first). What only they can read has no
+            // limit that we could set, and a whole answer is not cut: a long one would go out for the fee of a short one.
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            let object = text.trim_ascii_start().starts_with(b"{");
+            if room.is_some() && (endpoint.generates() || object) {
+                return Err(ProxyRefusal::BadBody("it is not one JSON object in UTF-8".to_owned()));
+            }
+            return Ok(Edited::not());
+        };
+        let bad = |error: EditError| ProxyRefusal::BadBody(error.to_string());
+        let mut edited: Option<Vec<u8>> = None;
+        if let Some(room) = room {
+            if let Some(name) = ask.unclear {
+                return Err(ProxyRefusal::BadBody(format!("its {name} is not a whole number")));
+            }
+            // What is repeated of the prompt is part of the answer, and no limit holds it.
+            let most = room.0.saturating_sub(self.input.0.saturating_mul(ask.echoes));
+            if ask.choices > most {
+                // Each would have at least one token.
+                let answers = ask.choices;
+                let says =
+                    format!("it asks for {answers} answers, and the highest fee pays for {most} new tokens");
+                return Err(ProxyRefusal::BadBody(says));
+            }
+            edited = limit_output(text, endpoint, most / ask.choices.max(1)).map_err(bad)?;
+        }
+        if self.meter == MeterName::Usage {
+            let so_far = edited.as_deref().unwrap_or(text);
+            if let Some(asking) = ask_for_usage(so_far).map_err(bad)? {
+                edited = Some(asking);
+            }
+        }
+        Ok(Edited { body: edited, ask, limited: room.is_some() })
+    }
+}
