@@ -71,7 +71,14 @@ fn main() -> ExitCode {
         traces.stop();
     }
     match done {
-        Ok(Ok(exit)) => exit.into(),
+        Ok(Ok(exit)) => match Output.trouble() {
+            Ok(()) => exit.into(),
+            Err(trouble) => {
+                Output.note(&format!("zgserve-tui: {trouble}"));
+                // What else went wrong says more than that it could not all be printed.
+                if exit == Exit::Ok { Exit::Failed.into() } else { exit.into() }
+            }
+        },
         Err(_) => Exit::Failed.into(),
         Ok(Err(error)) => {
             let failure = failure_of(&error);

@@ -22,6 +22,7 @@ pub async fn run(
     query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.clone()?))));
     let response = api.download(path, &query).await?;
     match output {
+        // Where it cannot be written the program's end says so, as it does of every result.
         None => copy(response, |bytes| Ok(Output.bytes(bytes))).await.map_err(Failure::from)?,
         Some(file) => {
             let (runtime, target) = (Handle::current(), file.clone());

@@ -21,6 +21,6 @@ pub use self::{
     exit::{Exit, Failure},
     manual::{ManualPage, manual},
     passphrase::{PassphraseError, ask, ask_new, from_descriptor, from_file, secret_line},
-    print::{Output, Progress},
+    print::{NotWritten, Output, Progress},
     table::{AMOUNTS, Column},
 };
