@@ -42,7 +42,7 @@ impl Api {
     /// The user broker's API.
     pub async fn user(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), token::of_environment());
+            return Api::at(url.clone(), token::of_environment()?);
         }
         let config: UserConfig = settings(global)?;
         if let Some(api) = Api::running::<UserConfig>(config.shell())? {
@@ -58,7 +58,7 @@ impl Api {
     /// The provider broker's API.
     pub async fn provider(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), token::of_environment());
+            return Api::at(url.clone(), token::of_environment()?);
         }
         let config: ProviderConfig = settings(global)?;
         if let Some(api) = Api::running::<ProviderConfig>(config.shell())? {
@@ -99,7 +99,7 @@ impl Api {
     /// A client of a provider broker that was named, or that runs on the data directory; none if there is neither.
     pub fn provider_at_hand(global: &Global) -> Result<Option<Client>> {
         if let Some(url) = &global.url {
-            return Ok(Some(Client::new(url.clone(), token::of_environment()).map_err(failure)?));
+            return Ok(Some(Client::new(url.clone(), token::of_environment()?).map_err(failure)?));
         }
         // What else the command line says is about the user broker.
         let config: ProviderConfig = settings(&Global::default())?;

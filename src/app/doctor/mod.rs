@@ -82,7 +82,7 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
             return Ok(None);
         }
     };
-    let file = Paths::settings(C::NAME, global.config.as_deref());
+    let file = Paths::settings(C::NAME, global.config.as_deref())?;
     let file = file.map_or("no file, all at their defaults".to_owned(), |file| file.display().to_string());
     findings.good(&format!("settings: {file}"));
 
