@@ -66,7 +66,11 @@ fn sources<C: RoleConfig>(global: &Global) -> Result<Sources, ConfigError> {
         flags.extend(value.map(|value| Flag { flag: name.to_owned(), key: key.to_owned(), value }));
     };
     flag("--data-dir", "dataDir", text("--data-dir", global.data_dir.as_deref())?);
-    flag("--passphrase-file", "passphraseFile", text("--passphrase-file", global.passphrase_file.as_deref())?);
+    flag(
+        "--passphrase-file",
+        "passphraseFile",
+        text("--passphrase-file", global.passphrase_file.as_deref())?,
+    );
     // What is typed counts, wherever the settings say that passphrases come from.
     let auto = global.passphrase_file.as_ref().map(|_| "auto".to_owned());
     flag("--passphrase-file", "passphraseFrom", auto);
@@ -89,9 +93,7 @@ fn text(flag: &str, path: Option<&Path>) -> Result<Option<String>, ConfigError> 
 }
 
 /// The variables of ours among all there are.
-fn variables(
-    all: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<Vec<(String, String)>, ConfigError> {
+fn variables(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, ConfigError> {
     // A path of the command line's, which is taken as it is.
     let ours = all.filter(|(name, _)| {
         name.as_encoded_bytes().starts_with(VARIABLES.as_bytes()) && name != "ZGSERVE_CONFIG"

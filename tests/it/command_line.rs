@@ -31,9 +31,50 @@ fn a_result_that_cannot_be_written_is_no_success() {
         // A reader that has seen enough is no trouble.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        assert_eq!(
-            ended(&program(home.path(), args).stdout(writer).output().unwrap()),
-            (0, String::new())
-        );
+        assert_eq!(ended(&program(home.path(), args).stdout(writer).output().unwrap()), (0, String::new()));
+    }
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let home = tempfile::tempdir().unwrap();
+    let names = ["CONFIG", "LOG", "LOG_FORMAT", "DATA_DIR", "UID"];
+    let names = names.map(|name| (format!("ZGSERVE_{name}"), ""));
+    let listed = program(home.path(), &["wallet", "list"]).envs(names).output().unwrap();
+    assert_eq!(ended(&listed), (0, String::new()));
+    assert!(!home.path().join("keys").exists());
+}
+
+#[test]
+fn settings_are_taken_from_nobody_else() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("user")).unwrap();
+    let file = home.path().join("user/config.local.yaml");
+    std::fs::write(&file, "caps: {perDay: \"5\"}\n").unwrap();
+    let shown = |mode, more: &[&str]| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = program(home.path(), &[&["config", "show"], more].concat()).output().unwrap();
+        let (code, told) = ended(&output);
+        (code, told, String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(shown(0o644, &[]).2.contains("caps.perDay: \"5\""));
+    let (code, told, _) = shown(0o666, &[]);
+    assert!(code == 3 && told.contains("user/config.local.yaml in the working directory"), "{told}");
+    assert_eq!(shown(0o666, &["--config", "user/config.local.yaml"]).0, 0);
+    // One that leads nowhere is not one that is absent.
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("nowhere", &file).unwrap();
+    let (code, told) = ended(&program(home.path(), &["config", "show"]).output().unwrap());
+    assert!(code == 3 && told.contains("user/config.local.yaml cannot be read"), "{told}");
+    // What is no text is not left out: without this token the broker would be open.
+    let odd = std::ffi::OsStr::from_bytes(b"0123456789abcdef\xe9");
+    std::fs::remove_file(&file).unwrap();
+    for more in [&[][..], &["--url", "http://127.0.0.1:9"]] {
+        let args = [&["account", "list"], more].concat();
+        let (code, told) = ended(&program(home.path(), &args).env("ZGSERVE_TOKEN", odd).output().unwrap());
+        assert!(code == 3 && told.contains("the variable ZGSERVE_TOKEN: its value is not text"), "{told}");
     }
 }
