@@ -109,8 +109,7 @@ fn is_free(target: &Path) -> Result<()> {
         Ok(_) => {}
     }
     if let Some(holder) = DataLock::holder(target)? {
-        let path = target.to_owned();
-        return Err(LockError::Held { path, pid: holder.pid, address: holder.address }.into());
+        return Err(LockError::held(target, &holder).into());
     }
     if fs::read_dir(target)?.next().is_some() {
         return Err(refused(format!(

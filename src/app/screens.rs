@@ -66,8 +66,7 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
     }
     let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
     if let Some(holder) = DataLock::holder(&paths.data)? {
-        let error = LockError::Held { path: paths.data, pid: holder.pid, address: holder.address };
-        return Err(in_use(&error));
+        return Err(in_use(&LockError::held(&paths.data, &holder)));
     }
     let settings = config.shell.terminal.clone();
     // A taken port is told before anything is asked, too.
