@@ -192,8 +192,12 @@ async fn plainly(opening: Opening, config: UserConfig, global: &Global, paths: &
                        the settings that name a chain; or try `zgserve-tui demo --plain`";
         return Err(Failure::new(Exit::BadInput, message.to_owned()).into());
     }
-    // Now, while nothing else runs: a question for a passphrase cannot be called off, and would hold up the stop.
-    let wallet = wallet::need::<UserConfig>(&config.shell, global, paths).await?;
+    // Now, while nothing else runs: a question for a passphrase would hold up the stop.
+    let mut signals = Signals::new()?;
+    let wallet = tokio::select! {
+        wallet = wallet::need::<UserConfig>(&config.shell, global, paths) => wallet?,
+        () = signals.next() => return Ok(Way::Leave(Ended::Signal)),
+    };
     Ok(Way::Screens(Box::new(config), Key::Who(Who::Owner(wallet))))
 }
 

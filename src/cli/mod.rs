@@ -23,4 +23,5 @@ pub use self::{
     passphrase::{PassphraseError, ask, ask_new, from_descriptor, from_file, secret_line},
     print::{NotWritten, Output, Progress},
     table::{AMOUNTS, Column},
+    unseen::signals_are_taken,
 };
