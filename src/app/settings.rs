@@ -33,7 +33,7 @@ fn open_secrets(file: &Path, layers: &[Layer]) -> Option<String> {
     let secret = layers
         .iter()
         .find(|layer| matches!(layer.key.as_str(), "privateKeys" | "token") && layer.source == from)?;
-    let mode = private_files::others_may_read(&std::fs::File::open(file).ok()?).ok()??;
+    let mode = private_files::others_may_read(file, &std::fs::File::open(file).ok()?).ok()??;
     Some(format!("{from} holds {} and others can read it (mode {mode:04o}); `chmod 600 {from}`", secret.key))
 }
 

@@ -78,3 +78,24 @@ fn settings_are_taken_from_nobody_else() {
         assert!(code == 3 && told.contains("the variable ZGSERVE_TOKEN: its value is not text"), "{told}");
     }
 }
+
+#[test]
+fn what_systemd_hands_to_a_service_is_for_that_service_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().unwrap();
+    let token = home.path().join("token");
+    std::fs::write(&token, "0123456789abcdef\n").unwrap();
+    let asked = |mode, directory: &str| {
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+        let file = token.to_str().unwrap();
+        let args = ["console", "--url", "http://127.0.0.1:9", "--token-file", file];
+        let output = program(home.path(), &args).env("CREDENTIALS_DIRECTORY", directory).output().unwrap();
+        ended(&output).1
+    };
+    let given = home.path().to_str().unwrap();
+    assert!(asked(0o440, "/run/credentials/other").contains("can be read or changed by others"));
+    assert!(asked(0o444, given).contains("can be read or changed by others"));
+    // The next thing that is wrong: there is no terminal.
+    assert!(asked(0o440, given).contains("terminal"), "{}", asked(0o440, given));
+}
