@@ -295,8 +295,12 @@ pub enum WalletCommand {
     New,
     /// Take a key in: hexadecimal digits typed or piped in, or a version 3 key file of another program.
     Import {
+        /// The key file of another program.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// A file whose first line is the passphrase that the key file has now; --passphrase-file is the new one.
+        #[arg(long, value_name = "FILE", requires = "file")]
+        old_passphrase_file: Option<PathBuf>,
     },
     /// List the keys.
     List(Json),

@@ -41,6 +41,7 @@ fn every_command_of_the_design_is_understood() {
         "wallet new",
         "wallet import",
         "wallet import --file key.json",
+        "wallet import --file key.json --old-passphrase-file old --passphrase-file new",
         "wallet list --json",
         "wallet list --role provider",
         "wallet --role provider new",
@@ -115,6 +116,7 @@ fn wrong_values_and_secrets_are_refused() {
         "--set nothing".to_owned(),
         "nonsense".to_owned(),
         "--delegates-only".to_owned(),
+        "wallet import --old-passphrase-file old".to_owned(),
         "--passphrase-fd 3 --passphrase-file p".to_owned(),
         "--passphrase-fd secret".to_owned(),
     ];
