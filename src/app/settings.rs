@@ -4,12 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Once;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, Global, Json, Output};
-use crate::config::{ConfigError, Flag, Layer, Paths, RoleConfig, Source, Sources, load};
+use super::failure::failure_of;
+use super::{passphrase, token};
+use crate::cli::{self, Exit, Failure, Global, Json, Line, Output};
+use crate::config::{ConfigError, Flag, Layer, Paths, RoleConfig, Shell, Source, Sources, load};
 use crate::domain::Address;
+use crate::keys::{KeyFiles, Wallet};
 use crate::private_files;
 
 /// How names of variables of ours begin.
@@ -145,10 +148,63 @@ fn print_tree(prefix: &str, value: &Value, layers: &[Layer]) {
 
 pub fn check<C: RoleConfig>(global: &Global) -> Result<Exit> {
     let sources = sources::<C>(global)?;
-    load::<C>(&sources)?;
+    let (config, layers) = load::<C>(&sources)?;
+    let shell = config.shell();
+    named_things(shell, &layers)?;
+    if let Some(file) = &global.private_key_file {
+        Wallet::from_hex(&cli::from_file(Line::PrivateKey, file)?).context(file.display().to_string())?;
+    }
     let file = sources.file.map_or("the defaults".to_owned(), |file| file.display().to_string());
     Output.line(&format!("{file}: the settings of the {} broker can work", C::NAME));
+    let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
+    let has_key = global.private_key_file.is_some() || !shell.private_keys.0.is_empty();
+    if let Some(wallet) = shell.wallet.filter(|_| !has_key) {
+        let files = KeyFiles::new(&paths.keys).list()?;
+        if !files.iter().any(|file| file.address == wallet) {
+            // Enough for somebody who only looks, and for delegate keys.
+            let there = paths.keys.display();
+            Output.note(&format!(
+                "wallet: there is no key file for {wallet} in {there}, so nothing can be signed with it"
+            ));
+        }
+    }
     Ok(Exit::Ok)
+}
+
+/// Whether the keys in the settings are keys, and the files that they name can be read.
+fn named_things(shell: &Shell, layers: &[Layer]) -> Result<()> {
+    let wrong = |key: &str, reason: String| {
+        let layer = layers.iter().find(|layer| layer.key == key);
+        let origin = layer.map_or("the defaults", |layer| &layer.source);
+        Failure::new(Exit::BadInput, format!("{origin}: {key}: {reason}"))
+    };
+    for (number, key) in (1..).zip(&shell.private_keys.0) {
+        Wallet::from_hex(key).map_err(|error| wrong("privateKeys", format!("number {number}: {error}")))?;
+    }
+    if let Some(file) = passphrase::file(shell) {
+        can_be_read(file).map_err(|error| wrong("passphraseFile", format!("{}: {error}", file.display())))?;
+    }
+    if let Some(file) = &shell.token_file {
+        // A broker makes one where there is none.
+        if file.exists() {
+            token::of_file(file).map_err(|error| wrong("tokenFile", failure_of(&error).message))?;
+        } else if let Some(place) =
+            file.parent().filter(|place| !place.as_os_str().is_empty() && !place.is_dir())
+        {
+            let reason = format!("there is no directory {} to make it in", place.display());
+            return Err(wrong("tokenFile", reason).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file can be read. One that is no regular file is left alone: opening a pipe would wait for its writer, and take
+/// what is meant for the broker.
+fn can_be_read(file: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(file)?.is_file() {
+        std::fs::File::open(file)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -200,5 +256,30 @@ mod tests {
         let path = std::path::PathBuf::from(odd("caf"));
         let told = text("--data-dir", Some(&path)).unwrap_err().to_string();
         assert!(told.contains("the flag --data-dir: its value is not text"), "{told}");
+    }
+
+    #[test]
+    fn what_settings_name_has_to_be_there() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("user.yaml");
+        let told = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let global = Global { config: Some(file.clone()), ..Global::default() };
+            check::<UserConfig>(&global).map_err(|error| failure_of(&error).message)
+        };
+        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        assert_eq!(
+            told(&format!("privateKeys: ['{key}']\nwallet: '{}'", Address::repeat_byte(7))),
+            Ok(Exit::Ok)
+        );
+        let wrong = told(&format!("privateKeys: ['{key}', canary]")).unwrap_err();
+        assert!(wrong.contains("user.yaml: privateKeys: number 2: ") && !wrong.contains("canary"), "{wrong}");
+        assert!(told("passphraseFile: /nope").unwrap_err().contains("passphraseFile: /nope: No such file"));
+        assert_eq!(told("passphraseFile: /nope\npassphraseFrom: prompt"), Ok(Exit::Ok), "it is not read");
+        assert!(
+            told("tokenFile: /nope/token").unwrap_err().contains("tokenFile: there is no directory /nope")
+        );
+        assert_eq!(told(&format!("tokenFile: {}", place.path().join("token").display())), Ok(Exit::Ok));
+        assert!(told(&format!("tokenFile: {}", file.display())).unwrap_err().contains("tokenFile: "));
     }
 }

@@ -69,6 +69,7 @@ fn watch_signals() -> io::Result<()> {
     }
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let [interrupt, terminate, hangup] = kinds.map(signal);
+    #[allow(clippy::disallowed_methods, reason = "no shutdown waits for what only ever ends the process")]
     tokio::spawn(end_by_signal([interrupt?, terminate?, hangup?]));
     Ok(())
 }
