@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use zgserve_tui::app::{failure_of, run};
 use zgserve_tui::cli::{Cli, Exit, LogFormat, Output};
@@ -21,7 +20,7 @@ fn main() -> ExitCode {
     // Every TLS connection of the process uses this one; it can only fail when it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     take_file_handles();
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let format = match cli.global.log_format {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
@@ -71,7 +70,14 @@ fn main() -> ExitCode {
         traces.stop();
     }
     match done {
-        Ok(Ok(exit)) => exit.into(),
+        Ok(Ok(exit)) => match Output.trouble() {
+            Ok(()) => exit.into(),
+            Err(trouble) => {
+                Output.note(&format!("zgserve-tui: {trouble}"));
+                // What else went wrong says more than that it could not all be printed.
+                if exit == Exit::Ok { Exit::Failed.into() } else { exit.into() }
+            }
+        },
         Err(_) => Exit::Failed.into(),
         Ok(Err(error)) => {
             let failure = failure_of(&error);

@@ -11,7 +11,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use zeroize::Zeroizing;
@@ -111,7 +111,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileEr
     if !meta.is_file() {
         return Err(PrivateFileError::WrongKind { path: path.to_owned() });
     }
-    refuse_loose(path, meta.mode(), 0o600)?;
+    refuse_loose(path, mode_of_credential(path, meta.mode()), 0o600)?;
     if meta.len() > limit {
         return Err(PrivateFileError::TooLarge { path: path.to_owned(), limit });
     }
@@ -123,10 +123,24 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileEr
 }
 
 /// The mode of an open file that others than its owner can read or change; `None` where they cannot.
-pub fn others_may_read(file: &fs::File) -> io::Result<Option<u32>> {
-    let mode = file.metadata()?.mode() & 0o7777;
+pub fn others_may_read(path: &Path, file: &fs::File) -> io::Result<Option<u32>> {
+    let meta = file.metadata()?;
+    let mode = mode_of_credential(path, meta.mode()) & 0o7777;
     // What is no regular file (a pipe, a terminal) says nothing by its mode.
-    Ok(Some(mode).filter(|mode| mode & 0o077 != 0 && file.metadata().is_ok_and(|meta| meta.is_file())))
+    Ok(Some(mode).filter(|mode| mode & 0o077 != 0 && meta.is_file()))
+}
+
+/// A mode as far as it lets others in: what systemd hands to a service has bits for a group that nobody is in. It lies in
+/// a directory of the service's own, which systemd names.
+fn mode_of_credential(path: &Path, mode: u32) -> u32 {
+    let directory = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    if directory.is_some_and(|directory| is_below(path, &directory)) { mode & !0o070 } else { mode }
+}
+
+/// Whether a path leads below a directory, as it is written.
+fn is_below(path: &Path, directory: &Path) -> bool {
+    let goes_up = path.components().any(|part| part == Component::ParentDir);
+    directory.is_absolute() && directory.parent().is_some() && path.starts_with(directory) && !goes_up
 }
 
 /// The names in a directory, unfinished files left out, in order. A directory that does not exist has none.
@@ -244,6 +258,18 @@ mod tests {
         assert!(error.to_string().contains("`chmod 0600`"));
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         assert!(matches!(ensure_directory(dir.path()), Err(PrivateFileError::Loose { mode: 0o755, .. })));
+    }
+
+    #[test]
+    fn only_what_lies_in_the_directory_of_credentials_is_one() {
+        let given = Path::new("/run/credentials/zgserve-user.service");
+        assert!(is_below(&given.join("token"), given));
+        for other in ["/run/credentials/other/token", "/run/credentials/zgserve-user.service/../x", "token"] {
+            assert!(!is_below(Path::new(other), given), "{other}");
+        }
+        for nowhere in ["", "/", "run"] {
+            assert!(!is_below(Path::new("/run/token"), Path::new(nowhere)), "{nowhere:?}");
+        }
     }
 
     #[test]

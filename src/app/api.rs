@@ -19,7 +19,7 @@ use crate::client::{Call, Client, ClientError};
 use crate::config::{Listen, Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
 use crate::http::Bound;
 use crate::keys::Secret;
-use crate::store::DataLock;
+use crate::store::{DataLock, Holder};
 
 /// Where a provider broker is unless its settings say otherwise.
 const PROVIDER: &str = "http://127.0.0.1:3080";
@@ -42,7 +42,7 @@ impl Api {
     /// The user broker's API.
     pub async fn user(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), token::of_environment());
+            return Api::at(url.clone(), token::of_environment()?);
         }
         let config: UserConfig = settings(global)?;
         if let Some(api) = Api::running::<UserConfig>(config.shell())? {
@@ -58,7 +58,7 @@ impl Api {
     /// The provider broker's API.
     pub async fn provider(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), token::of_environment());
+            return Api::at(url.clone(), token::of_environment()?);
         }
         let config: ProviderConfig = settings(global)?;
         if let Some(api) = Api::running::<ProviderConfig>(config.shell())? {
@@ -99,7 +99,7 @@ impl Api {
     /// A client of a provider broker that was named, or that runs on the data directory; none if there is neither.
     pub fn provider_at_hand(global: &Global) -> Result<Option<Client>> {
         if let Some(url) = &global.url {
-            return Ok(Some(Client::new(url.clone(), token::of_environment()).map_err(failure)?));
+            return Ok(Some(Client::new(url.clone(), token::of_environment()?).map_err(failure)?));
         }
         // What else the command line says is about the user broker.
         let config: ProviderConfig = settings(&Global::default())?;
@@ -159,17 +159,28 @@ impl Api {
 
 /// Where the holder of a data directory listens.
 fn holder(directory: &Path) -> Result<Option<SocketAddr>> {
-    match DataLock::holder(directory)? {
-        None => Ok(None),
-        Some(holder) => match holder.address {
-            Some(address) => Ok(Some(address)),
-            None => Err(Failure::new(
-                Exit::InUse,
-                format!("a broker is just starting or stopping on {}; try again", directory.display()),
-            )
-            .into()),
-        },
+    let Some(holder) = DataLock::holder(directory)? else { return Ok(None) };
+    match holder.open_at() {
+        Some(address) => Ok(Some(address)),
+        None => Err(Failure::new(Exit::InUse, closed(directory, &holder)).into()),
     }
+}
+
+/// Who has a data directory without letting others in, and what can be done about it.
+fn closed(directory: &Path, holder: &Holder) -> String {
+    let process =
+        holder.pid.map(|pid| format!("process {pid}")).unwrap_or_else(|| "another process".to_owned());
+    let there = directory.display();
+    if holder.private {
+        return format!(
+            "another command ({process}), `chat` for example, runs a broker of its own on {there}; wait for its end or end \
+             it. Commands share a broker that `zgserve-tui --headless`, or `zgserve-tui provider`, runs"
+        );
+    }
+    format!(
+        "{process} has {there} and no API that this command could use: the screens are open there, or a broker is just \
+         starting or stopping. Quit the screens or open them with --serve, else try again"
+    )
 }
 
 /// Where to call a listener: one on all addresses answers on loopback too.
@@ -188,8 +199,13 @@ async fn private() -> Result<(Bound, Listen, Url)> {
     let bound = Bound::bind(address, "this command").await?;
     let base = base_of(bound.address())?;
     let token = alloy::primitives::hex::encode(rand::random::<[u8; 32]>());
-    let listen =
-        Listen { address, token: Some(Secret::new(token)), allow_hosts: Vec::new(), without_token: false };
+    let listen = Listen {
+        address,
+        token: Some(Secret::new(token)),
+        allow_hosts: Vec::new(),
+        without_token: false,
+        private: true,
+    };
     Ok((bound, listen, base))
 }
 
@@ -209,4 +225,33 @@ fn failure(error: ClientError) -> Failure {
         _ => Exit::Failed,
     };
     Failure::new(exit, refused::told(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::app::failure_of;
+
+    #[test]
+    fn whoever_has_the_directory_without_an_api_is_named_with_what_helps() {
+        let place = tempfile::tempdir().unwrap();
+        let told = || holder(place.path()).map_err(|error| failure_of(&error));
+        assert_eq!(told().unwrap(), None);
+        let mut lock = DataLock::take(place.path()).unwrap();
+        let screens = told().unwrap_err();
+        assert_eq!(screens.exit, Exit::InUse);
+        assert!(
+            screens.message.contains("the screens are open there") && screens.message.contains("--serve")
+        );
+        let address = "127.0.0.1:1034".parse().unwrap();
+        lock.listening_on(address, true).unwrap();
+        let command = told().unwrap_err();
+        assert_eq!(command.exit, Exit::InUse);
+        for words in [&format!("(process {})", std::process::id()), "`chat`", "--headless"] {
+            assert!(command.message.contains(words), "{}", command.message);
+        }
+        lock.listening_on(address, false).unwrap();
+        assert_eq!(told().unwrap(), Some(address));
+    }
 }

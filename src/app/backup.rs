@@ -113,8 +113,7 @@ fn manifest(about: About, made_at: Timestamp, data: &Path) -> Result<Manifest> {
 
 /// The keys in a folder; what is there under another kind of name is not ours.
 fn keys(folder: &str, directory: &Path) -> Result<Vec<(FileName, Content)>> {
-    let ending = if folder == "keys" { ".json" } else { ".key" };
-    let names = private_files::list(directory)?.into_iter().filter(|name| name.ends_with(ending));
+    let names = private_files::list(directory)?.into_iter();
     let found = names.filter_map(|name| Some((format!("{folder}/{name}").parse().ok()?, name)));
     found
         .map(|(inside, name)| {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -93,50 +93,101 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
     };
     let request = response.headers().get("zg-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let mut bytes = response.bytes_stream();
-    let (mut line, mut answer) = (Vec::new(), String::new());
-    let (mut ended, mut cut) = (false, false);
+    let mut heard = Heard::default();
     let mut said = Pieces::default();
+    let mut broke = None;
     while let Some(piece) = bytes.next().await {
-        let piece = piece.map_err(reqwest::Error::without_url).context("the answer broke off")?;
-        for byte in piece {
-            if byte != b'\n' {
-                line.push(byte);
-                anyhow::ensure!(line.len() <= LONGEST_LINE, "the answer is no chat");
-                continue;
+        let words = match piece {
+            Ok(piece) => heard.take(&piece)?,
+            Err(error) => {
+                broke = Some(error.without_url());
+                break;
             }
-            match event(&line) {
-                Said::Cut => cut = true,
-                Said::Words(words) => {
-                    answer.push_str(&words);
-                    if !Output.said(&words, &mut said) {
-                        return Ok(answer);
-                    }
-                }
-                Said::Error(message) => anyhow::bail!("the service says: {message}"),
-                Said::End => ended = true,
-                Said::Nothing => {}
-            }
-            line.clear();
+        };
+        if !words.is_empty() && !Output.said(&words, &mut said) {
+            return Ok(heard.answer);
         }
     }
+    let last = heard.end()?;
+    if !last.is_empty() {
+        Output.said(&last, &mut said);
+    }
     Output.line("");
-    if cut {
+    if heard.cut {
         Output.note("(cut: the answer reached its token limit, or the most that it may cost)");
-    } else if !ended {
-        Output.note("(the answer ended early)");
     }
     if let Some(request) = request {
         cost(api, &request).await;
     }
-    Ok(answer)
+    if let Some(error) = broke {
+        return Err(Failure::new(Exit::Unreachable, format!("the answer broke off: {error}")).into());
+    }
+    if !heard.ended {
+        let message = "the answer ended early: the service sent neither a reason nor an end; ask again";
+        return Err(Failure::new(Exit::Unreachable, message).into());
+    }
+    Ok(heard.answer)
+}
+
+/// What has come of an answer.
+#[derive(Default)]
+struct Heard {
+    line: Vec<u8>,
+    answer: String,
+    /// It was longer than allowed.
+    cut: bool,
+    /// The service says that it is whole, or why it is not.
+    ended: bool,
+}
+
+impl Heard {
+    /// Takes a piece of the stream; gives the words in it.
+    fn take(&mut self, piece: &[u8]) -> Result<String> {
+        let mut words = String::new();
+        for byte in piece {
+            if *byte == b'\n' {
+                words.push_str(&self.end_line()?);
+                continue;
+            }
+            self.line.push(*byte);
+            anyhow::ensure!(self.line.len() <= LONGEST_LINE, "the answer is no chat");
+        }
+        Ok(words)
+    }
+
+    /// Takes the end of the stream, which ends the last line too.
+    fn end(&mut self) -> Result<String> {
+        self.end_line()
+    }
+
+    fn end_line(&mut self) -> Result<String> {
+        let line = std::mem::take(&mut self.line);
+        let words = match event(&line) {
+            Said::Error(message) => anyhow::bail!("the service says: {message}"),
+            Said::End => {
+                self.ended = true;
+                return Ok(String::new());
+            }
+            Said::Nothing => return Ok(String::new()),
+            Said::Chunk { words, reason } => {
+                self.ended |= reason.is_some();
+                self.cut |= reason.is_some_and(|reason| reason == "length");
+                words
+            }
+        };
+        self.answer.push_str(&words);
+        Ok(words)
+    }
 }
 
 /// What one line of the stream says.
 enum Said {
-    Words(String),
+    /// The last words may come together with the reason that they are the last.
+    Chunk {
+        words: String,
+        reason: Option<String>,
+    },
     Error(String),
-    /// It was longer than allowed.
-    Cut,
     End,
     Nothing,
 }
@@ -154,11 +205,9 @@ fn event(line: &[u8]) -> Said {
         return Said::Error(crate::domain::clean::clean(message, 500).into_owned());
     }
     let choice = &chunk["choices"][0];
-    if choice["finish_reason"] == "length" {
-        return Said::Cut;
-    }
     let words = choice["delta"]["content"].as_str().or(choice["message"]["content"].as_str());
-    words.map_or(Said::Nothing, |words| Said::Words(words.to_owned()))
+    let reason = choice["finish_reason"].as_str().map(str::to_owned);
+    Said::Chunk { words: words.unwrap_or_default().to_owned(), reason }
 }
 
 /// Shows what a request cost, once it is booked.
@@ -186,22 +235,35 @@ async fn cost(api: &Api, request: &str) {
 mod tests {
     use super::*;
 
+    /// The words of a stream, whether it was cut, and whether it came to an end.
+    fn heard(stream: &str) -> Result<(String, bool, bool), String> {
+        let mut heard = Heard::default();
+        let mut words = String::new();
+        // In pieces that know nothing of lines.
+        for piece in stream.as_bytes().chunks(7) {
+            words.push_str(&heard.take(piece).map_err(|error| error.to_string())?);
+        }
+        words.push_str(&heard.end().map_err(|error| error.to_string())?);
+        assert_eq!(words, heard.answer);
+        Ok((words, heard.cut, heard.ended))
+    }
+
     #[test]
     fn words_errors_and_the_end_are_told_apart() {
-        let words = |line: &str| match event(line.as_bytes()) {
-            Said::Words(words) => words,
-            Said::Error(message) => format!("error: {message}"),
-            Said::Cut => "cut".to_owned(),
-            Said::End => "end".to_owned(),
-            Said::Nothing => "nothing".to_owned(),
+        let hi = r#"data: {"choices":[{"delta":{"content":"Hi "}}]}"#;
+        let last = |reason| {
+            format!(r#"data: {{"choices":[{{"delta":{{"content":"all"}},"finish_reason":"{reason}"}}]}}"#)
         };
-        assert_eq!(words(r#"data: {"choices":[{"delta":{"content":"Hi "}}]}"#), "Hi ");
-        assert_eq!(words(r#"data:{"choices":[{"delta":{"content":"x"}}]}"#), "x");
-        assert_eq!(words("data: [DONE]"), "end");
-        assert_eq!(words(r#"data: {"choices":[{"delta":{},"finish_reason":"length"}]}"#), "cut");
-        assert_eq!(words(r#"data: {"error":{"message":"no"}}"#), "error: no");
+        let told = |words: &str, cut, ended| Ok((words.to_owned(), cut, ended));
+        assert_eq!(heard(&format!("{hi}\n\ndata: [DONE]\n\n")), told("Hi ", false, true));
+        assert_eq!(heard(r#"data:{"choices":[{"delta":{"content":"x"}}]}"#), told("x", false, false));
+        // The last words come with the reason, and nothing may follow it: no end, not even that of the line.
+        assert_eq!(heard(&format!("{hi}\n{}", last("stop"))), told("Hi all", false, true));
+        assert_eq!(heard(&format!("{hi}\r\n{}\r\n", last("length"))), told("Hi all", true, true));
+        assert_eq!(heard(&format!("{hi}\n")), told("Hi ", false, false));
+        assert_eq!(heard("data: {\"error\":{\"message\":\"no\"}}\n"), Err("the service says: no".to_owned()));
         for nothing in ["", ": ping", "event: x", "data: {", r#"data: {"choices":[],"usage":{}}"#] {
-            assert_eq!(words(nothing), "nothing", "{nothing}");
+            assert_eq!(heard(nothing), told("", false, false), "{nothing}");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::tui::{Ended, TuiError};
 pub async fn run(args: &ConsoleArgs, global: &Global) -> Result<Exit> {
     let token = match &args.token_file {
         Some(file) => Some(token::of_file(file)?),
-        None => token::of_environment(),
+        None => token::of_environment()?,
     };
     let config: ProviderConfig = settings::settings(global)?;
     let (client, found) = Api::standing(global, token)?;

@@ -326,7 +326,7 @@ impl Prepared {
 
 /// Open on loopback, as the procedure's plain curl lines want it.
 fn open(address: SocketAddr) -> Listen {
-    Listen { address, token: None, allow_hosts: Vec::new(), without_token: false }
+    Listen { address, token: None, allow_hosts: Vec::new(), without_token: false, private: false }
 }
 
 /// Puts the two services on the chain, or at their present addresses if they are there.

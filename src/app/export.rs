@@ -7,6 +7,7 @@ use reqwest::Response;
 use tokio::runtime::Handle;
 
 use super::api::Api;
+use super::failure::exit_of_file;
 use crate::cli::{Exit, ExportFile, Failure, Output};
 use crate::private_files::{self, PrivateFileError};
 
@@ -22,6 +23,7 @@ pub async fn run(
     query.extend(filters.iter().filter_map(|(name, value)| Some((*name, value.clone()?))));
     let response = api.download(path, &query).await?;
     match output {
+        // Where it cannot be written the program's end says so, as it does of every result.
         None => copy(response, |bytes| Ok(Output.bytes(bytes))).await.map_err(Failure::from)?,
         Some(file) => {
             let (runtime, target) = (Handle::current(), file.clone());
@@ -63,10 +65,10 @@ async fn copy(
 
 impl From<CopyError> for Failure {
     fn from(error: CopyError) -> Failure {
-        let exit = match error {
+        let exit = match &error {
             CopyError::BrokenOff => Exit::Unreachable,
             CopyError::Write(_) => Exit::Failed,
-            CopyError::File(_) => Exit::BadInput,
+            CopyError::File(error) => exit_of_file(error),
         };
         Failure::new(exit, error.to_string())
     }

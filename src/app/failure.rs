@@ -1,5 +1,7 @@
 //! From an error to a sentence and an exit code.
 
+use std::io::{self, ErrorKind};
+
 use anyhow::Error;
 
 use crate::archive::ArchiveError;
@@ -43,10 +45,18 @@ fn exit_of(error: &Error) -> Exit {
             || cause.is::<PathsError>()
             || cause.is::<OpenListener>()
             || cause.is::<PassphraseError>()
-            || cause.is::<PrivateFileError>()
-            || cause.is::<ArchiveError>()
         {
             return Exit::BadInput;
+        }
+        if let Some(error) = cause.downcast_ref::<PrivateFileError>() {
+            return exit_of_file(error);
+        }
+        if let Some(error) = cause.downcast_ref::<ArchiveError>() {
+            return match error {
+                ArchiveError::Read { source, .. } | ArchiveError::Write(source) => exit_of_io(source),
+                ArchiveError::Private(error) => exit_of_file(error),
+                _ => Exit::BadInput,
+            };
         }
         if let Some(error) = cause.downcast_ref::<ChainError>() {
             return if error.is_transient() { Exit::Unreachable } else { Exit::BadInput };
@@ -57,8 +67,8 @@ fn exit_of(error: &Error) -> Exit {
         if let Some(error) = cause.downcast_ref::<BindError>() {
             return if matches!(error, BindError::Taken { .. }) { Exit::InUse } else { Exit::BadInput };
         }
-        if cause.is::<KeyError>() {
-            return Exit::BadInput;
+        if let Some(error) = cause.downcast_ref::<KeyError>() {
+            return if let KeyError::File(error) = error { exit_of_file(error) } else { Exit::BadInput };
         }
         if matches!(
             cause.downcast_ref::<StoreError>(),
@@ -68,4 +78,53 @@ fn exit_of(error: &Error) -> Exit {
         }
     }
     Exit::Failed
+}
+
+/// The code of a file that could not be read or written.
+pub fn exit_of_file(error: &PrivateFileError) -> Exit {
+    match error {
+        PrivateFileError::Io { source, .. } => exit_of_io(source),
+        _ => Exit::BadInput,
+    }
+}
+
+/// A path that is not there, or not for us, is a wrong one; a full or failing disk is no mistake of whoever typed it.
+fn exit_of_io(error: &io::Error) -> Exit {
+    match error.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory => Exit::BadInput,
+        _ => Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_bad_input() {
+        for (kind, exit) in [
+            (ErrorKind::StorageFull, Exit::Failed),
+            (ErrorKind::ReadOnlyFilesystem, Exit::Failed),
+            (ErrorKind::NotFound, Exit::BadInput),
+            (ErrorKind::PermissionDenied, Exit::BadInput),
+        ] {
+            let private =
+                || PrivateFileError::Io { action: "write", path: PathBuf::new(), source: kind.into() };
+            for error in [
+                Error::from(private()),
+                ArchiveError::Write(kind.into()).into(),
+                ArchiveError::Private(private()).into(),
+                KeyError::File(private()).into(),
+            ] {
+                assert_eq!(failure_of(&error.context("it is not restored")).exit, exit, "{kind:?}");
+            }
+        }
+        let loose = PrivateFileError::Loose { path: PathBuf::new(), mode: 0o644, wanted: 0o600 };
+        assert_eq!(failure_of(&loose.into()).exit, Exit::BadInput);
+    }
 }

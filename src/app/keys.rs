@@ -1,11 +1,15 @@
 //! Key files: make, take in, list, hand out; and their passphrases in the keyring.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::passphrase;
 use super::settings::settings;
-use crate::cli::{self, Column, Exit, Failure, Global, Json, KeyringCommand, Output, WalletCommand};
+use crate::cli::{
+    self, Column, Exit, Failure, Global, Json, KeyringCommand, Line, Output, PassphraseError, WalletCommand,
+};
 use crate::config::{Paths, RoleConfig, Shell};
 use crate::domain::Address;
 use crate::keys::{KeyError, KeyFiles, KeyringError, PassphraseKeyring, Secret, SystemKeyring, Wallet};
@@ -33,7 +37,7 @@ pub async fn run<C: RoleConfig>(command: WalletCommand, global: &Global) -> Resu
                 made.path.display()
             ));
         }
-        WalletCommand::Import { file: None } => {
+        WalletCommand::Import { file: None, .. } => {
             let key = cli::secret_line("Private key (64 hexadecimal digits)").await?;
             // Wrong digits are told before a passphrase is asked for.
             Wallet::from_hex(&key)?;
@@ -41,8 +45,8 @@ pub async fn run<C: RoleConfig>(command: WalletCommand, global: &Global) -> Resu
             let made = tokio::task::spawn_blocking(move || files.import_hex(&key, &passphrase)).await??;
             Output.line(&made.address.to_string());
         }
-        WalletCommand::Import { file: Some(file) } => {
-            let old: Secret<String> = cli::ask(&format!("Passphrase of {}", file.display())).await?;
+        WalletCommand::Import { file: Some(file), old_passphrase_file } => {
+            let old = old_passphrase(&file, old_passphrase_file).await?;
             let passphrase = new_passphrase().await?;
             let made =
                 tokio::task::spawn_blocking(move || files.import_file(&file, &old, &passphrase)).await??;
@@ -73,6 +77,24 @@ pub async fn run<C: RoleConfig>(command: WalletCommand, global: &Global) -> Resu
         }
     }
     Ok(Exit::Ok)
+}
+
+/// The passphrase that another program's key file has. That of our own file is another one, so no setting stands in for it.
+async fn old_passphrase(file: &Path, given: Option<PathBuf>) -> Result<Secret<String>> {
+    if let Some(given) = given {
+        return Ok(tokio::task::spawn_blocking(move || cli::from_file(Line::Passphrase, &given)).await??);
+    }
+    match cli::ask(&format!("Passphrase of {}", file.display())).await {
+        Err(PassphraseError::NoTerminal) => {
+            let message = format!(
+                "the passphrase of {} is needed and there is no terminal to ask at; give it with --old-passphrase-file, and \
+                 the new one with --passphrase-file",
+                file.display()
+            );
+            Err(Failure::new(Exit::BadInput, message).into())
+        }
+        asked => Ok(asked?),
+    }
 }
 
 async fn given_or_asked(shell: &Shell, global: &Global, address: Address) -> Result<Secret<String>> {
@@ -194,5 +216,21 @@ mod tests {
         run::<ProviderConfig>(WalletCommand::List(Json::default()), &global).await.unwrap();
         let refused = run::<UserConfig>(WalletCommand::List(Json::default()), &global).await.unwrap_err();
         assert!(format!("{refused:#}").contains("creditLimit"), "{refused:#}");
+    }
+
+    #[tokio::test]
+    async fn another_programs_key_file_is_taken_in_without_a_terminal() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let theirs = KeyFiles::new(at("theirs")).create(&secret("old")).unwrap();
+        std::fs::write(at("old"), "old\n").unwrap();
+        std::fs::write(at("new"), "new\n").unwrap();
+        let global =
+            Global { data_dir: Some(at("data")), passphrase_file: Some(at("new")), ..Global::default() };
+        let file = Some(theirs.path);
+        let import = WalletCommand::Import { file, old_passphrase_file: Some(at("old")) };
+        run::<UserConfig>(import, &global).await.unwrap();
+        assert!(KeyFiles::new(at("data/keys")).open(theirs.address, &secret("new")).is_ok());
     }
 }

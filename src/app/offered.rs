@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use super::act::order;
 use super::api::Api;
 use super::ask::with;
-use crate::cli::{self, Behind, Column, Exit, Failure, Global, Json, Listing, Output, OwnServiceCommand};
+use crate::cli::{
+    self, Behind, Column, Exit, Failure, Global, Json, Line, Listing, Output, OwnServiceCommand,
+};
 use crate::domain::Timestamp;
 use crate::domain::amount::grouped;
 use crate::keys::Secret;
@@ -121,7 +123,7 @@ fn add_behind(body: &mut Map<String, Value>, behind: &Behind) -> Result<()> {
         }
     }
     if let Some(file) = &behind.api_key_file {
-        let key = cli::from_file(file)?;
+        let key = cli::from_file(Line::ApiKey, file)?;
         headers.insert("Authorization".to_owned(), format!("Bearer {}", key.expose().trim()).into());
     }
     body.insert("upstreamHeaders".to_owned(), headers.into());

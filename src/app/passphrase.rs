@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use crate::cli::{self, Exit, Failure, Global};
+use crate::cli::{self, Exit, Failure, Global, Line};
 use crate::config::{PassphraseFrom, Shell};
 use crate::domain::Address;
 use crate::keys::{KeyringError, PassphraseKeyring, Secret};
@@ -73,7 +73,7 @@ pub async fn given(shell: &Shell, global: &Global) -> Result<Option<Secret<Strin
     let file = file(shell).map(Path::to_owned);
     let read: Box<dyn FnOnce() -> _ + Send> = match (global.passphrase_fd, file) {
         (Some(number), _) => Box::new(move || cli::from_descriptor(number)),
-        (None, Some(file)) => Box::new(move || cli::from_file(&file)),
+        (None, Some(file)) => Box::new(move || cli::from_file(Line::Passphrase, &file)),
         (None, None) => return Ok(None),
     };
     // A pipe may be slow to be written to.

@@ -119,7 +119,7 @@ impl RunningProvider {
             self.explorer.clone(),
         );
         if let Some(lock) = &mut self.lock {
-            lock.listening_on(bound.address())?;
+            lock.listening_on(bound.address(), listen.private)?;
         }
         self.servers.push(bound.serve(router, Limits::default(), self.tasks.child()));
         Ok(())

@@ -157,8 +157,8 @@ fn sentence(code: &str, of: &Details<'_>) -> Option<String> {
             of.full("required")?,
             of.full("signed")?
         ),
-        "token_required" => "the broker asks for its token: put it into the variable ZGSERVE_TOKEN, or into the settings that \
-                             this command reads"
+        "token_required" => "the broker asks for its token: put it into the variable ZGSERVE_TOKEN; without --url this \
+                             command takes it from the settings too"
             .to_owned(),
         "no_such_route" | "method_not_allowed" => {
             "the broker there does not know what this command asks for: it is one of the other role, or of another version \

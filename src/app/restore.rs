@@ -98,6 +98,23 @@ fn same_chain(found: Network, (chain_id, contract): Chosen) -> Result<()> {
     if wanted == found { Ok(()) } else { Err(store::StoreError::Network { found, wanted }.into()) }
 }
 
+/// What was unpacked takes the target's name, and not every directory can be taken out of the way.
+fn busy(target: &Path) -> anyhow::Error {
+    let inside = target.join("data");
+    refused(format!(
+        "{} is the working directory or a mounted volume, which cannot be replaced; name a new directory inside it: {}",
+        target.display(),
+        inside.display()
+    ))
+}
+
+/// Whether it is the directory that this program, and the shell before it, is in: it would be gone under both.
+fn is_here(target: &Path) -> bool {
+    let (target, here) =
+        (target.canonicalize(), std::env::current_dir().and_then(|here| here.canonicalize()));
+    target.is_ok_and(|target| here.is_ok_and(|here| here == target))
+}
+
 /// Whether there is nothing at the target but, maybe, an empty directory.
 fn is_free(target: &Path) -> Result<()> {
     match fs::symlink_metadata(target) {
@@ -109,14 +126,17 @@ fn is_free(target: &Path) -> Result<()> {
         Ok(_) => {}
     }
     if let Some(holder) = DataLock::holder(target)? {
-        let path = target.to_owned();
-        return Err(LockError::Held { path, pid: holder.pid, address: holder.address }.into());
+        return Err(LockError::held(target, &holder).into());
     }
     if fs::read_dir(target)?.next().is_some() {
         return Err(refused(format!(
             "{} is not empty; a backup is restored into a new directory",
             target.display()
         )));
+    }
+    // Told before anything is unpacked. `x/..` and `/` have no name that could be given.
+    if is_here(target) || target.file_name().is_none() {
+        return Err(busy(target));
     }
     Ok(())
 }
@@ -130,9 +150,27 @@ fn name(unpacked: tempfile::TempDir, target: &Path) -> Result<()> {
         }
     }
     File::open(unpacked.path())?.sync_all()?;
-    fs::rename(unpacked.path(), target)
-        .with_context(|| format!("{} cannot be put in place", target.display()))?;
+    fs::rename(unpacked.path(), target).map_err(|error| match error.kind() {
+        io::ErrorKind::ResourceBusy | io::ErrorKind::CrossesDevices => busy(target),
+        _ => anyhow::Error::from(error).context(format!("{} cannot be put in place", target.display())),
+    })?;
     // It is gone under the name that would be removed.
     let _ = unpacked.keep();
     Ok(private_files::sync_directory(target)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_directory_that_cannot_be_replaced_is_known_and_told_with_what_can() {
+        let place = tempfile::tempdir().unwrap();
+        assert!(is_free(place.path()).is_ok() && is_free(&place.path().join("new")).is_ok());
+        assert!(is_here(Path::new(".")) && is_here(&std::env::current_dir().unwrap()));
+        assert!(!is_here(place.path()) && !is_here(&place.path().join("new")));
+        let told = busy(place.path()).to_string();
+        assert!(told.ends_with(&format!("inside it: {}", place.path().join("data").display())), "{told}");
+    }
 }

@@ -66,8 +66,7 @@ pub async fn run(args: &RunArgs, global: &Global, log: &ScreenLog) -> Result<Exi
     }
     let paths = Paths::of(UserConfig::NAME, config.shell.data_dir.as_deref())?;
     if let Some(holder) = DataLock::holder(&paths.data)? {
-        let error = LockError::Held { path: paths.data, pid: holder.pid, address: holder.address };
-        return Err(in_use(&error));
+        return Err(in_use(&LockError::held(&paths.data, &holder)));
     }
     let settings = config.shell.terminal.clone();
     // A taken port is told before anything is asked, too.
@@ -193,8 +192,12 @@ async fn plainly(opening: Opening, config: UserConfig, global: &Global, paths: &
                        the settings that name a chain; or try `zgserve-tui demo --plain`";
         return Err(Failure::new(Exit::BadInput, message.to_owned()).into());
     }
-    // Now, while nothing else runs: a question for a passphrase cannot be called off, and would hold up the stop.
-    let wallet = wallet::need::<UserConfig>(&config.shell, global, paths).await?;
+    // Now, while nothing else runs: a question for a passphrase would hold up the stop.
+    let mut signals = Signals::new()?;
+    let wallet = tokio::select! {
+        wallet = wallet::need::<UserConfig>(&config.shell, global, paths) => wallet?,
+        () = signals.next() => return Ok(Way::Leave(Ended::Signal)),
+    };
     Ok(Way::Screens(Box::new(config), Key::Who(Who::Owner(wallet))))
 }
 

@@ -1,20 +1,27 @@
 //! Settings of a command: which file, which variables, which flags; and the commands that show them.
 
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::Once;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::cli::{Exit, Global, Json, Output};
-use crate::config::{Flag, Layer, Paths, RoleConfig, Sources, load};
+use super::failure::failure_of;
+use super::{passphrase, token};
+use crate::cli::{self, Exit, Failure, Global, Json, Line, Output};
+use crate::config::{ConfigError, Flag, Layer, Paths, RoleConfig, Shell, Source, Sources, load};
 use crate::domain::Address;
+use crate::keys::{KeyFiles, Wallet};
 use crate::private_files;
+
+/// How names of variables of ours begin.
+const VARIABLES: &str = "ZGSERVE_";
 
 /// Loads the settings of a role. Says once if a settings file that holds secrets can be read by others.
 pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
     static TOLD: Once = Once::new();
-    let sources = sources::<C>(global);
+    let sources = sources::<C>(global)?;
     let (config, layers) = load::<C>(&sources)?;
     if let Some(warning) = sources.file.as_deref().and_then(|file| open_secrets(file, &layers)) {
         TOLD.call_once(|| tracing::warn!("{warning}"));
@@ -29,13 +36,13 @@ fn open_secrets(file: &Path, layers: &[Layer]) -> Option<String> {
     let secret = layers
         .iter()
         .find(|layer| matches!(layer.key.as_str(), "privateKeys" | "token") && layer.source == from)?;
-    let mode = private_files::others_may_read(&std::fs::File::open(file).ok()?).ok()??;
+    let mode = private_files::others_may_read(file, &std::fs::File::open(file).ok()?).ok()??;
     Some(format!("{from} holds {} and others can read it (mode {mode:04o}); `chmod 600 {from}`", secret.key))
 }
 
 /// Whether nobody has set anything up: no settings file, and nothing set but where data and passphrase are.
 pub fn are_untouched<C: RoleConfig>(global: &Global) -> Result<bool> {
-    let sources = sources::<C>(global);
+    let sources = sources::<C>(global)?;
     let (_, layers) = load::<C>(&sources)?;
     let about_places = |layer: &Layer| {
         matches!(layer.key.as_str(), "dataDir" | "passphraseFile" | "passphraseFrom")
@@ -46,13 +53,13 @@ pub fn are_untouched<C: RoleConfig>(global: &Global) -> Result<bool> {
 
 /// The chain and contract that somebody has set, file, variable or flag; what is at its default says nothing.
 pub fn chosen_network<C: RoleConfig>(global: &Global) -> Result<(Option<u64>, Option<Address>)> {
-    let (config, layers) = load::<C>(&sources::<C>(global))?;
+    let (config, layers) = load::<C>(&sources::<C>(global)?)?;
     let is_set = |key: &str| layers.iter().any(|layer| layer.key == key);
     let chain = &config.shell().chain;
     Ok((chain.chain_id, is_set("chain.contract").then_some(chain.contract)))
 }
 
-fn sources<C: RoleConfig>(global: &Global) -> Sources {
+fn sources<C: RoleConfig>(global: &Global) -> Result<Sources, ConfigError> {
     let mut flags: Vec<Flag> = global
         .set
         .iter()
@@ -61,25 +68,52 @@ fn sources<C: RoleConfig>(global: &Global) -> Sources {
     let mut flag = |name: &str, key: &str, value: Option<String>| {
         flags.extend(value.map(|value| Flag { flag: name.to_owned(), key: key.to_owned(), value }));
     };
-    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    flag("--data-dir", "dataDir", path(&global.data_dir));
-    flag("--passphrase-file", "passphraseFile", path(&global.passphrase_file));
+    flag("--data-dir", "dataDir", text("--data-dir", global.data_dir.as_deref())?);
+    flag(
+        "--passphrase-file",
+        "passphraseFile",
+        text("--passphrase-file", global.passphrase_file.as_deref())?,
+    );
     // What is typed counts, wherever the settings say that passphrases come from.
     let auto = global.passphrase_file.as_ref().map(|_| "auto".to_owned());
     flag("--passphrase-file", "passphraseFrom", auto);
     flag("--rpc-url", "chain.rpcUrl", global.rpc_url.clone());
     flag("--contract", "chain.contract", global.contract.map(|address| address.to_string()));
-    Sources {
-        file: Paths::settings(C::NAME, global.config.as_deref()),
-        variables: std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect(),
+    Ok(Sources {
+        file: Paths::settings(C::NAME, global.config.as_deref())?,
+        variables: variables(std::env::vars_os())?,
         flags,
+    })
+}
+
+/// A path as the text that settings are. Another path in its place would be another directory.
+fn text(flag: &str, path: Option<&Path>) -> Result<Option<String>, ConfigError> {
+    let Some(path) = path else { return Ok(None) };
+    match path.to_str() {
+        Some(text) => Ok(Some(text.to_owned())),
+        None => Err(ConfigError::NotText(Source::Flag(flag.to_owned()))),
     }
 }
 
+/// The variables of ours among all there are.
+fn variables(all: impl Iterator<Item = (OsString, OsString)>) -> Result<Vec<(String, String)>, ConfigError> {
+    // A path of the command line's, which is taken as it is.
+    let ours = all.filter(|(name, _)| {
+        name.as_encoded_bytes().starts_with(VARIABLES.as_bytes()) && name != "ZGSERVE_CONFIG"
+    });
+    ours.map(|(name, value)| {
+        let not_text = |name: &OsStr| ConfigError::NotText(Source::Variable(name.display().to_string()));
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => Ok((name, value)),
+            (Err(name), _) => Err(not_text(&name)),
+            (Ok(name), Err(_)) => Err(not_text(OsStr::new(&name))),
+        }
+    })
+    .collect()
+}
+
 pub fn show<C: RoleConfig>(global: &Global, json: Json) -> Result<Exit> {
-    let sources = sources::<C>(global);
+    let sources = sources::<C>(global)?;
     let (config, layers) = load::<C>(&sources)?;
     let shown = config.shown();
     if json.json {
@@ -113,16 +147,70 @@ fn print_tree(prefix: &str, value: &Value, layers: &[Layer]) {
 }
 
 pub fn check<C: RoleConfig>(global: &Global) -> Result<Exit> {
-    let sources = sources::<C>(global);
-    load::<C>(&sources)?;
+    let sources = sources::<C>(global)?;
+    let (config, layers) = load::<C>(&sources)?;
+    let shell = config.shell();
+    named_things(shell, &layers)?;
+    if let Some(file) = &global.private_key_file {
+        Wallet::from_hex(&cli::from_file(Line::PrivateKey, file)?).context(file.display().to_string())?;
+    }
     let file = sources.file.map_or("the defaults".to_owned(), |file| file.display().to_string());
     Output.line(&format!("{file}: the settings of the {} broker can work", C::NAME));
+    let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
+    let has_key = global.private_key_file.is_some() || !shell.private_keys.0.is_empty();
+    if let Some(wallet) = shell.wallet.filter(|_| !has_key) {
+        let files = KeyFiles::new(&paths.keys).list()?;
+        if !files.iter().any(|file| file.address == wallet) {
+            // Enough for somebody who only looks, and for delegate keys.
+            let there = paths.keys.display();
+            Output.note(&format!(
+                "wallet: there is no key file for {wallet} in {there}, so nothing can be signed with it"
+            ));
+        }
+    }
     Ok(Exit::Ok)
+}
+
+/// Whether the keys in the settings are keys, and the files that they name can be read.
+fn named_things(shell: &Shell, layers: &[Layer]) -> Result<()> {
+    let wrong = |key: &str, reason: String| {
+        let layer = layers.iter().find(|layer| layer.key == key);
+        let origin = layer.map_or("the defaults", |layer| &layer.source);
+        Failure::new(Exit::BadInput, format!("{origin}: {key}: {reason}"))
+    };
+    for (number, key) in (1..).zip(&shell.private_keys.0) {
+        Wallet::from_hex(key).map_err(|error| wrong("privateKeys", format!("number {number}: {error}")))?;
+    }
+    if let Some(file) = passphrase::file(shell) {
+        can_be_read(file).map_err(|error| wrong("passphraseFile", format!("{}: {error}", file.display())))?;
+    }
+    if let Some(file) = &shell.token_file {
+        // A broker makes one where there is none.
+        if file.exists() {
+            token::of_file(file).map_err(|error| wrong("tokenFile", failure_of(&error).message))?;
+        } else if let Some(place) =
+            file.parent().filter(|place| !place.as_os_str().is_empty() && !place.is_dir())
+        {
+            let reason = format!("there is no directory {} to make it in", place.display());
+            return Err(wrong("tokenFile", reason).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file can be read. One that is no regular file is left alone: opening a pipe would wait for its writer, and take
+/// what is meant for the broker.
+fn can_be_read(file: &Path) -> std::io::Result<()> {
+    if std::fs::metadata(file)?.is_file() {
+        std::fs::File::open(file)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -152,5 +240,46 @@ mod tests {
         assert_eq!(warning("listen: 127.0.0.1:0\n", 0o644, &[]), None);
         // From the environment, which only its owner can read.
         assert_eq!(warning("", 0o644, &[("ZGSERVE_PRIVATE_KEYS", key)]), None);
+    }
+
+    #[test]
+    fn a_variable_or_path_that_is_not_text_is_told_and_not_left_out() {
+        let odd = |text: &str| OsString::from_vec([text.as_bytes(), b"\xe9"].concat());
+        let of = |name: OsString, value: OsString| {
+            variables([(name, value)].into_iter()).map_err(|error| error.to_string())
+        };
+        let told = of("ZGSERVE_TOKEN".into(), odd("canary")).unwrap_err();
+        assert!(told.contains("the variable ZGSERVE_TOKEN: ") && !told.contains("canary"), "{told}");
+        assert!(of(odd("ZGSERVE_TOK"), "x".into()).unwrap_err().contains("ZGSERVE_TOK"));
+        assert_eq!(of("LS_COLORS".into(), odd("x")), Ok(Vec::new()));
+        assert_eq!(of("ZGSERVE_CONFIG".into(), odd("x")), Ok(Vec::new()));
+        let path = std::path::PathBuf::from(odd("caf"));
+        let told = text("--data-dir", Some(&path)).unwrap_err().to_string();
+        assert!(told.contains("the flag --data-dir: its value is not text"), "{told}");
+    }
+
+    #[test]
+    fn what_settings_name_has_to_be_there() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("user.yaml");
+        let told = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let global = Global { config: Some(file.clone()), ..Global::default() };
+            check::<UserConfig>(&global).map_err(|error| failure_of(&error).message)
+        };
+        let key = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+        assert_eq!(
+            told(&format!("privateKeys: ['{key}']\nwallet: '{}'", Address::repeat_byte(7))),
+            Ok(Exit::Ok)
+        );
+        let wrong = told(&format!("privateKeys: ['{key}', canary]")).unwrap_err();
+        assert!(wrong.contains("user.yaml: privateKeys: number 2: ") && !wrong.contains("canary"), "{wrong}");
+        assert!(told("passphraseFile: /nope").unwrap_err().contains("passphraseFile: /nope: No such file"));
+        assert_eq!(told("passphraseFile: /nope\npassphraseFrom: prompt"), Ok(Exit::Ok), "it is not read");
+        assert!(
+            told("tokenFile: /nope/token").unwrap_err().contains("tokenFile: there is no directory /nope")
+        );
+        assert_eq!(told(&format!("tokenFile: {}", place.path().join("token").display())), Ok(Exit::Ok));
+        assert!(told(&format!("tokenFile: {}", file.display())).unwrap_err().contains("tokenFile: "));
     }
 }

@@ -4,6 +4,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::cli;
+
 /// Both signals, taken over from their default, which is to end the process on the spot.
 #[derive(Debug)]
 pub struct Signals {
@@ -13,6 +15,7 @@ pub struct Signals {
 
 impl Signals {
     pub fn new() -> io::Result<Signals> {
+        cli::signals_are_taken();
         Ok(Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -1,6 +1,7 @@
 //! The token of a broker's API: from the settings, or from a file that only its owner can read. A broker makes the file
 //! when there is none, so that nobody has to think of a secret; tools on the same machine read it.
 
+use std::env::VarError;
 use std::path::Path;
 
 use alloy::primitives::hex;
@@ -8,7 +9,7 @@ use anyhow::Result;
 use zeroize::Zeroizing;
 
 use crate::cli::{Exit, Failure};
-use crate::config::{Listen, Shell};
+use crate::config::{ConfigError, Listen, Shell, Source};
 use crate::keys::Secret;
 use crate::private_files::{self, PrivateFileError};
 
@@ -40,8 +41,12 @@ pub fn of_settings(shell: &Shell) -> Result<Option<Secret<String>>> {
 }
 
 /// What a tool sends to an address that it was given.
-pub fn of_environment() -> Option<Secret<String>> {
-    std::env::var(VARIABLE).ok().filter(|token| !token.is_empty()).map(Secret::new)
+pub fn of_environment() -> Result<Option<Secret<String>>, ConfigError> {
+    match std::env::var(VARIABLE) {
+        Ok(token) => Ok(Some(token).filter(|token| !token.is_empty()).map(Secret::new)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(ConfigError::NotText(Source::Variable(VARIABLE.to_owned()))),
+    }
 }
 
 /// The first line of a file that only its owner can read.

@@ -134,7 +134,7 @@ impl RunningUser {
         let router =
             crate::http::user::router(self.broker.clone(), guard, faces.token(), self.explorer.clone());
         if let Some(lock) = &mut self.lock {
-            lock.listening_on(bound.address())?;
+            lock.listening_on(bound.address(), listen.private)?;
         }
         self.server = Some(bound.serve(router, Limits::default(), faces));
         Ok(())

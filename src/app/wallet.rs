@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 
 use super::passphrase::{self, Origin, Passphrase};
-use crate::cli::{self, Exit, Failure, Global};
+use crate::cli::{self, Exit, Failure, Global, Line};
 use crate::config::{PassphraseFrom, Paths, RoleConfig, Shell, UserConfig};
 use crate::domain::Address;
 use crate::keys::{DelegateKeys, KeyError, KeyFile, KeyFiles, PassphraseKeyring, SystemKeyring, Wallet};
@@ -38,7 +38,7 @@ pub fn making<C: RoleConfig>() -> &'static str {
 /// The key of a role, if there is one.
 pub async fn find(shell: &Shell, global: &Global, paths: &Paths) -> Result<Option<Arc<Wallet>>> {
     if let Some(file) = &global.private_key_file {
-        let text = cli::from_file(file)?;
+        let text = cli::from_file(Line::PrivateKey, file)?;
         return Ok(Some(Arc::new(Wallet::from_hex(&text).context(file.display().to_string())?)));
     }
     if let Some(key) = shell.private_keys.0.first() {

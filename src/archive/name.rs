@@ -1,22 +1,25 @@
-//! Names of files in an archive: those of a data directory, in our own spelling, and no way out of it.
+//! Names of files in an archive: those that a backup writes, in our own spelling, and no way out of the directory.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The folders that a data directory has.
-const FOLDERS: [&str; 2] = ["delegates", "keys"];
+/// The files that a backup has outside of folders: a role's database. Nothing else of a data directory is in one, and
+/// beside a database nothing may be: what a journal of that name says is done to it, and a token lets its owner in.
+const DATABASES: [&str; 2] = ["user.db", "provider.db"];
+/// The folders that a backup has, and how names in them end.
+const FOLDERS: [(&str, &str); 2] = [("delegates", ".key"), ("keys", ".json")];
 /// No name of ours is longer.
 const LONGEST: usize = 200;
 
-/// `user.db`, or `delegates/<name>`: letters, digits, `-`, `_` and `.`, not beginning with a point.
+/// `user.db`, `delegates/<name>.key` or `keys/<name>.json`: letters, digits, `-`, `_` and `.`, not beginning with a point.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileName(String);
 
-/// A name that no file of a data directory has.
+/// A name that no file in a backup has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is no name of a file in a data directory")]
+#[error("it is no name of a file in a backup")]
 pub struct NameError;
 
 impl FileName {
@@ -35,9 +38,12 @@ impl FromStr for FileName {
 
     fn from_str(text: &str) -> Result<FileName, NameError> {
         let plain = match text.split_once('/') {
-            Some((folder, name)) if FOLDERS.contains(&folder) => name,
-            Some(_) => return Err(NameError),
-            None => text,
+            Some((folder, name)) => {
+                let ending = FOLDERS.iter().find(|(known, _)| *known == folder).map(|(_, ending)| *ending);
+                ending.and_then(|ending| name.strip_suffix(ending)).ok_or(NameError)?
+            }
+            None if DATABASES.contains(&text) => text,
+            None => return Err(NameError),
         };
         let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         let good = !plain.is_empty() && !plain.starts_with('.') && plain.bytes().all(known);

@@ -141,6 +141,15 @@ fn an_archive_of_somebody_else_writes_nothing_outside() {
         "delegates/a/b",
         "x\n",
         "ü",
+        "token",
+        "user.db-journal",
+        "user.db-wal",
+        "broker.lock",
+        "other.db",
+        "keys/0x11.key",
+        "delegates/x.json",
+        "keys/.json",
+        "delegates/..key",
     ] {
         assert!(name.parse::<FileName>().is_err(), "{name:?}");
     }

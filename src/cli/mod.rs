@@ -20,7 +20,8 @@ pub use self::{
     },
     exit::{Exit, Failure},
     manual::{ManualPage, manual},
-    passphrase::{PassphraseError, ask, ask_new, from_descriptor, from_file, secret_line},
-    print::{Output, Progress},
+    passphrase::{Line, PassphraseError, ask, ask_new, from_descriptor, from_file, secret_line},
+    print::{NotWritten, Output, Progress},
     table::{AMOUNTS, Column},
+    unseen::signals_are_taken,
 };

@@ -1,6 +1,7 @@
 //! Passphrases and keys come from a file, a descriptor or a person at a terminal; never from the command line, which
 //! every user of the machine can read.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -16,10 +17,10 @@ const LONGEST: usize = 4096;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PassphraseError {
-    #[error("cannot read the passphrase file {path}: {source}")]
-    File { path: PathBuf, source: io::Error },
-    #[error("the passphrase file {0} is empty")]
-    Empty(PathBuf),
+    #[error("the file {path} of {what} cannot be read: {source}")]
+    File { what: Line, path: PathBuf, source: io::Error },
+    #[error("the file {path} of {what} has nothing in its first line")]
+    Empty { what: Line, path: PathBuf },
     #[error(
         "descriptor {number} cannot be read ({source}); open it for the program, as in `--passphrase-fd 3 3<file`"
     )]
@@ -33,9 +34,9 @@ pub enum PassphraseError {
     NoTerminal,
     #[error("the two passphrases differ")]
     Different,
-    #[error("the passphrase is empty")]
+    #[error("nothing was done: the line is empty")]
     Nothing,
-    #[error("the line is longer than any passphrase")]
+    #[error("the line is longer than any passphrase or key")]
     TooLong,
     #[error("the line is not text (UTF-8)")]
     NotText,
@@ -45,14 +46,34 @@ pub enum PassphraseError {
     Terminal(io::Error),
 }
 
+/// What a secret line is, for the sentence that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    Passphrase,
+    PrivateKey,
+    ApiKey,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Line::Passphrase => "the passphrase",
+            Line::PrivateKey => "the private key",
+            Line::ApiKey => "the API key",
+        })
+    }
+}
+
 /// The first line of a file. Says so if others can read it, too.
-pub fn from_file(path: &Path) -> Result<Secret<String>, PassphraseError> {
-    let failed = |source| PassphraseError::File { path: path.to_owned(), source };
+pub fn from_file(what: Line, path: &Path) -> Result<Secret<String>, PassphraseError> {
+    let failed = |source| PassphraseError::File { what, path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
-    if let Some(mode) = private_files::others_may_read(&file).map_err(failed)? {
+    if let Some(mode) = private_files::others_may_read(path, &file).map_err(failed)? {
         tracing::warn!("others can read {} (mode {mode:04o}); `chmod 600` it", path.display());
     }
-    first_line(&mut file).map_err(failed)?.ok_or_else(|| PassphraseError::Empty(path.to_owned()))
+    first_line(&mut file)
+        .map_err(failed)?
+        .ok_or_else(|| PassphraseError::Empty { what, path: path.to_owned() })
 }
 
 /// The first line that an open descriptor of this process gives: `--passphrase-fd 3 3<file`, or a pipe.
@@ -133,7 +154,22 @@ mod tests {
     fn no_error_repeats_what_was_read() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"canary\xff\n").unwrap();
-        let error = from_file(file.path()).unwrap_err();
+        let error = from_file(Line::Passphrase, file.path()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_called_by_its_name() {
+        let told = |what, path: &Path| from_file(what, path).unwrap_err().to_string();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (what, name) in [
+            (Line::Passphrase, "of the passphrase"),
+            (Line::PrivateKey, "of the private key"),
+            (Line::ApiKey, "of the API key"),
+        ] {
+            let nowhere = told(what, Path::new("/nonexistent"));
+            assert!(nowhere.contains(&format!("/nonexistent {name} cannot be read")), "{nowhere}");
+            assert!(told(what, file.path()).contains(&format!("{name} has nothing in its first line")));
+        }
     }
 }

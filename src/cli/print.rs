@@ -1,11 +1,13 @@
 //! The only place that prints. Results go to stdout, everything about them to stderr.
 //!
-//! A reader that goes away (`| head`) ends the program quietly. Texts of strangers were cleaned where they entered; here
+//! A reader that goes away (`| head`) ends the program quietly. Any other trouble with stdout, a full disk behind it above
+//! all, is kept and told at the program's end ([`Output::trouble`]): half a result must not pass for a whole one. Texts of strangers were cleaned where they entered; here
 //! all that is printed is cleaned once more, whatever way it took: lines by [`clean`], JSON by escapes, which mean the
 //! same to a program.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -13,26 +15,51 @@ use serde_json::Value;
 use super::table::{self, Column};
 use crate::domain::clean;
 
+/// What first kept a result from being written, of the whole process: results come from everywhere.
+static TROUBLE: OnceLock<io::Error> = OnceLock::new();
+
+/// A result that was not written whole, though somebody still wanted it.
+#[derive(Debug, thiserror::Error)]
+#[error("the result is not all written: {0}; make room or write it elsewhere, and give the command again")]
+pub struct NotWritten(&'static io::Error);
+
 /// Writes to stdout and stderr.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Output;
 
 impl Output {
-    /// A line of result. Gives `false` once the reader is gone.
+    /// A line of result. Gives `false` once nothing more can be written.
     pub fn line(self, text: &str) -> bool {
         self.write(&format!("{}\n", clean::clean_lines(text, usize::MAX)))
     }
 
-    /// Text of our own, as it is. Gives `false` once the reader is gone.
+    /// Text of our own, as it is. Gives `false` once nothing more can be written.
     pub fn write(self, text: &str) -> bool {
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_ok()
+        self.bytes(text.as_bytes())
     }
 
-    /// A file of somebody's choice, as it is. Gives `false` once the reader is gone.
+    /// A file of somebody's choice, as it is. Gives `false` once nothing more can be written.
     pub fn bytes(self, bytes: &[u8]) -> bool {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+        // Flushed each time, so that no error waits for an end at which nobody asks.
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Ok(()) => true,
+            Err(error) => {
+                if is_trouble(&error) {
+                    // The first one is the cause of those after it.
+                    let _ = TROUBLE.set(error);
+                }
+                false
+            }
+        }
+    }
+
+    /// Whether all that was printed so far was also written, or its reader did not want the rest.
+    ///
+    /// # Errors
+    /// [`NotWritten`] with what kept it from being written.
+    pub fn trouble(self) -> Result<(), NotWritten> {
+        TROUBLE.get().map_or(Ok(()), |error| Err(NotWritten(error)))
     }
 
     /// A piece of what a model said, made harmless for a terminal; `before` knows of the pieces before it.
@@ -51,7 +78,7 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "{}", clean::clean_lines(text, usize::MAX));
     }
 
-    /// A table of objects. Gives `false` once the reader is gone.
+    /// A table of objects. Gives `false` once nothing more can be written.
     pub fn table(self, items: &[Value], columns: &[Column]) -> bool {
         table::table(items, columns).iter().all(|line| self.line(line))
     }
@@ -78,6 +105,11 @@ impl Output {
     pub fn is_terminal(self) -> bool {
         io::stdout().is_terminal()
     }
+}
+
+/// A reader that went away has what it wanted. Everything else has lost somebody a part of the result.
+fn is_trouble(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::BrokenPipe
 }
 
 /// JSON that says the same without a character that a terminal would obey, and without marks piled up on a letter: JSON

@@ -2,7 +2,9 @@
 //!
 //! The terminal is read on a thread of its own, so that nothing else waits, and it gets back what it was set to
 //! however the question ends: answered, called off with Ctrl-C, or dropped because the program stops. Ctrl-C is read
-//! as a key and not taken as a signal, which would end the program before the terminal is set back.
+//! as a key and not taken as a signal, which would end the program before the terminal is set back. Signals that come all
+//! the same end the program as they would have, behind setting it back, unless the program has taken them for itself
+//! ([`signals_are_taken`]) and drops the question.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,11 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rustix::termios::{
     InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr,
 };
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use zeroize::Zeroizing;
 
+use super::exit::Exit;
 use super::passphrase::PassphraseError;
 use crate::keys::Secret;
 
@@ -24,8 +29,54 @@ const LONGEST: usize = 4096;
 /// Empty reads that came at once, in a row, after which the terminal counts as gone.
 const GONE: u32 = 50;
 
+/// Whether somebody else does what a signal asks for.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether signals end the program by [`end_by_signal`].
+static WATCHED: AtomicBool = AtomicBool::new(false);
+/// What the terminal is to be set back to, while it is asked at.
+static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+
+/// Says that the program stops by itself when a signal asks for it, now and from now on.
+pub fn signals_are_taken() {
+    TAKEN.store(true, Ordering::Relaxed);
+}
+
+/// Ends the program by whatever ends programs, with the terminal set back. The rest of the program keeps nothing that
+/// these signals' default would not have cut off as well.
+async fn end_by_signal([mut interrupt, mut terminate, mut hangup]: [Signal; 3]) {
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        if !TAKEN.load(Ordering::Relaxed) {
+            // Held to the end, so that no question begins meanwhile.
+            let mut before = BEFORE.lock();
+            if let Some((terminal, before)) = before.take() {
+                let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+            }
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    }
+}
+
+/// Once signals are listened to they do nothing by themselves for as long as the process lives, so this begins with the
+/// first question and stays.
+fn watch_signals() -> io::Result<()> {
+    if TAKEN.load(Ordering::Relaxed) || WATCHED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [interrupt, terminate, hangup] = kinds.map(signal);
+    #[allow(clippy::disallowed_methods, reason = "no shutdown waits for what only ever ends the process")]
+    tokio::spawn(end_by_signal([interrupt?, terminate?, hangup?]));
+    Ok(())
+}
+
 /// Asks at the terminal itself, so that pipes on both ends do not matter.
 pub(super) async fn ask(prompt: String) -> Result<Secret<String>, PassphraseError> {
+    watch_signals().map_err(PassphraseError::Terminal)?;
     let stop = Stop::default();
     let seen = Arc::clone(&stop.0);
     let asked = tokio::task::spawn_blocking(move || read(&prompt, &seen));
@@ -140,7 +191,8 @@ struct Unseen {
 
 impl Unseen {
     fn of(terminal: &File) -> io::Result<Unseen> {
-        let terminal = terminal.try_clone()?;
+        let (terminal, also) = (terminal.try_clone()?, terminal.try_clone()?);
+        let mut kept = BEFORE.lock();
         let before = tcgetattr(&terminal)?;
         let mut now = before.clone();
         now.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
@@ -149,12 +201,15 @@ impl Unseen {
         now.special_codes[SpecialCodeIndex::VMIN] = 0;
         now.special_codes[SpecialCodeIndex::VTIME] = 1;
         tcsetattr(&terminal, OptionalActions::Now, &now)?;
+        *kept = Some((also, before.clone()));
         Ok(Unseen { terminal, before })
     }
 }
 
 impl Drop for Unseen {
     fn drop(&mut self) {
+        let mut kept = BEFORE.lock();
+        kept.take();
         // A terminal that is gone needs nothing back.
         let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
     }

@@ -26,8 +26,17 @@ impl fmt::Display for Source {
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read {path}")]
+    /// Found in the working directory, which may be anybody's, and not named by anybody.
+    #[error(
+        "{path} in the working directory {why}, so it is not taken for your settings; if you trust it, name it with \
+         --config {path}, else go to another directory"
+    )]
+    Foreign { path: PathBuf, why: String },
+    #[error("the settings file {path} cannot be read; mend it, or name another one with --config")]
     Unreadable { path: PathBuf, source: io::Error },
+    /// Text that is none would be taken for nothing, and what it was meant to set would be left out.
+    #[error("{0}: its value is not text (UTF-8); give it anew")]
+    NotText(Source),
     #[error("{path} is not YAML: {reason}")]
     Syntax { path: PathBuf, reason: String },
     #[error("{origin}: there is no setting {key}{}", hint(.near))]

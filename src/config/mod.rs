@@ -19,7 +19,7 @@ mod upstream;
 
 pub use self::{
     chosen::Chosen,
-    error::ConfigError,
+    error::{ConfigError, Source},
     example::example,
     load::{Flag, Layer, Sources, load},
     paths::{Paths, PathsError},

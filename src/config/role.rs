@@ -130,6 +130,23 @@ impl RoleConfig for ProviderConfig {
 }
 
 fn check_shell(shell: &Shell) -> Result<(), (Cow<'static, str>, String)> {
+    let paths = [
+        ("dataDir", &shell.data_dir),
+        ("passphraseFile", &shell.passphrase_file),
+        ("tokenFile", &shell.token_file),
+    ];
+    for (key, path) in paths {
+        let Some(path) = path else { continue };
+        if path.as_os_str().is_empty() {
+            return Err((key.into(), "it is empty; give it a path, or leave it out".to_owned()));
+        }
+        // Only a shell takes it for a home; here it would be a folder of that name, wherever the program is started.
+        if path.as_os_str().as_encoded_bytes().starts_with(b"~") {
+            let reason =
+                "it begins with ~, which only shells read as a home; write the whole path".to_owned();
+            return Err((key.into(), reason));
+        }
+    }
     let is_node = |url: &str| {
         url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
     };

@@ -78,6 +78,8 @@ pub struct Listen {
     pub token: Option<Secret<String>>,
     pub allow_hosts: Vec<String>,
     pub without_token: bool,
+    /// Whether the token was made for this process alone, so that nobody else can call.
+    pub private: bool,
 }
 
 impl Shell {
@@ -104,6 +106,7 @@ impl Shell {
             token: self.token.clone(),
             allow_hosts: self.allow_hosts.clone(),
             without_token: self.listen_without_token,
+            private: false,
         }
     }
 }

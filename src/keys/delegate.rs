@@ -129,15 +129,18 @@ impl Inner {
     }
 
     fn read(&self, id: DelegateId) -> Result<Option<Arc<Wallet>>, KeyError> {
-        let content = match private_files::read(&self.directory.join(id.file_name()), LONGEST) {
+        let path = self.directory.join(id.file_name());
+        let content = match private_files::read(&path, LONGEST) {
             Ok(content) => content,
             Err(PrivateFileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(None);
             }
             Err(error) => return Err(error.into()),
         };
-        let text = std::str::from_utf8(&content).map_err(|_| KeyError::NotHex)?;
-        let wallet = Wallet::from_hex(&Secret::new(text.to_owned()))?;
+        let text = std::str::from_utf8(&content).map_err(|_| KeyError::NotHex);
+        let wallet = text
+            .and_then(|text| Wallet::from_hex(&Secret::new(text.to_owned())))
+            .map_err(|fault| KeyError::Delegate { path, fault: Box::new(fault) })?;
         Ok(Some(self.remember(id, wallet)))
     }
 
@@ -206,7 +209,11 @@ mod tests {
         ));
         // A damaged file is an error and never silently another key.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        fs::write(&path, &digits[..20]).unwrap();
-        assert!(matches!(restarted.get_or_create(id(2)).await, Err(KeyError::Length { .. })));
+        for content in [&digits.as_bytes()[..20], b"\xff\xfe", b""] {
+            fs::write(&path, content).unwrap();
+            let told = restarted.get_or_create(id(2)).await.unwrap_err();
+            assert!(matches!(told, KeyError::Delegate { .. }), "{told:?}");
+            assert!(told.to_string().contains(path.to_str().unwrap()), "{told}");
+        }
     }
 }

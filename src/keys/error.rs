@@ -24,7 +24,15 @@ pub enum KeyError {
     WrongPassphrase,
     #[error("{path} is not a version 3 key file: {reason}")]
     Format { path: PathBuf, reason: &'static str },
-    #[error("{path} says it holds the key of {named}, but the key in it is that of {found}")]
+    #[error(
+        "the delegate key {path} is damaged: {fault}; put it back from a backup, or move it away: the wallet signs in its \
+         place, and `K` in Accounts names a new one"
+    )]
+    Delegate { path: PathBuf, fault: Box<KeyError> },
+    #[error(
+        "{path} says it holds the key of {named}, but the key in it is that of {found}; give the file back its own name, or \
+         put that of a backup in its place"
+    )]
     AddressMismatch { path: PathBuf, named: Address, found: Address },
     #[error("there is no key file for {0}; `wallet list` shows which there are")]
     Unknown(Address),

@@ -72,16 +72,23 @@ impl KeyFiles {
 
     /// Unlocks the key of an address.
     pub fn open(&self, address: Address, passphrase: &Secret<String>) -> Result<Wallet, KeyError> {
-        let path = self.path(address);
         private_files::ensure_directory(&self.directory)?;
-        match Wallet::from_keystore(&path, passphrase) {
-            Err(KeyError::File(PrivateFileError::Io { source, .. }))
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                Err(KeyError::Unknown(address))
-            }
-            result => result,
+        let path = self.found(address)?.ok_or(KeyError::Unknown(address))?;
+        let wallet = Wallet::from_keystore(&path, passphrase)?;
+        // The name is what people go by, and a file may hold no address of its own.
+        if wallet.address() != address {
+            return Err(KeyError::AddressMismatch { path, named: address, found: wallet.address() });
         }
+        Ok(wallet)
+    }
+
+    /// The file of an address, however its name is spelled: other programs write addresses with capitals.
+    fn found(&self, address: Address) -> Result<Option<PathBuf>, KeyError> {
+        let own = self.path(address);
+        if own.exists() {
+            return Ok(Some(own));
+        }
+        Ok(self.list()?.into_iter().find(|file| file.address == address).map(|file| file.path))
     }
 
     /// The bare key of an address as hexadecimal digits, for another program. Whoever sees it owns the money.
@@ -100,7 +107,7 @@ impl KeyFiles {
         let address = wallet.address();
         let path = self.path(address);
         // Before the second of work; the write itself refuses again.
-        if path.exists() {
+        if let Some(path) = self.found(address)? {
             return Err(PrivateFileError::Exists { path }.into());
         }
         let text = keystore::encrypt(wallet, passphrase)?;
@@ -152,6 +159,33 @@ mod tests {
             matches!(&loose, KeyError::File(PrivateFileError::Loose { .. }))
                 && !format!("{loose:?}").contains(key)
         );
+    }
+
+    #[test]
+    fn a_name_is_held_against_the_key_and_counts_however_it_is_spelled() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = KeyFiles::new(dir.path().join("keys"));
+        let made = files.create(&secret("pass")).unwrap();
+        let capitals = files.directory().join(format!("{}.json", made.address));
+        fs::rename(&made.path, &capitals).unwrap();
+        assert_eq!(files.list().unwrap()[0].path, capitals);
+        let wallet = files.open(made.address, &secret("pass")).unwrap();
+        assert!(matches!(
+            files.keep(&wallet, &secret("pass")),
+            Err(KeyError::File(PrivateFileError::Exists { .. }))
+        ));
+        // Under the name of another address, with and without an address inside.
+        let other = Address::repeat_byte(7);
+        let (wrong, text) = (files.path(other), fs::read_to_string(&capitals).unwrap());
+        fs::remove_file(&capitals).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["address"].take();
+        for text in [text, json.to_string()] {
+            let _ = fs::remove_file(&wrong);
+            private_files::create(&wrong, text.as_bytes()).unwrap();
+            let told = files.export(other, &secret("pass")).unwrap_err();
+            assert!(matches!(told, KeyError::AddressMismatch { named, .. } if named == other), "{told}");
+        }
     }
 
     #[test]

@@ -166,7 +166,8 @@ fn derive(kdf: &Kdf, passphrase: &Secret<String>) -> Result<Zeroizing<[u8; 32]>,
             if !n.is_power_of_two() || *n < 2 {
                 return Err(Failure::Format("its scrypt n is not a power of two"));
             }
-            let memory = n.checked_mul(128 * u64::from(*r));
+            // Both take memory: what is mixed once for each of `p`, and the blocks that go in and come out.
+            let memory = n.checked_add(u64::from(*p)).and_then(|rows| rows.checked_mul(128 * u64::from(*r)));
             let work = n.checked_mul(u64::from(*r)).and_then(|work| work.checked_mul(u64::from(*p)));
             if memory.is_none_or(|memory| memory > SCRYPT_MEMORY)
                 || work.is_none_or(|work| work > SCRYPT_WORK)
@@ -329,6 +330,10 @@ mod tests {
             ("/crypto/kdfparams/r", 0.into()),
             ("/crypto/kdfparams/r", u32::MAX.into()),
             ("/crypto/kdfparams/p", u32::MAX.into()),
+            (
+                "/crypto/kdfparams",
+                serde_json::json!({"dklen": 32, "n": 2, "r": 1, "p": 1 << 24, "salt": "00"}),
+            ),
             ("/crypto/kdfparams/salt", "not hex".into()),
         ];
         for (path, value) in cases {

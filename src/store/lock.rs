@@ -1,8 +1,8 @@
 //! One running broker a data directory: a lock file that says who holds it.
 //!
 //! The lock is the operating system's (`flock`), so it ends with the process however that ends; the file's text, the
-//! process id and the address the broker listens on, only serves to tell the second one whom to talk to. A file left
-//! behind by a crash locks nobody out, whatever it says.
+//! process id, the address the broker listens on and whether others can talk to it there, only serves to tell the second
+//! one whom to talk to. A file left behind by a crash locks nobody out, whatever it says.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -16,6 +16,25 @@ use crate::private_files::{self, PrivateFileError};
 
 /// The lock file's name in the data directory.
 const FILE: &str = "broker.lock";
+
+/// What follows the address of a broker that answers one process only.
+const PRIVATE: &str = "private";
+
+/// How the names of all that a data directory has begin: the lock, databases with what belongs to them, keys, request
+/// bodies, the log of the screens, the token that our documents and packages put there, the demo's chain, and what is
+/// not whole yet.
+const OURS: [&str; 10] = [
+    FILE,
+    "user.db",
+    "provider.db",
+    "delegates",
+    "keys",
+    "spool",
+    "screens.log",
+    "token",
+    "devnet.chain",
+    private_files::TEMPORARY,
+];
 
 /// Far more than a pid and an address need.
 const LONGEST: u64 = 256;
@@ -33,6 +52,13 @@ pub enum LockError {
     Directory(#[from] PrivateFileError),
     #[error("could not lock the data directory {path}")]
     Io { path: PathBuf, source: io::Error },
+}
+
+impl LockError {
+    /// What somebody is told who wanted a directory that another process has.
+    pub fn held(path: &Path, holder: &Holder) -> LockError {
+        LockError::Held { path: path.to_owned(), pid: holder.pid, address: holder.open_at() }
+    }
 }
 
 fn held_text(path: &Path, pid: &Option<u32>, address: &Option<SocketAddr>) -> String {
@@ -53,6 +79,15 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// Absent until the holder has bound its listener, or if it has none.
     pub address: Option<SocketAddr>,
+    /// Whether nobody else can talk to it there: a command started it for itself, with a token that only it knows.
+    pub private: bool,
+}
+
+impl Holder {
+    /// Where others can talk to it.
+    pub fn open_at(&self) -> Option<SocketAddr> {
+        self.address.filter(|_| !self.private)
+    }
 }
 
 /// A data directory that belongs to this process until the value is dropped.
@@ -78,15 +113,14 @@ impl DataLock {
         match lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let Holder { pid, address } = read(&file);
-                return Err(LockError::Held { path: directory.to_owned(), pid, address });
+                return Err(LockError::held(directory, &read(&file)));
             }
             Err(TryLockError::Error(source)) => {
                 return Err(LockError::Io { path: directory.to_owned(), source });
             }
         }
         let mut lock = Self { directory: directory.to_owned(), file };
-        lock.write(None)?;
+        lock.write("")?;
         Ok(lock)
     }
 
@@ -104,18 +138,17 @@ impl DataLock {
         }
     }
 
-    /// Writes the address down, once the listener is bound.
-    pub fn listening_on(&mut self, address: SocketAddr) -> Result<(), LockError> {
-        self.write(Some(address))
+    /// Writes the address down, once the listener is bound; `private` where nobody else knows its token.
+    pub fn listening_on(&mut self, address: SocketAddr, private: bool) -> Result<(), LockError> {
+        self.write(&if private { format!("{address}\n{PRIVATE}") } else { address.to_string() })
     }
 
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    fn write(&mut self, address: Option<SocketAddr>) -> Result<(), LockError> {
-        let address = address.map(|address| address.to_string()).unwrap_or_default();
-        let text = format!("{}\n{address}\n", std::process::id());
+    fn write(&mut self, where_to: &str) -> Result<(), LockError> {
+        let text = format!("{}\n{where_to}\n", std::process::id());
         // Written over and then cut, so that a reader in between never finds the file empty.
         let result = self
             .file
@@ -137,9 +170,14 @@ fn lock(file: &File) -> Result<(), TryLockError> {
     }
 }
 
-/// Whether a directory is empty or has been used as a data directory before.
+/// Whether all that a directory holds is a data directory's, or it holds nothing. One thing of ours in it proves nothing:
+/// the first start on somebody's home leaves its lock there.
 fn is_ours(directory: &Path) -> bool {
-    directory.join(FILE).exists() || fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+    let is_ours = |entry: io::Result<fs::DirEntry>| {
+        let name = entry.map(|entry| entry.file_name());
+        name.is_ok_and(|name| OURS.iter().any(|ours| name.as_encoded_bytes().starts_with(ours.as_bytes())))
+    };
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_ours))
 }
 
 fn read(mut file: &File) -> Holder {
@@ -149,7 +187,8 @@ fn read(mut file: &File) -> Holder {
     let mut lines = text.lines();
     let pid = lines.next().and_then(|line| line.trim().parse().ok());
     let address = lines.next().and_then(|line| line.trim().parse().ok());
-    Holder { pid, address }
+    let private = lines.next().is_some_and(|line| line.trim() == PRIVATE);
+    Holder { pid, address, private }
 }
 
 #[cfg(test)]
@@ -170,10 +209,18 @@ mod tests {
         let data = dir.path().join("data");
         let mut first = DataLock::take(&data).unwrap();
         let pid = Some(std::process::id());
-        assert_eq!(DataLock::holder(&data).unwrap(), Some(Holder { pid, address: None }));
+        assert_eq!(DataLock::holder(&data).unwrap(), Some(Holder { pid, address: None, private: false }));
         let bound: SocketAddr = "127.0.0.1:1034".parse().unwrap();
-        first.listening_on("127.0.0.1:65535".parse().unwrap()).unwrap();
-        first.listening_on(bound).unwrap();
+        first.listening_on("127.0.0.1:65535".parse().unwrap(), true).unwrap();
+        let holder = DataLock::holder(&data).unwrap().unwrap();
+        assert!(holder.private && holder.address.is_some() && holder.open_at().is_none());
+        assert!(
+            DataLock::take(&data)
+                .unwrap_err()
+                .to_string()
+                .ends_with(&format!("(process {})", std::process::id()))
+        );
+        first.listening_on(bound, false).unwrap();
         let error = DataLock::take(&data).unwrap_err();
         assert!(
             error.to_string().ends_with(&format!("(process {}, listening on {bound})", std::process::id()))
@@ -194,7 +241,7 @@ mod tests {
         assert_eq!(DataLock::holder(dir.path()).unwrap(), None);
         let _lock = DataLock::take(dir.path()).unwrap();
         let holder = DataLock::holder(dir.path()).unwrap().unwrap();
-        assert_eq!(holder, Holder { pid: Some(std::process::id()), address: None });
+        assert_eq!(holder, Holder { pid: Some(std::process::id()), address: None, private: false });
     }
 
     #[test]
@@ -228,7 +275,19 @@ mod tests {
         fs::create_dir(&home).unwrap();
         fs::write(home.join("letter.txt"), "dear").unwrap();
         fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
-        let _home = DataLock::take(&home).unwrap();
-        assert_eq!((mode(&home), mode(&home.join(FILE))), (0o755, 0o600));
+        // However often: the lock that the first start left there makes it no directory of ours.
+        for _ in 0..2 {
+            let _home = DataLock::take(&home).unwrap();
+            assert_eq!((mode(&home), mode(&home.join(FILE))), (0o755, 0o600));
+        }
+
+        let used = dir.path().join("used");
+        fs::create_dir(&used).unwrap();
+        for name in ["broker.lock", "user.db", "user.db-wal", "screens.log.old", ".unfinished-x", "token"] {
+            fs::write(used.join(name), "").unwrap();
+        }
+        fs::set_permissions(&used, fs::Permissions::from_mode(0o755)).unwrap();
+        let _used = DataLock::take(&used).unwrap();
+        assert_eq!(mode(&used), 0o700);
     }
 }

@@ -169,10 +169,13 @@ fn read(filter: Option<&str>, usual: Usual) -> Result<EnvFilter, FilterError> {
     let text = match filter {
         None if usual == Usual::Notes => "warn,zgserve_tui=info".to_owned(),
         None => "warn".to_owned(),
+        // An empty level would let everything through.
+        Some("") => return Err(FilterError(String::new())),
         Some(level) if level.chars().all(|c| c.is_ascii_alphabetic()) => format!("warn,zgserve_tui={level}"),
         Some(filter) => filter.to_owned(),
     };
-    EnvFilter::try_new(&text).map_err(|_| FilterError(text))
+    // What was typed is told, not what was made of it.
+    EnvFilter::try_new(&text).map_err(|_| FilterError(filter.unwrap_or(&text).to_owned()))
 }
 
 /// Where log lines go while the user's screens have the terminal. Clones are the same log.
@@ -324,6 +327,15 @@ mod tests {
         }
         let bytes = kept.0.lock().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_quoted_as_it_was_typed() {
+        for typed in ["nonsense", "", "zgserve_tui=loud"] {
+            let told = read(Some(typed), Usual::Notes).unwrap_err().to_string();
+            assert!(told.starts_with(&format!("--log: {typed:?} is not a log level")), "{told}");
+        }
+        assert!(read(Some("debug"), Usual::Notes).is_ok() && read(None, Usual::Warnings).is_ok());
     }
 
     #[test]

@@ -241,15 +241,23 @@ async fn a_question_for_a_passphrase_gives_the_terminal_back() {
         assert!(terminal.echoes(), "{args:?}");
         assert!(!terminal.text().contains("half"), "{}", terminal.text());
     }
-    // Told to stop from outside.
-    let mut terminal = open(&headless);
-    terminal.shows("Passphrase for 0x2c75").await;
-    until("what is typed is hidden", async || (!terminal.echoes()).then_some(())).await;
-    assert!(
-        Command::new("kill").args(["-TERM", &terminal.process().to_string()]).status().unwrap().success()
-    );
-    assert_eq!(terminal.ended().await, 130);
-    assert!(terminal.echoes());
+    // Told to stop from outside: a broker that listens to signals, and commands that do not.
+    let new = ["wallet", "new"];
+    for (args, asks, signals) in [
+        (&headless[..], "Passphrase for 0x2c75", &["-TERM", "-INT"][..]),
+        (&export[..], "Passphrase for 0x2c75", &["-TERM", "-INT", "-HUP"]),
+        (&new[..], "New passphrase", &["-TERM"]),
+    ] {
+        for signal in signals {
+            let mut terminal = open(args);
+            terminal.shows(asks).await;
+            until("what is typed is hidden", async || (!terminal.echoes()).then_some(())).await;
+            let process = terminal.process().to_string();
+            assert!(Command::new("kill").args([signal, process.as_str()]).status().unwrap().success());
+            assert_eq!(terminal.ended().await, 130, "{args:?} {signal}");
+            assert!(terminal.echoes(), "{args:?} {signal}");
+        }
+    }
     // Answered, after a mistake.
     let mut terminal = open(&export);
     terminal.shows("Passphrase for 0x2c75").await;

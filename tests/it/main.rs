@@ -16,6 +16,7 @@ mod attacks;
 mod bombs;
 mod canary;
 mod chain;
+mod command_line;
 mod concurrency;
 mod crash_points;
 mod cuts;

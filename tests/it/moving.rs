@@ -138,6 +138,18 @@ async fn a_backup_under_load_is_restored_elsewhere_and_the_books_come_out_right(
     let full = place.path("");
     let full = place.fails("not empty", &["restore", text(&backup), text(&full)], "user.yaml");
     assert!(full.contains("is not empty"), "{full}");
+    // Nor can it take the place of the directory that the shell is in.
+    let here = place.path("here");
+    std::fs::create_dir(&here).unwrap();
+    let config = place.path("user.yaml");
+    let mut command = place.command(&["restore", text(&backup), ".", "--config", text(&config)]);
+    let told = command.current_dir(&here).output().unwrap();
+    let said = String::from_utf8_lossy(&told.stderr);
+    assert!(
+        told.status.code() == Some(3) && said.contains("name a new directory inside it: ./data"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0);
     let other = ["restore", text(&backup), text(&moved), "--contract", &address_of(USER_KEY)];
     let other = place.fails("another contract", &other, "user.yaml");
     assert!(other.contains("belongs to contract"), "{other}");

@@ -56,7 +56,7 @@ fn looseness(path: &Path) -> Option<(PathBuf, u32)> {
     if !fs::symlink_metadata(path).ok()?.is_file() {
         return None;
     }
-    let mode = private_files::others_may_read(&File::open(path).ok()?).ok()??;
+    let mode = private_files::others_may_read(path, &File::open(path).ok()?).ok()??;
     Some((path.to_owned(), mode))
 }
 

@@ -26,7 +26,7 @@ use crate::chain::{Chain, ChainKind};
 use crate::cli::{Exit, Global, Output, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
 use crate::domain::{Address, Neuron};
-use crate::keys::{PassphraseKeyring, SystemKeyring};
+use crate::keys::{DelegateKeys, PassphraseKeyring, SystemKeyring};
 use crate::store::{DataLock, Db, Role as DbRole};
 
 pub async fn run(role: Role, global: &Global) -> Result<Exit> {
@@ -82,7 +82,7 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
             return Ok(None);
         }
     };
-    let file = Paths::settings(C::NAME, global.config.as_deref());
+    let file = Paths::settings(C::NAME, global.config.as_deref())?;
     let file = file.map_or("no file, all at their defaults".to_owned(), |file| file.display().to_string());
     findings.good(&format!("settings: {file}"));
 
@@ -90,6 +90,7 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
     let running = holder(findings, &paths.data);
     files::examine(findings, &paths.data, &paths.keys);
+    delegates(findings, &paths.data).await;
     let address = key::<C>(findings, shell, global, &paths).await;
     keyring(findings, shell, address).await;
     let chain = chain(findings, shell, address).await;
@@ -141,6 +142,30 @@ async fn key<C: RoleConfig>(
             findings.wrong("key", &error, cure);
             None
         }
+    }
+}
+
+/// Whether each delegate key can be read: one that cannot keeps the user broker from starting.
+async fn delegates(findings: &mut Findings, data: &Path) {
+    let keys = DelegateKeys::new(data);
+    let mut wrong = Vec::new();
+    let count = match keys.list().await {
+        Ok(ids) => {
+            for id in &ids {
+                wrong.extend(keys.get(*id).await.err());
+            }
+            ids.len()
+        }
+        Err(error) => {
+            wrong.push(error);
+            0
+        }
+    };
+    if wrong.is_empty() && count > 0 {
+        findings.good(&format!("delegate keys: {count}, and each can be read"));
+    }
+    for error in wrong {
+        findings.wrong("delegate keys", &error.into(), "");
     }
 }
 
@@ -264,4 +289,27 @@ async fn broker<C: RoleConfig>(findings: &mut Findings, global: &Global) {
     }
     api.close().await;
     Output.note("the books are audited while no broker runs on them");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::domain::AccountId;
+    use crate::keys::DelegateId;
+
+    #[tokio::test]
+    async fn a_delegate_key_that_cannot_be_read_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let account = AccountId { user: Address::ZERO, provider: Address::ZERO };
+        let id = DelegateId { chain_id: 1, contract: Address::ZERO, account };
+        DelegateKeys::new(place.path()).get_or_create(id).await.unwrap();
+        let mut findings = Findings::default();
+        delegates(&mut findings, place.path()).await;
+        assert_eq!(findings.exit(), Exit::Ok);
+        let file = std::fs::read_dir(place.path().join("delegates")).unwrap().next().unwrap().unwrap().path();
+        std::fs::write(file, "0x12").unwrap();
+        delegates(&mut findings, place.path()).await;
+        assert_eq!(findings.exit(), Exit::BadInput);
+    }
 }

@@ -129,6 +129,7 @@ async fn a_token_is_asked_for_on_every_route_that_is_not_open() {
         token: Some("a token of some length".to_owned().into()),
         allow_hosts: Vec::new(),
         without_token: false,
+        private: false,
     };
     demo.provider.listen(bound, &listen).unwrap();
     for route in http::provider::routes() {

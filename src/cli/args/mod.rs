@@ -8,9 +8,12 @@ mod tests;
 mod user;
 mod value;
 
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use self::value::address;
 use crate::domain::{Address, OperationId};
@@ -44,6 +47,35 @@ pub struct Cli {
 }
 
 impl Cli {
+    /// What was typed, and what the environment adds to it. Ends the process with a sentence where it is wrong.
+    pub fn read() -> Cli {
+        Cli::try_read_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    }
+
+    /// [`Cli::read`] of a line that somebody else has.
+    pub fn try_read_from(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Cli, clap::Error> {
+        let mut command = command();
+        for name in ["config", "log", "log_format"] {
+            command = command.mut_arg(name, without_empty_variable);
+        }
+        #[cfg(feature = "otel")]
+        {
+            command = command.mut_arg("otlp", without_empty_variable);
+        }
+        let cli = Cli::from_arg_matches_mut(&mut command.try_get_matches_from_mut(line)?)
+            .map_err(|error| error.format(&mut command))?;
+        match cli.global.set.iter().find(|(key, _)| SECRETS.contains(&key.as_str())) {
+            None => Ok(cli),
+            // A secret on the command line can be read by every user of the machine.
+            Some((key, _)) => Err(command.error(
+                ErrorKind::ValueValidation,
+                format!("--set {key}: {key} is a secret; put it into the settings file or the environment"),
+            )),
+        }
+    }
+
     /// Whether it takes the whole terminal, so that nothing else may write to it.
     pub fn is_screen(&self) -> bool {
         matches!(self.command, Some(Command::Console(_)))
@@ -263,8 +295,12 @@ pub enum WalletCommand {
     New,
     /// Take a key in: hexadecimal digits typed or piped in, or a version 3 key file of another program.
     Import {
+        /// The key file of another program.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// A file whose first line is the passphrase that the key file has now; --passphrase-file is the new one.
+        #[arg(long, value_name = "FILE", requires = "file")]
+        old_passphrase_file: Option<PathBuf>,
     },
     /// List the keys.
     List(Json),
@@ -334,15 +370,26 @@ pub struct Listing {
     pub cursor: Option<String>,
 }
 
+/// Settings that are secrets, and may not be typed.
+const SECRETS: [&str; 2] = ["privateKeys", "token"];
+
+/// `KEY=VALUE`. A secret is taken without its value and refused after parsing: a refusal here would repeat what was typed.
 fn assignment(text: &str) -> Result<(String, String), String> {
+    let after =
+        |key: &&&str| text.strip_prefix(**key).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
+    if let Some(key) = SECRETS.iter().find(after) {
+        return Ok(((*key).to_owned(), String::new()));
+    }
     match text.split_once('=') {
-        // A secret on the command line can be read by every user of the machine.
-        Some((key @ ("privateKeys" | "token"), _)) => {
-            Err(format!("{key} is a secret: put it into the settings file or the environment"))
-        }
         Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
         None => Err("write KEY=VALUE".to_owned()),
     }
+}
+
+/// `NAME=` is how many files of variables leave one out; clap would take it for a value.
+fn without_empty_variable(argument: clap::Arg) -> clap::Arg {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    if argument.get_env().is_some_and(is_empty) { argument.env(Resettable::Reset) } else { argument }
 }
 
 /// A shell's completions.

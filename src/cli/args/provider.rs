@@ -161,7 +161,8 @@ pub struct ServiceChange {
 
 #[derive(Clone, Debug, Args)]
 pub struct ConsoleArgs {
-    /// A file whose first line is the token of the broker's API. Without it, the variable ZGSERVE_TOKEN or the settings.
+    /// A file whose first line is the token of the broker's API. Without it, the variable ZGSERVE_TOKEN; without --url, the
+    /// settings too.
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Only look: every key that changes something is off.

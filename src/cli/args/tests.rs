@@ -41,6 +41,7 @@ fn every_command_of_the_design_is_understood() {
         "wallet new",
         "wallet import",
         "wallet import --file key.json",
+        "wallet import --file key.json --old-passphrase-file old --passphrase-file new",
         "wallet list --json",
         "wallet list --role provider",
         "wallet --role provider new",
@@ -93,7 +94,7 @@ fn every_command_of_the_design_is_understood() {
     for line in lines {
         let line = line.replace("PROVIDER", PROVIDER);
         let words = std::iter::once("zgserve-tui").chain(line.split_whitespace());
-        assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        assert!(Cli::try_read_from(words).is_ok(), "{line}");
     }
 }
 
@@ -115,13 +116,24 @@ fn wrong_values_and_secrets_are_refused() {
         "--set nothing".to_owned(),
         "nonsense".to_owned(),
         "--delegates-only".to_owned(),
+        "wallet import --old-passphrase-file old".to_owned(),
         "--passphrase-fd 3 --passphrase-file p".to_owned(),
         "--passphrase-fd secret".to_owned(),
     ];
     for line in lines {
         let words = std::iter::once("zgserve-tui").chain(line.split_whitespace());
-        assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        assert!(Cli::try_read_from(words).is_err(), "{line}");
     }
+}
+
+#[test]
+fn a_secret_that_was_typed_is_not_repeated() {
+    for typed in ["token=canary", "privateKeys=0xcanary", "token:canary", "privateKeys canary"] {
+        let told = Cli::try_read_from(["zgserve-tui", "--set", typed]).unwrap_err().to_string();
+        assert!(told.contains("is a secret") && !told.contains("canary"), "{typed}: {told}");
+    }
+    let other = Cli::try_read_from(["zgserve-tui", "--set", "tokenFile=t"]).unwrap();
+    assert_eq!(other.global.set, [("tokenFile".to_owned(), "t".to_owned())]);
 }
 
 /// Whether a name of something on the command line is that of a secret.

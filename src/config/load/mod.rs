@@ -17,6 +17,9 @@ const OTHER_VARIABLES: &[&str] = &[
     "CONFIG",
     "LOG",
     "LOG_FORMAT",
+    // Of the compose files: whose settings file it is.
+    "UID",
+    "GID",
     // Of `crash_point`; in what people run it is a mistake like any other.
     #[cfg(feature = "crash-points")]
     "CRASH_AT",
@@ -24,8 +27,16 @@ const OTHER_VARIABLES: &[&str] = &[
     #[cfg(feature = "measuring")]
     "MEASURED_SYNCHRONOUS",
 ];
-/// Keys whose values are never shown.
-const SECRET: &[&str] = &["privateKeys", "token"];
+/// Keys whose values are never shown, with what they take.
+const SECRET: &[(&str, &str)] = &[
+    ("privateKeys", "it must be text in quotes, or a list of such"),
+    ("token", "it must be text in quotes"),
+    // At many nodes the URL holds the key of whoever pays for them.
+    ("chain.rpcUrl", "it must be a URL in quotes"),
+    ("chain.fallbackRpcUrls", "it must be a list of URLs: [\"https://…\"]"),
+];
+/// Keys without which a broker is open to more people than with them: what is given for them has to be something.
+const CLOSING: &[&str] = &["token", "tokenFile"];
 /// A settings file has a few hundred lines; this is a hundred times that.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -122,14 +133,9 @@ impl<C: RoleConfig> Loader<C> {
     fn try_alone(&self, leaf: &Leaf) -> Result<(), String> {
         let mut tree = self.known.clone();
         put(&mut tree, &leaf.path, leaf.value.clone());
-        match C::read(&tree) {
-            Ok(_) => Ok(()),
-            // The reader's own words may repeat the value.
-            Err(_) if SECRET.contains(&leaf.path.as_str()) => {
-                Err("it must be text in quotes, or a list of such".to_owned())
-            }
-            Err(reason) => Err(reason),
-        }
+        // The reader's own words may repeat the value.
+        let secret = SECRET.iter().find(|(key, _)| *key == leaf.path).map(|(_, takes)| (*takes).to_owned());
+        C::read(&tree).map(drop).map_err(|reason| secret.unwrap_or(reason))
     }
 
     /// A value that comes as text, from a variable or a flag: taken as text, number, truth value or list, whichever
@@ -155,6 +161,13 @@ impl<C: RoleConfig> Loader<C> {
                 continue;
             }
             match path_of_variable(rest, &self.known) {
+                // `NAME=` is how many files of variables leave one out.
+                Some(path) if text.is_empty() => {
+                    if CLOSING.contains(&path.as_str()) {
+                        let reason = "it is empty; give it a value, or unset it";
+                        return Err(self.wrong(&path, Source::Variable(name.clone()), reason));
+                    }
+                }
                 Some(path) => self.lay_text(&path, text, Source::Variable(name.clone()))?,
                 // One environment may serve both roles.
                 None if is_of_any_role(rest) => {}

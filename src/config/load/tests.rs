@@ -114,6 +114,36 @@ fn what_does_not_fit_is_named_with_its_source() {
     );
 }
 
+#[test]
+fn an_empty_variable_sets_nothing_and_opens_nothing() {
+    for name in ["DATA_DIR", "PASSPHRASE_FILE", "WALLET", "CHAIN__RPC_URL", "LISTEN", "PRIVATE_KEYS"] {
+        let (_, layers) = load::<UserConfig>(&variable(&format!("ZGSERVE_{name}"), "")).unwrap();
+        assert!(layers.is_empty(), "{name}: {layers:?}");
+    }
+    for name in ["ZGSERVE_TOKEN", "ZGSERVE_TOKEN_FILE"] {
+        let error = load::<UserConfig>(&variable(name, "")).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("it is empty"), "{error}");
+    }
+}
+
+#[test]
+fn variables_of_the_compose_files_are_no_settings() {
+    for name in ["ZGSERVE_UID", "ZGSERVE_GID"] {
+        let (_, layers) = load::<UserConfig>(&variable(name, "1001")).unwrap();
+        assert!(layers.is_empty());
+    }
+}
+
+#[test]
+fn a_path_is_one_that_this_program_reads_as_its_owner_does() {
+    for key in ["dataDir", "passphraseFile", "tokenFile"] {
+        let told = with_file::<UserConfig>(&format!("{key}: '~/x'")).unwrap_err();
+        assert!(told.contains(&format!(".yaml: {key}: ")) && told.contains("whole path"), "{told}");
+        assert!(with_file::<UserConfig>(&format!("{key}: ''")).unwrap_err().contains("it is empty"), "{key}");
+        assert!(with_file::<UserConfig>(&format!("{key}: './~x'")).is_ok());
+    }
+}
+
 /// An ordinary build, which this is, takes what is there for tests and measurements for a mistake.
 #[cfg(not(any(feature = "crash-points", feature = "measuring")))]
 #[test]
@@ -139,9 +169,15 @@ fn upstreams_networks_are_understood() {
 #[test]
 fn secrets_are_in_no_error_and_no_listing() {
     let canary = "canary-0123456789abcdef";
-    for text in
-        [format!("privateKeys: {{a: {canary}}}"), format!("token: [{canary}]"), format!("token: {canary}: x")]
-    {
+    for text in [
+        format!("privateKeys: {{a: {canary}}}"),
+        format!("token: [{canary}]"),
+        format!("token: {canary}: x"),
+        format!("chain: {{fallbackRpcUrls: 'https://rpc.example/{canary}'}}"),
+        format!("chain: {{rpcUrl: ['https://rpc.example/{canary}']}}"),
+        format!("chain: 'https://rpc.example/{canary}'"),
+        format!("networks: {{ethereum0g: {{url: ['https://rpc.example/{canary}']}}}}"),
+    ] {
         let error = with_file::<UserConfig>(&text).unwrap_err();
         assert!(!error.contains("canary"), "{error}");
     }

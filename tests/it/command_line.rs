@@ -1,0 +1,101 @@
+//! The real program as scripts call it: what its exit code says, and what it takes from its surroundings.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The program with nothing of ours around it, in the home of nobody yet.
+fn program(home: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zgserve-tui"));
+    command.args(args).env_clear().env("HOME", home).current_dir(home).stdin(Stdio::null());
+    command
+}
+
+/// The exit code, and what was said on stderr.
+fn ended(output: &Output) -> (i32, String) {
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    let Ok(full) = File::options().write(true).open("/dev/full") else {
+        println!("skipped: this system has no /dev/full");
+        return;
+    };
+    for args in [&["config", "example"][..], &["keys", "--json"], &["keys"], &["completions", "bash"]] {
+        let to = full.try_clone().unwrap();
+        let (code, told) = ended(&program(home.path(), args).stdout(to).output().unwrap());
+        assert_eq!(code, 1, "{args:?}: {told}");
+        assert!(told.lines().count() == 1 && told.contains("No space left"), "{args:?}: {told}");
+        // A reader that has seen enough is no trouble.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(ended(&program(home.path(), args).stdout(writer).output().unwrap()), (0, String::new()));
+    }
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let home = tempfile::tempdir().unwrap();
+    let names = ["CONFIG", "LOG", "LOG_FORMAT", "DATA_DIR", "UID"];
+    let names = names.map(|name| (format!("ZGSERVE_{name}"), ""));
+    let listed = program(home.path(), &["wallet", "list"]).envs(names).output().unwrap();
+    assert_eq!(ended(&listed), (0, String::new()));
+    assert!(!home.path().join("keys").exists());
+}
+
+#[test]
+fn settings_are_taken_from_nobody_else() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join("user")).unwrap();
+    let file = home.path().join("user/config.local.yaml");
+    std::fs::write(&file, "caps: {perDay: \"5\"}\n").unwrap();
+    let shown = |mode, more: &[&str]| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = program(home.path(), &[&["config", "show"], more].concat()).output().unwrap();
+        let (code, told) = ended(&output);
+        (code, told, String::from_utf8(output.stdout).unwrap())
+    };
+    assert!(shown(0o644, &[]).2.contains("caps.perDay: \"5\""));
+    let (code, told, _) = shown(0o666, &[]);
+    assert!(code == 3 && told.contains("user/config.local.yaml in the working directory"), "{told}");
+    assert_eq!(shown(0o666, &["--config", "user/config.local.yaml"]).0, 0);
+    // One that leads nowhere is not one that is absent.
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("nowhere", &file).unwrap();
+    let (code, told) = ended(&program(home.path(), &["config", "show"]).output().unwrap());
+    assert!(code == 3 && told.contains("user/config.local.yaml cannot be read"), "{told}");
+    // What is no text is not left out: without this token the broker would be open.
+    let odd = std::ffi::OsStr::from_bytes(b"0123456789abcdef\xe9");
+    std::fs::remove_file(&file).unwrap();
+    for more in [&[][..], &["--url", "http://127.0.0.1:9"]] {
+        let args = [&["account", "list"], more].concat();
+        let (code, told) = ended(&program(home.path(), &args).env("ZGSERVE_TOKEN", odd).output().unwrap());
+        assert!(code == 3 && told.contains("the variable ZGSERVE_TOKEN: its value is not text"), "{told}");
+    }
+}
+
+#[test]
+fn what_systemd_hands_to_a_service_is_for_that_service_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().unwrap();
+    let token = home.path().join("token");
+    std::fs::write(&token, "0123456789abcdef\n").unwrap();
+    let asked = |mode, directory: &str| {
+        std::fs::set_permissions(&token, std::fs::Permissions::from_mode(mode)).unwrap();
+        let file = token.to_str().unwrap();
+        let args = ["console", "--url", "http://127.0.0.1:9", "--token-file", file];
+        let output = program(home.path(), &args).env("CREDENTIALS_DIRECTORY", directory).output().unwrap();
+        ended(&output).1
+    };
+    let given = home.path().to_str().unwrap();
+    assert!(asked(0o440, "/run/credentials/other").contains("can be read or changed by others"));
+    assert!(asked(0o444, given).contains("can be read or changed by others"));
+    // The next thing that is wrong: there is no terminal.
+    assert!(asked(0o440, given).contains("terminal"), "{}", asked(0o440, given));
+}
