@@ -34,7 +34,7 @@ async fn talk(args: ChatArgs, api: &Api) -> Result<Exit> {
     messages.extend(args.system.map(|text| json!({"role": "system", "content": text})));
     if let Some(text) = args.message {
         messages.push(json!({"role": "user", "content": text}));
-        say(api, &model, &messages, args.max_tokens).await?;
+        say(api, &model, &messages, args.max_tokens).await.whole()?;
         return Ok(Exit::Ok);
     }
     Output.note(&format!("talking to {model}; an empty line or Ctrl-D ends it"));
@@ -46,13 +46,15 @@ async fn talk(args: ChatArgs, api: &Api) -> Result<Exit> {
         }
         let Some(line) = line.filter(|line| !line.trim().is_empty()) else { return Ok(Exit::Ok) };
         messages.push(json!({"role": "user", "content": line}));
-        match say(api, &model, &messages, args.max_tokens).await {
-            Ok(answer) => messages.push(json!({"role": "assistant", "content": answer})),
-            Err(error) => {
-                // The conversation can go on, after a deposit for example.
-                messages.pop();
-                Output.note(&format!("{error:#}"));
-            }
+        let Answer { words, trouble } = say(api, &model, &messages, args.max_tokens).await;
+        if let Some(error) = &trouble {
+            Output.note(&format!("{error:#}"));
+        }
+        // The conversation can go on: after a deposit for example, and with the words that came and were paid.
+        if trouble.is_some() && words.is_empty() {
+            messages.pop();
+        } else {
+            messages.push(json!({"role": "assistant", "content": words}));
         }
     }
 }
@@ -81,37 +83,59 @@ async fn only_model(api: &Api) -> Result<String> {
     }
 }
 
-/// Asks, shows the answer as it comes, and what it cost. Gives the answer.
-async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>) -> Result<String> {
+/// The words of an answer, and why they are not all of it.
+struct Answer {
+    words: String,
+    trouble: Option<anyhow::Error>,
+}
+
+impl Answer {
+    /// Fails where it is not whole.
+    fn whole(self) -> Result<()> {
+        self.trouble.map_or(Ok(()), Err)
+    }
+}
+
+/// Asks, shows the answer as it comes, and what it cost.
+async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>) -> Answer {
     let mut body = json!({"model": model, "messages": messages, "stream": true});
     if let Some(most) = max_tokens {
         body["max_tokens"] = json!(most);
     }
     let response = {
         let _waiting = Progress::start("waiting for the answer");
-        api.send(Method::POST, "/v1/chat/completions", Some(&body)).await?
+        api.send(Method::POST, "/v1/chat/completions", Some(&body)).await
+    };
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => return Answer { words: String::new(), trouble: Some(error) },
     };
     let request = response.headers().get("zg-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let mut bytes = response.bytes_stream();
     let mut heard = Heard::default();
     let mut said = Pieces::default();
-    let mut broke = None;
+    let mut trouble = None;
     while let Some(piece) = bytes.next().await {
-        let words = match piece {
-            Ok(piece) => heard.take(&piece)?,
+        let (words, wrong) = match piece {
+            Ok(piece) => heard.take(&piece),
             Err(error) => {
-                broke = Some(error.without_url());
-                break;
+                let message = format!("the answer broke off: {}", error.without_url());
+                (String::new(), Some(Failure::new(Exit::Unreachable, message).into()))
             }
         };
         if !words.is_empty() && !Output.said(&words, &mut said) {
-            return Ok(heard.answer);
+            return Answer { words: heard.answer, trouble: None };
+        }
+        if wrong.is_some() {
+            trouble = wrong;
+            break;
         }
     }
-    let last = heard.end()?;
+    let (last, wrong) = heard.end();
     if !last.is_empty() {
         Output.said(&last, &mut said);
     }
+    trouble = trouble.or(wrong);
     Output.line("");
     if heard.cut {
         Output.note("(cut: the answer reached its token limit, or the most that it may cost)");
@@ -119,14 +143,11 @@ async fn say(api: &Api, model: &str, messages: &[Value], max_tokens: Option<u64>
     if let Some(request) = request {
         cost(api, &request).await;
     }
-    if let Some(error) = broke {
-        return Err(Failure::new(Exit::Unreachable, format!("the answer broke off: {error}")).into());
-    }
-    if !heard.ended {
+    if trouble.is_none() && !heard.ended {
         let message = "the answer ended early: the service sent neither a reason nor an end; ask again";
-        return Err(Failure::new(Exit::Unreachable, message).into());
+        trouble = Some(Failure::new(Exit::Unreachable, message).into());
     }
-    Ok(heard.answer)
+    Answer { words: heard.answer, trouble }
 }
 
 /// What has come of an answer.
@@ -141,23 +162,31 @@ struct Heard {
 }
 
 impl Heard {
-    /// Takes a piece of the stream; gives the words in it.
-    fn take(&mut self, piece: &[u8]) -> Result<String> {
+    /// Takes a piece of the stream; gives the words in it, and what went wrong behind them.
+    fn take(&mut self, piece: &[u8]) -> (String, Option<anyhow::Error>) {
         let mut words = String::new();
         for byte in piece {
             if *byte == b'\n' {
-                words.push_str(&self.end_line()?);
+                match self.end_line() {
+                    Ok(more) => words.push_str(&more),
+                    Err(error) => return (words, Some(error)),
+                }
                 continue;
             }
             self.line.push(*byte);
-            anyhow::ensure!(self.line.len() <= LONGEST_LINE, "the answer is no chat");
+            if self.line.len() > LONGEST_LINE {
+                return (words, Some(anyhow::anyhow!("the answer is no chat")));
+            }
         }
-        Ok(words)
+        (words, None)
     }
 
     /// Takes the end of the stream, which ends the last line too.
-    fn end(&mut self) -> Result<String> {
-        self.end_line()
+    fn end(&mut self) -> (String, Option<anyhow::Error>) {
+        match self.end_line() {
+            Ok(words) => (words, None),
+            Err(error) => (String::new(), Some(error)),
+        }
     }
 
     fn end_line(&mut self) -> Result<String> {
@@ -241,9 +270,13 @@ mod tests {
         let mut words = String::new();
         // In pieces that know nothing of lines.
         for piece in stream.as_bytes().chunks(7) {
-            words.push_str(&heard.take(piece).map_err(|error| error.to_string())?);
+            let (more, wrong) = heard.take(piece);
+            words.push_str(&more);
+            wrong.map_or(Ok(()), |error| Err(error.to_string()))?;
         }
-        words.push_str(&heard.end().map_err(|error| error.to_string())?);
+        let (last, wrong) = heard.end();
+        words.push_str(&last);
+        wrong.map_or(Ok(()), |error| Err(error.to_string()))?;
         assert_eq!(words, heard.answer);
         Ok((words, heard.cut, heard.ended))
     }
@@ -265,5 +298,18 @@ mod tests {
         for nothing in ["", ": ping", "event: x", "data: {", r#"data: {"choices":[],"usage":{}}"#] {
             assert_eq!(heard(nothing), told("", false, false), "{nothing}");
         }
+    }
+
+    #[test]
+    fn words_before_an_error_are_not_lost() {
+        let mut heard = Heard::default();
+        let piece = "data: {\"choices\":[{\"delta\":{\"content\":\"paid\"}}]}\n\n\
+                     data: {\"error\":{\"message\":\"no\"}}\n\n";
+        let (words, wrong) = heard.take(piece.as_bytes());
+        assert_eq!((words.as_str(), heard.answer.as_str()), ("paid", "paid"));
+        assert_eq!(wrong.map(|error| error.to_string()), Some("the service says: no".to_owned()));
+        let long = vec![b'x'; LONGEST_LINE + 1];
+        let (words, wrong) = Heard::default().take(&long);
+        assert!(words.is_empty() && wrong.is_some());
     }
 }

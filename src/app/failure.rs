@@ -94,9 +94,18 @@ fn exit_of_io(error: &io::Error) -> Exit {
         ErrorKind::NotFound
         | ErrorKind::PermissionDenied
         | ErrorKind::NotADirectory
-        | ErrorKind::IsADirectory => Exit::BadInput,
+        | ErrorKind::IsADirectory
+        | ErrorKind::AlreadyExists
+        | ErrorKind::InvalidFilename => Exit::BadInput,
+        // Its kind has no name that stable compilers take.
+        _ if is_link_loop(error) => Exit::BadInput,
         _ => Exit::Failed,
     }
+}
+
+/// Whether the path goes in circles.
+fn is_link_loop(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 #[cfg(test)]
@@ -112,6 +121,8 @@ mod tests {
             (ErrorKind::ReadOnlyFilesystem, Exit::Failed),
             (ErrorKind::NotFound, Exit::BadInput),
             (ErrorKind::PermissionDenied, Exit::BadInput),
+            (ErrorKind::AlreadyExists, Exit::BadInput),
+            (ErrorKind::InvalidFilename, Exit::BadInput),
         ] {
             let private =
                 || PrivateFileError::Io { action: "write", path: PathBuf::new(), source: kind.into() };
@@ -124,6 +135,8 @@ mod tests {
                 assert_eq!(failure_of(&error.context("it is not restored")).exit, exit, "{kind:?}");
             }
         }
+        let circle = io::Error::from_raw_os_error(rustix::io::Errno::LOOP.raw_os_error());
+        assert_eq!(exit_of_io(&circle), Exit::BadInput);
         let loose = PrivateFileError::Loose { path: PathBuf::new(), mode: 0o644, wanted: 0o600 };
         assert_eq!(failure_of(&loose.into()).exit, Exit::BadInput);
     }

@@ -154,21 +154,35 @@ pub fn check<C: RoleConfig>(global: &Global) -> Result<Exit> {
     if let Some(file) = &global.private_key_file {
         Wallet::from_hex(&cli::from_file(Line::PrivateKey, file)?).context(file.display().to_string())?;
     }
+    let has_key = global.private_key_file.is_some() || !shell.private_keys.0.is_empty();
+    let keyless = shell.wallet.filter(|_| !has_key).and_then(|wallet| without_key_file::<C>(shell, wallet));
     let file = sources.file.map_or("the defaults".to_owned(), |file| file.display().to_string());
     Output.line(&format!("{file}: the settings of the {} broker can work", C::NAME));
-    let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
-    let has_key = global.private_key_file.is_some() || !shell.private_keys.0.is_empty();
-    if let Some(wallet) = shell.wallet.filter(|_| !has_key) {
-        let files = KeyFiles::new(&paths.keys).list()?;
-        if !files.iter().any(|file| file.address == wallet) {
-            // Enough for somebody who only looks, and for delegate keys.
-            let there = paths.keys.display();
-            Output.note(&format!(
-                "wallet: there is no key file for {wallet} in {there}, so nothing can be signed with it"
-            ));
-        }
+    if let Some(note) = keyless {
+        Output.note(&note);
     }
     Ok(Exit::Ok)
+}
+
+/// What to say where the key file of a wallet is not seen. No mistake in the settings: they are enough for somebody who
+/// only looks, and for delegate keys, and whoever checks them may be somebody else than who runs the broker.
+fn without_key_file<C: RoleConfig>(shell: &Shell, wallet: Address) -> Option<String> {
+    let unseen = |error: anyhow::Error| {
+        format!("wallet: its key file could not be looked for: {}", failure_of(&error).message)
+    };
+    let paths = match Paths::of(C::NAME, shell.data_dir.as_deref()) {
+        Ok(paths) => paths,
+        Err(error) => return Some(unseen(error.into())),
+    };
+    let files = match KeyFiles::new(&paths.keys).list() {
+        Ok(files) => files,
+        Err(error) => return Some(unseen(error.into())),
+    };
+    let there = paths.keys.display();
+    let is_there = files.iter().any(|file| file.address == wallet);
+    (!is_there).then(|| {
+        format!("wallet: there is no key file for {wallet} in {there}, so nothing can be signed with it")
+    })
 }
 
 /// Whether the keys in the settings are keys, and the files that they name can be read.

@@ -19,6 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What is counted: smaller pieces of memory are not worth a count of their own.
 const BLOCK: usize = 4 << 10;
 
+/// What swells looks for memory this often, for so long: it holds some meanwhile.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+const SWELLS_FOR: Duration = Duration::from_secs(10);
+
 /// How long what is large waits for its share of the memory.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -99,14 +103,19 @@ impl Share {
         true
     }
 
-    /// Grows to `bytes` in all, as soon as the store has what is missing, if that is soon enough.
+    /// Grows to `bytes` in all, as soon as the store has what is missing, if that is soon enough. It looks now and then: a
+    /// place in the store's queue would keep what is free from everybody else meanwhile.
     async fn wait_to_grow(&mut self, store: &Memory, bytes: usize, patience: Duration) -> bool {
         if bytes as u64 > u64::from(store.blocks) * BLOCK as u64 {
             return false;
         }
-        let missing = bytes.saturating_sub(self.bytes());
-        let Some(more) = store.take(missing as u64, patience).await else { return false };
-        self.merge(more);
+        let until = tokio::time::Instant::now() + patience;
+        while !self.grow(store, bytes) {
+            if tokio::time::Instant::now() >= until {
+                return false;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
         true
     }
 
@@ -164,7 +173,7 @@ impl Room {
     /// vain; it has an end, and then those who go on get what the others give up.
     #[must_use]
     pub async fn wait_for(&mut self, bytes: usize) -> bool {
-        self.grow(bytes) || self.share.wait_to_grow(&self.store, bytes, PATIENCE).await
+        self.grow(bytes) || self.share.wait_to_grow(&self.store, bytes, SWELLS_FOR).await
     }
 }
 

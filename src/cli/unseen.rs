@@ -43,12 +43,12 @@ pub fn signals_are_taken() {
 
 /// Ends the program by whatever ends programs, with the terminal set back. The rest of the program keeps nothing that
 /// these signals' default would not have cut off as well.
-async fn end_by_signal([mut interrupt, mut terminate, mut hangup]: [Signal; 3]) {
+async fn end_by_signal([mut interrupt, mut terminate, mut hangup]: [Option<Signal>; 3]) {
     loop {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            () = came(&mut interrupt) => {}
+            () = came(&mut terminate) => {}
+            () = came(&mut hangup) => {}
         }
         if !TAKEN.load(Ordering::Relaxed) {
             // Held to the end, so that no question begins meanwhile.
@@ -61,17 +61,48 @@ async fn end_by_signal([mut interrupt, mut terminate, mut hangup]: [Signal; 3]) 
     }
 }
 
+/// Waits for a signal; for ever where it is not listened to.
+async fn came(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
 /// Once signals are listened to they do nothing by themselves for as long as the process lives, so this begins with the
-/// first question and stays.
+/// first question and stays. Those that the process was started to ignore, as `nohup` does, stay ignored.
 fn watch_signals() -> io::Result<()> {
-    if TAKEN.load(Ordering::Relaxed) || WATCHED.swap(true, Ordering::Relaxed) {
+    if TAKEN.load(Ordering::Relaxed) || WATCHED.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let [interrupt, terminate, hangup] = kinds.map(signal);
-    #[allow(clippy::disallowed_methods, reason = "no shutdown waits for what only ever ends the process")]
-    tokio::spawn(end_by_signal([interrupt?, terminate?, hangup?]));
+    let ignored = std::fs::read_to_string("/proc/self/status").map_or(0, |status| ignored(&status));
+    let listen = |kind: SignalKind| -> io::Result<Option<Signal>> {
+        if is_in(ignored, kind) { Ok(None) } else { signal(kind).map(Some) }
+    };
+    let signals =
+        [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?];
+    // Somebody else may have begun meanwhile.
+    if !WATCHED.swap(true, Ordering::Relaxed) {
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "no shutdown waits for what only ever ends the process"
+        )]
+        tokio::spawn(end_by_signal(signals));
+    }
     Ok(())
+}
+
+/// The signals that a process ignores, by what Linux says of it; other systems do not tell.
+fn ignored(status: &str) -> u64 {
+    let digits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    digits.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn is_in(signals: u64, kind: SignalKind) -> bool {
+    let bit = u32::try_from(kind.as_raw_value() - 1).ok().and_then(|place| 1_u64.checked_shl(place));
+    bit.is_some_and(|bit| signals & bit != 0)
 }
 
 /// Asks at the terminal itself, so that pipes on both ends do not matter.
@@ -237,6 +268,17 @@ mod tests {
             ("\u{7f}\u{7f}x\n", "x"),
         ] {
             assert_eq!(line(typed.as_bytes()).unwrap().expose(), read, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn signals_that_are_ignored_are_known() {
+        // As under `nohup`.
+        let signals = ignored("Name:\tx\nSigBlk:\t0000000000000002\nSigIgn:\t0000000000001001\n");
+        assert!(is_in(signals, SignalKind::hangup()));
+        assert!(!is_in(signals, SignalKind::interrupt()) && !is_in(signals, SignalKind::terminate()));
+        for nothing in ["", "SigIgn:", "SigIgn:\tx"] {
+            assert_eq!(ignored(nothing), 0, "{nothing}");
         }
     }
 

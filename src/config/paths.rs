@@ -1,5 +1,6 @@
 //! Where files are looked for on this system.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -38,7 +39,8 @@ impl Paths {
 
     /// The settings file: the one named, or the first that exists of `./<role>/config.local.yaml` (the usage
     /// procedure's) and `<role>.yaml` in the system's place for settings. One that exists and cannot be read is given
-    /// too: whoever reads it says so, where another file or the defaults would go unnoticed.
+    /// too: whoever reads it says so, where another file or the defaults would go unnoticed. Behind a directory that is
+    /// closed to us nothing is there for us: a service may have kept the home of whoever started it.
     ///
     /// # Errors
     /// [`ConfigError::Foreign`] for one in the working directory that somebody else wrote, or could have written.
@@ -48,12 +50,8 @@ impl Paths {
         }
         let local = Path::new(role).join("config.local.yaml");
         if exists(&local) {
-            // A working directory that is closed to us holds nothing that was put there for us: `sudo -u` out of
-            // somebody's home.
-            if !is_closed(Path::new("./.")) {
-                is_ours(&local)?;
-                return Ok(Some(local));
-            }
+            is_ours(&local)?;
+            return Ok(Some(local));
         }
         Ok(Paths::home_settings(role).ok().filter(|path| exists(path)))
     }
@@ -68,24 +66,25 @@ impl Paths {
 fn exists(path: &Path) -> bool {
     match fs::symlink_metadata(path) {
         Ok(_) => true,
-        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        // Denied is the way to it: what cannot be read can still be looked at.
+        Err(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::PermissionDenied
+        ),
     }
-}
-
-fn is_closed(directory: &Path) -> bool {
-    fs::metadata(directory).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }
 
 /// Whether a settings file that was merely found is one that we, or root, have put there: whoever writes it says which
 /// chain is asked, where deposits go and where the key is. Root is trusted with all of that anyway, and owns what is
 /// mounted into containers. A group may write: many systems give each user a group of their own and let it write by
-/// default, and whoever shares a folder with a group has chosen it.
+/// default, and whoever shares a folder with a group has chosen it. Whoever became root by `sudo` trusts in what is theirs.
 fn is_ours(path: &Path) -> Result<(), ConfigError> {
     let own = rustix::process::geteuid().as_raw();
+    let before = before_sudo(own, std::env::var_os("SUDO_UID").as_deref());
     // The link, where it is one, and what it leads to. What cannot be looked at is told of when it is read.
     for found in [fs::symlink_metadata(path), fs::metadata(path)].into_iter().flatten() {
         let foreign = |why| Err(ConfigError::Foreign { path: path.to_owned(), why });
-        if found.uid() != own && found.uid() != 0 {
+        if found.uid() != own && found.uid() != 0 && Some(found.uid()) != before {
             return foreign(format!("belongs to another user (id {})", found.uid()));
         }
         // The mode of a link means nothing.
@@ -94,6 +93,11 @@ fn is_ours(path: &Path) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// Who root was before `sudo`. Nobody else is told of by that variable: it stays when root becomes a service's user.
+fn before_sudo(own: u32, variable: Option<&OsStr>) -> Option<u32> {
+    variable.filter(|_| own == 0)?.to_str()?.parse().ok()
 }
 
 fn home() -> Result<ProjectDirs, PathsError> {
@@ -129,6 +133,17 @@ mod tests {
     }
 
     #[test]
+    fn root_is_also_who_it_was_before_sudo() {
+        let before = |own, variable: &str| before_sudo(own, Some(OsStr::new(variable)));
+        assert_eq!(before(0, "1000"), Some(1000));
+        for wrong in ["", "-1", "root", "99999999999"] {
+            assert_eq!(before(0, wrong), None, "{wrong}");
+        }
+        assert_eq!(before(1001, "1000"), None);
+        assert_eq!(before_sudo(0, None), None);
+    }
+
+    #[test]
     fn what_is_there_counts_even_where_it_cannot_be_read() {
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
@@ -137,5 +152,14 @@ mod tests {
         fs::write(at("file"), "").unwrap();
         assert!(exists(&at("dangling")) && exists(&at("directory")) && exists(&at("file")));
         assert!(!exists(&at("nowhere")) && !exists(&at("file/below")));
+        // A file that is closed is there; what is behind a closed directory is not there for us.
+        fs::write(at("directory/file"), "").unwrap();
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(at("directory"), fs::Permissions::from_mode(0)).unwrap();
+        assert!(exists(&at("file")));
+        // Root goes everywhere.
+        let closed = fs::read_dir(at("directory")).is_err();
+        assert_eq!(exists(&at("directory/file")), !closed);
+        fs::set_permissions(at("directory"), fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

@@ -20,21 +20,24 @@ const FILE: &str = "broker.lock";
 /// What follows the address of a broker that answers one process only.
 const PRIVATE: &str = "private";
 
-/// How the names of all that a data directory has begin: the lock, databases with what belongs to them, keys, request
-/// bodies, the log of the screens, the token that our documents and packages put there, the demo's chain, and what is
-/// not whole yet.
-const OURS: [&str; 10] = [
+/// The names of all that a data directory has, but for databases and what is not whole yet: the lock, keys, request
+/// bodies, the log of the screens, the token that our documents and packages put there, and the demo's chain.
+const OURS: [&str; 9] = [
     FILE,
-    "user.db",
-    "provider.db",
     "delegates",
     "keys",
     "spool",
     "screens.log",
+    "screens.log.old",
     "token",
     "devnet.chain",
-    private_files::TEMPORARY,
+    "devnet.chain.new",
 ];
+/// Databases, and what SQLite puts beside them.
+const DATABASES: [&str; 2] = ["user.db", "provider.db"];
+const BESIDE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+/// What systems put into directories by themselves: it says nothing of whose they are.
+const NOBODYS: [&str; 2] = ["lost+found", ".DS_Store"];
 
 /// Far more than a pid and an address need.
 const LONGEST: u64 = 256;
@@ -174,10 +177,18 @@ fn lock(file: &File) -> Result<(), TryLockError> {
 /// the first start on somebody's home leaves its lock there.
 fn is_ours(directory: &Path) -> bool {
     let is_ours = |entry: io::Result<fs::DirEntry>| {
-        let name = entry.map(|entry| entry.file_name());
-        name.is_ok_and(|name| OURS.iter().any(|ours| name.as_encoded_bytes().starts_with(ours.as_bytes())))
+        entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_our_name))
     };
     fs::read_dir(directory).is_ok_and(|mut entries| entries.all(is_ours))
+}
+
+fn is_our_name(name: &str) -> bool {
+    let is_database =
+        || DATABASES.iter().any(|db| name.strip_prefix(db).is_some_and(|rest| BESIDE.contains(&rest)));
+    OURS.contains(&name)
+        || NOBODYS.contains(&name)
+        || name.starts_with(private_files::TEMPORARY)
+        || is_database()
 }
 
 fn read(mut file: &File) -> Holder {
@@ -286,8 +297,27 @@ mod tests {
         for name in ["broker.lock", "user.db", "user.db-wal", "screens.log.old", ".unfinished-x", "token"] {
             fs::write(used.join(name), "").unwrap();
         }
+        fs::create_dir(used.join("lost+found")).unwrap();
         fs::set_permissions(&used, fs::Permissions::from_mode(0o755)).unwrap();
         let _used = DataLock::take(&used).unwrap();
         assert_eq!(mode(&used), 0o700);
+    }
+
+    #[test]
+    fn names_that_only_begin_like_ours_are_somebody_elses() {
+        for ours in ["keys", "provider.db", "provider.db-shm", "user.db-journal", "screens.log", ".DS_Store"]
+        {
+            assert!(is_our_name(ours), "{ours}");
+        }
+        for other in ["keys-of-team", "tokens.csv", "token.txt", "user.db.bak", "user.dbx", "spooler", ""] {
+            assert!(!is_our_name(other), "{other}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let team = dir.path().join("team");
+        fs::create_dir_all(team.join("keys-of-team")).unwrap();
+        fs::write(team.join("tokens.csv"), "").unwrap();
+        fs::set_permissions(&team, fs::Permissions::from_mode(0o755)).unwrap();
+        let _team = DataLock::take(&team).unwrap();
+        assert_eq!(mode(&team), 0o755);
     }
 }

@@ -48,7 +48,11 @@ fn is_unclear(kind: ServiceKind, text: &[u8]) -> bool {
 }
 
 fn decode(coding: &str, text: &[u8]) -> Option<Vec<u8>> {
-    let mut decoder = Decoder::new(&codings(Some(coding)).ok()?, Limits::default().decoding);
+    // No more than the meter would take in.
+    let limits = Limits::default();
+    let mut decoding = limits.decoding;
+    decoding.bytes = decoding.bytes.min(limits.json as u64);
+    let mut decoder = Decoder::new(&codings(Some(coding)).ok()?, decoding);
     let mut decoded = Vec::new();
     decoder.push(text, &mut |block| decoded.extend_from_slice(block)).ok()?;
     decoder.is_whole().then_some(decoded)

@@ -18,7 +18,13 @@ pub enum EditError {
     /// Setting each of them to the same object could make the body as large as it likes.
     #[error("the body names {0} more than once")]
     Repeated(&'static str),
+    /// Each would become an object, and the body many times as large.
+    #[error("the body has more than {MOST_SETTINGS} objects in {0}")]
+    TooMany(&'static str),
 }
+
+/// Prompts of one body that may have settings of their own.
+pub const MOST_SETTINGS: usize = 4_096;
 
 /// Sets each `(name, JSON text)` of `edits`: in place where the object has the member, else at its end.
 ///

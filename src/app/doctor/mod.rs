@@ -27,7 +27,7 @@ use crate::cli::{Exit, Global, Output, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
 use crate::domain::{Address, Neuron};
 use crate::keys::{DelegateKeys, PassphraseKeyring, SystemKeyring};
-use crate::store::{DataLock, Db, Role as DbRole};
+use crate::store::{DataLock, Db, Holder, Role as DbRole};
 
 pub async fn run(role: Role, global: &Global) -> Result<Exit> {
     let mut findings = Findings::default();
@@ -62,6 +62,8 @@ pub async fn run(role: Role, global: &Global) -> Result<Exit> {
 const CHAIN: &str =
     "start the node, or name another one: chain.rpcUrl and chain.fallbackRpcUrls, `--rpc-url` to try";
 
+const UNAUDITED: &str = "the books are audited while no broker runs on them";
+
 /// What was found on the way.
 struct Found {
     address: Option<Address>,
@@ -88,13 +90,17 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
 
     let shell = config.shell();
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
-    let running = holder(findings, &paths.data);
+    let holder = holder(findings, &paths.data);
+    let running = holder.is_some();
     files::examine(findings, &paths.data, &paths.keys);
     delegates(findings, &paths.data).await;
     let address = key::<C>(findings, shell, global, &paths).await;
     keyring(findings, shell, address).await;
     let chain = chain(findings, shell, address).await;
-    if running {
+    if holder.is_some_and(|holder| holder.private) && global.url.is_none() {
+        // It answers one command only.
+        Output.note(UNAUDITED);
+    } else if running {
         broker::<C>(findings, global).await;
     } else if let Err(error) = books::<C>(findings, &paths.data).await {
         findings.wrong("books", &error, "keep a copy of the directory and restore the last backup elsewhere");
@@ -102,22 +108,28 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
     Ok(Some((config, Found { address, chain, running })))
 }
 
-/// Whether a broker runs on the data directory.
-fn holder(findings: &mut Findings, data: &Path) -> bool {
+/// Who runs a broker on the data directory.
+fn holder(findings: &mut Findings, data: &Path) -> Option<Holder> {
     let there = data.display();
     match DataLock::holder(data) {
         Ok(None) => findings.good(&format!("data directory: {there}, no broker runs on it")),
         Ok(Some(holder)) => {
-            let at = holder.address.map(|address| format!(" at {address}")).unwrap_or_default();
-            findings.good(&format!("data directory: {there}, a broker runs on it{at}"));
-            return true;
+            let what = match holder.open_at() {
+                Some(address) => format!("a broker runs on it at {address}"),
+                None if holder.private => {
+                    "a command, `chat` for example, runs a broker of its own on it".to_owned()
+                }
+                None => "a broker runs on it".to_owned(),
+            };
+            findings.good(&format!("data directory: {there}, {what}"));
+            return Some(holder);
         }
         Err(error) => {
             let cure = format!("run this as the user that runs the broker, or give that user {there}");
             findings.wrong("data directory", &error.into(), &cure);
         }
     }
-    false
+    None
 }
 
 async fn key<C: RoleConfig>(
@@ -288,7 +300,7 @@ async fn broker<C: RoleConfig>(findings: &mut Findings, global: &Global) {
         ),
     }
     api.close().await;
-    Output.note("the books are audited while no broker runs on them");
+    Output.note(UNAUDITED);
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ impl Job {
                         Err(withheld) => {
                             let admission = self.admit(&CancellationToken::new()).await;
                             if self.admitted(admission, &mut reply) {
+                                if answer.status.is_success() {
+                                    core.upstream_works(&self.offer);
+                                }
                                 self.withhold(reply, &withheld).await;
                             }
                             return;

@@ -36,13 +36,11 @@ pub(super) struct Edited {
     /// `None`: the body goes out as it came.
     pub body: Option<Vec<u8>>,
     pub ask: Ask,
-    /// The service was told how long its answer may be.
-    pub limited: bool,
 }
 
 impl Edited {
     fn not() -> Edited {
-        Edited { body: None, ask: Ask { choices: 1, ..Ask::default() }, limited: false }
+        Edited { body: None, ask: Ask { choices: 1, ..Ask::default() } }
     }
 }
 
@@ -97,16 +95,19 @@ impl Edit {
         let mut edited: Option<Vec<u8>> = None;
         if let Some(room) = room {
             if let Some(name) = ask.unclear {
-                return Err(ProxyRefusal::BadBody(format!("its {name} is not a whole number")));
+                return Err(ProxyRefusal::BadBody(format!(
+                    "its {name} is not a whole number; write it in digits, without quotes"
+                )));
             }
             // What is repeated of the prompt is part of the answer, and no limit holds it.
             let most = room.0.saturating_sub(self.input.0.saturating_mul(ask.echoes));
-            if ask.choices > most {
-                // Each would have at least one token.
+            // Each would have at least one token, unless none are wanted, as when a prompt is scored.
+            if ask.choices > most && ask.max_output != Some(0) {
                 let answers = ask.choices;
-                let says =
-                    format!("it asks for {answers} answers, and the highest fee pays for {most} new tokens");
-                return Err(ProxyRefusal::BadBody(says));
+                return Err(ProxyRefusal::BadBody(format!(
+                    "it asks for {answers} answers, and the highest fee pays for {most} new tokens; ask for fewer, or deposit more and \
+                     raise the caps"
+                )));
             }
             edited = limit_output(text, endpoint, most / ask.choices.max(1)).map_err(bad)?;
         }
@@ -116,6 +117,6 @@ impl Edit {
                 edited = Some(asking);
             }
         }
-        Ok(Edited { body: edited, ask, limited: room.is_some() })
+        Ok(Edited { body: edited, ask })
     }
 }

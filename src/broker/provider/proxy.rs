@@ -143,7 +143,7 @@ impl Core {
         // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
         let headers = headers::to_upstream(&call.headers, &offer.headers);
         let counted = self.count(&offer, &call, &headers, (&suffix, &url), body, (prices, max_fee)).await?;
-        let Edited { body: edited, ask, limited } =
+        let Edited { body: edited, ask } =
             edit_apart(&counted, Edit::new(&offer, &headers, &url, &counted, max_fee)).await?;
         let payload = self.payload(&counted.body, edited).await?;
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body: payload };
@@ -168,20 +168,7 @@ impl Core {
         let tasks = self.tasks.clone();
         // What is logged of it is logged of the caller's request.
         let span = tracing::info_span!("proxied request", service = %offer.name);
-        let job = Job {
-            core: self,
-            offer,
-            new,
-            input,
-            room,
-            limited,
-            endpoint,
-            ask,
-            hides_usage,
-            shared,
-            hold,
-            pass,
-        };
+        let job = Job { core: self, offer, new, input, room, endpoint, ask, hides_usage, shared, hold, pass };
         tasks.spawn("proxied request", job.run(upstream, reply).instrument(span));
         // The task ends without a word only if it panicked.
         answer.await.unwrap_or(Err(ProxyRefusal::UpstreamBroken))

@@ -43,11 +43,13 @@ pub enum ProxyRefusal {
     #[error("the body cannot be metered: {0}")]
     BadBody(String),
     /// The highest fee that was signed does not even pay for the request's own input.
-    #[error("the highest fee allowed is {max_fee} neuron, but the input alone costs {input_fee}")]
+    #[error(
+        "the highest fee allowed is {max_fee} neuron, and the input alone costs {input_fee}; that leaves nothing for an answer"
+    )]
     MaxFeeTooLow { max_fee: Neuron, input_fee: Neuron },
     /// It was written, and nothing of it was handed over. Not a 5xx, which clients answer by asking again.
     #[error(
-        "the answer is longer than the highest fee pays for; allow a higher fee or ask for a shorter answer"
+        "the answer is longer than the highest fee pays for; allow a larger max_tokens or ask for a shorter answer"
     )]
     AnswerAboveMaxFee,
     #[error("{0} has no account with this provider; open one first")]

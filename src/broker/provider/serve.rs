@@ -62,8 +62,6 @@ pub(super) struct Job {
     pub input: Units,
     /// How many output units the highest fee pays for; `None` when output is free.
     pub room: Option<Units>,
-    /// The service was told how long its answer may be.
-    pub limited: bool,
     pub endpoint: Endpoint,
     pub ask: Ask,
     /// The closing usage chunk was asked for by us alone and is taken out again.

@@ -23,7 +23,7 @@ use crate::wire::receipt::{RECEIPT_HEADER, encode_receipt};
 const LARGEST_WHOLE: usize = 16 << 20;
 /// Answers up to this size are counted on the spot; larger ones on a thread of their own.
 pub(super) const COUNT_AT_ONCE: usize = 64 << 10;
-/// Units by which an answer may pass its limit however small that is: names of tools, a last word in many tokens.
+/// Units by which each answer may pass its limit however small that is: names of tools, a last word in many tokens.
 const SLACK: u64 = 16;
 
 /// Why a whole answer is not handed over.
@@ -51,12 +51,12 @@ impl Withheld {
     }
 }
 
-/// The largest output that is handed over where the highest fee pays for `room`.
+/// The largest output of so many answers that is handed over where the highest fee pays for `room`.
 ///
 /// A service that was told its limit counts by another vocabulary than we do: a text of so many of its tokens is seldom
-/// twice as many of ours. What had no limit that we could set has no such excuse.
-fn most_for(room: Units, limited: bool) -> Units {
-    if limited { Units(room.0.saturating_mul(2).saturating_add(SLACK)) } else { room }
+/// twice as many of ours.
+fn most_for(room: Units, answers: u64) -> Units {
+    Units(room.0.saturating_mul(2).saturating_add(SLACK.saturating_mul(answers.max(1))))
 }
 
 impl Job {
@@ -139,16 +139,22 @@ impl Job {
         let result = self.count(answer, body.clone()).await?;
         let stated = result.usage.unwrap_or_default();
         let units = meter::charged(self.offer.meter, result.units, stated.output);
-        match self.room.map(|room| most_for(room, self.limited)) {
+        // What the meter cannot read is counted whole, names and figures too: an honest answer may come to any sum.
+        let held_to = self.room.filter(|_| self.endpoint.is_read());
+        match held_to.map(|room| most_for(room, self.ask.choices)) {
             Some(most) if units > most => Err(Withheld::AboveMaxFee { units, most }),
             _ => Ok(Delivered::metered(ReceiptStatus::Complete, &result, hash_of(body))),
         }
     }
 
     /// Nothing of the answer is handed over, and nothing is charged: the caller's broker sees a refusal, which costs
-    /// nothing there either. Whoever has the service work for such answers is served no faster than its limits allow.
+    /// nothing there either. Whoever has the service work for such answers again and again is kept out for a while, as who
+    /// leaves before they come.
     pub(super) async fn withhold(self, reply: Reply, withheld: &Withheld) {
         tracing::warn!(service = %self.offer.name, %withheld, "an answer is not handed over");
+        if matches!(withheld, Withheld::AboveMaxFee { .. }) {
+            self.core.gate.left_early(self.new.account.user, Instant::now());
+        }
         self.book(Delivered::nothing(withheld.status())).await;
         let _ = reply.send(Err(withheld.refusal()));
     }

@@ -8,6 +8,7 @@ mod tests;
 mod user;
 mod value;
 
+use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
@@ -66,8 +67,12 @@ impl Cli {
         }
         let cli = Cli::from_arg_matches_mut(&mut command.try_get_matches_from_mut(line)?)
             .map_err(|error| error.format(&mut command))?;
-        match cli.global.set.iter().find(|(key, _)| SECRETS.contains(&key.as_str())) {
+        let refused = |key: &str| key.is_empty() || SECRETS.contains(&key);
+        match cli.global.set.iter().find(|(key, _)| refused(key)) {
             None => Ok(cli),
+            Some((key, _)) if key.is_empty() => {
+                Err(command.error(ErrorKind::ValueValidation, "--set: write KEY=VALUE"))
+            }
             // A secret on the command line can be read by every user of the machine.
             Some((key, _)) => Err(command.error(
                 ErrorKind::ValueValidation,
@@ -373,17 +378,21 @@ pub struct Listing {
 /// Settings that are secrets, and may not be typed.
 const SECRETS: [&str; 2] = ["privateKeys", "token"];
 
-/// `KEY=VALUE`. A secret is taken without its value and refused after parsing: a refusal here would repeat what was typed.
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let after =
-        |key: &&&str| text.strip_prefix(**key).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric));
-    if let Some(key) = SECRETS.iter().find(after) {
+/// `KEY=VALUE`. A secret is taken without its value, and what has no key or no value as nothing; both are refused after
+/// parsing, as a refusal here would repeat what was typed.
+fn assignment(text: &str) -> Result<(String, String), Infallible> {
+    let is_of = |key: &&&str| {
+        let text = text.trim_start();
+        let parts = text.get(..key.len()).zip(text.get(key.len()..));
+        parts.is_some_and(|(typed, rest)| {
+            typed.eq_ignore_ascii_case(key) && !rest.starts_with(char::is_alphanumeric)
+        })
+    };
+    if let Some(key) = SECRETS.iter().find(is_of) {
         return Ok(((*key).to_owned(), String::new()));
     }
-    match text.split_once('=') {
-        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-        None => Err("write KEY=VALUE".to_owned()),
-    }
+    let (key, value) = text.split_once('=').unwrap_or_default();
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// `NAME=` is how many files of variables leave one out; clap would take it for a value.

@@ -128,9 +128,16 @@ fn wrong_values_and_secrets_are_refused() {
 
 #[test]
 fn a_secret_that_was_typed_is_not_repeated() {
-    for typed in ["token=canary", "privateKeys=0xcanary", "token:canary", "privateKeys canary"] {
+    let typed = ["token=canary", "privateKeys=0xcanary", "token:canary", "privateKeys canary"];
+    for typed in typed.into_iter().chain(["TOKEN=canary", "privatekeys=canary", " Token canary"]) {
         let told = Cli::try_read_from(["zgserve-tui", "--set", typed]).unwrap_err().to_string();
         assert!(told.contains("is a secret") && !told.contains("canary"), "{typed}: {told}");
+    }
+    for typed in ["canary", "tokencanary", "=canary"] {
+        let told = Cli::try_read_from(["zgserve-tui", "--set", typed]).unwrap_err();
+        assert_eq!(told.exit_code(), 2);
+        let told = told.to_string();
+        assert!(told.contains("write KEY=VALUE") && !told.contains("canary"), "{typed}: {told}");
     }
     let other = Cli::try_read_from(["zgserve-tui", "--set", "tokenFile=t"]).unwrap();
     assert_eq!(other.global.set, [("tokenFile".to_owned(), "t".to_owned())]);

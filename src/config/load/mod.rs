@@ -35,8 +35,10 @@ const SECRET: &[(&str, &str)] = &[
     ("chain.rpcUrl", "it must be a URL in quotes"),
     ("chain.fallbackRpcUrls", "it must be a list of URLs: [\"https://…\"]"),
 ];
-/// Keys without which a broker is open to more people than with them: what is given for them has to be something.
-const CLOSING: &[&str] = &["token", "tokenFile"];
+/// Keys without which a broker is open to more people, spends more, or goes on with a list that somebody meant to replace:
+/// what is given for them has to be something. One that ends with a dot stands for all below it.
+const CLOSING: &[&str] =
+    &["token", "tokenFile", "caps.", "chain.chainId", "allowHosts", "privateKeys", "chain.fallbackRpcUrls"];
 /// A settings file has a few hundred lines; this is a hundred times that.
 const LARGEST_FILE: u64 = 1 << 20;
 
@@ -163,7 +165,7 @@ impl<C: RoleConfig> Loader<C> {
             match path_of_variable(rest, &self.known) {
                 // `NAME=` is how many files of variables leave one out.
                 Some(path) if text.is_empty() => {
-                    if CLOSING.contains(&path.as_str()) {
+                    if is_closing(&path) {
                         let reason = "it is empty; give it a value, or unset it";
                         return Err(self.wrong(&path, Source::Variable(name.clone()), reason));
                     }
@@ -209,6 +211,11 @@ impl<C: RoleConfig> Loader<C> {
 fn is_in_open_map(known: &Tree, path: &str) -> bool {
     let map = path.rsplit_once('.').and_then(|(map, _)| get(known, map));
     map.and_then(Value::as_object).is_some_and(Tree::is_empty)
+}
+
+/// Whether the path is one of [`CLOSING`].
+fn is_closing(path: &str) -> bool {
+    CLOSING.iter().any(|key| if key.ends_with('.') { path.starts_with(key) } else { path == *key })
 }
 
 fn is_of_any_role(variable: &str) -> bool {

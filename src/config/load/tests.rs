@@ -116,13 +116,25 @@ fn what_does_not_fit_is_named_with_its_source() {
 
 #[test]
 fn an_empty_variable_sets_nothing_and_opens_nothing() {
-    for name in ["DATA_DIR", "PASSPHRASE_FILE", "WALLET", "CHAIN__RPC_URL", "LISTEN", "PRIVATE_KEYS"] {
+    for name in ["DATA_DIR", "PASSPHRASE_FILE", "WALLET", "CHAIN__RPC_URL", "LISTEN"] {
         let (_, layers) = load::<UserConfig>(&variable(&format!("ZGSERVE_{name}"), "")).unwrap();
         assert!(layers.is_empty(), "{name}: {layers:?}");
     }
-    for name in ["ZGSERVE_TOKEN", "ZGSERVE_TOKEN_FILE"] {
-        let error = load::<UserConfig>(&variable(name, "")).unwrap_err().to_string();
-        assert!(error.contains(name) && error.contains("it is empty"), "{error}");
+    for name in [
+        "TOKEN",
+        "TOKEN_FILE",
+        "CAPS__PER_REQUEST",
+        "CAPS__PER_DAY",
+        "CAPS__PER_PROVIDER",
+        "CAPS__TOTAL",
+        "CHAIN__CHAIN_ID",
+        "ALLOW_HOSTS",
+        "PRIVATE_KEYS",
+        "CHAIN__FALLBACK_RPC_URLS",
+    ] {
+        let name = format!("ZGSERVE_{name}");
+        let error = load::<UserConfig>(&variable(&name, "")).unwrap_err().to_string();
+        assert!(error.contains(&name) && error.contains("it is empty"), "{error}");
     }
 }
 

@@ -11,7 +11,7 @@ pub enum Endpoint {
     Generate,
     /// `…/api/chat`, `…/api/generate`: the protocol of Ollama, which has its settings in `options`.
     Ollama,
-    /// `…/responses`
+    /// `…/responses`, `…/responses/{id}`
     Responses,
     /// `…/messages`
     Messages,
@@ -36,7 +36,7 @@ impl Endpoint {
             ("chat" | "generate", "api") => Endpoint::Ollama,
             ("completions" | "completion", _) => Endpoint::Completions,
             ("generate" | "generate_stream", _) => Endpoint::Generate,
-            ("responses", _) => Endpoint::Responses,
+            ("responses", _) | (_, "responses") => Endpoint::Responses,
             ("messages", _) => Endpoint::Messages,
             ("embeddings" | "embedding" | "embed", _) => Endpoint::Embeddings,
             ("generations" | "edits" | "variations", "images") => Endpoint::Images,
@@ -54,6 +54,18 @@ impl Endpoint {
     /// Whether its answer is text whose length a request can limit.
     pub fn writes_text(self) -> bool {
         !matches!(self, Endpoint::Models | Endpoint::Embeddings | Endpoint::Images | Endpoint::Audio)
+    }
+
+    /// Whether its answers are of shapes that the meter reads: of another one all text counts, names and figures too.
+    pub fn is_read(self) -> bool {
+        matches!(
+            self,
+            Endpoint::ChatCompletions
+                | Endpoint::Completions
+                | Endpoint::Ollama
+                | Endpoint::Responses
+                | Endpoint::Messages
+        )
     }
 
     /// Whether servers of this endpoint surely hold to the limit that this top-level member names.
@@ -87,6 +99,7 @@ mod tests {
             ("/generate_stream", Endpoint::Generate),
             ("/completions", Endpoint::Completions),
             ("/v1/responses", Endpoint::Responses),
+            ("/v1/responses/r1", Endpoint::Responses),
             ("/v1/messages", Endpoint::Messages),
             ("/embeddings", Endpoint::Embeddings),
             ("/images/generations", Endpoint::Images),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Endpoint;
 use crate::wire::json;
-use crate::wire::json_edit::{EditError, set_members};
+use crate::wire::json_edit::{EditError, MOST_SETTINGS, set_members};
 
 /// The members of a request that decide how it is answered and what it can cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,9 @@ const PROMPTS: [&str; 4] = ["prompt", "inputs", "text", "input_ids"];
 /// The objects in which servers' own `…/generate` has its settings (TGI's and SGLang's), and the limit in them.
 const SETTINGS: [&str; 2] = ["parameters", "sampling_params"];
 const SETTINGS_LIMIT: &str = "max_new_tokens";
+/// About what those servers write where nothing says how much. They refuse what may pass their context together with the
+/// prompt, so the whole room is not asked for in the place of nothing.
+const USUAL: u64 = 128;
 /// Ollama's.
 const OPTIONS: &str = "options";
 const OPTIONS_LIMIT: &str = "num_predict";
@@ -70,17 +73,18 @@ impl Choices {
     }
 }
 
-/// How many prompts a member holds. A list of numbers is one, already in tokens.
+/// How many prompts a member holds. A list of numbers is one, already in tokens; texts among them are parts of it.
 fn prompts(value: &str) -> u64 {
     if json::kind(value) != json::Kind::Array {
         return 1;
     }
-    let (mut several, mut tokens) = (0_u64, 0);
+    let (mut others, mut texts, mut tokens) = (0_u64, 0_u64, false);
     let _ = json::elements(value, |_, element| match json::kind(element) {
-        json::Kind::Number => tokens = 1,
-        _ => several = several.saturating_add(1),
+        json::Kind::Number => tokens = true,
+        json::Kind::Text => texts = texts.saturating_add(1),
+        _ => others = others.saturating_add(1),
     });
-    several.saturating_add(tokens)
+    others.saturating_add(if tokens { 1 } else { texts })
 }
 
 /// Calls `visit` with each member of an object, or of each object of a list: a batch may have settings for each prompt.
@@ -104,7 +108,8 @@ pub fn read_ask(body: &[u8]) -> Option<Ask> {
         "model" => ask.model = json::text(value).map(|model| model.into_owned()),
         "stream" => ask.stream |= json::is_true(value),
         "stream_options" => options = Some(value),
-        "n" => choices.read(value),
+        // llama.cpp has it as `n_cmpl` too.
+        "n" | "n_cmpl" => choices.read(value),
         "echo" => echo |= json::is_true(value),
         OPTIONS => {
             let _ = json::members(value, |name, value| {
@@ -145,7 +150,8 @@ pub fn limit_output(body: &[u8], endpoint: Endpoint, per_choice: u64) -> Result<
         return Ok(None);
     }
     let text = std::str::from_utf8(body).map_err(|_| EditError::NotUtf8)?;
-    let limit = Limit { limit: per_choice.to_string(), most: per_choice };
+    let unstated = if endpoint == Endpoint::Ollama { per_choice } else { per_choice.min(USUAL) };
+    let limit = Limit { limit: per_choice.to_string(), unstated: unstated.to_string(), most: per_choice };
     // By the names as they are written.
     let mut set: BTreeMap<String, String> = BTreeMap::new();
     let mut stated = false;
@@ -216,6 +222,8 @@ struct Limit {
     most: u64,
     /// As JSON.
     limit: String,
+    /// What settings get that name no limit, as JSON.
+    unstated: String,
 }
 
 impl Limit {
@@ -225,7 +233,7 @@ impl Limit {
 
     /// An object with nothing but the limit.
     fn alone(&self, name: &str) -> String {
-        format!("{{\"{name}\":{}}}", self.limit)
+        format!("{{\"{name}\":{}}}", self.unstated)
     }
 
     /// An object of settings with `name`, and every other name of a limit, set or lowered; of a list, each object.
@@ -234,10 +242,18 @@ impl Limit {
             json::Kind::Object => self.inside_object(value, name),
             json::Kind::Array if name == SETTINGS_LIMIT => {
                 let mut each = Vec::new();
+                let mut count = 0_usize;
                 json::elements(value, |_, element| {
+                    count += 1;
+                    if count > MOST_SETTINGS {
+                        return;
+                    }
                     let object = json::kind(element) == json::Kind::Object;
                     each.push(if object { self.inside_object(element, name) } else { Ok(self.alone(name)) });
                 })?;
+                if count > MOST_SETTINGS {
+                    return Err(EditError::TooMany("sampling_params"));
+                }
                 let each: Vec<String> = each.into_iter().collect::<Result<_, _>>()?;
                 Ok(format!("[{}]", each.join(",")))
             }
@@ -258,7 +274,7 @@ impl Limit {
             }
         })?;
         if !stated {
-            set.insert(wanted.to_owned(), self.limit.as_str());
+            set.insert(wanted.to_owned(), self.unstated.as_str());
         }
         if set.is_empty() {
             return Ok(object.to_owned());

@@ -79,22 +79,47 @@ async fn a_model_that_counts_otherwise_may_pass_its_limit_a_little() {
 }
 
 #[tokio::test]
-async fn what_has_no_limit_may_not_pass_the_highest_fee_at_all() {
+async fn what_the_meter_cannot_read_ends_at_its_highest_fee() {
     let world = World::new(ServiceKind::Chatbot).await;
-    let image = |kib: usize| format!(r#"{{"data":[{{"b64_json":"{}"}}]}}"#, "AAAA".repeat(kib * 1024 / 3));
-    for (kib, served) in [(10, true), (12, false)] {
-        world.upstream.plan(Plan::json(&image(kib)));
-        let mut ask = world.ask(r#"{"prompt":"x"}"#);
-        (ask.path, ask.max_fee) =
-            ("/images/generations".to_owned(), Neuron::new(INPUT_PRICE + 10 * OUTPUT_PRICE));
-        assert_eq!(world.call(&ask).await.is_ok(), served, "{kib}");
+    // Images, and servers' own shapes, of which every text and figure counts.
+    let image = format!(r#"{{"data":[{{"b64_json":"{}"}}]}}"#, "AAAA".repeat(4096));
+    let own = format!(r#"[{{"text":"x","meta_info":{{"id":"{}"}}}}]"#, "0123456789abcdef".repeat(100));
+    for (path, body, says) in [
+        ("/images/generations", r#"{"prompt":"x"}"#, image.as_str()),
+        ("/generate", r#"{"text":"x","sampling_params":{"max_new_tokens":9}}"#, own.as_str()),
+        ("/embed", r#"{"inputs":"x"}"#, "[[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9]]"),
+    ] {
+        world.upstream.plan(Plan::json(says));
+        let mut ask = world.ask(body);
+        let output = if path == "/embed" { 0 } else { 10 * OUTPUT_PRICE };
+        (ask.path, ask.max_fee) = (path.to_owned(), Neuron::new(INPUT_PRICE + output));
+        let before = world.idle().await.owed;
+        let (receipt, _) = read(world.call(&ask).await.unwrap()).await.receipt();
+        assert_eq!(receipt.receipt.fee.total(), ask.max_fee, "{path}");
+        assert_eq!(world.idle().await.owed.get(), before.get() + ask.max_fee.get(), "{path}");
     }
-    // An answer that was written in the background, fetched without a body.
-    world.upstream.plan(Plan::json(&words(21)));
-    let mut ask = world.ask("");
-    (ask.method, ask.path) = (Method::GET, "/v1/responses/r1".to_owned());
-    ask.max_fee = Neuron::new(20 * OUTPUT_PRICE);
-    assert_eq!(world.call(&ask).await.unwrap_err(), ProxyRefusal::AnswerAboveMaxFee);
+}
+
+#[tokio::test]
+async fn what_was_written_in_the_background_is_held_to_the_fee_of_its_fetching() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    for (written, fits) in [(56, true), (57, false)] {
+        world.upstream.plan(Plan::json(&words(written)));
+        let mut ask = world.ask("");
+        (ask.method, ask.path) = (Method::GET, "/v1/responses/r1".to_owned());
+        ask.max_fee = Neuron::new(20 * OUTPUT_PRICE);
+        assert_eq!(world.call(&ask).await.is_ok(), fits, "{written}");
+        world.idle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_only_scored_passes() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let mut ask = world.ask(r#"{"prompt":"one two three","echo":true,"max_tokens":0}"#);
+    (ask.path, ask.max_fee) = ("/completions".to_owned(), Neuron::new(3 * INPUT_PRICE + 3 * OUTPUT_PRICE));
+    read(world.call(&ask).await.unwrap()).await;
+    assert_eq!(sent(&world).await["max_tokens"], 0);
     world.idle().await;
 }
 

@@ -61,7 +61,8 @@ async fn too_small_a_deposit_is_told_at_once_with_what_is_missing() {
     let bed = Bed::new(slow(0)).await;
     // Whoever waited for others to make room would wait for a day.
     let broker = bed.funded(Settings { reservation_wait: 86_400, ..Settings::default() }, 500).await;
-    let refusal = refused(&broker, bed.chat(HELLO)).await;
+    let refusal = refused(&broker, bed.chat(HELLO));
+    let refusal = tokio::time::timeout(Duration::from_secs(60), refusal).await.unwrap();
     let CallRefusal::InsufficientBalance { needed, available, missing, .. } = refusal else {
         panic!("{refusal}")
     };

@@ -24,10 +24,12 @@ pub fn filter_key(text: &mut String, key: KeyEvent) -> bool {
     text.len() != before
 }
 
-/// What is pasted goes to the end, as one line, as far as there is room.
+/// What is pasted goes to the end, as one line, as far as there is room. Terminals send the ends of lines as they like:
+/// `\r`, `\n` or both.
 pub fn filter_paste(text: &mut String, pasted: &str) {
-    let blank = |letter: char| if matches!(letter, '\n' | '\t') { ' ' } else { letter };
-    let line = pasted.trim_end_matches(['\r', '\n']).chars().map(blank);
+    let blank = |letter: char| if matches!(letter, '\r' | '\n' | '\t') { ' ' } else { letter };
+    let lines = pasted.trim_end_matches(['\r', '\n']).replace("\r\n", "\n");
+    let line = lines.chars().map(blank);
     for letter in line.filter(|letter| !letter.is_control()) {
         if text.len() + letter.len_utf8() > LONGEST {
             return;
@@ -76,6 +78,9 @@ mod tests {
         let mut text = "a".to_owned();
         filter_paste(&mut text, "b\u{1b}\r\nc\td\n");
         assert_eq!(text, "ab c d");
+        for ends in ["a\rb", "a\nb", "a\r\nb\r\n", "a\rb\r"] {
+            assert_eq!(filter_kept(ends), "a b", "{ends:?}");
+        }
         filter_paste(&mut text, &"é".repeat(1000));
         assert_eq!(text.len(), LONGEST);
         assert_eq!(after(&text, KeyCode::Char('x'), KeyModifiers::NONE), (text.clone(), false));

@@ -112,13 +112,21 @@ impl Part for Accounts {
     }
 
     fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
+        let before = self.selected();
         self.typing = self.table.filter_key(key);
-        self.ask_runway(cx);
+        // Arrows and pages move the list meanwhile.
+        if self.selected() != before {
+            self.moved(cx);
+        }
     }
 
-    fn paste(&mut self, text: &str, _cx: &mut Cx<'_, Ask>) {
+    fn paste(&mut self, text: &str, cx: &mut Cx<'_, Ask>) {
         if self.typing {
+            let before = self.selected();
             self.table.filter_paste(text);
+            if self.selected() != before {
+                self.moved(cx);
+            }
         }
     }
 

@@ -163,6 +163,19 @@ fn details_ask_how_long_the_money_lasts_and_hold_the_books_against_the_chain() {
 }
 
 #[test]
+fn details_begin_anew_for_another_account_while_a_filter_is_typed() {
+    let mut model = shown(Shade::Dark);
+    press(&mut model, KeyCode::Enter);
+    letter(&mut model, '/');
+    let before = model.accounts.selected();
+    model.accounts.pane.scroll(3);
+    assert!(model.accounts.typing && model.accounts.pane.top() > 0);
+    press(&mut model, KeyCode::Down);
+    assert!(model.accounts.typing && model.accounts.selected() != before);
+    assert_eq!(model.accounts.pane.top(), 0);
+}
+
+#[test]
 fn what_was_open_is_found_again() {
     let mut model = shown(Shade::Dark);
     press(&mut model, KeyCode::Down);
