@@ -154,8 +154,8 @@ mod tests {
         assert!(!exists(&at("nowhere")) && !exists(&at("file/below")));
         // A file that is closed is there; what is behind a closed directory is not there for us.
         fs::write(at("directory/file"), "").unwrap();
-        fs::set_permissions(at("file"), fs::Permissions::from_mode(0)).unwrap();
-        fs::set_permissions(at("directory"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o0)).unwrap();
+        fs::set_permissions(at("directory"), fs::Permissions::from_mode(0o0)).unwrap();
         assert!(exists(&at("file")));
         // Root goes everywhere.
         let closed = fs::read_dir(at("directory")).is_err();
