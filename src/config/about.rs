@@ -182,7 +182,8 @@ pub(super) const PROVIDER: Lines = &[
     ),
     (
         "behindProxy",
-        "true: a web server on this machine or in its private network stands in front, and its X-Forwarded-For says who asks. What          strangers may do has bounds for each address; without this all of them share one behind it.",
+        "true: a web server on this machine or in its private network stands in front, and its X-Forwarded-For says who asks. What \
+         strangers may do has bounds for each address; without this all of them share one behind it.",
     ),
     (
         "creditLimit",
