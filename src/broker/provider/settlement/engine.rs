@@ -20,6 +20,8 @@ use crate::store::{OperationFilter, PageOf};
 
 /// After a failure the books are looked at again this soon, or at the usual interval if that is shorter.
 const RETRY: Duration = Duration::from_secs(10);
+/// Accounts are read anew for one decision at most so often: a node must not keep the engine from deciding.
+const LOOKS: usize = 3;
 /// Operations of former runs from which it is learnt how long transactions take.
 const LEARN_FROM: u32 = 100;
 
@@ -117,12 +119,15 @@ impl Core {
         Ok(forecast)
     }
 
-    /// Reads the accounts of the rows again, so that nothing stale is claimed, and looks once more; and again as long as that
+    /// Reads the accounts of the rows again, so that nothing stale is claimed, and looks once more; and again where that
     /// brings in rows which nobody has read in this run.
     pub(super) async fn look_closely(&self, asked: bool) -> Result<Forecast, ProviderError> {
         let mut forecast = self.look(asked).await?;
         let mut users: Vec<Address> = forecast.rows.iter().map(ClaimRow::user).collect();
-        while !users.is_empty() {
+        for _ in 0..LOOKS {
+            if users.is_empty() {
+                break;
+            }
             let head = self.chain.confirmed_head().await?;
             self.read_accounts(users, head, false).await?;
             forecast = self.look(asked).await?;
