@@ -6,6 +6,7 @@
 //! | the provider claims more than it delivered | – | what is signed ahead: nothing on credit, one highest fee without |
 //! | the provider inflates token counts | – | nothing, the difference stays unsigned |
 //! | the provider takes the input fee and returns nothing | – | one input fee a request |
+//! | a request is kept back on the way and brought later | – | its highest fee, once |
 //! | the provider hides the newest voucher | – | nothing, sums include each other |
 //! | the user empties the account during the refund lock | nothing | – |
 //! | the provider loses its database | what it had not settled | – |
@@ -159,6 +160,42 @@ async fn the_provider_hides_the_newest_voucher_to_make_the_user_sign_again() {
     }
     let highest = town.highest("What do you say to that?");
     assert!(signed.unwrap() <= town.page.spent + highest);
+}
+
+/// Somebody on the way answers in the provider's place, and brings the request later: whoever holds it may have it served
+/// once, and that is within what was signed for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_is_kept_back_and_brought_later() {
+    let mut town = town(0).await;
+    for _ in 0..2 {
+        town.ask(5, false, Fate::None).await;
+        town.check().await;
+    }
+    town.ask(5, false, Fate::Claims(Claim::MadeUp)).await;
+    town.check().await;
+    town.page.at_odds = true;
+    let highest = town.highest("What do you say to that?");
+    let (spent, signed) = (town.page.spent, town.line.promises().0);
+    let kept = town.line.kept_back().pop().unwrap();
+    town.world.upstream.say(Reply::chat("Stolen."));
+    for times in 0..3 {
+        let asked = town.world.upstream.count();
+        let request = town.world.proxy().request(http::Method::POST, &kept.target);
+        let got = finish(request.headers(kept.headers.clone()).body(kept.body.clone())).await;
+        // The second time its id is known, and its voucher used up.
+        let expected: &[u16] = if times == 0 { &[200] } else { &[402, 409] };
+        assert!(expected.contains(&got.status), "time {times}: {}", got.text());
+        let worked = usize::from(times == 0);
+        assert_eq!(town.world.upstream.count(), asked + worked, "I7: time {times}");
+        town.check().await;
+    }
+    let debt = town.debt(town.world.user_address());
+    assert!(debt.owed > spent && debt.owed <= spent + highest, "{debt:?}, {spent} spent");
+    town.ask(5, false, Fate::None).await;
+    assert_eq!(town.seen["refused"], 2, "what the provider wants more is not paid: {:?}", town.seen);
+    town.check().await;
+    let now = town.line.promises().0;
+    assert!(now <= signed.max(town.page.spent + highest), "nothing more is signed for it: {now}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

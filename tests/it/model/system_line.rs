@@ -59,7 +59,7 @@ pub enum Claim {
     OldVoucher,
 }
 
-/// A paid request as it passed.
+/// A paid request as it was seen on the way.
 #[derive(Clone, Debug)]
 pub struct Passed {
     pub target: String,
@@ -79,7 +79,10 @@ struct Facts {
     acknowledged: u128,
     vouchers: Vec<String>,
     receipts: Vec<SealedReceipt>,
+    /// Those that went on to the provider.
     passed: Vec<Passed>,
+    /// Those that somebody else answered, and that the provider has never seen.
+    kept_back: Vec<Passed>,
 }
 
 struct Inner {
@@ -138,6 +141,10 @@ impl Between {
 
     pub fn passed(&self) -> Vec<Passed> {
         self.inner.facts.lock().passed.clone()
+    }
+
+    pub fn kept_back(&self) -> Vec<Passed> {
+        self.inner.facts.lock().kept_back.clone()
     }
 }
 
@@ -241,9 +248,9 @@ async fn pass(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     if paid {
         let voucher = parts.headers.get(VOUCHER_HEADER).expect("every paid request carries a voucher");
         promised = Some(inner.saw(voucher.to_str().unwrap()));
-        let passed =
-            Passed { target: target.clone(), headers: end_to_end(&parts.headers), body: body.clone() };
-        inner.facts.lock().passed.push(passed);
+        let seen = Passed { target: target.clone(), headers: end_to_end(&parts.headers), body: body.clone() };
+        let mut facts = inner.facts.lock();
+        if matches!(fate, Fate::Claims(_)) { facts.kept_back.push(seen) } else { facts.passed.push(seen) }
     } else if pushed {
         let sent: Value = serde_json::from_slice(&body).unwrap();
         promised = Some(inner.saw(sent["voucher"].as_str().unwrap()));
