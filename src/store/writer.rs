@@ -294,8 +294,8 @@ fn step(connection: &Connection, sql: &str) -> Result<(), StoreError> {
 fn empty_log(connection: &Connection) {
     let emptied = connection
         .busy_timeout(Duration::ZERO)
-        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-        .and_then(|()| connection.busy_timeout(BUSY));
+        .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+    let emptied = connection.busy_timeout(BUSY).and(emptied);
     if let Err(error) = emptied {
         tracing::warn!(%error, "the log of the database is not emptied");
     }

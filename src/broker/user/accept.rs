@@ -44,7 +44,9 @@ impl Inner {
             row = self.stored(id).await?;
         }
         self.acceptable(&row, amount)?;
-        let provider = row.account.provider;
+        // Its own end may be on disk and not in the book yet; what is added here must come after it.
+        self.over_on_disk(&row);
+        let (provider, hold) = (row.account.provider, RequestId::random());
         let day = row.created_at.day();
         let caps = self.caps();
         if let Some(cap) = caps.per_request.filter(|cap| row.fee.total().saturating_add(amount) > *cap) {
@@ -58,7 +60,7 @@ impl Inner {
             let per_day = caps.per_day.filter(|_| day >= today);
             let ask = Ask {
                 provider,
-                request: id,
+                request: hold,
                 wanted: amount,
                 least: amount,
                 // It is owed as soon as it is on disk, so nothing is promised ahead.
@@ -72,14 +74,14 @@ impl Inner {
         let accept = Accept { id, amount, day_cap: caps.per_day, at: Timestamp::now() };
         let written = self.store.accept(accept).await;
         if !matches!(written, Ok(Accepted::Done { .. })) {
-            self.book.lock().release(provider, id);
+            self.book.lock().release(provider, hold);
             self.room.notify_waiters();
         }
         match written? {
             Accepted::Done { request, authorized } => {
                 {
                     let mut book = self.book.lock();
-                    book.accept(provider, id, amount, day);
+                    book.accept(provider, hold, amount, day);
                     book.made_durable(provider, authorized);
                 }
                 tracing::info!(request = %id, %provider, %amount, "a receipt was accepted");

@@ -165,6 +165,16 @@ impl Book {
         });
     }
 
+    /// Takes over what the store has adopted: `more` is owed than it knew. An end that is on disk and not booked here yet is no
+    /// part of that.
+    pub fn adopt(&mut self, provider: Address, authorized: Neuron, more: Neuron) {
+        self.positions.change_or_begin(provider, |position| {
+            position.authorized = position.authorized.max(authorized);
+            position.durable = position.durable.max(authorized);
+            position.owed = position.owed.saturating_add(more);
+        });
+    }
+
     /// Takes what was spent on a day. A later call with an earlier day changes nothing.
     pub fn restore_day(&mut self, day: u64, spent: Neuron) {
         if day >= self.day {
@@ -354,21 +364,31 @@ impl Book {
         self.positions.get(provider).map_or(Neuron::ZERO, Position::owed).saturating_add(fee)
     }
 
-    /// Ends a request that cost `fee`, once the store has it. What may be signed for it is told apart, by
-    /// [`Book::made_durable`]: of several ends at once none knows the sum of all.
+    /// Ends a request that cost `fee`, once the store has it. Its hold goes with that, so whoever finds the end on disk may tell
+    /// it here, and only the first counts. What may be signed for it is told apart, by [`Book::made_durable`]: of several
+    /// ends at once none knows the sum of all.
     pub fn finish(&mut self, provider: Address, request: RequestId, fee: Neuron, day: u64) {
         let (today, _) = self.today(day);
-        debug_assert!(today >= day);
-        self.spent_today = self.spent_today.saturating_add(fee);
-        self.end(provider, request, fee);
+        let ended = self.positions.change(provider, |position| {
+            position.let_go(request)?;
+            position.owed = position.owed.saturating_add(fee);
+            Some(())
+        });
+        // A fee counts for the day on which its request was made.
+        if ended.flatten().is_some() && day >= today {
+            self.spent_today = self.spent_today.saturating_add(fee);
+        }
     }
 
     /// Ends the hold of a receipt that was accepted: `amount` more is owed for a request of that day.
-    pub fn accept(&mut self, provider: Address, request: RequestId, amount: Neuron, day: u64) {
+    pub fn accept(&mut self, provider: Address, hold: RequestId, amount: Neuron, day: u64) {
         if day >= self.day {
             self.spent_today = self.spent_today.saturating_add(amount);
         }
-        self.end(provider, request, amount);
+        self.positions.change_or_begin(provider, |position| {
+            position.let_go(hold);
+            position.owed = position.owed.saturating_add(amount);
+        });
     }
 
     /// Promises a provider that says it holds `taken` as much as a request needs to pass there.
@@ -396,14 +416,6 @@ impl Book {
         let raised = position.authorized.max(required);
         self.positions.change(ask.provider, |position| position.authorized = raised);
         Raise::To(raised)
-    }
-
-    /// Ends a hold; so much more is owed.
-    fn end(&mut self, provider: Address, request: RequestId, fee: Neuron) {
-        self.positions.change_or_begin(provider, |position| {
-            position.let_go(request);
-            position.owed = position.owed.saturating_add(fee);
-        });
     }
 
     #[cfg(test)]

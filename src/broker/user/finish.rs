@@ -14,7 +14,7 @@ use crate::domain::{
     UserRequestState,
 };
 use crate::store::StoreError;
-use crate::store::user::{Finish, NewUserRequest, Reservation, UserRequest};
+use crate::store::user::{Finish, Finished, NewUserRequest, Reservation, UserRequest};
 use crate::wire::terms::MeterName;
 
 /// Stands in the row of an unconfirmed request whose answer we did not see to its end.
@@ -167,17 +167,17 @@ impl Inner {
     /// The request cost nothing.
     pub async fn failed(&self, case: &Case, why: &str) {
         let finish = Finish { error: Some(why.to_owned()), ..case.end(UserRequestState::Failed) };
-        let applied = match self.store.fail(finish).await {
-            Ok(finished) => finished.applied,
+        let finished = match self.store.fail(finish).await {
+            Ok(finished) => finished,
             Err(error) => {
                 let nothing = Seen { success: false, ..Seen::nothing(Units(0), Cut::No) };
                 return self.not_written(case.clone().with(nothing), &error);
             }
         };
         crash_point::pass(Point::FailureWritten);
-        self.book.lock().release(case.provider(), case.own.request);
-        if !applied {
-            // It had ended before; whoever wrote that has told of it.
+        self.over(case, &finished);
+        if !finished.applied {
+            // It had ended before; whoever wrote that tells of it.
             self.unwritten.lock().remove(&case.own.request);
             return;
         }
@@ -198,10 +198,17 @@ impl Inner {
             error: Some(note.to_owned()),
             ..case.end(UserRequestState::Unconfirmed)
         };
-        if let Err(error) = self.store.finish(finish).await {
-            return self.not_written(case.clone(), &error);
-        }
+        let finished = match self.store.finish(finish).await {
+            Ok(finished) => finished,
+            Err(error) => return self.not_written(case.clone(), &error),
+        };
         crash_point::pass(Point::UnconfirmedWritten);
+        if finished.state.has_ended() {
+            // Its receipt came meanwhile by another way.
+            self.over(case, &finished);
+            self.unwritten.lock().remove(&case.own.request);
+            return;
+        }
         self.book.lock().unconfirmed(case.provider(), case.own.request, case.own.most());
         self.ended(case, UserRequestState::Unconfirmed, Fee::NONE, Some(WAITING.to_owned()));
     }
@@ -267,19 +274,31 @@ impl Inner {
             }
         };
         crash_point::pass(Point::EndWritten);
-        if finished.applied {
-            let mut book = self.book.lock();
-            book.finish(case.provider(), case.own.request, paid.total(), case.created_at.day());
-            book.made_durable(case.provider(), finished.authorized);
-        } else {
-            // It had ended before; whoever wrote that has told of it.
-            self.book.lock().release(case.provider(), case.own.request);
+        self.over(case, &finished);
+        if !finished.applied {
+            // It had ended before; whoever wrote that tells of it.
             self.unwritten.lock().remove(&case.own.request);
             return None;
         }
         self.ended(case, state, paid, note);
         push::push(self, case.provider());
         Some((paid, input, output))
+    }
+
+    /// Books what the store says of a request that has ended. Somebody else may have written that end and not come to booking it:
+    /// the first one does.
+    fn over(&self, case: &Case, finished: &Finished) {
+        let mut book = self.book.lock();
+        book.finish(case.provider(), case.own.request, finished.fee, case.created_at.day());
+        book.made_durable(case.provider(), finished.authorized);
+    }
+
+    /// The same by the row itself.
+    pub fn over_on_disk(&self, row: &UserRequest) {
+        let (provider, fee, day) = (row.account.provider, row.fee.total(), row.created_at.day());
+        if row.state.has_ended() {
+            self.book.lock().finish(provider, row.id, fee, day);
+        }
     }
 
     fn ended(&self, case: &Case, state: UserRequestState, fee: Fee, note: Option<String>) {

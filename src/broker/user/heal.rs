@@ -34,7 +34,7 @@ pub(super) async fn heal(
             // We signed this once and forgot it. What it promises can be claimed in any case.
             let owed = shortage.owed.min(promised);
             let adopted = inner.store.adopt(id, promised, owed).await?;
-            inner.book.lock().restore(provider, adopted.authorized, adopted.owed);
+            inner.book.lock().adopt(provider, adopted.authorized, adopted.owed_more);
             tracing::info!(%provider, %promised, %owed, "took over a forgotten voucher of our own");
         }
     }

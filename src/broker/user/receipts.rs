@@ -1,6 +1,6 @@
 //! Asking for receipts: right after an answer that brought none, and again and again for what is unconfirmed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub(super) async fn run(inner: Arc<Inner>) {
     let mut tries: HashMap<RequestId, (u32, Timestamp)> = HashMap::new();
     loop {
         tokio::time::sleep(TICK).await;
-        let waiting = inner.book.lock().waiting();
+        let waiting: HashSet<RequestId> = inner.book.lock().waiting().into_iter().collect();
         tries.retain(|request, _| waiting.contains(request));
         let now = Timestamp::now();
         let due = waiting.into_iter().filter(|request| tries.get(request).is_none_or(|(_, at)| now >= *at));
@@ -106,10 +106,10 @@ pub(super) async fn resolve(inner: &Arc<Inner>, request: RequestId, now: Timesta
     let row = match inner.store.request(request).await {
         // Sent: its end could not be written down at the time.
         Ok(Some(row)) if matches!(row.state, UserRequestState::Unconfirmed | UserRequestState::Sent) => row,
-        // It is over, so there is nothing to hold money for.
+        // Somebody else has written its end down.
         Ok(row) => {
             if let Some(row) = row {
-                inner.book.lock().release(row.account.provider, request);
+                inner.over_on_disk(&row);
             }
             return;
         }

@@ -200,7 +200,7 @@ impl Inner {
             return Ok(());
         }
         let adopted = self.store.adopt(id, settled, settled).await?;
-        self.book.lock().restore(id.provider, adopted.authorized, adopted.owed);
+        self.book.lock().adopt(id.provider, adopted.authorized, adopted.owed_more);
         Ok(())
     }
 

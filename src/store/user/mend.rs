@@ -2,11 +2,20 @@
 
 use rusqlite::params;
 
-use super::{Finish, Finished, UserAccount, UserStore, accounts, requests};
+use super::{Finish, Finished, UserStore, requests};
 use crate::{
     domain::{AccountId, Neuron, UserRequestState},
     store::{StoreError, accounts::ensure, amount::add, columns::bytes},
 };
+
+/// What an account's book took over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Adopted {
+    /// What may be signed now.
+    pub authorized: Neuron,
+    /// By how much what is owed grew.
+    pub owed_more: Neuron,
+}
 
 impl UserStore {
     /// Takes over what was promised and owed at least, by evidence (our own signature, the chain's settled sum) that
@@ -17,7 +26,7 @@ impl UserStore {
         id: AccountId,
         authorized: Neuron,
         owed: Neuron,
-    ) -> Result<UserAccount, StoreError> {
+    ) -> Result<Adopted, StoreError> {
         self.db
             .write(move |connection| {
                 ensure(connection, id)?;
@@ -26,20 +35,23 @@ impl UserStore {
                     .query_row(params![bytes(&id.user), bytes(&id.provider)], |row| {
                         Ok((row.get(0)?, row.get(1)?))
                     })?;
-                let missing = owed.above(before);
-                connection
+                let owed_more = owed.above(before);
+                let authorized = connection
                     .prepare_cached(
                         "UPDATE accounts SET authorized = MAX(authorized, ?3), owed = ?4, carried = ?5
-                         WHERE user = ?1 AND provider = ?2",
+                         WHERE user = ?1 AND provider = ?2 RETURNING authorized",
                     )?
-                    .execute(params![
-                        bytes(&id.user),
-                        bytes(&id.provider),
-                        authorized.max(owed),
-                        add(before, missing)?,
-                        add(carried, missing)?
-                    ])?;
-                accounts::get(connection, id)?.ok_or_else(|| StoreError::invalid("an account vanished"))
+                    .query_row(
+                        params![
+                            bytes(&id.user),
+                            bytes(&id.provider),
+                            authorized.max(owed),
+                            add(before, owed_more)?,
+                            add(carried, owed_more)?
+                        ],
+                        |row| row.get(0),
+                    )?;
+                Ok(Adopted { authorized, owed_more })
             })
             .await
     }

@@ -27,6 +27,7 @@ pub use self::{
     accounts::UserAccount,
     conversations::LibraryStore,
     days::RequestDay,
+    mend::Adopted,
     receipt::Place,
     refunds::{Refund, RefundState},
     requests::{

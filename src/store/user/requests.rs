@@ -106,6 +106,8 @@ pub struct Finished {
     pub applied: bool,
     /// The state it is in now.
     pub state: UserRequestState,
+    /// What is owed for it now.
+    pub fee: Neuron,
     /// The account's sums, this call included.
     pub owed: Neuron,
     pub disputed: Neuron,
@@ -352,17 +354,19 @@ pub(super) fn apply(connection: &Connection, finish: &Finish) -> Result<Finished
                 finish.error
             ])?;
     }
-    let authorized = finish.authorize.unwrap_or_default();
+    // Whoever comes second reckoned what may be signed with a fee that was booked meanwhile.
     let by = if applied {
+        let authorized = finish.authorize.unwrap_or_default();
         Sums { owed: finish.fee.total(), disputed: finish.disputed, authorized }
     } else {
-        Sums { owed: Neuron::ZERO, disputed: Neuron::ZERO, authorized }
+        Sums { owed: Neuron::ZERO, disputed: Neuron::ZERO, authorized: Neuron::ZERO }
     };
     let account =
         grow(connection, id, by)?.ok_or_else(|| StoreError::invalid("a call without an account"))?;
     Ok(Finished {
         applied,
         state: if applied { finish.state } else { request.state },
+        fee: if applied { finish.fee } else { request.fee }.total(),
         owed: account.owed,
         disputed: account.disputed,
         authorized: account.authorized,

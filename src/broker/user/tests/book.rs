@@ -141,6 +141,23 @@ fn a_day_does_not_come_back() {
     book.finish(provider(0), id(1), Neuron::new(50), 11);
     assert_eq!(book.today(11), (11, Neuron::new(50)));
     assert_eq!(book.today(10), (11, Neuron::new(50)));
+    // What was asked for before midnight counts for the day before, as in the store.
+    assert!(book.reserve(&on(11, id(2))).is_ok());
+    book.finish(provider(0), id(2), Neuron::new(20), 10);
+    assert_eq!(book.today(11), (11, Neuron::new(50)));
+    assert_eq!(book.position(provider(0)).unwrap().owed(), Neuron::new(70));
+}
+
+#[test]
+fn an_end_counts_once_whoever_tells_of_it() {
+    let mut book = funded(1_000);
+    book.reserve(&ask(0, id(1), 80, 1)).unwrap();
+    for _ in 0..3 {
+        book.finish(provider(0), id(1), Neuron::new(30), 10);
+        book.finish(provider(0), id(9), Neuron::new(30), 10);
+        assert_eq!(book.position(provider(0)).unwrap().owed(), Neuron::new(30));
+        assert_eq!((book.held(), book.today(10).1), (Neuron::ZERO, Neuron::new(30)));
+    }
 }
 
 #[derive(Clone, Debug)]

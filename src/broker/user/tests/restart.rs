@@ -12,13 +12,14 @@ use tower::Service;
 
 use super::bed::{Bed, HELLO, PRICES, name, read};
 use super::scripted::{Says, Script, chat};
-use crate::broker::user::{PaidCall, RequestFilter, RequestSort, Settings, UserError};
+use crate::broker::user::{PaidCall, RequestFilter, RequestSort, Settings, UserError, receipts};
 use crate::chain::devnet::DevnetTransport;
 use crate::chain::{Chain, ChainSettings, Endpoint};
 use crate::domain::{
-    B256, Neuron, OperationId, OperationKind, OperationState, RequestId, Timestamp, UserRequestState,
+    B256, Fee, Neuron, OperationId, OperationKind, OperationState, RequestId, Timestamp, Units,
+    UserRequestState,
 };
-use crate::store::user::NewUserRequest;
+use crate::store::user::{Finish, NewUserRequest};
 use crate::store::{Db, Network, NewOperation, Observed, Role, UserStore};
 
 /// The chain in this process behind a switch.
@@ -148,6 +149,56 @@ async fn what_a_crash_left_is_brought_to_its_end() {
     assert_eq!(account.promised, Neuron::new(900_000), "what may have been signed stays promised");
     assert_eq!(broker.operation(prepared).await.unwrap().state, OperationState::Refused);
     assert_eq!(broker.snapshot().spent_today, owed);
+}
+
+/// Between the write of an end and its booking others may run, who must not take the account for one that owes less.
+#[tokio::test]
+async fn an_end_that_is_on_disk_is_booked_by_whoever_finds_it_and_once() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    let (request, created_at) = (RequestId::random(), Timestamp::now());
+    let sent = NewUserRequest {
+        id: request,
+        account: bed.id(),
+        service: name("llama7b"),
+        created_at,
+        state: UserRequestState::Sent,
+        max_fee: Neuron::new(700),
+        price_version: 1,
+        prices: PRICES,
+        body_hash: B256::ZERO,
+        idempotency_key: None,
+    };
+    bed.store.reserve(sent, Neuron::new(700)).await.unwrap();
+    let broker = bed.funded(Settings::default(), 1_000_000).await;
+    let figures = || {
+        let account = broker.account(bed.provider()).unwrap();
+        (account.owed.get(), account.reserved.get(), broker.snapshot().spent_today.get())
+    };
+    assert_eq!(figures(), (0, 700, 0));
+    let end = Finish {
+        id: request,
+        state: UserRequestState::Done,
+        input: Units(1),
+        output: Units(1),
+        fee: Fee { input: Neuron::new(20), output: Neuron::new(70) },
+        disputed: Neuron::ZERO,
+        response_hash: None,
+        receipt: None,
+        error: None,
+        authorize: None,
+        at: Timestamp::now(),
+    };
+    bed.store.finish(end).await.unwrap();
+    for _ in 0..2 {
+        receipts::catch_up(&broker.inner, bed.provider()).await;
+        broker.inner.publish();
+        assert_eq!(figures(), (90, 0, 90));
+    }
+    // The one that wrote it comes to booking it last.
+    broker.inner.book.lock().finish(bed.provider(), request, Neuron::new(90), created_at.day());
+    broker.inner.publish();
+    assert_eq!(figures(), (90, 0, 90));
+    assert_eq!(bed.books().await.owed, Neuron::new(90));
 }
 
 #[tokio::test]

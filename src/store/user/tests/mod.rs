@@ -123,9 +123,11 @@ async fn a_call_is_held_sent_paid_once_and_survives_a_restart() {
         (first.applied, first.state, first.owed, first.authorized),
         (true, State::Done, n(90), n(700))
     );
-    for again in [done.clone(), finish(1, State::Failed, 0), finish(1, State::Disputed, 50)] {
+    let twice = Finish { authorize: Some(n(790)), ..done.clone() };
+    for again in [twice, finish(1, State::Failed, 0), finish(1, State::Disputed, 50)] {
         let again = store.finish(again).await.unwrap();
         assert_eq!((again.applied, again.state, again.owed), (false, State::Done, n(90)));
+        assert_eq!((again.fee, again.authorized), (n(90), n(700)), "it is booked once, and promised once");
     }
     store.db().close().await.unwrap();
 
