@@ -197,10 +197,18 @@ fn filter(headers: &HeaderMap, drop: impl Fn(&str) -> bool) -> HeaderMap {
             && !named.iter().any(|other| other.eq_ignore_ascii_case(text.as_bytes()))
             && !drop(text)
         {
-            kept.append(name, value.clone());
+            kept.append(name, of_its_own(value));
         }
     }
     kept
+}
+
+/// A value that was read from a connection is a part of that connection's buffer, which it would keep in memory, 8 KiB of it,
+/// for as long as an answer is under way.
+fn of_its_own(value: &HeaderValue) -> HeaderValue {
+    let Ok(mut copy) = HeaderValue::from_bytes(value.as_bytes()) else { return value.clone() };
+    copy.set_sensitive(value.is_sensitive());
+    copy
 }
 
 #[cfg(test)]
@@ -216,6 +224,20 @@ mod tests {
                 map.append(name, value);
                 map
             })
+    }
+
+    #[test]
+    fn what_is_kept_holds_no_connection_buffer() {
+        let buffer = bytes::Bytes::from(vec![b'v'; 8192]);
+        let mut read = HeaderMap::new();
+        let mut secret = HeaderValue::from_maybe_shared(buffer.slice(10..14)).unwrap();
+        secret.set_sensitive(true);
+        read.insert("x-model", secret);
+        for kept in [to_caller(&read, Framing::Unchanged), to_provider(&read)] {
+            assert_eq!(kept["x-model"], "vvvv");
+            assert!(kept["x-model"].is_sensitive());
+            assert!(!buffer.as_ptr_range().contains(&kept["x-model"].as_bytes().as_ptr()));
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Job {
     /// Reads a small answer to its end. If that comes in time, row and booking are one write, which is one sync of the disk
     /// instead of two; else the request goes on as any other.
     pub(super) async fn serve_at_once(
-        mut self,
+        mut self: Box<Self>,
         mut answer: UpstreamAnswer,
         until: tokio::time::Instant,
         mut reply: Reply,
@@ -81,7 +81,7 @@ impl Job {
 
     /// Row and booking in one, then the answer.
     async fn write_at_once(
-        mut self,
+        mut self: Box<Self>,
         answer: UpstreamAnswer,
         body: Bytes,
         delivered: Delivered,

@@ -168,7 +168,19 @@ impl Core {
         let tasks = self.tasks.clone();
         // What is logged of it is logged of the caller's request.
         let span = tracing::info_span!("proxied request", service = %offer.name);
-        let job = Job { core: self, offer, new, input, room, endpoint, ask, hides_usage, shared, hold, pass };
+        let job = Box::new(Job {
+            core: self,
+            offer,
+            new,
+            input,
+            room,
+            endpoint,
+            ask,
+            hides_usage,
+            shared,
+            hold,
+            pass,
+        });
         tasks.spawn("proxied request", job.run(upstream, reply).instrument(span));
         // The task ends without a word only if it panicked.
         answer.await.unwrap_or(Err(ProxyRefusal::UpstreamBroken))

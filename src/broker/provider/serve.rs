@@ -54,7 +54,7 @@ pub(super) type Piece = Result<Option<Bytes>, UpstreamError>;
 /// Where the caller hears of the answer.
 pub(super) type Reply = oneshot::Sender<Result<Answer, ProxyRefusal>>;
 
-/// One admitted request.
+/// One admitted request. Its methods take it boxed: each future that it passes through would else have room for it.
 pub(super) struct Job {
     pub core: Arc<Core>,
     pub offer: Arc<Offer>,
@@ -119,7 +119,7 @@ pub(super) enum Shape {
 }
 
 impl Job {
-    pub(super) async fn run(mut self, call: UpstreamCall, mut reply: Reply) {
+    pub(super) async fn run(mut self: Box<Self>, call: UpstreamCall, mut reply: Reply) {
         let core = Arc::clone(&self.core);
         let (refused, user) = (CancellationToken::new(), self.new.account.user);
         let head = async {
@@ -226,7 +226,7 @@ impl Job {
         false
     }
 
-    async fn pass_on(self, answer: UpstreamAnswer, reply: Reply) {
+    async fn pass_on(self: Box<Self>, answer: UpstreamAnswer, reply: Reply) {
         match self.shape(&answer) {
             Shape::Whole => {
                 let held = Held::new(&self.core.spool);
@@ -288,7 +288,7 @@ impl Job {
     /// Books what was handed over: durably, once. Gives back the hold and returns the receipt.
     ///
     /// `None` when the books could not be written; then the row is struck off later and nothing is owed.
-    pub(super) async fn book(self, delivered: Delivered) -> Option<SealedReceipt> {
+    pub(super) async fn book(self: Box<Self>, delivered: Delivered) -> Option<SealedReceipt> {
         let completion = self.completion(&delivered);
         let core = Arc::clone(&self.core);
         let mut pauses = BOOKING_PAUSES.iter();
@@ -311,7 +311,7 @@ impl Job {
     }
 
     /// The books are on disk: the hold ends, the receipt is sealed.
-    pub(super) fn booked(self, completed: Completed, at: Timestamp) -> Option<SealedReceipt> {
+    pub(super) fn booked(self: Box<Self>, completed: Completed, at: Timestamp) -> Option<SealedReceipt> {
         let core = Arc::clone(&self.core);
         self.hold.booked(completed.owed, at);
         core.health.store_works();

@@ -79,7 +79,7 @@ fn cut_off() -> io::Error {
 
 impl Job {
     /// An event stream. Its receipt is its last comment.
-    pub(super) async fn send_events(self, mut answer: UpstreamAnswer, reply: Reply) {
+    pub(super) async fn send_events(self: Box<Self>, mut answer: UpstreamAnswer, reply: Reply) {
         let core = Arc::clone(&self.core);
         let Ok(meter) = self.meter(&answer) else {
             return Box::pin(self.send_raw(answer, Vec::new(), reply)).await;
@@ -149,7 +149,12 @@ impl Job {
     }
 
     /// Any other answer. Its receipt is fetched afterwards. `first`: what was read of it already.
-    pub(super) async fn send_raw(self, mut answer: UpstreamAnswer, first: Vec<Bytes>, reply: Reply) {
+    pub(super) async fn send_raw(
+        self: Box<Self>,
+        mut answer: UpstreamAnswer,
+        first: Vec<Bytes>,
+        reply: Reply,
+    ) {
         let core = Arc::clone(&self.core);
         let charged = answer.status.is_success();
         let mut meter = match self.meter(&answer) {

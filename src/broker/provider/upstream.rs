@@ -120,14 +120,18 @@ impl Upstream {
             Ok(Ok(response)) if response.status().is_informational() => {
                 Err(UpstreamError::Broken(format!("it answered {}", response.status().as_u16())))
             }
-            Ok(Ok(response)) => Ok(UpstreamAnswer {
-                status: response.status(),
-                // What stops here (named by `Connection` for one) must not decide how the answer is passed on: the user's
-                // broker will not see it.
-                headers: to_caller(&without_address(response.headers(), &host), Framing::Unchanged),
-                response,
-                idle: self.idle,
-            }),
+            Ok(Ok(mut response)) => {
+                // Taken out of it, since they keep the buffer that they were read into.
+                let headers = std::mem::take(response.headers_mut());
+                Ok(UpstreamAnswer {
+                    status: response.status(),
+                    // What stops here (named by `Connection` for one) must not decide how the answer is passed on: the user's
+                    // broker will not see it.
+                    headers: to_caller(&without_address(&headers, &host), Framing::Unchanged),
+                    response,
+                    idle: self.idle,
+                })
+            }
         }
     }
 }

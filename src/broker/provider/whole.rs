@@ -63,7 +63,7 @@ impl Job {
     /// Holds the answer until its end, books it, and sends it with its receipt in the head.
     /// `held` was read of it already, and `next` is what came behind that.
     pub(super) async fn send_whole(
-        self,
+        self: Box<Self>,
         mut answer: UpstreamAnswer,
         mut held: Held,
         mut next: Option<Piece>,
@@ -150,7 +150,7 @@ impl Job {
     /// Nothing of the answer is handed over, and nothing is charged: the caller's broker sees a refusal, which costs
     /// nothing there either. Whoever has the service work for such answers again and again is kept out for a while, as who
     /// leaves before they come.
-    pub(super) async fn withhold(self, reply: Reply, withheld: &Withheld) {
+    pub(super) async fn withhold(self: Box<Self>, reply: Reply, withheld: &Withheld) {
         tracing::warn!(service = %self.offer.name, %withheld, "an answer is not handed over");
         if matches!(withheld, Withheld::AboveMaxFee { .. }) {
             self.core.gate.left_early(self.new.account.user, Instant::now());
@@ -160,14 +160,14 @@ impl Job {
     }
 
     /// The service did not deliver: nothing is charged.
-    pub(super) async fn fail(self, reply: Reply, refusal: ProxyRefusal) {
+    pub(super) async fn fail(self: Box<Self>, reply: Reply, refusal: ProxyRefusal) {
         self.book(Delivered::nothing(ReceiptStatus::UpstreamFailed)).await;
         let _ = reply.send(Err(refusal));
     }
 
     /// The caller left before anything was handed over. The service has worked on the input, so that is charged
     /// unless it had failed.
-    async fn abandon(self, answer: &UpstreamAnswer, status: ReceiptStatus) {
+    async fn abandon(self: Box<Self>, answer: &UpstreamAnswer, status: ReceiptStatus) {
         self.core.gate.left_early(self.new.account.user, Instant::now());
         let charged = answer.status.is_success();
         self.book(Delivered { charged, ..Delivered::nothing(status) }).await;

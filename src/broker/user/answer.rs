@@ -107,21 +107,22 @@ pub(super) async fn pump(
     response: reqwest::Response,
     reply: Reply,
 ) {
-    let (status, headers) = (response.status(), response.headers().clone());
+    let status = response.status();
     let host = response.url().host_str().unwrap_or_default().to_owned();
     let case = Case::live(inner, call, &sent);
     if !status.is_success() {
         // An answer that is an error costs nothing; that is known before its body is.
-        inner.failed(&case, &format!("the service answered {status}")).await;
-        pass_on(inner, response, Some(sent.request), reply).await;
+        Box::pin(inner.failed(&case, &format!("the service answered {status}"))).await;
+        Box::pin(pass_on(inner, response, Some(sent.request), reply)).await;
         return;
     }
-    let AnswerHead { content_type, encoding, events } = AnswerHead::read(call.service.kind, &headers);
+    let headers = response.headers();
+    let AnswerHead { content_type, encoding, events } = AnswerHead::read(call.service.kind, headers);
     let meter =
         OutputMeter::new(call.service.kind, content_type.as_deref(), encoding.as_deref(), Limits::default());
     let in_head = headers.get(RECEIPT_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let framing = if events { Framing::Changed } else { Framing::Unchanged };
-    let mut head = to_caller(&headers, framing);
+    let mut head = to_caller(headers, framing);
     insert(&mut head, &REQUEST_ID_HEADER, sent.request.to_string());
 
     let out = if in_head.is_some() && !events {
@@ -161,7 +162,8 @@ pub(super) async fn pump(
     // A tag that does not fit is as good as none: the provider is then asked for its signature.
     let fits = |sealed: &SealedReceipt| sealed.signed().is_some() || inner.keys.is_sealed_by_provider(sealed);
     let receipt = receipt.and_then(|text| decode_receipt(&text).ok()).filter(fits);
-    conclude(inner, case.with(seen), receipt, end, (status, head), out).await;
+    // Room for what comes at the end is only taken then: a stream may have been under way for long.
+    Box::pin(conclude(inner, case.with(seen), receipt, end, (status, head), out)).await;
 }
 
 /// Books what may be charged for a request whose caller left before anything of the answer came: the input at most.

@@ -212,6 +212,17 @@ impl Inner {
         now.is_none_or(|now| now.index != before.index).then_some(before)
     }
 
+    /// Whether more has left the account than was settled, at a time when the refund could be taken. A deposit of the same
+    /// moment can hide it.
+    fn was_paid_back(&self, over: &PendingRefund, provider: Address, account: Option<&ChainAccount>) -> bool {
+        let book = self.book.lock();
+        let Some(before) = book.position(provider).and_then(Position::chain) else { return false };
+        let (settled, balance) =
+            account.map_or((before.settled, Neuron::ZERO), |now| (now.settled, now.balance));
+        let left = before.balance.above(balance);
+        over.unlock_at <= self.chain_now() && left > settled.above(before.settled)
+    }
+
     /// Keeps the history of refunds: the pending one as it is, and how one ended that is pending no more.
     async fn note_refund(
         &self,
@@ -233,16 +244,24 @@ impl Inner {
         if let Some(over) = self.refund_over(id.provider, account) {
             let known = self.store.account(id).await?.and_then(|account| account.block).unwrap_or(0);
             let filter = EventFilter { user: Some(id.user), provider: Some(id.provider) };
-            let events = self.chain.events(known.min(block), block, filter).await?;
-            let end = events.into_iter().find_map(|event| match event.kind {
-                EventKind::RefundProcessed { index, amount, .. } if index == over.index => {
-                    Some((amount, RefundState::Processed))
+            let end = match self.chain.events(known.min(block), block, filter).await {
+                Ok(events) => events.into_iter().find_map(|event| match event.kind {
+                    EventKind::RefundProcessed { index, amount, .. } if index == over.index => {
+                        Some((amount, RefundState::Processed))
+                    }
+                    EventKind::RefundCanceled { index, amount, .. } if index == over.index => {
+                        Some((amount, RefundState::Cancelled))
+                    }
+                    _ => None,
+                }),
+                Err(error) if error.is_transient() => return Err(error.into()),
+                // Many nodes keep no old logs. The account itself was read, and no history may hold that up.
+                Err(error) => {
+                    tracing::warn!(provider = %id.provider, %error, "how a refund ended is told by the balance");
+                    self.was_paid_back(&over, id.provider, account)
+                        .then_some((over.amount, RefundState::Processed))
                 }
-                EventKind::RefundCanceled { index, amount, .. } if index == over.index => {
-                    Some((amount, RefundState::Cancelled))
-                }
-                _ => None,
-            });
+            };
             // A reorg can have undone the request itself: then it never was.
             let (amount, state) = end.unwrap_or((over.amount, RefundState::Cancelled));
             refunds.push(row(over, amount, state));

@@ -12,7 +12,7 @@ use crate::store::user::RefundState;
 
 const WAIT: Duration = Duration::from_secs(20);
 
-async fn done(broker: &UserBroker, operation: OperationView) -> OperationView {
+pub(super) async fn done(broker: &UserBroker, operation: OperationView) -> OperationView {
     let operation = broker.wait(operation.id, WAIT).await.unwrap();
     assert_eq!(operation.state, OperationState::Mined, "{operation:?}");
     operation

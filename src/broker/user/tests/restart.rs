@@ -5,21 +5,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
+use alloy::rpc::json_rpc::{ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload};
 use alloy::transports::{BoxTransport, TransportError, TransportErrorKind, TransportFut};
 use http::StatusCode;
 use tower::Service;
 
-use super::bed::{Bed, HELLO, PRICES, name, read};
+use super::accounts::done;
+use super::bed::{Bed, HELLO, LOCK, PRICES, name, read};
 use super::scripted::{Says, Script, chat};
-use crate::broker::user::{PaidCall, RequestFilter, RequestSort, Settings, UserError, receipts};
+use crate::broker::user::{
+    PaidCall, RefundView, Replace, RequestFilter, RequestSort, Settings, UserError, receipts,
+};
 use crate::chain::devnet::DevnetTransport;
 use crate::chain::{Chain, ChainSettings, Endpoint};
 use crate::domain::{
     B256, Fee, Neuron, OperationId, OperationKind, OperationState, RequestId, Timestamp, Units,
     UserRequestState,
 };
-use crate::store::user::{Finish, NewUserRequest};
+use crate::store::user::{Finish, NewUserRequest, RefundState};
 use crate::store::{Db, Network, NewOperation, Observed, Role, UserStore};
 
 /// The chain in this process behind a switch.
@@ -27,6 +30,15 @@ use crate::store::{Db, Network, NewOperation, Observed, Role, UserStore};
 struct Switched {
     inner: DevnetTransport,
     down: Arc<AtomicBool>,
+    /// Logs of ranges of blocks are refused, as by a node that keeps none.
+    pruned: bool,
+}
+
+impl Switched {
+    fn of(bed: &Bed, down: &Arc<AtomicBool>, pruned: bool) -> ChainSettings {
+        let switched = Switched { inner: bed.devnet.transport(), down: Arc::clone(down), pruned };
+        ChainSettings::new(Endpoint::InProcess(BoxTransport::new(switched)), bed.chain.contract())
+    }
 }
 
 impl Service<RequestPacket> for Switched {
@@ -42,6 +54,16 @@ impl Service<RequestPacket> for Switched {
         if self.down.load(Ordering::Relaxed) {
             return Box::pin(async { Err(TransportErrorKind::custom_str("switched off")) });
         }
+        let RequestPacket::Single(request) = &packet else { return self.inner.call(packet) };
+        if self.pruned
+            && request.method() == "eth_getLogs"
+            && request.params().unwrap().get().contains("fromBlock")
+        {
+            let error = ErrorPayload { code: -32_000, message: "history is pruned".into(), data: None };
+            let payload = ResponsePayload::Failure(error);
+            let refused = Response { id: request.id().clone(), payload };
+            return Box::pin(async { Ok(ResponsePacket::Single(refused)) });
+        }
         self.inner.call(packet)
     }
 }
@@ -51,9 +73,7 @@ async fn without_the_chain_the_last_view_is_shown_and_paid_calls_go_on() {
     let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
     drop(bed.funded(Settings::default(), 1_000_000).await);
     let down = Arc::new(AtomicBool::new(false));
-    let switched = Switched { inner: bed.devnet.transport(), down: Arc::clone(&down) };
-    let settings = ChainSettings::new(Endpoint::InProcess(BoxTransport::new(switched)), bed.chain.contract());
-    let chain = Chain::open(settings).await.unwrap();
+    let chain = Chain::open(Switched::of(&bed, &down, false)).await.unwrap();
     down.store(true, Ordering::Relaxed);
     let broker = bed.broker_of(Settings::default(), chain, true).await;
     assert!(broker.snapshot().stale.is_some());
@@ -106,6 +126,35 @@ async fn with_many_accounts_a_start_does_not_wait_for_them() {
     let (now, own) = (broker.overview().totals, broker.account(bed.provider()).unwrap());
     assert_eq!((now.accounts, now.balance), (1, Neuron::new(1_000_000)));
     assert_eq!(broker.dearest_accounts(5), [own]);
+}
+
+#[tokio::test]
+async fn a_node_without_old_logs_holds_up_no_account() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    let chain = Chain::open(Switched::of(&bed, &Arc::default(), true)).await.unwrap();
+    let broker = bed.broker_of(Settings::default(), chain, true).await;
+    let (provider, neuron) = (bed.provider(), Neuron::new);
+    let opened = broker.create_account(provider, neuron(1_000), None).await.unwrap();
+    done(&broker, opened).await;
+    for cancelled in [true, false] {
+        let asked = broker.request_refund(provider, neuron(300), Replace::No, None).await.unwrap();
+        done(&broker, asked).await;
+        if cancelled {
+            let given_up = broker.cancel_refund(provider, None).await.unwrap();
+            done(&broker, given_up).await;
+        }
+    }
+    bed.devnet.advance_time(LOCK + 1).unwrap();
+    bed.devnet.mine(1).unwrap();
+    let mut news = broker.watch();
+    let taken = news.wait_for(|_| {
+        let account = broker.account(provider);
+        account.is_ok_and(|account| account.balance == neuron(700))
+    });
+    tokio::time::timeout(Duration::from_secs(60), taken).await.unwrap().unwrap();
+    let states = |refunds: Vec<RefundView>| refunds.iter().map(|refund| refund.state).collect::<Vec<_>>();
+    assert_eq!(states(broker.refunds(Some(true)).await.unwrap()), [RefundState::Processed]);
+    assert_eq!(states(broker.refunds(Some(false)).await.unwrap()), [RefundState::Cancelled]);
 }
 
 #[tokio::test]
