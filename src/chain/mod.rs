@@ -48,4 +48,6 @@ pub use kind::ChainKind;
 pub use open::{Chain, ChainSettings};
 pub use read::ServiceList;
 pub use revert::Revert;
+#[cfg(test)]
+pub(crate) use sender::tests as scripted;
 pub use sender::{SendError, SendQuote, Sender, SenderSettings, Ticket};

@@ -21,6 +21,8 @@ mod push;
 mod quote;
 mod slot;
 mod sweep;
+#[cfg(test)]
+pub(crate) mod tests;
 mod verdict;
 mod worker;
 
@@ -270,17 +272,18 @@ impl Ticket {
         matches!(&*self.state.borrow(), TxState::Done(outcome) if outcome.is_final())
     }
 
-    /// Waits for the outcome. Called again it waits for the next one: what follows `Unknown`, or a reorg.
+    /// Waits for the outcome. Called again it waits for the next one: what follows `Unknown`, or a reorg. An outcome that
+    /// was seen not to hold is told again when it comes back: a node that fell behind comes back to the very same block.
     /// `None` when the sender has stopped, or no longer watches the operation.
     pub async fn next(&mut self) -> Option<Outcome> {
         loop {
-            let now = match &*self.state.borrow_and_update() {
-                TxState::Done(outcome) if self.told.as_ref() != Some(outcome) => Some(outcome.clone()),
-                _ => None,
-            };
-            if now.is_some() {
-                self.told.clone_from(&now);
-                return now;
+            match &*self.state.borrow_and_update() {
+                TxState::Done(outcome) if self.told.as_ref() != Some(outcome) => {
+                    self.told = Some(outcome.clone());
+                    return self.told.clone();
+                }
+                TxState::Done(_) => {}
+                TxState::Sent { .. } | TxState::Included { .. } => self.told = None,
             }
             self.state.changed().await.ok()?;
         }
@@ -308,9 +311,14 @@ impl Ticket {
     /// one came after it. `false` when nobody watches any longer.
     pub async fn overtaken(&mut self) -> bool {
         loop {
-            match (&*self.state.borrow_and_update(), &self.told) {
-                (TxState::Done(now), Some(told)) if now == told => {}
-                _ => return true,
+            let holds = match (&*self.state.borrow_and_update(), &self.told) {
+                (TxState::Done(now), Some(told)) => now == told,
+                _ => false,
+            };
+            if !holds {
+                // Whoever acts on this has to hear of the same outcome once more, should it come back.
+                self.told = None;
+                return true;
             }
             if self.state.changed().await.is_err() {
                 return false;

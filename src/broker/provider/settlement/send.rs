@@ -91,6 +91,24 @@ struct Sent {
     ended: oneshot::Receiver<Ended>,
 }
 
+/// Frees the users of a settlement when the task that follows it ends, however it ends: nobody else would, and they
+/// would be in no other one until the next start.
+struct Following {
+    core: Arc<Core>,
+    operation: OperationId,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // While the program stops, whether it is over is for the next start to find out.
+        if !self.core.tasks.stopping() && self.core.settling.ended(self.operation).is_some() {
+            tracing::warn!(operation = %self.operation, "a settlement is not followed any more; its users are free");
+            self.core.publisher.touch();
+            self.core.settling.wake.notify_one();
+        }
+    }
+}
+
 impl ProviderBroker {
     /// Settles everything that can be claimed, now; or says what that would be.
     ///
@@ -268,6 +286,8 @@ impl Core {
     /// Takes over each outcome of a settlement: a final one ends it, and a reorg puts it under way again.
     async fn follow_settlement(self: Arc<Self>, mut ticket: Ticket, reply: Option<oneshot::Sender<Ended>>) {
         let (mut reply, operation) = (reply, ticket.op);
+        let _following = Following { core: Arc::clone(&self), operation };
+        let mut settlement: Option<UnderWay> = None;
         while let Some(outcome) = ticket.next().await {
             if !outcome.is_final() {
                 tracing::warn!(%operation, "it is not known whether the settlement is in a block; it is followed");
@@ -288,9 +308,11 @@ impl Core {
                 None => Ok(HashMap::new()),
             };
             // Its users may be in another one from here on, even if the node never says what this one paid them.
-            let settlement = self.settling.ended(operation);
-            if let Some(settlement) = settlement.as_ref().filter(|_| mined.is_some()) {
-                self.settling.inclusion.add(Timestamp::now().seconds_since(settlement.since));
+            if let Some(ended) = self.settling.ended(operation) {
+                if mined.is_some() {
+                    self.settling.inclusion.add(Timestamp::now().seconds_since(ended.since));
+                }
+                settlement = Some(ended);
             }
             if let Err(error) = self.count_gas().await {
                 tracing::warn!(%error, "the gas of settlements could not be counted");
@@ -312,7 +334,7 @@ impl Core {
                 }
             }
             let again = ticket.overtaken().await && !ticket.is_final();
-            if let Some(settlement) = settlement.filter(|_| again) {
+            if let Some(settlement) = settlement.clone().filter(|_| again) {
                 tracing::warn!(%operation, "a reorg has undone a settlement; it is under way again");
                 self.settling.begun(operation, settlement);
                 self.publisher.touch();

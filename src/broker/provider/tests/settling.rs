@@ -285,3 +285,31 @@ async fn decisions_are_there_after_a_restart() {
     assert_eq!(asked(&after), 1);
     assert!(after.len() >= before.len());
 }
+
+/// A node that falls behind the block of a settlement makes it look undone; then it comes back to the very same block.
+#[tokio::test]
+async fn a_settlement_whose_block_comes_back_is_over_again() {
+    use crate::chain::TxState;
+    use crate::chain::scripted::mined_in;
+    let world = World::new(ServiceKind::Chatbot).await;
+    let operation = OperationId::random();
+    let (state, ticket) = crate::chain::Ticket::scripted(operation);
+    let core = &world.broker.core;
+    core.take_up(ticket).await.unwrap();
+    let running = || core.settling.running();
+    assert_eq!(running(), [operation]);
+    let block = world.chain.head().await.unwrap();
+    for round in 0..3 {
+        state.send_replace(mined_in(block));
+        world.until(|_| running().is_empty()).await;
+        if round < 2 {
+            state.send_replace(TxState::Sent { hashes: Vec::new() });
+            world.until(|_| running() == [operation]).await;
+        }
+    }
+    // And where the sender stops watching while it looks undone, its users are free all the same.
+    state.send_replace(TxState::Sent { hashes: Vec::new() });
+    world.until(|_| running() == [operation]).await;
+    drop(state);
+    world.until(|_| running().is_empty()).await;
+}
