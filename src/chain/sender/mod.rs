@@ -115,6 +115,12 @@ pub enum SendError {
     /// The node took the transaction for wrong and did not accept it.
     #[error("the node does not accept the transaction: {message}")]
     Refused { message: String },
+    /// A limit of the node's operator, not of the chain: no other transaction of this cost would pass either.
+    #[error(
+        "the node passes no transaction on whose gas may cost so much ({message}); start it with a higher limit (geth: \
+         --rpc.txfeecap, 0 for none), or use another node"
+    )]
+    NodeCap { message: String },
     /// The sender has been stopped. The operation may have been recorded and sent: the journal says.
     #[error("the program is stopping; whether the transaction went out is known after the next start")]
     Stopped,

@@ -177,6 +177,7 @@ impl Worker {
                     let needed = cost(&order.intent, quote.gas_limit, fees);
                     return Err(SendError::InsufficientGas { needed, available, address });
                 }
+                Verdict::AboveNodeCap(message) => return Err(SendError::NodeCap { message }),
                 Verdict::Refused(message) => return Err(SendError::Refused { message }),
             }
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Worker;
 use super::slot::{Order, Slot};
 use super::verdict::{Verdict, verdict};
+use super::{SendError, Worker};
 use crate::chain::ChainError;
 use crate::chain::bid::{Bid, Hurry};
 use crate::chain::fees::{Fees, GasPrice};
@@ -78,7 +78,7 @@ impl Worker {
                 slot.since = now;
             }
             if slot.reopened {
-                if let Some(attempt) = slot.attempts.last().cloned().filter(|attempt| attempt.op.is_some())
+                if let Some(attempt) = slot.newest().cloned().filter(|attempt| attempt.op.is_some())
                     && self.journal.record(attempt).await.is_err()
                 {
                     continue;
@@ -92,24 +92,28 @@ impl Worker {
             }
             let slot = &mut self.slots[at];
             if slot.again_at <= now
-                && let Some(attempt) = slot.attempts.last().cloned()
+                && let Some(attempt) = slot.newest().cloned()
             {
                 slot.again_at = now + self.settings.rebroadcast_after;
                 let said = verdict(&self.chain.broadcast(&attempt).await);
                 tracing::debug!(nonce = attempt.nonce, hash = %attempt.hash, ?said, "broadcast again");
+                // After a restart nobody remembers what was refused.
+                self.slots[at].heard(&attempt, &said);
             }
         }
         Ok(())
     }
 
-    /// Sends the same order under the same nonce at a higher fee, if somebody pays for that. Says whether it did.
+    /// Sends the same order under the same nonce at a higher fee, if somebody pays for that. Says whether a node may
+    /// have it now.
     async fn replace(&mut self, at: usize) -> Result<bool, ChainError> {
         let price = self.chain.gas_price().await?;
         let funds = self.funds(at).await?;
         self.slots[at].since = Instant::now();
-        let fees = self.slots[at].fees();
+        let (fees, step) = (self.slots[at].fees(), self.slots[at].step());
         let (late, payer) = self.urgency(at, Bid::is_late);
         // An offer beyond the address's money is in nobody's block, and nodes refuse it. What there is is offered.
+        let funds = funds.min(step);
         let late = late.min(funds);
         let (ceiling, payer) = match fees.all_of(price, late) {
             Some(_) => (late, payer),
@@ -117,7 +121,10 @@ impl Worker {
         };
         let ceiling = ceiling.min(funds);
         let fees = fees.all_of(price, late).or_else(|| fees.raised(price, ceiling));
-        let Some(fees) = fees else { return Ok(false) };
+        let Some(fees) = fees else {
+            self.slots[at].forget_too_high();
+            return Ok(false);
+        };
         let slot = &self.slots[at];
         let (order, nonce, gas_limit) = (slot.order.clone(), slot.nonce, slot.gas_limit);
         let Ok(attempt) = self.sign(&order, nonce, gas_limit, fees) else { return Ok(false) };
@@ -129,11 +136,20 @@ impl Worker {
         let slot = &mut self.slots[at];
         slot.bumps += 1;
         slot.pushed_for = payer.filter(|payer| slot.order.op != Some(*payer));
-        slot.again_at = Instant::now() + self.settings.rebroadcast_after;
-        slot.add(attempt.clone());
         let said = verdict(&self.chain.broadcast(&attempt).await);
+        let slot = &mut self.slots[at];
+        slot.add(attempt.clone(), &said);
+        // One that is refused is no broadcast: the one before it may have been forgotten meanwhile.
+        let taken = slot.newest().is_some_and(|newest| newest.hash == attempt.hash);
+        if taken {
+            slot.again_at = Instant::now() + self.settings.rebroadcast_after;
+        }
+        if let Verdict::AboveNodeCap(message) = &said {
+            let error = SendError::NodeCap { message: message.clone() };
+            tracing::warn!(op = ?order.op, nonce, %error, "a transaction cannot be raised so high");
+        }
         tracing::info!(op = ?order.op, nonce, hash = %attempt.hash, max_fee = fees.max_fee, ?said, "replaced a stuck transaction");
-        Ok(true)
+        Ok(taken)
     }
 
     /// The most that the address can pay for one unit of gas of the order at `at`, beside what else is under way.

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Ticket;
+use super::verdict::Verdict;
 use crate::chain::bid::Bid;
 use crate::chain::block::{BlockRef, Receipt};
 use crate::chain::call::Intent;
@@ -38,6 +39,10 @@ pub(super) struct Slot {
     pub(super) gas_limit: u64,
     /// Every transaction signed for this nonce, oldest first; never empty.
     pub(super) attempts: Vec<Attempt>,
+    /// Those that every node refused. One of them may be mined all the same, but nobody waits to mine it.
+    refused: Vec<B256>,
+    /// The least fee that was refused, above that of the newest one that was not.
+    too_high: Option<u128>,
     pub(super) place: Place,
     pub(super) state: watch::Sender<TxState>,
     pub(super) started: Instant,
@@ -83,6 +88,8 @@ impl Slot {
             order,
             gas_limit,
             attempts,
+            refused: Vec::new(),
+            too_high: None,
             place: Place::Open,
             state,
             started: now,
@@ -100,8 +107,45 @@ impl Slot {
         slot
     }
 
+    /// Every hash that may be mined; that of the newest transaction comes last.
     pub(super) fn hashes(&self) -> Vec<B256> {
-        self.attempts.iter().map(|attempt| attempt.hash).collect()
+        let newest = self.newest().map(|newest| newest.hash);
+        let others = self.attempts.iter().map(|attempt| attempt.hash).filter(|hash| Some(*hash) != newest);
+        others.chain(newest).collect()
+    }
+
+    /// The newest transaction that a node may have; the newest of all if they refused every one.
+    pub(super) fn newest(&self) -> Option<&Attempt> {
+        let taken = self.attempts.iter().rev().find(|attempt| !self.refused.contains(&attempt.hash));
+        taken.or(self.attempts.last())
+    }
+
+    /// Takes in what the nodes said to one of its transactions. What they refused does not take the place of what they
+    /// have: it would be broadcast again and again while that is forgotten, and be what the next raise is counted from.
+    pub(super) fn heard(&mut self, attempt: &Attempt, said: &Verdict) {
+        match said {
+            Verdict::Accepted => self.refused.retain(|hash| *hash != attempt.hash),
+            Verdict::Refused(_) | Verdict::NoFunds | Verdict::AboveNodeCap(_) => {
+                if !self.refused.contains(&attempt.hash) {
+                    self.refused.push(attempt.hash);
+                }
+                if attempt.max_fee > self.fees().max_fee {
+                    self.too_high = Some(self.too_high.unwrap_or(u128::MAX).min(attempt.max_fee));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The most that the next raise may offer: half way to what was refused.
+    pub(super) fn step(&self) -> u128 {
+        let now = self.fees().max_fee;
+        self.too_high.map_or(u128::MAX, |high| now.saturating_add(high.saturating_sub(now) / 2))
+    }
+
+    /// No smaller step is left. Limits and money change, so the next raise begins again from the top.
+    pub(super) fn forget_too_high(&mut self) {
+        self.too_high = None;
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -114,9 +158,9 @@ impl Slot {
     }
 
     pub(super) fn fees(&self) -> Fees {
-        self.attempts.last().map_or(Fees { max_fee: 0, priority: 0 }, |last| Fees {
-            max_fee: last.max_fee,
-            priority: last.priority,
+        self.newest().map_or(Fees { max_fee: 0, priority: 0 }, |newest| Fees {
+            max_fee: newest.max_fee,
+            priority: newest.priority,
         })
     }
 
@@ -154,19 +198,23 @@ impl Slot {
     }
 
     pub(super) fn ticket(&self) -> Option<Ticket> {
-        let last = self.attempts.last()?;
+        let newest = self.newest()?;
         Some(Ticket {
             op: self.order.op?,
             nonce: self.nonce,
-            hash: last.hash,
+            hash: newest.hash,
             state: self.state.subscribe(),
             told: None,
         })
     }
 
-    /// Another transaction for this nonce is on disk.
-    pub(super) fn add(&mut self, attempt: Attempt) {
-        self.attempts.push(attempt);
+    /// Another transaction for this nonce is on disk, and the nodes have said this to it.
+    pub(super) fn add(&mut self, attempt: Attempt, said: &Verdict) {
+        // The same offer once more is the same transaction.
+        if self.attempts.iter().all(|known| known.hash != attempt.hash) {
+            self.attempts.push(attempt.clone());
+        }
+        self.heard(&attempt, said);
         self.tell_sent();
     }
 

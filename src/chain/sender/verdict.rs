@@ -18,6 +18,8 @@ pub(super) enum Verdict {
     Underpriced,
     /// The address cannot pay for it.
     NoFunds,
+    /// The node passes nothing on whose gas may cost so much, whoever pays for it.
+    AboveNodeCap(String),
     /// Refused for another reason, which is final for this transaction.
     Refused(String),
 }
@@ -33,6 +35,8 @@ pub(super) fn verdict(answer: &Result<(), ChainError>) -> Verdict {
     let says = |any: &[&str]| any.iter().any(|text| words.contains(text));
     if is_known_transaction(&message) {
         Verdict::Accepted
+    } else if says(&["exceeds the configured cap"]) {
+        Verdict::AboveNodeCap(message)
     } else if says(&[
         "nonce too low",
         "nonce is too low",
@@ -113,6 +117,8 @@ mod tests {
         assert_eq!(of("insufficient funds for gas * price + value"), Verdict::NoFunds);
         assert_eq!(of("txpool is full"), Verdict::Uncertain);
         assert!(matches!(of("invalid sender"), Verdict::Refused(_)));
+        let cap = "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)";
+        assert_eq!(of(cap), Verdict::AboveNodeCap(cap.to_owned()));
         let endpoint = "x".to_owned();
         assert_eq!(verdict(&Err(ChainError::Busy { endpoint })), Verdict::Uncertain);
     }

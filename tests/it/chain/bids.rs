@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use zgserve_tui::chain::{Bid, Call, Hurry, Outcome, SendError, SenderSettings};
+use zgserve_tui::chain::{Bid, Call, Hurry, Outcome, SendError, SenderSettings, TxState};
 use zgserve_tui::domain::{Address, Neuron, OperationId, Timestamp};
 
+use super::faults::Fault;
 use super::net::{Book, Net, deposit, key, quick, until};
 use super::on_both;
 
@@ -22,6 +23,8 @@ on_both!(
     an_order_without_a_bid_takes_what_stands_before_it_along,
     an_order_with_a_bid_never_waits_and_one_in_a_hurry_gets_in,
     a_raise_stays_within_what_the_wallet_has,
+    a_raise_that_no_node_takes_leaves_the_one_before_in_its_place,
+    a_node_that_limits_what_gas_may_cost_says_what_to_do,
 );
 
 fn calm(neuron: u128) -> Bid {
@@ -43,10 +46,26 @@ fn patient() -> SenderSettings {
 
 /// Gas limit times fee of an attempt, from what its bytes say.
 fn most(attempt: &zgserve_tui::chain::Attempt) -> u128 {
+    most_of(&attempt.raw)
+}
+
+fn most_of(raw: &alloy::primitives::Bytes) -> u128 {
     use alloy::consensus::{Transaction, TxEnvelope};
     use alloy::eips::eip2718::Decodable2718;
-    let tx = TxEnvelope::decode_2718(&mut attempt.raw.as_ref()).unwrap();
+    let tx = TxEnvelope::decode_2718(&mut raw.as_ref()).unwrap();
     u128::from(tx.gas_limit()) * tx.max_fee_per_gas()
+}
+
+/// Geth with `--rpc.txfeecap`.
+fn caps_gas(net: &Net, cap: u128) {
+    net.faults.set(move |method, params| {
+        if method == "eth_sendRawTransaction"
+            && most_of(&serde_json::from_value(params[0].clone()).unwrap()) > cap
+        {
+            return Fault::Error(-32000, "tx fee (2.00 ether) exceeds the configured cap (1.00 ether)");
+        }
+        Fault::None
+    });
 }
 
 async fn a_calm_bid_waits_for_cheaper_gas_and_a_late_one_offers_all(net: Net) {
@@ -247,4 +266,46 @@ async fn a_raise_stays_within_what_the_wallet_has(net: Net) {
     net.automine(true).await;
     net.mine(1).await;
     assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
+}
+
+async fn a_raise_that_no_node_takes_leaves_the_one_before_in_its_place(net: Net) {
+    let book = Arc::new(Book::default());
+    let settings = SenderSettings { rebroadcast_after: Duration::from_millis(100), ..patient() };
+    let sender = net.sender_with(key(0), &book, settings);
+    net.account(&sender, PROVIDER).await;
+    net.automine(false).await;
+    let op = OperationId::random();
+    // All that is at stake is offered at once, and is far above what the node passes on.
+    let first = most(&book.attempts.lock()[0]);
+    caps_gas(&net, 20 * first);
+    let mut ticket =
+        sender.submit_at(op, deposit(PROVIDER, 5), late(100_000_000 * GWEI, 1_000)).await.unwrap();
+    until("a smaller raise is tried", async || {
+        book.of(op).iter().skip(1).any(|attempt| most(attempt) <= 20 * first)
+    })
+    .await;
+    assert!(most(&book.of(op)[1]) > 20 * first, "all of it was tried before");
+    let hashes = match ticket.state() {
+        TxState::Sent { hashes } => hashes,
+        other => panic!("{other:?}"),
+    };
+    let newest = book.of(op).into_iter().find(|attempt| Some(&attempt.hash) == hashes.last()).unwrap();
+    assert!(most(&newest) <= 20 * first, "the newest one is one that the node has");
+    // What the pool forgets comes again, and it is not the one that nobody takes.
+    net.forget_pool().await;
+    until("it is mined", async || {
+        net.mine(1).await;
+        net.balance(sender.address(), PROVIDER).await == 1005
+    })
+    .await;
+    assert!(matches!(ticket.wait().await, Outcome::Mined { .. }));
+}
+
+async fn a_node_that_limits_what_gas_may_cost_says_what_to_do(net: Net) {
+    let book = Arc::new(Book::default());
+    let sender = net.sender_with(key(0), &book, patient());
+    net.account(&sender, PROVIDER).await;
+    caps_gas(&net, 1);
+    let error = sender.submit(OperationId::random(), deposit(PROVIDER, 5)).await.unwrap_err();
+    assert!(error.to_string().contains("--rpc.txfeecap"), "{error}");
 }
