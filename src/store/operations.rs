@@ -269,7 +269,12 @@ fn record(connection: &Connection, attempt: &AttemptRow) -> Result<(), StoreErro
     Ok(())
 }
 
-fn finish(connection: &Connection, id: OperationId, end: &OperationEnd) -> Result<(), StoreError> {
+/// [`Operations::finish`] inside a transaction of somebody else's.
+pub(in crate::store) fn finish(
+    connection: &Connection,
+    id: OperationId,
+    end: &OperationEnd,
+) -> Result<(), StoreError> {
     let found =
         get(connection, id)?.ok_or_else(|| StoreError::invalid(format!("there is no operation {id}")))?;
     let given_up = end.state == OperationState::Refused

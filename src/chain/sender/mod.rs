@@ -139,6 +139,11 @@ impl SendError {
             _ => false,
         }
     }
+
+    /// Whether it was signed, and every node that was reached refused it for good.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, SendError::Refused { .. } | SendError::NodeCap { .. })
+    }
 }
 
 enum Command {

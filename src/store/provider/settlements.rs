@@ -8,7 +8,7 @@ use super::ProviderStore;
 use crate::{
     domain::{AccountId, Neuron, OperationId, OperationKind, OperationState},
     store::{
-        Begun, NewOperation, Operation, OperationFilter, Page, PageOf, StoreError,
+        Begun, NewOperation, Operation, OperationEnd, OperationFilter, Page, PageOf, StoreError,
         amount::Count,
         columns::{account, bytes},
         operations,
@@ -108,6 +108,21 @@ impl ProviderStore {
                     connection.prepare_cached("DELETE FROM operations WHERE id = ?1")?.execute([id])?;
                 }
                 Ok(unsigned)
+            })
+            .await
+    }
+
+    /// Writes down that every node refused a settlement. Its lines go, since nothing comes of them and each try would leave
+    /// some hundred; what was signed stays known by its hash.
+    pub async fn refuse_settlement(&self, id: OperationId, end: OperationEnd) -> Result<(), StoreError> {
+        self.db
+            .write(move |connection| {
+                if end.state != OperationState::Refused {
+                    return Err(StoreError::invalid("only a settlement that was refused loses its lines"));
+                }
+                operations::finish(connection, id, &end)?;
+                connection.prepare_cached("DELETE FROM settlement_rows WHERE op = ?1")?.execute([id])?;
+                Ok(())
             })
             .await
     }

@@ -170,7 +170,10 @@ impl Core {
         match self.look_and_act().await {
             Ok(forecast) => {
                 let now = self.book.chain_now(Timestamp::now());
-                let next = forecast.next.map(|(at, _)| Duration::from_secs(at.seconds_since(now).max(1)));
+                let again = self.refused_until(&forecast).map(|(at, _)| at);
+                let next =
+                    forecast.next.map(|(at, _)| at).into_iter().chain(again.filter(|at| *at > now)).min();
+                let next = next.map(|at| Duration::from_secs(at.seconds_since(now).max(1)));
                 next.map_or(usual, |next| next.min(usual))
             }
             Err(error) => {
@@ -194,6 +197,10 @@ impl Core {
             self.decided(&forecast, verdict).await;
             return Ok(forecast);
         }
+        if let Some((_, why)) = self.refused_until(&forecast).filter(|(at, _)| forecast.at < *at) {
+            self.decided(&forecast, Verdict::Failed(why)).await;
+            return Ok(forecast);
+        }
         let turn = self.settling.turn.lock().await;
         let forecast = self.look_closely(false).await?;
         let verdict = forecast.verdict();
@@ -208,6 +215,18 @@ impl Core {
         };
         self.decided(&forecast, verdict).await;
         Ok(forecast)
+    }
+
+    /// Until when nothing of a forecast is sent, because nodes refused the last try, and the reason that they gave.
+    fn refused_until(&self, forecast: &Forecast) -> Option<(Timestamp, String)> {
+        let rules = self.rules(forecast.at);
+        let urgent = forecast.in_danger();
+        let pages = urgent.iter().filter_map(|user| self.book.page(*user));
+        let dangers = pages.filter_map(|page| rules.danger(&page));
+        let deadline =
+            dangers.map(|danger| if forecast.at < danger.by { danger.by } else { danger.last }).min();
+        let refusals = self.settling.refusals.lock();
+        refusals.pause(deadline).map(|(at, why)| (at, why.to_owned()))
     }
 
     /// How long transactions took in former runs.

@@ -24,6 +24,7 @@
 //! | `send` | a settlement on its way |
 //! | `result` | what it brought |
 //! | `record` | decisions, in memory and on disk |
+//! | `refusals` | how long to wait after nodes refused one |
 //! | `inclusion`, `gas` | how long transactions take, and what is a cheap hour |
 
 mod engine;
@@ -31,6 +32,7 @@ mod forecast;
 mod gas;
 mod inclusion;
 mod record;
+mod refusals;
 mod result;
 mod rules;
 mod send;
@@ -41,6 +43,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::record::Record;
+use self::refusals::Refusals;
 use crate::chain::Bid;
 use crate::domain::{Address, Neuron, OperationId, Timestamp};
 
@@ -67,6 +70,7 @@ pub(super) struct Settling {
     pub(super) wake: Notify,
     pub(super) forecast: Mutex<Option<std::sync::Arc<Forecast>>>,
     tried: Mutex<HashMap<Address, Tried>>,
+    refusals: Mutex<Refusals>,
     inclusion: Inclusion,
     gas: GasHistory,
     pub(super) record: Record,

@@ -1,6 +1,7 @@
 //! A settlement on its way: intent and rows on disk, the transaction with the sender, followed to its end.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,7 +88,8 @@ pub(super) struct Ended {
 struct Sent {
     operation: OperationId,
     hash: B256,
-    rows: usize,
+    /// Which of the forecast's rows it carries.
+    rows: Range<usize>,
     ended: oneshot::Receiver<Ended>,
 }
 
@@ -168,9 +170,12 @@ impl Core {
         asked: bool,
         _turn: &MutexGuard<'_, ()>,
     ) -> Result<Vec<Sent>, ProviderError> {
-        let mut sent = Vec::new();
+        let (mut sent, mut refused) = (Vec::new(), None);
         let urgent = forecast.in_danger();
+        let mut first = 0;
         for rows in forecast.rows.chunks(claim::MOST_ROWS) {
+            let places = first..first + rows.len();
+            first = places.end;
             let presses = asked || rows.iter().any(|row| urgent.contains(&row.user()));
             if !self.settling.has_room(presses) {
                 break;
@@ -181,7 +186,14 @@ impl Core {
                     let (operation, hash) = (ticket.op, ticket.hash);
                     let follow = Arc::clone(self).follow_settlement(ticket, Some(reply));
                     self.tasks.spawn_until_stopped("settlement", follow);
-                    sent.push(Sent { operation, hash, rows: rows.len(), ended });
+                    sent.push(Sent { operation, hash, rows: places, ended });
+                }
+                // It may be about these rows alone, so the others are tried all the same.
+                Err(ProviderError::NotSent(error))
+                    if error.is_refusal() || matches!(error, SendError::Reverted(_)) =>
+                {
+                    tracing::warn!(%error, rows = rows.len(), "a part of the settlement is refused");
+                    refused.get_or_insert(error);
                 }
                 Err(error) if sent.is_empty() => return Err(error),
                 Err(error) => {
@@ -189,6 +201,20 @@ impl Core {
                     break;
                 }
             }
+        }
+        match &refused {
+            Some(error) if error.is_refusal() => {
+                self.settling
+                    .refusals
+                    .lock()
+                    .add(forecast.at, ProviderError::NotSent(error.clone()).to_string());
+            }
+            Some(_) => {}
+            None if sent.is_empty() => {}
+            None => self.settling.refusals.lock().clear(),
+        }
+        if let Some(error) = refused.filter(|_| sent.is_empty()) {
+            return Err(error.into());
         }
         if sent.is_empty() {
             let operation = self.settling.running().first().copied();
@@ -245,7 +271,7 @@ impl Core {
                     return Err(error.into());
                 }
                 let end = outbox::end_of(&Outcome::Refused { reason: error.to_string() }, Timestamp::now());
-                self.store.operations().finish(id, end).await?;
+                self.store.refuse_settlement(id, end).await?;
                 Err(error.into())
             }
         }
@@ -387,19 +413,19 @@ impl Core {
     async fn wait_for(&self, forecast: Forecast, sent: Vec<Sent>, wait: bool) -> SettlementReport {
         let mut transactions = Vec::new();
         let mut paid = HashMap::new();
-        let mut carried = 0;
+        let mut carried = Vec::new();
         for Sent { operation, hash, rows, ended } in sent {
-            carried += rows;
             let sent = SettlementTx {
                 operation,
                 state: OperationState::Sent,
-                rows,
+                rows: rows.len(),
                 hash: Some(hash),
                 block: None,
                 gas_used: 0,
                 gas_cost: Neuron::ZERO,
                 error: None,
             };
+            carried.push(rows);
             let ended = if wait { ended.await.ok() } else { None };
             transactions.push(match ended {
                 Some(Ended { outcome, paid: rows_paid }) => {
@@ -410,9 +436,13 @@ impl Core {
             });
         }
         let mut forecast = forecast;
-        for row in forecast.rows.drain(carried.min(forecast.rows.len())..) {
-            let unsettled = row.claim.above(row.settled);
-            forecast.left_out.push(Left { user: row.user(), why: LeftOut::NextRound, unsettled });
+        for (place, row) in std::mem::take(&mut forecast.rows).into_iter().enumerate() {
+            if carried.iter().any(|places| places.contains(&place)) {
+                forecast.rows.push(row);
+            } else {
+                let unsettled = row.claim.above(row.settled);
+                forecast.left_out.push(Left { user: row.user(), why: LeftOut::NextRound, unsettled });
+            }
         }
         report(&forecast, transactions, &paid, false)
     }

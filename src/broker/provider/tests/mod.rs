@@ -21,7 +21,7 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloy::rpc::json_rpc::{RequestPacket, ResponsePacket};
+use alloy::rpc::json_rpc::{ErrorPayload, RequestPacket, Response, ResponsePacket, ResponsePayload};
 use alloy::transports::{BoxTransport, TransportError, TransportFut};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -85,11 +85,18 @@ pub(super) struct World {
 pub(super) struct Counted {
     chain: BoxTransport,
     reads: Arc<std::sync::atomic::AtomicUsize>,
+    /// So many transactions are still refused.
+    refuses: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Counted {
     fn new(chain: BoxTransport) -> Counted {
-        Counted { chain, reads: Arc::default() }
+        Counted { chain, reads: Arc::default(), refuses: Arc::default() }
+    }
+
+    /// The next `times` transactions are taken for wrong, and do not arrive.
+    pub(super) fn refuse(&self, times: usize) {
+        self.refuses.store(times, std::sync::atomic::Ordering::Relaxed);
     }
 
     pub(super) fn reads(&self) -> usize {
@@ -109,6 +116,16 @@ impl tower::Service<RequestPacket> for Counted {
     fn call(&mut self, packet: RequestPacket) -> Self::Future {
         if packet.as_single().is_some_and(|request| request.method() == "eth_call") {
             self.reads.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+        let left = |left: usize| left.checked_sub(1);
+        let order = std::sync::atomic::Ordering::Relaxed;
+        if let Some(request) = packet.as_single()
+            && request.method() == "eth_sendRawTransaction"
+            && self.refuses.fetch_update(order, order, left).is_ok()
+        {
+            let wrong = ErrorPayload { code: -32000, message: "intrinsic gas too low".into(), data: None };
+            let (id, payload) = (request.id().clone(), ResponsePayload::Failure(wrong));
+            return Box::pin(async { Ok(ResponsePacket::Single(Response { id, payload })) });
         }
         self.chain.call(packet)
     }

@@ -52,14 +52,12 @@ async fn what_is_owed_is_claimed_once_and_exactly() {
     assert!(history.iter().flat_map(|settlement| &settlement.rows).all(|row| row.paid.is_some()));
 }
 
-#[tokio::test]
-async fn more_users_than_one_transaction_takes_are_settled_in_several() {
+/// Debts of users whose accounts the chain does not have.
+fn owed_by_many(world: &World, many: u64) {
     use crate::broker::provider::test_values::{page, voucher};
-    const MANY: usize = 430;
-    let world = World::new(ServiceKind::Chatbot).await;
-    for number in 0..MANY {
+    for number in 0..many {
         let mut bytes = [7; 20];
-        bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
         let id = AccountId { user: Address::from(bytes), provider: world.wallet.address() };
         let mut one = page(1, Neuron::A0GI.get(), 0);
         let mut best = voucher(1, 0, Neuron::A0GI.get());
@@ -68,6 +66,12 @@ async fn more_users_than_one_transaction_takes_are_settled_in_several() {
         one.owed = Neuron::new(Neuron::A0GI.get() / 2);
         world.broker.core.book.restore(one);
     }
+}
+
+#[tokio::test]
+async fn more_users_than_one_transaction_takes_are_settled_in_several() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    owed_by_many(&world, 430);
     // The chain does not have these accounts, so they are not read again before it goes out.
     let core = &world.broker.core;
     let turn = core.settling.turn.lock().await;
@@ -312,4 +316,55 @@ async fn a_settlement_whose_block_comes_back_is_over_again() {
     world.until(|_| running() == [operation]).await;
     drop(state);
     world.until(|_| running().is_empty()).await;
+}
+
+#[tokio::test]
+async fn what_nodes_refuse_for_good_is_not_signed_again_and_again() {
+    let mut automatic = settings();
+    automatic.settlement.automatic = true;
+    automatic.settlement.check_interval = 1;
+    automatic.settlement.risk_limit = Neuron::new(1);
+    let world = World::with(ServiceKind::Chatbot, automatic).await;
+    world.register("svc", ServiceKind::Chatbot, INPUT_PRICE, 1_000_000_000_000_000).await;
+    world.upstream.plan(Plan::json(&whole("a rather longer answer of many words, to be worth its gas")));
+    let mut ask = world.ask(CHAT);
+    ask.max_fee = Neuron::new(Neuron::A0GI.get() / 2);
+    ask.cumulative = Neuron::A0GI;
+    world.line.refuse(usize::MAX);
+    read(world.call(&ask).await.unwrap()).await;
+    world
+        .until(|broker| {
+            let last = broker.decisions().pop().map(|decision| decision.verdict);
+            matches!(last, Some(Verdict::Failed(why)) if why.contains("intrinsic gas too low"))
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let tries = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
+    assert_eq!(tries.len(), 1, "it looks every second, and waits longer than that before it signs anew");
+    let operation = &tries[0].operation;
+    assert_eq!((operation.state, tries[0].rows.len()), (OperationState::Refused, 0), "its rows say nothing");
+    let attempts = world.store.operations().attempts(operation.id).await.unwrap();
+    assert_eq!(attempts.len(), 1, "what was signed stays known");
+    // A person need not wait for that, and may not be the first by now.
+    world.line.refuse(0);
+    let _ = world.broker.settle(SettleRequest::default()).await;
+    world.until(|broker| broker.users()[0].unsettled.is_zero()).await;
+}
+
+#[tokio::test]
+async fn a_part_that_is_refused_keeps_no_other_from_being_sent() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    owed_by_many(&world, 430);
+    let core = &world.broker.core;
+    let turn = core.settling.turn.lock().await;
+    let forecast = core.look(true).await.unwrap();
+    // What a node refuses is offered once more before the word is believed.
+    world.line.refuse(2);
+    core.send_all(&forecast, &turn).await.unwrap();
+    drop(turn);
+    world.until(|broker| broker.core.settling.running().is_empty()).await;
+    let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
+    let ends: Vec<_> = history.iter().rev().map(|one| (one.operation.state, one.rows.len())).collect();
+    let expected = [(OperationState::Refused, 0), (OperationState::Mined, 200), (OperationState::Mined, 30)];
+    assert_eq!(ends, expected);
 }
