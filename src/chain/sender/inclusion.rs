@@ -104,7 +104,7 @@ impl Worker {
         let mut foreign = Vec::new();
         for at in 0..self.slots.len() {
             let slot = &self.slots[at];
-            if !slot.is_open() || slot.nonce >= count {
+            if !slot.is_open() || slot.nonce >= count || slot.reopened {
                 continue;
             }
             let mut found = None;

@@ -77,13 +77,9 @@ impl Worker {
                 slot.next_in_line = true;
                 slot.since = now;
             }
+            // The journal has to know first that it is under way again.
             if slot.reopened {
-                if let Some(attempt) = slot.newest().cloned().filter(|attempt| attempt.op.is_some())
-                    && self.journal.record(attempt).await.is_err()
-                {
-                    continue;
-                }
-                self.slots[at].reopened = false;
+                continue;
             }
             let slot = &self.slots[at];
             let stuck = slot.next_in_line && slot.since.elapsed() >= self.patience(self.pressing(at));

@@ -23,6 +23,7 @@ impl Worker {
         if self.head.is_none_or(|known| known.hash != head.hash) || self.below > 0 {
             self.notice_reorgs(head).await?;
         }
+        self.record_undone().await;
         if self.in_flight() > 0 {
             let count = self.chain.transaction_count(self.signer.address(), At::Latest).await?;
             self.find_receipts(head, count).await?;
@@ -36,11 +37,31 @@ impl Worker {
         Ok(())
     }
 
+    /// Has the journal take back the ends that a reorg undid, before anything else is told of them: what was mined may be
+    /// reverted in its new block, or be in the same one again, and in the books one end does not follow another.
+    async fn record_undone(&mut self) {
+        for at in 0..self.slots.len() {
+            if !self.slots[at].reopened {
+                continue;
+            }
+            if let Some(attempt) = self.slots[at].newest().cloned().filter(|attempt| attempt.op.is_some())
+                && let Err(error) = self.journal.record(attempt).await
+            {
+                tracing::error!(%error, "a reorg could not be written down; trying again");
+                continue;
+            }
+            self.slots[at].reopened = false;
+        }
+    }
+
     /// Tells the journal and the tickets of everything that is deep enough.
     async fn report(&mut self, head: BlockRef) {
         for at in 0..self.slots.len() {
             let slot = &self.slots[at];
             let Place::Included { block, receipt, reported: false } = slot.place.clone() else { continue };
+            if slot.reopened {
+                continue;
+            }
             if (head.number + 1).saturating_sub(block.number) < self.chain.confirmations() {
                 continue;
             }

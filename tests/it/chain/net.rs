@@ -1,5 +1,6 @@
 //! A node to test against, with keys, a journal in memory, and a hand on its mining.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -263,6 +264,8 @@ pub struct Book {
     pub broken: Mutex<bool>,
     /// How often `record` was called, repetitions included.
     pub records: Mutex<usize>,
+    /// Operations that have ended, and whether they were mined; as in the store, one leads to the other only by `record`.
+    ended: Mutex<BTreeMap<OperationId, bool>>,
 }
 
 impl Book {
@@ -288,6 +291,7 @@ impl Journal for Book {
             return std::future::ready(Err(JournalError("the disk is full".to_owned()))).boxed();
         }
         *self.records.lock() += 1;
+        attempt.op.and_then(|op| self.ended.lock().remove(&op));
         let mut attempts = self.attempts.lock();
         if attempts.iter().all(|known| known.hash != attempt.hash) {
             attempts.push(attempt);
@@ -298,6 +302,13 @@ impl Journal for Book {
     fn finished(&self, op: OperationId, outcome: Outcome) -> BoxFuture<'_, Result<(), JournalError>> {
         if *self.broken.lock() {
             return std::future::ready(Err(JournalError("the disk is full".to_owned()))).boxed();
+        }
+        if outcome.is_final() {
+            let mined = matches!(outcome, Outcome::Mined { .. });
+            if *self.ended.lock().entry(op).or_insert(mined) != mined {
+                let wrong = "what has ended does not end otherwise".to_owned();
+                return std::future::ready(Err(JournalError(wrong))).boxed();
+            }
         }
         self.outcomes.lock().push((op, outcome));
         std::future::ready(Ok(())).boxed()

@@ -13,7 +13,7 @@ use super::on_both;
 
 const PROVIDER: Address = Address::repeat_byte(0x77);
 
-mod raw {
+pub(super) mod raw {
     alloy::sol! {
         function addAccount(address provider, address delegate);
     }
