@@ -2,6 +2,7 @@
 
 use alloy::primitives::B256;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::Worker;
 use super::place::NotPlaced;
@@ -122,6 +123,7 @@ impl Worker {
             let slot = &mut self.slots[at];
             if let Some((block, receipt)) = found {
                 slot.missing = 0;
+                slot.taken_by = None;
                 crash_point::pass(Point::MinedSeen);
                 if slot.order.op.is_some() {
                     slot.state.send_replace(TxState::Included { hash: receipt.transaction_hash, block });
@@ -129,6 +131,19 @@ impl Worker {
                 slot.place = Place::Included { block, receipt, reported: false };
                 continue;
             }
+            if let Some(user) = slot.taken_by {
+                if Instant::now() < slot.move_at {
+                    continue;
+                }
+                // The proof holds while that one is in a block; a reorg may have given the nonce back to us.
+                if self.chain.receipt(user).await?.is_some() {
+                    foreign.push(at);
+                    continue;
+                }
+                let slot = &mut self.slots[at];
+                (slot.taken_by, slot.missing) = (None, 0);
+            }
+            let slot = &mut self.slots[at];
             // Used, but not by a hash of ours that this node knows: it may lag, or somebody else has the key too.
             slot.missing = slot.missing.saturating_add(1);
             if slot.missing == 1 {
@@ -142,7 +157,8 @@ impl Worker {
             }
             let (nonce, hashes) = (slot.nonce, slot.hashes());
             let user = self.chain.user_of_nonce(self.signer.address(), nonce, head).await?;
-            if user.is_some_and(|user| !hashes.contains(&user)) {
+            if let Some(user) = user.filter(|user| !hashes.contains(user)) {
+                self.slots[at].taken_by = Some(user);
                 foreign.push(at);
             }
         }
@@ -155,29 +171,25 @@ impl Worker {
     /// Another transaction is proven to have this slot's nonce, so none of ours can be mined: the order goes out again
     /// under a new nonce, if the contract still takes it.
     async fn move_on(&mut self, at: usize) {
-        let slot = &self.slots[at];
+        // Out of the line meanwhile: what it holds of the address's money is what the order needs under its new nonce.
+        let mut slot = self.slots.remove(at);
         tracing::warn!(op = ?slot.order.op, nonce = slot.nonce, "another process used this nonce");
-        let Some(op) = slot.order.op else {
-            self.slots.remove(at);
-            return;
-        };
-        let (order, state) = (slot.order.clone(), slot.state.clone());
-        match self.place(&order, state.clone()).await {
-            Ok(placed) => {
-                self.slots.remove(at);
-                self.insert(placed);
-            }
-            // Try again at the next sweep; the slot stays until then.
+        let Some(op) = slot.order.op else { return };
+        match self.place(&slot.order, slot.state.clone()).await {
+            Ok(placed) => return self.insert(placed),
+            // Nothing is known against it, so it is tried again soon; the slot stays until then.
             Err(NotPlaced { error, .. }) if error.is_transient() => {
                 tracing::debug!(%error, "the order cannot go out again yet")
             }
             Err(NotPlaced { error, .. }) => {
                 let outcome = Outcome::Refused { reason: error.to_string() };
                 if self.journal.finished(op, outcome.clone()).await.is_ok() {
-                    state.send_replace(TxState::Done(outcome));
-                    self.slots.remove(at);
+                    slot.state.send_replace(TxState::Done(outcome));
+                    return;
                 }
             }
         }
+        slot.move_at = Instant::now() + self.settings.rebroadcast_after;
+        self.insert(slot);
     }
 }

@@ -57,6 +57,10 @@ pub(super) struct Slot {
     /// Looks at a used nonce that found none of our hashes.
     pub(super) missing: u32,
     pub(super) missing_since: u64,
+    /// Somebody else's transaction that is proven to have this nonce.
+    pub(super) taken_by: Option<B256>,
+    /// The next try to have the order go out under another nonce then.
+    pub(super) move_at: Instant,
     /// A reorg has undone it and the journal does not know yet.
     pub(super) reopened: bool,
     pub(super) told_unknown: bool,
@@ -100,6 +104,8 @@ impl Slot {
             pushed_for: None,
             missing: 0,
             missing_since: 0,
+            taken_by: None,
+            move_at: now,
             reopened: false,
             told_unknown: false,
         };
@@ -173,6 +179,7 @@ impl Slot {
         self.reopened = self.is_settled();
         self.place = Place::Open;
         self.missing = 0;
+        self.taken_by = None;
         self.next_in_line = false;
         self.started = Instant::now();
         self.again_at = self.started;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alloy::sol_types::SolCall;
 use serde_json::json;
-use zgserve_tui::chain::{Call, Outcome, SendError, SenderSettings, TxSigner, TxState};
+use zgserve_tui::chain::{Call, Outcome, SendError, Sender, SenderSettings, Ticket, TxSigner, TxState};
 use zgserve_tui::domain::{Address, Neuron, OperationId};
 
 use super::faults::Fault;
@@ -28,6 +28,8 @@ on_both!(
     an_answer_about_a_second_delivery_is_not_believed,
     a_nonce_used_by_somebody_else_is_replaced_once,
     a_retry_that_the_contract_refuses_ends_the_operation,
+    an_order_whose_nonce_was_taken_needs_its_money_once,
+    an_order_whose_nonce_was_taken_is_tried_again_by_time,
     two_senders_with_one_key_lose_and_double_nothing,
     twenty_at_once_get_twenty_nonces,
     what_the_pool_forgets_is_broadcast_again,
@@ -204,6 +206,51 @@ async fn a_retry_that_the_contract_refuses_ends_the_operation(net: Net) {
     assert_eq!(book.outcomes_of(op), [outcome]);
     assert_eq!(net.balance(key.address(), PROVIDER).await, 9);
     assert_eq!(net.nonce(key.address()).await, ticket.nonce + 1);
+}
+
+/// An order under way and the nonce of it taken by another process.
+async fn with_its_nonce_taken(net: &Net, sender: &Sender, op: OperationId, value: u128) -> Ticket {
+    net.account(sender, PROVIDER).await;
+    net.automine(false).await;
+    let ticket = sender.submit(op, deposit(PROVIDER, value)).await.unwrap();
+    net.forget_pool().await;
+    net.foreign(&key(0), ticket.nonce, Address::repeat_byte(9), 1, Vec::new()).await;
+    net.mine(1).await;
+    ticket
+}
+
+async fn an_order_whose_nonce_was_taken_needs_its_money_once(net: Net) {
+    let (key, book) = (key(0), std::sync::Arc::new(Book::default()));
+    let sender = net.sender(key.clone(), &book);
+    let balance = net.chain.native_balance(key.address()).await.unwrap();
+    let op = OperationId::random();
+    let mut ticket = with_its_nonce_taken(&net, &sender, op, balance / 10 * 6).await;
+    until("something becomes of it", async || {
+        net.mine(1).await;
+        book.of(op).len() > 1 || !book.outcomes_of(op).is_empty()
+    })
+    .await;
+    assert_eq!(book.outcomes_of(op), []);
+    net.mine(1).await;
+    assert!(mined(&ticket.wait().await));
+    assert_eq!(net.balance(key.address(), PROVIDER).await, 1000 + balance / 10 * 6);
+}
+
+async fn an_order_whose_nonce_was_taken_is_tried_again_by_time(net: Net) {
+    let (key, book) = (key(0), std::sync::Arc::new(Book::default()));
+    let settings = SenderSettings { rebroadcast_after: Duration::from_millis(50), ..quick() };
+    let sender = net.sender_with(key.clone(), &book, settings);
+    let op = OperationId::random();
+    let mut ticket = with_its_nonce_taken(&net, &sender, op, 5).await;
+    net.mine(3).await;
+    *book.broken.lock() = true;
+    let before = net.faults.count("eth_estimateGas");
+    until("it is tried again and again", async || net.faults.count("eth_estimateGas") >= before + 16).await;
+    *book.broken.lock() = false;
+    until("it has a second nonce", async || book.of(op).len() == 2).await;
+    net.mine(1).await;
+    assert!(mined(&ticket.wait().await));
+    assert_eq!(net.balance(key.address(), PROVIDER).await, 1005);
 }
 
 async fn two_senders_with_one_key_lose_and_double_nothing(net: Net) {
