@@ -13,10 +13,10 @@ use super::super::error::ProviderError;
 use super::super::vouchers::{ClaimRow, Page, claim};
 use super::forecast::{self, Books, Forecast, Tried};
 use super::record::{Decision, Verdict};
-use super::rules::Rules;
+use super::rules::{Reason, Rules};
 use crate::chain::Bid;
-use crate::domain::{Address, Neuron, OperationState, Timestamp};
-use crate::store::{OperationFilter, PageOf};
+use crate::domain::{Address, Neuron, OperationKind, OperationState, Timestamp};
+use crate::store::{Operation, OperationFilter, PageOf};
 
 /// After a failure the books are looked at again this soon, or at the usual interval if that is shorter.
 const RETRY: Duration = Duration::from_secs(10);
@@ -234,13 +234,23 @@ impl Core {
         let filter = OperationFilter { state: Some(OperationState::Mined), ..OperationFilter::default() };
         match self.store.operations().list(filter, PageOf::first(LEARN_FROM)).await {
             Ok(page) => {
-                for operation in page.items.iter().rev() {
-                    self.settling.inclusion.add(operation.updated_at.seconds_since(operation.created_at));
+                for took in page.items.iter().rev().filter_map(took) {
+                    self.settling.inclusion.add(took);
                 }
             }
             Err(error) => self.health.store_failed(&error),
         }
     }
+}
+
+/// How long an operation of a former run took, if it was wanted soon. Of settlements only those that a person asked for
+/// were: how long the others waited for cheap gas before that is not known any more.
+fn took(operation: &Operation) -> Option<u64> {
+    let asked = operation.params["reasons"]
+        .as_array()
+        .is_some_and(|reasons| reasons.iter().any(|reason| reason == Reason::Asked.code()));
+    (operation.kind != OperationKind::Settle || asked)
+        .then(|| operation.updated_at.seconds_since(operation.created_at))
 }
 
 /// Between two looks when nothing calls for one. However seldom the operator wants it, a deadline that no event told of
@@ -252,6 +262,32 @@ fn usual_pause(check_interval: u64, lock_time: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::OperationId;
+
+    #[test]
+    fn settlements_of_former_runs_that_waited_for_cheap_gas_say_nothing() {
+        let of = |kind, reasons: &[&str]| {
+            let operation = Operation {
+                id: OperationId::new([1; 16]),
+                kind,
+                params: serde_json::json!({ "reasons": reasons }),
+                idempotency_key: None,
+                state: OperationState::Mined,
+                created_at: Timestamp::from_seconds(100),
+                updated_at: Timestamp::from_seconds(18_100),
+                hash: None,
+                block: None,
+                gas_used: 0,
+                gas_price: Neuron::ZERO,
+                contract: None,
+                error: None,
+            };
+            took(&operation)
+        };
+        assert_eq!(of(OperationKind::Settle, &["worth_its_gas", "oldest_debt"]), None);
+        assert_eq!(of(OperationKind::Settle, &["asked"]), Some(18_000));
+        assert_eq!(of(OperationKind::PutService, &[]), Some(18_000));
+    }
 
     #[test]
     fn it_looks_several_times_within_a_lock_time() {

@@ -88,6 +88,17 @@ struct UnderWay {
 }
 
 impl UnderWay {
+    /// How long it took to be mined since it was wanted soon: by a person, or since its deadline began to press. `None`: it
+    /// never was. It may have waited for cheap gas for hours, and deadlines would leave room for that.
+    fn took(&self, now: Timestamp) -> Option<u64> {
+        let wanted = match self.bid.and_then(|bid| bid.hurry) {
+            _ if self.asked => self.since,
+            Some(hurry) => self.since.max(hurry.begin),
+            None => return None,
+        };
+        (now >= wanted).then(|| now.seconds_since(wanted))
+    }
+
     /// What it may cost in calm. What was allowed once stays allowed; it waits for a cheaper hour, but not for ever: after
     /// `patience` seconds dear gas is no passing thing, and it may cost what a new one might (`fresh`).
     fn calm(&self, fresh: Neuron, patience: u64, now: Timestamp) -> Neuron {
@@ -155,6 +166,22 @@ mod tests {
             begun
         };
         assert_eq!((fill(false), fill(true), fill(false)), (4, 6, 6));
+    }
+
+    #[test]
+    fn only_what_was_wanted_soon_says_how_long_transactions_take() {
+        let n = Neuron::new;
+        let at = Timestamp::from_seconds;
+        let calm = Some(Bid { calm: n(10), hurry: None });
+        let one = UnderWay { rows: Vec::new(), asked: false, bid: calm, since: at(1_000) };
+        assert_eq!(one.took(at(1_500)), None);
+        assert_eq!(UnderWay { bid: None, ..one.clone() }.took(at(1_500)), None, "after a restart");
+        assert_eq!(UnderWay { asked: true, ..one.clone() }.took(at(1_500)), Some(500));
+        let hurry = crate::chain::Hurry { stake: n(1), begin: at(1_400), by: at(1_600), last: at(1_700) };
+        let pressed = UnderWay { bid: Some(Bid { calm: n(10), hurry: Some(hurry) }), ..one };
+        assert_eq!([pressed.took(at(1_300)), pressed.took(at(1_500))], [None, Some(100)]);
+        let later = UnderWay { since: at(1_450), ..pressed };
+        assert_eq!(later.took(at(1_500)), Some(50));
     }
 
     #[test]

@@ -335,8 +335,10 @@ impl Core {
             };
             // Its users may be in another one from here on, even if the node never says what this one paid them.
             if let Some(ended) = self.settling.ended(operation) {
-                if mined.is_some() {
-                    self.settling.inclusion.add(Timestamp::now().seconds_since(ended.since));
+                // What a reorg undid took longer for another reason.
+                let took = ended.took(Timestamp::now()).filter(|_| mined.is_some() && settlement.is_none());
+                if let Some(took) = took {
+                    self.settling.inclusion.add(took);
                 }
                 settlement = Some(ended);
             }

@@ -368,3 +368,20 @@ async fn a_part_that_is_refused_keeps_no_other_from_being_sent() {
     let expected = [(OperationState::Refused, 0), (OperationState::Mined, 200), (OperationState::Mined, 30)];
     assert_eq!(ends, expected);
 }
+
+#[tokio::test]
+async fn what_waits_for_cheap_gas_does_not_say_how_long_transactions_take() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    owed_by_many(&world, 1);
+    let core = &world.broker.core;
+    world.devnet.set_automine(false);
+    let turn = core.settling.turn.lock().await;
+    let forecast = core.look(true).await.unwrap();
+    core.send_all(&forecast, &turn).await.unwrap();
+    drop(turn);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.core.settling.running().is_empty()).await;
+    assert_eq!(core.rules(Timestamp::now()).inclusion, 0, "nobody was in a hurry");
+}
