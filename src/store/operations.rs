@@ -155,18 +155,23 @@ impl Operations {
             .await
     }
 
-    /// The transactions that a sender must follow after a restart: those of unfinished operations, and fillers of
-    /// gaps at the same nonces or later ones, by key and nonce.
+    /// The transactions that a sender must follow after a restart, by key and nonce: those of unfinished operations, and for
+    /// a key that has any the fillers of gaps above all that was mined. One below everything unfinished is the very one
+    /// that the rest waits for.
     pub async fn unfinished_attempts(&self) -> Result<Vec<AttemptRow>, StoreError> {
         self.db
             .read(|connection| {
                 let mut statement = connection.prepare_cached(
                     "WITH open AS (SELECT attempts.* FROM attempts JOIN operations ON operations.id = attempts.op
-                                   WHERE operations.state IN ('prepared', 'sent', 'unknown'))
+                                   WHERE operations.state IN ('prepared', 'sent', 'unknown')),
+                          mined AS (SELECT attempts.sender, MAX(attempts.nonce) AS nonce
+                                    FROM operations JOIN attempts ON attempts.hash = operations.hash
+                                    WHERE operations.state IN ('mined', 'reverted') GROUP BY attempts.sender)
                      SELECT * FROM open
                      UNION ALL
-                     SELECT * FROM attempts AS filler WHERE filler.op IS NULL AND filler.nonce >=
-                        (SELECT MIN(nonce) FROM open WHERE open.sender = filler.sender)
+                     SELECT filler.* FROM attempts AS filler LEFT JOIN mined ON mined.sender = filler.sender
+                     WHERE filler.op IS NULL AND filler.sender IN (SELECT sender FROM open)
+                        AND filler.nonce > COALESCE(mined.nonce, -1)
                      ORDER BY sender, nonce, at",
                 )?;
                 Ok(statement.query_map([], attempt)?.collect::<Result<_, _>>()?)

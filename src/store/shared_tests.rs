@@ -83,7 +83,6 @@ async fn an_operation_lives_from_intent_to_outcome_and_back() {
     operations.record(attempt(Some(1), 5, 10)).await.unwrap();
     operations.record(attempt(Some(1), 5, 11)).await.unwrap();
     operations.record(attempt(None, 6, 12)).await.unwrap();
-    operations.record(attempt(None, 4, 13)).await.unwrap();
     let hashes: Vec<_> = operations.attempts(id).await.unwrap();
     assert_eq!(hashes, [attempt(Some(1), 5, 10), attempt(Some(1), 5, 11)]);
     let open = operations.unfinished_attempts().await.unwrap();
@@ -113,6 +112,27 @@ async fn an_operation_lives_from_intent_to_outcome_and_back() {
     operations.record(attempt(Some(3), 9, 20)).await.unwrap();
     operations.finish(operation(3, None).id, end(OperationState::Refused)).await.unwrap();
     assert!(operations.record(attempt(Some(3), 9, 21)).await.is_err());
+}
+
+#[tokio::test]
+async fn fillers_are_taken_up_where_nothing_finished_stands_above_them() {
+    let operations = store().await.operations();
+    operations.begin(operation(1, None)).await.unwrap();
+    operations.begin(operation(2, None)).await.unwrap();
+    let nonces = async || {
+        let open = operations.unfinished_attempts().await.unwrap();
+        open.iter().map(|attempt| (attempt.op.is_some(), attempt.nonce)).collect::<Vec<_>>()
+    };
+    operations.record(attempt(None, 2, 2)).await.unwrap();
+    // The hash of the transaction that `end` names.
+    operations.record(attempt(Some(1), 3, 9)).await.unwrap();
+    operations.record(attempt(None, 4, 4)).await.unwrap();
+    operations.finish(operation(1, None).id, end(OperationState::Mined)).await.unwrap();
+    assert_eq!(nonces().await, [], "nobody waits behind it");
+    operations.record(attempt(Some(2), 6, 6)).await.unwrap();
+    operations.record(attempt(None, 7, 7)).await.unwrap();
+    // What stands before the open one is what it waits for.
+    assert_eq!(nonces().await, [(false, 4), (true, 6), (false, 7)]);
 }
 
 #[tokio::test]
