@@ -20,6 +20,7 @@ use super::ChainError;
 use super::block::{BlockRef, Header};
 use super::event::{ChainEvent, EventFilter};
 use super::open::Chain;
+use super::pages::PageSize;
 use super::read::is_too_much;
 
 /// Within this many blocks of the head every block is read by its hash: nodes behind one address may differ by a few
@@ -103,7 +104,7 @@ pub struct Follower {
     chain: Chain,
     settings: FollowSettings,
     cursor: Cursor,
-    page: u64,
+    page: PageSize,
     below: u32,
 }
 
@@ -119,7 +120,8 @@ enum Relation {
 
 impl Follower {
     pub fn new(chain: Chain, cursor: Option<Cursor>, settings: FollowSettings) -> Follower {
-        Follower { chain, settings, cursor: cursor.unwrap_or_default(), page: FIRST_PAGE, below: 0 }
+        let page = PageSize::new(FIRST_PAGE, LARGEST_PAGE);
+        Follower { chain, settings, cursor: cursor.unwrap_or_default(), page, below: 0 }
     }
 
     pub fn cursor(&self) -> &Cursor {
@@ -221,13 +223,13 @@ impl Follower {
         cursor: &mut Cursor,
     ) -> Result<Vec<ChainEvent>, ChainError> {
         loop {
-            let end = far.min(from.saturating_add(self.page - 1));
+            let end = far.min(from.saturating_add(self.page.get() - 1));
             let before = self.chain.block(end).await?;
             let answer = self.chain.event_page(from, end, self.settings.filter).await;
             match (before, answer) {
                 (None, _) => return Ok(Vec::new()),
                 (Some(block), Ok(events)) => {
-                    self.page = (self.page * 2).min(LARGEST_PAGE);
+                    self.page.worked((end - from).saturating_add(1));
                     // Had the chain changed under the query, its events could be of both.
                     if self.chain.block(end).await? == Some(block) {
                         cursor.push(block, self.settings.keep);
@@ -235,9 +237,10 @@ impl Follower {
                     }
                     return Ok(Vec::new());
                 }
-                (Some(_), Err(error)) if end > from && is_too_much(&error) => {
-                    self.page = (end - from).div_ceil(2).max(1);
-                    tracing::debug!(blocks = self.page, %error, "asking for events of fewer blocks");
+                (Some(_), Err(error))
+                    if is_too_much(&error) && self.page.too_much((end - from).saturating_add(1)) =>
+                {
+                    tracing::debug!(blocks = self.page.get(), %error, "asking for events of fewer blocks");
                 }
                 (Some(_), Err(error)) => return Err(error),
             }

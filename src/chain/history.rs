@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::event::{ChainEvent, EventFilter};
 use super::open::Chain;
+use super::pages::PageSize;
 use super::read::is_too_much;
 use super::{ChainError, read};
 use crate::domain::Address;
@@ -32,12 +33,13 @@ impl Chain {
     ) -> Result<ServiceEvents, ChainError> {
         let topics = EventFilter { user: None, provider: Some(provider) }.service_topics();
         let (mut pages, mut count) = (Vec::new(), 0);
-        let (mut above, mut size) = (to.saturating_add(1), read::LARGEST_LOG_PAGE);
+        let mut above = to.saturating_add(1);
+        let mut size = PageSize::new(read::LARGEST_LOG_PAGE, read::LARGEST_LOG_PAGE);
         for _ in 0..queries {
             if above <= from || count >= enough {
                 break;
             }
-            let start = above.saturating_sub(size).max(from);
+            let start = above.saturating_sub(size.get()).max(from);
             let range = json!({ "fromBlock": format!("{start:#x}"), "toBlock": format!("{:#x}", above - 1) });
             match self.logs_of(&range, [topics.clone()]).await {
                 Ok(events) if events.iter().any(|event| event.block < start || event.block >= above) => {
@@ -46,10 +48,10 @@ impl Chain {
                 Ok(events) => {
                     count += events.len();
                     pages.push(events);
+                    size.worked(above - start);
                     above = start;
-                    size = size.saturating_mul(2).min(read::LARGEST_LOG_PAGE);
                 }
-                Err(error) if is_too_much(&error) && size > 1 => size = size.min(above - start).div_ceil(2),
+                Err(error) if is_too_much(&error) && size.too_much(above - start) => {}
                 Err(error) if pages.is_empty() => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, block = above, "older events of a provider cannot be read");

@@ -29,6 +29,7 @@ mod journal;
 mod kind;
 pub mod line;
 mod open;
+mod pages;
 mod read;
 mod revert;
 mod rpc;

@@ -12,6 +12,7 @@ use super::contract::Serving;
 use super::event::{self, ChainEvent, EventFilter};
 use super::fees::GasPrice;
 use super::open::Chain;
+use super::pages::PageSize;
 use super::rpc::{At, is_unknown_block};
 use super::{ChainError, Revert, convert};
 use crate::domain::{AccountId, ChainAccount, Service, ServiceName};
@@ -207,20 +208,19 @@ impl Chain {
         to: u64,
         filter: EventFilter,
     ) -> Result<Vec<ChainEvent>, ChainError> {
-        let (mut all, mut start, mut size) = (Vec::new(), from, LOG_PAGE);
+        let (mut all, mut start) = (Vec::new(), from);
+        let mut pages = PageSize::new(LOG_PAGE, LARGEST_LOG_PAGE);
         while start <= to {
-            let end = to.min(start.saturating_add(size - 1));
+            let end = to.min(start.saturating_add(pages.get() - 1));
             match self.event_page(start, end, filter).await {
                 Ok(events) => {
                     all.extend(events);
                     // The last height there can be: a node that tells of such blocks lies, but must not stop us.
                     let Some(next) = end.checked_add(1) else { break };
+                    pages.worked(next - start);
                     start = next;
-                    size = (size * 2).min(LARGEST_LOG_PAGE);
                 }
-                Err(error) if size > 1 && is_too_much(&error) => {
-                    size = (end - start + 1).div_ceil(2).min(size / 2).max(1)
-                }
+                Err(error) if is_too_much(&error) && pages.too_much((end - start).saturating_add(1)) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -166,7 +166,7 @@ async fn ranges_shrink_until_the_node_can_answer(net: Net) {
     net.account(&sender, PROVIDER).await;
     for _ in 0..4 {
         fund(&sender, 1).await;
-        net.mine(30).await;
+        net.mine(60).await;
     }
     let number = |value: &serde_json::Value| {
         u64::from_str_radix(value.as_str().unwrap().trim_start_matches("0x"), 16).unwrap()
@@ -184,8 +184,17 @@ async fn ranges_shrink_until_the_node_can_answer(net: Net) {
     let mut mirror = Mirror::default();
     mirror.catch_up(&net).await;
     assert_eq!(mirror.events.len(), 5);
+    // A limit is found once, not at every second question.
+    let refused = net.faults.struck();
+    assert!(refused <= 12, "{refused} of {} questions", net.faults.count("eth_getLogs"));
     let head = net.chain.head().await.unwrap().number;
     assert_eq!(net.chain.events(0, head, EventFilter::default()).await.unwrap().len(), 5);
+    let more = net.faults.struck() - refused;
+    assert!(more <= 12, "{more} questions");
+    let (from, asked) = (net.faults.struck(), net.faults.count("eth_getLogs"));
+    net.chain.service_events(PROVIDER, (0, head), 100, 1_000).await.unwrap();
+    let more = net.faults.struck() - from;
+    assert!(more <= 12, "{more} of {} questions", net.faults.count("eth_getLogs") - asked);
 }
 
 async fn only_what_is_wanted_comes(net: Net) {
