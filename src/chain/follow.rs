@@ -9,9 +9,9 @@
 //! ```
 //!
 //! It is pulled: [`Follower::next`] waits for something new and gives one batch, so nothing piles up when the
-//! consumer is slow. The consumer stores the batch's cursor together with what it made of the events, in one
-//! transaction, and starts again from there after a crash. Balances are better read again at [`FollowBatch::to`] than
-//! added up; then `undone_from` only says that everything read at or above that block must be read again.
+//! consumer is slow. Nothing of it is stored: whoever starts reads the whole state at the head and follows from there on
+//! ([`Cursor::at`]). Balances are better read again at [`FollowBatch::to`] than added up; then `undone_from` only says that
+//! everything read at or above that block must be read again.
 
 use alloy::primitives::B256;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ const LARGEST_PAGE: u64 = 10_000;
 /// So many looks in a row at a head below everything we know mean that the chain was begun anew, not that a node lags.
 const PATIENCE: u32 = 30;
 
-/// Where a consumer stands: the newest blocks whose events it has taken in, oldest first. Stored by the consumer.
+/// Where a consumer stands: the newest blocks whose events it has taken in, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cursor {
@@ -94,7 +94,7 @@ pub struct FollowBatch {
     pub events: Vec<ChainEvent>,
     /// A reorg has undone this block and all above it, as far as they were delivered. Comes before `events`.
     pub undone_from: Option<u64>,
-    /// To be stored together with what the batch changed.
+    /// Where the consumer stands once it has taken the batch in.
     pub cursor: Cursor,
 }
 

@@ -21,7 +21,6 @@ mod migrate;
 mod network;
 mod operations;
 mod page;
-mod progress;
 pub mod provider;
 mod pruning;
 mod repeats;
@@ -47,7 +46,6 @@ pub use self::{
     network::Network,
     operations::{AttemptRow, Begun, NewOperation, Operation, OperationEnd, OperationFilter, Operations},
     page::{Cursor, Direction, LONGEST_PAGE, Page, PageOf, Totals},
-    progress::{BlockMark, Progress},
     provider::ProviderStore,
     pruning::{Place, Pruned},
     repeats::{Repeat, Repeats},

@@ -1,4 +1,4 @@
-//! What both roles share: operations, keys of repeated calls, the follower's place, vouchers, networks.
+//! What both roles share: operations, keys of repeated calls, vouchers, networks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by panicking")]
 
@@ -190,15 +190,4 @@ async fn a_repeated_call_gets_the_first_answer() {
     assert_eq!(repeats.forget_before(at(0)).await.unwrap(), 0);
     assert_eq!(repeats.forget_before(at(1)).await.unwrap(), 1);
     assert_eq!(claim(call).await.unwrap(), Repeat::First);
-}
-
-#[tokio::test]
-async fn the_followers_place_is_replaced_as_a_whole() {
-    let progress = store().await.progress();
-    assert_eq!(progress.load().await.unwrap(), []);
-    let mark = |number: u8| BlockMark { number: number.into(), hash: B256::repeat_byte(number) };
-    progress.save(vec![mark(3), mark(1), mark(2)]).await.unwrap();
-    assert_eq!(progress.load().await.unwrap(), [mark(1), mark(2), mark(3)]);
-    progress.save(vec![mark(2)]).await.unwrap();
-    assert_eq!(progress.load().await.unwrap(), [mark(2)]);
 }

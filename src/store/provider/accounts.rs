@@ -29,19 +29,6 @@ pub struct UserRow {
     pub voucher: Option<SignedVoucher>,
 }
 
-/// An account with something to settle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Claimable {
-    pub user: UserRow,
-    pub voucher: SignedVoucher,
-    /// What to claim in all: the smaller of owed and promised (invariant I12).
-    pub claim: Neuron,
-    /// Of it not paid yet.
-    pub unsettled: Neuron,
-    /// When the oldest fee that is not paid yet was charged.
-    pub since: Option<Timestamp>,
-}
-
 /// Which users are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UserFilter {
@@ -54,19 +41,6 @@ pub struct UserFilter {
 pub enum UserSort {
     Address(Direction),
     Owed(Direction),
-}
-
-impl UserRow {
-    /// What would be claimed in all; `None` without a voucher that still counts.
-    pub fn claim(&self) -> Option<(SignedVoucher, Neuron)> {
-        let (voucher, chain) = (self.voucher?, self.chain?);
-        (voucher.voucher.epoch == chain.epoch).then(|| (voucher, self.owed.min(voucher.voucher.cumulative)))
-    }
-
-    /// Owed but not paid on the chain.
-    pub fn unsettled(&self) -> Neuron {
-        self.owed.above(self.chain.map_or(Neuron::ZERO, |chain| chain.settled))
-    }
 }
 
 impl ProviderStore {
@@ -149,28 +123,6 @@ impl ProviderStore {
                     Ok(debt_since(connection, id, settled)?.map(|since| (id, settled, since)))
                 });
                 dated.filter_map(Result::transpose).collect()
-            })
-            .await
-    }
-
-    /// Accounts where something is owed and promised beyond what is paid, the oldest debt first. Whether it pays to
-    /// settle them is for the broker to say.
-    pub async fn claimable(&self) -> Result<Vec<Claimable>, StoreError> {
-        self.db
-            .read(|connection| {
-                let mut claims = Vec::new();
-                for user in all(connection)? {
-                    let settled = user.chain.map_or(Neuron::ZERO, |chain| chain.settled);
-                    if let Some((voucher, claim)) = user.claim() {
-                        let unsettled = claim.above(settled);
-                        if !unsettled.is_zero() {
-                            let since = debt_since(connection, user.id, settled)?;
-                            claims.push(Claimable { user, voucher, claim, unsettled, since });
-                        }
-                    }
-                }
-                claims.sort_by_key(|claim| (claim.since, claim.user.id));
-                Ok(claims)
             })
             .await
     }

@@ -14,10 +14,10 @@ mod settlements;
 #[cfg(test)]
 mod tests;
 
-use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit, network};
+use super::{Db, Network, Operations, Repeats, Role, StoreError, audit, network};
 
 pub use self::{
-    accounts::{Claimable, UserFilter, UserRow, UserSort},
+    accounts::{UserFilter, UserRow, UserSort},
     decisions::StoredDecision,
     requests::{
         Admission, Completed, Completion, NewProviderRequest, ProviderRequest, ProviderRequestFilter,
@@ -59,11 +59,6 @@ impl ProviderStore {
     /// On-chain actions.
     pub fn operations(&self) -> Operations {
         Operations::new(self.db.clone())
-    }
-
-    /// How far the chain's events were followed.
-    pub fn progress(&self) -> Progress {
-        Progress::new(self.db.clone())
     }
 
     /// Calls with an idempotency key.

@@ -162,31 +162,16 @@ async fn vouchers_form_a_maximum_in_any_order() {
 }
 
 #[tokio::test]
-async fn claims_are_what_is_owed_promised_and_not_paid() {
+async fn a_debt_is_as_old_as_its_first_fee_that_is_not_paid() {
     let store = store().await;
-    for (number, user, fee) in [(1, 1, 100), (2, 1, 100), (3, 2, 100), (4, 3, 100), (5, 4, 100), (6, 5, 100)]
-    {
+    for (number, user, fee) in [(1, 1, 100), (2, 1, 100), (3, 2, 100), (4, 3, 100)] {
         store.admit(new(number, user)).await.unwrap();
         store.complete(completion(number, State::Charged, fee)).await.unwrap();
     }
-    // 1: partly paid. 2: promised less than owed. 3: its voucher is of an old epoch. 4: no voucher. 5: all paid.
-    let seen = vec![
-        on_chain(1, 0, 120),
-        on_chain(2, 0, 0),
-        on_chain(3, 1, 0),
-        on_chain(4, 0, 0),
-        on_chain(5, 0, 100),
-    ];
-    store.observe(seen, false).await.unwrap();
-    for (user, promised) in [(1, 500), (2, 60), (3, 500), (5, 500)] {
-        store.record_voucher(voucher(user, 0, promised)).await.unwrap();
-    }
-    let claims = store.claimable().await.unwrap();
-    let seen: Vec<_> =
-        claims.iter().map(|claim| (claim.user.id, claim.claim, claim.unsettled, claim.since)).collect();
-    // User 1's first call is paid, so its debt begins with the second.
-    let expected = [(account(1), n(200), n(80), Some(at(1002))), (account(2), n(60), n(60), Some(at(1003)))];
-    assert_eq!(seen, expected);
+    // 1: its first call is paid. 2: nothing is paid. 3: all is paid.
+    let debts = vec![(account(1), n(120)), (account(2), n(0)), (account(3), n(100))];
+    let since = store.debts_since(debts).await.unwrap();
+    assert_eq!(since, [(account(1), n(120), at(1002)), (account(2), n(0), at(1003))]);
 }
 
 #[tokio::test]

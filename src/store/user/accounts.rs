@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::UserStore;
 use crate::{
-    domain::{AccountId, ChainAccount, Neuron, SignedVoucher},
+    domain::{AccountId, ChainAccount, Neuron},
     store::{
         Observed, StoreError, accounts,
         columns::{account, bytes},
@@ -25,8 +25,6 @@ pub struct UserAccount {
     pub owed: Neuron,
     /// What the provider asked for beyond that; not paid.
     pub disputed: Neuron,
-    /// The best voucher that was kept with its signature.
-    pub voucher: Option<SignedVoucher>,
 }
 
 impl UserStore {
@@ -54,23 +52,6 @@ impl UserStore {
     /// this has returned, and nothing above what it returned (invariant I15). It never falls.
     pub async fn authorize(&self, id: AccountId, cumulative: Neuron) -> Result<Neuron, StoreError> {
         self.db.write(move |connection| authorize(connection, id, cumulative)).await
-    }
-
-    /// Keeps a signed voucher if it is better than the one kept, and returns the best.
-    ///
-    /// # Errors
-    /// [`StoreError::Invalid`] for one above what was authorized.
-    pub async fn keep_voucher(&self, voucher: SignedVoucher) -> Result<SignedVoucher, StoreError> {
-        self.db
-            .write(move |connection| {
-                let id = voucher.voucher.account;
-                let authorized = get(connection, id)?.map_or(Neuron::ZERO, |account| account.authorized);
-                if voucher.voucher.cumulative > authorized {
-                    return Err(StoreError::invalid("a voucher was signed beyond what was authorized"));
-                }
-                accounts::keep_voucher(connection, &voucher)
-            })
-            .await
     }
 }
 
@@ -126,6 +107,5 @@ fn read(row: &Row<'_>) -> rusqlite::Result<UserAccount> {
         authorized: row.get("authorized")?,
         owed: row.get("owed")?,
         disputed: row.get("disputed")?,
-        voucher: accounts::voucher(row)?,
     })
 }

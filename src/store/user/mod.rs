@@ -19,7 +19,7 @@ mod services;
 #[cfg(test)]
 mod tests;
 
-use super::{Db, Network, Operations, Progress, Repeats, Role, StoreError, audit, network};
+use super::{Db, Network, Operations, Repeats, Role, StoreError, audit, network};
 
 pub(in crate::store) use self::days::Days;
 pub use self::{
@@ -67,11 +67,6 @@ impl UserStore {
     /// On-chain actions.
     pub fn operations(&self) -> Operations {
         Operations::new(self.db.clone())
-    }
-
-    /// How far the chain's events were followed.
-    pub fn progress(&self) -> Progress {
-        Progress::new(self.db.clone())
     }
 
     /// Calls with an idempotency key.

@@ -146,23 +146,6 @@ impl UserStore {
         self.db.write(move |connection| reserve(connection, &new, authorized)).await
     }
 
-    /// Notes that a reserved call is about to leave the machine.
-    pub async fn sent(&self, id: RequestId) -> Result<(), StoreError> {
-        self.db
-            .write(move |connection| {
-                let request = existing(connection, id)?;
-                if request.state == UserRequestState::Sent {
-                    return Ok(());
-                }
-                let next = moved(request.state, UserRequestState::Sent)?;
-                connection
-                    .prepare_cached("UPDATE requests SET state = ?2 WHERE id = ?1")?
-                    .execute(params![id, next])?;
-                Ok(())
-            })
-            .await
-    }
-
     /// Books how a call ended: its row, what is owed in all, the day's spending, in one write. The first end counts;
     /// repeating it, or another end after it, changes nothing and answers with the books as they are. A call that is
     /// unconfirmed can still end.

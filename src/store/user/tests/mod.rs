@@ -13,8 +13,8 @@ use super::*;
 use crate::{
     domain::{
         AccountId, Address, B256, ChainAccount, Fee, Neuron, PendingRefund, Prices, Receipt, ReceiptStatus,
-        RequestId, Rotation, Service, ServiceKind, ServiceName, Signature, SignedReceipt, SignedVoucher,
-        Timestamp, Units, UserRequestState as State, Voucher,
+        RequestId, Rotation, Service, ServiceKind, ServiceName, Signature, SignedReceipt, Timestamp, Units,
+        UserRequestState as State,
     },
     store::{Direction, Observed, Page, PageOf, earlier::as_it_was},
 };
@@ -100,17 +100,15 @@ async fn a_call_is_held_sent_paid_once_and_survives_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("user.db");
     let store = open(&path).await;
-    let call = NewUserRequest { state: State::Reserved, idempotency_key: Some("k".into()), ..new(1, 2) };
+    let call = NewUserRequest { idempotency_key: Some("k".into()), ..new(1, 2) };
     assert_eq!(store.reserve(call.clone(), n(500)).await.unwrap(), Reservation::Made { authorized: n(500) });
     // The same call, or another with its key, is not made twice; what may be signed never falls.
     let other = NewUserRequest { idempotency_key: Some("k".into()), ..new(9, 2) };
     for again in [call, other] {
         let before = store.reserve(again, n(900)).await.unwrap();
-        assert!(matches!(before, Reservation::Before(before) if before.state == State::Reserved));
+        assert!(matches!(before, Reservation::Before(before) if before.state == State::Sent));
     }
     assert_eq!(store.authorize(account(2), n(400)).await.unwrap(), n(500));
-    store.sent(RequestId::new([1; 32])).await.unwrap();
-    store.sent(RequestId::new([1; 32])).await.unwrap();
     assert_eq!(store.unfinished_requests().await.unwrap().len(), 1);
 
     // Without a receipt first, then with one.
@@ -143,9 +141,9 @@ async fn a_call_is_held_sent_paid_once_and_survives_a_restart() {
 #[tokio::test]
 async fn impossible_ends_are_refused_and_change_nothing() {
     let store = store().await;
-    store.reserve(NewUserRequest { state: State::Reserved, ..new(1, 2) }, n(0)).await.unwrap();
-    assert!(store.finish(finish(1, State::Done, 5)).await.is_err(), "it was never sent");
-    store.sent(RequestId::new([1; 32])).await.unwrap();
+    store.reserve(NewUserRequest { state: State::Reserved, ..new(8, 2) }, n(0)).await.unwrap();
+    assert!(store.finish(finish(8, State::Done, 5)).await.is_err(), "it was never sent");
+    store.reserve(new(1, 2), n(0)).await.unwrap();
     assert!(store.finish(finish(1, State::Done, 1001)).await.is_err(), "above the highest fee");
     assert!(store.finish(finish(1, State::Failed, 1)).await.is_err(), "a fee for a failure");
     assert!(store.finish(finish(1, State::Reserved, 0)).await.is_err());
@@ -155,22 +153,6 @@ async fn impossible_ends_are_refused_and_change_nothing() {
     let disputed = Finish { disputed: n(40), ..finish(1, State::Disputed, 1000) };
     let books = store.finish(disputed).await.unwrap();
     assert_eq!((books.owed, books.disputed), (n(1000), n(40)));
-}
-
-#[tokio::test]
-async fn vouchers_form_a_maximum_below_what_was_authorized() {
-    let store = store().await;
-    let voucher = |epoch, cumulative| SignedVoucher {
-        voucher: Voucher { account: account(2), epoch, cumulative: n(cumulative) },
-        signature: signature(),
-    };
-    assert!(store.keep_voucher(voucher(0, 10)).await.is_err());
-    store.authorize(account(2), n(100)).await.unwrap();
-    assert_eq!(store.keep_voucher(voucher(0, 50)).await.unwrap(), voucher(0, 50));
-    assert_eq!(store.keep_voucher(voucher(0, 30)).await.unwrap(), voucher(0, 50));
-    assert_eq!(store.keep_voucher(voucher(1, 20)).await.unwrap(), voucher(1, 20));
-    assert_eq!(store.keep_voucher(voucher(0, 100)).await.unwrap(), voucher(1, 20));
-    assert_eq!(store.account(account(2)).await.unwrap().unwrap().voucher, Some(voucher(1, 20)));
 }
 
 #[tokio::test]
@@ -459,7 +441,6 @@ fn accept(number: u8, amount: u128) -> Accept {
 #[derive(Debug, Clone)]
 enum Step {
     Reserve { number: u8, provider: u8, authorized: u64 },
-    Sent(u8),
     Finish { number: u8, state: usize, fee: u128, disputed: u64, authorize: Option<u64> },
     Accept { number: u8, amount: u64 },
     Authorize { provider: u8, cumulative: u64 },
@@ -474,9 +455,8 @@ fn step() -> impl Strategy<Value = Step> {
         )
     });
     prop_oneof![
-        3 => (number.clone(), 2u8..4, any::<u64>())
+        3 => (number, 2u8..4, any::<u64>())
             .prop_map(|(number, provider, authorized)| Step::Reserve { number, provider, authorized }),
-        1 => number.prop_map(Step::Sent),
         6 => ends,
         3 => (0u8..8, 0u64..50).prop_map(|(number, amount)| Step::Accept { number, amount }),
         1 => (2u8..4, any::<u64>()).prop_map(|(provider, cumulative)| Step::Authorize { provider, cumulative }),
@@ -535,7 +515,6 @@ proptest! {
                         let call = NewUserRequest { service: name, ..new(number, provider) };
                         store.reserve(call, n(authorized.into())).await.unwrap();
                     }
-                    Step::Sent(number) => drop(store.sent(RequestId::new([number; 32])).await),
                     Step::Finish { number, state, fee, disputed, authorize } => {
                         let state = State::ALL[state];
                         let end = Finish {
