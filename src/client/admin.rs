@@ -130,7 +130,9 @@ impl Admin {
     }
 
     pub async fn register(&self, service: &ServiceDraft, key: &str) -> Result<Outcome, ClientError> {
-        let body = service.body();
+        let mut body = service.body();
+        // Whoever registers a service means a new one; what is there is changed by its own order.
+        body["replace"] = json!(false);
         let call = Call::new(Method::POST, "/v1/service");
         self.order(Call { body: Some(&body), key: Some(key), ..call }).await
     }

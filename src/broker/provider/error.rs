@@ -1,7 +1,7 @@
 //! What can go wrong when an operator asks the broker for something, or when it starts.
 
 use crate::chain::{ChainError, SendError};
-use crate::domain::{Address, OperationId, RequestId, ServiceName};
+use crate::domain::{Address, OperationId, RequestId, ServiceKind, ServiceName};
 use crate::store::StoreError;
 
 use super::settings::SettingsError;
@@ -25,6 +25,11 @@ pub enum ProviderError {
     /// Another change of it is on its way to the chain.
     #[error("a change of {0} is on its way to the chain; wait for it")]
     ServiceBusy(ServiceName),
+    #[error("there is a service {0} already; PUT /v1/service/{0} changes it")]
+    ServiceExists(ServiceName),
+    /// Units of another kind would be charged under the same name.
+    #[error("{name} is of type {kind}, and the type of a service stays; register it under another name")]
+    OtherType { name: ServiceName, kind: ServiceKind },
     /// Everybody who owes something is in a settlement, or as many are under way as may be.
     #[error("a settlement is under way already")]
     SettlementRunning { operation: Option<OperationId> },

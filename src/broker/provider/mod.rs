@@ -71,7 +71,7 @@ pub use overview::{Day, Overview};
 pub use proxy::{CallBody, ProxyCall};
 pub use reconcile::ServiceSync;
 pub use refusal::ProxyRefusal;
-pub use services::{ServiceChange, ServiceInput, Wait};
+pub use services::{NameTaken, ServiceChange, ServiceInput, Wait};
 pub use settings::{
     AuthorisationSettings, BodyLimits, FreeSettings, ProviderSettings, SettingsError, SettlementSettings,
     UpstreamSettings,
@@ -81,6 +81,7 @@ pub use settlement::{
     PastDecisions, Reason, ReportRow, Risk, Rules, SettleRequest, SettlementReport, SettlementTx, Tried,
     Verdict, bid, forecast,
 };
+pub use target::parse_target;
 pub use view::{
     Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,
     UserPage, UserView,

@@ -17,6 +17,10 @@ impl From<ProviderError> for Problem {
             E::UnknownRequest(_) => say(StatusCode::NOT_FOUND, "unknown_request"),
             E::UnknownOperation(_) => say(StatusCode::NOT_FOUND, "unknown_operation"),
             E::ServiceBusy(_) => say(StatusCode::CONFLICT, "service_busy").retry_after(2),
+            E::ServiceExists(name) => {
+                say(StatusCode::CONFLICT, "service_exists").with("service", name.to_string())
+            }
+            E::OtherType { .. } => say(StatusCode::CONFLICT, "other_type"),
             E::SettlementRunning { operation } => say(StatusCode::CONFLICT, "settlement_running")
                 .with("OperationID", operation.map(|id| id.to_string())),
             E::Reverted { operation, .. } => {

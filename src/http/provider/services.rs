@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Face;
 use super::once::{self, OPERATION, WAIT, once};
-use crate::broker::provider::{ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
+use crate::broker::provider::{NameTaken, ProviderError, ServiceChange, ServiceInput, ServiceView, Wait};
 use crate::domain::{Prices, ServiceKind, ServiceLimits, ServiceName};
 use crate::http::Problem;
 use crate::http::field::{Field, Kind, PRICE, optional, required, untold};
@@ -44,6 +44,12 @@ pub(super) const SERVICE: &[Field] = &[
         "requestsPerMinute",
         NUMBER,
         "Requests of all users that it takes in a minute. 0 or absent: any number.",
+    ),
+    optional(
+        "replace",
+        Kind::Truth,
+        "false: refuse a name that is taken. Otherwise the service of that name is described anew: what is not given is \
+         as for a new one, but its headers and limits stay.",
     ),
 ];
 const METER: Kind = Kind::Words(&["o200k", "usage", "bytes"]);
@@ -127,9 +133,10 @@ pub(super) async fn register(
         upstream_headers: upstream_headers(&input, &[])?.map(secret),
         limits: limits(&input, None)?,
     };
+    let taken = if input.truth("replace")? == Some(false) { NameTaken::Refused } else { NameTaken::Replaced };
     let (acting, broker) = (face.clone(), face.broker.clone());
     let act = async move {
-        let change = acting.order(async move { broker.put_service(service, wait).await }).await?;
+        let change = acting.order(async move { broker.register_service(service, taken, wait).await }).await?;
         Ok(answer(change, StatusCode::NO_CONTENT))
     };
     once(&face, &headers, call, act).await

@@ -95,7 +95,7 @@ fn service_routes() -> Vec<Route<Face>> {
             .answers(const { &[answer(200, Content::Json(&told::SERVICES), "The services.")] }),
         Route::post("/v1/service", services::register)
             .named("registerService")
-            .about("Registers a service on the chain, or describes it anew.")
+            .about("Registers a service on the chain, or describes anew what is registered under its name.")
             .query(WAIT)
             .headers(ONCE)
             .body(services::SERVICE)
@@ -113,7 +113,7 @@ fn service_routes() -> Vec<Route<Face>> {
                 },
             )
             .answer_headers(NAMES)
-            .refuses(&[NOT_DONE, REPEATS, &[(409, "service_busy")]]),
+            .refuses(&[NOT_DONE, REPEATS, &[(409, "service_busy"), (409, "service_exists"), (409, "other_type")]]),
         Route::get("/v1/service/{service}", services::show)
             .named("getService")
             .about("One service.")
@@ -127,7 +127,7 @@ fn service_routes() -> Vec<Route<Face>> {
             .example(r#"{"outputPrice": 250000}"#)
             .answers(DONE)
             .answer_headers(NAMES)
-            .refuses(&[NO_SERVICE, NOT_DONE, &[(409, "service_busy")]]),
+            .refuses(&[NO_SERVICE, NOT_DONE, &[(409, "service_busy"), (409, "other_type")]]),
         Route::delete("/v1/service/{service}", services::remove)
             .named("removeService")
             .about("Takes a service off the chain, one that only the chain knows too. It answers no more from now on.")

@@ -1,6 +1,7 @@
 //! What an operator describes, held against what can be served.
 
 use http::{HeaderName, HeaderValue};
+use url::Url;
 
 use super::ServiceInput;
 use crate::broker::provider::error::ProviderError;
@@ -25,6 +26,9 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<OfferedService, ProviderError> {
     let target = parse_target(input.url.trim()).map_err(|error| ProviderError::input("URL", error))?;
+    if let Some(before) = before.filter(|before| before.kind != input.kind) {
+        return Err(ProviderError::OtherType { name, kind: before.kind });
+    }
     if input.model.len() > LONGEST_MODEL {
         return Err(ProviderError::input("model", format!("it is longer than {LONGEST_MODEL} bytes")));
     }
@@ -46,7 +50,16 @@ pub(super) fn check(
                 headers.iter().map(|(name, value)| (name.clone(), value.expose().clone())).collect();
             UpstreamHeaders(headers)
         }
-        None => before.map(|row| row.headers.clone()).unwrap_or_default(),
+        None => match before {
+            Some(row) if !row.headers.0.is_empty() && !is_same_server(&row.target, &target) => {
+                return Err(ProviderError::input(
+                    "upstreamHeaders",
+                    "those that are there were given for another server; give them again for this one, or none",
+                ));
+            }
+            Some(row) => row.headers.clone(),
+            None => UpstreamHeaders::default(),
+        },
     };
     header_values(&headers)?;
     Ok(OfferedService {
@@ -63,6 +76,11 @@ pub(super) fn check(
         created_at: before.map_or(now, |row| row.created_at),
         updated_at: now,
     })
+}
+
+/// Whether headers that were given for one address may go to another: the API key in them is that server's.
+fn is_same_server(before: &str, now: &Url) -> bool {
+    parse_target(before).is_ok_and(|before| before.origin() == now.origin())
 }
 
 pub(super) fn header_values(

@@ -165,6 +165,13 @@ impl Core {
     }
 }
 
+/// What becomes of a service whose name is registered once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameTaken {
+    Replaced,
+    Refused,
+}
+
 impl ProviderBroker {
     /// All services, by name.
     pub fn services(&self) -> Vec<ServiceView> {
@@ -182,11 +189,25 @@ impl ProviderBroker {
         self.core.services.row(name).map(|row| self.core.service_view(&row))
     }
 
-    /// Registers a service, or replaces the one of that name (as the procedure's POST does).
+    /// Registers a service, or replaces the one of that name.
     pub async fn put_service(&self, input: ServiceInput, wait: Wait) -> Result<ServiceChange, ProviderError> {
+        self.register_service(input, NameTaken::Replaced, wait).await
+    }
+
+    /// Registers a service; `taken` says what becomes of one that has the name already. One that only the chain knows is
+    /// taken over either way.
+    pub async fn register_service(
+        &self,
+        input: ServiceInput,
+        taken: NameTaken,
+        wait: Wait,
+    ) -> Result<ServiceChange, ProviderError> {
         let name: ServiceName = input.name.parse().map_err(|error| ProviderError::input("Name", error))?;
         let turn = self.core.turn(&name)?;
         let before = self.core.services.row(&name);
+        if before.is_some() && taken == NameTaken::Refused {
+            return Err(ProviderError::ServiceExists(name));
+        }
         let row = check(&input, name, before.as_ref(), Timestamp::now())?;
         self.core.change(turn, row, before, wait).await
     }

@@ -168,3 +168,53 @@ async fn a_change_that_cannot_be_sent_changes_nothing() {
     assert!(change.is_err());
     assert!(world.broker.service(&name("new")).is_none());
 }
+
+#[tokio::test]
+async fn a_name_that_is_taken_is_replaced_only_where_that_is_meant() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let input = |price| world.input("svc", ServiceKind::Chatbot, price, price);
+    let refused = world.broker.register_service(input(1), NameTaken::Refused, Wait::Receipt).await;
+    assert!(matches!(refused, Err(ProviderError::ServiceExists(_))), "{refused:?}");
+    assert_eq!(world.broker.service(&name("svc")).unwrap().prices.input.get(), INPUT_PRICE);
+    let new = ServiceInput { name: "new".to_owned(), ..input(1) };
+    assert!(world.broker.register_service(new, NameTaken::Refused, Wait::Receipt).await.unwrap().done);
+    assert!(world.broker.put_service(input(1), Wait::Receipt).await.unwrap().done);
+    assert_eq!(world.broker.service(&name("svc")).unwrap().prices.input.get(), 1);
+    // Units of another kind under the same name.
+    let other = world.input("svc", ServiceKind::ZgStorage, 1, 1);
+    for refused in [
+        world.broker.put_service(other.clone(), Wait::Receipt).await,
+        world.broker.update_service(other, Wait::Receipt).await,
+    ] {
+        assert!(matches!(refused, Err(ProviderError::OtherType { .. })), "{refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_key_goes_to_no_other_server_than_the_one_it_was_given_for() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let input = |url: String, upstream_headers| ServiceInput {
+        url,
+        upstream_headers,
+        ..world.input("svc", ServiceKind::Chatbot, INPUT_PRICE, OUTPUT_PRICE)
+    };
+    let elsewhere = || "http://127.0.0.2:9/v1".to_owned();
+    for refused in [
+        world.broker.put_service(input(elsewhere(), None), Wait::Receipt).await,
+        world.broker.update_service(input(elsewhere(), None), Wait::Receipt).await,
+    ] {
+        assert!(
+            matches!(refused, Err(ProviderError::BadInput { field: "upstreamHeaders", .. })),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(world.broker.service(&name("svc")).unwrap().target, world.upstream.url());
+    // Another path of the same server has them.
+    let beside = format!("{}/beside", world.upstream.url());
+    assert!(world.broker.put_service(input(beside, None), Wait::Receipt).await.unwrap().done);
+    assert_eq!(world.broker.service(&name("svc")).unwrap().header_names, ["authorization"]);
+    assert!(
+        world.broker.put_service(input(elsewhere(), Some(Vec::new())), Wait::Receipt).await.unwrap().done
+    );
+    assert!(world.broker.service(&name("svc")).unwrap().header_names.is_empty());
+}
