@@ -88,7 +88,10 @@ pub enum ProxyRefusal {
         whole_seconds(*.wait)
     )]
     DelegateChanges { wait: Duration },
-    #[error("the service does not answer")]
+    #[error(
+        "the server behind this service does not answer its provider; nothing was charged. Try again later, or another \
+         service"
+    )]
     UpstreamUnreachable,
     #[error("the service did not answer within {} seconds", .0.as_secs())]
     UpstreamTimeout(Duration),
