@@ -156,22 +156,21 @@ impl std::fmt::Display for Chain<'_> {
     }
 }
 
-/// Answers what no route matches.
-pub async fn no_route(method: http::Method, uri: http::Uri) -> Problem {
+/// What lists the routes of a listener.
+pub const PAGE_LISTS: &str = "GET / lists what there is";
+
+/// Answers what no route matches. `lists` says what there is.
+pub fn no_route(method: &http::Method, uri: &http::Uri, lists: &str) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        "no_such_route",
-        format!("there is no {method} {path} here; GET / lists what there is"),
-    )
+    Problem::new(StatusCode::NOT_FOUND, "no_such_route", format!("there is no {method} {path} here; {lists}"))
 }
 
 /// Answers a method that a path does not have.
-pub async fn no_method(method: http::Method, uri: http::Uri) -> Problem {
+pub fn no_method(method: &http::Method, uri: &http::Uri, lists: &str) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        format!("{path} does not take {method}; GET / lists what there is"),
+        format!("{path} does not take {method}; {lists}"),
     )
 }

@@ -156,11 +156,12 @@ impl Guard {
         if bool::from(hash(given).ct_eq(&wanted)) {
             return Ok(());
         }
-        Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "token_required",
-            "this broker asks for its token: send Authorization: Bearer <token>",
-        ))
+        let sentence = if given.is_empty() {
+            "this broker asks for its token: send Authorization: Bearer <token>"
+        } else {
+            "the token that was sent is not this broker's; its own stands in the file of its setting tokenFile, or in token"
+        };
+        Err(Problem::new(StatusCode::UNAUTHORIZED, "token_required", sentence))
     }
 }
 
@@ -378,6 +379,13 @@ mod tests {
         for wrong in ["", "Bearer ", "Bearer s3cre", "Bearer s3crets", "Basic s3cret", "s3cret"] {
             assert!(!check(Some("s3cret"), wrong), "{wrong}");
         }
+        let told = |given: &[(&'static str, &str)]| {
+            format!("{:?}", guard(Some("s3cret")).check_token(&headers(given)).unwrap_err())
+        };
+        assert!(told(&[]).contains("asks for its token"), "{}", told(&[]));
+        let wrong = told(&[("authorization", "Bearer canary")]);
+        assert!(wrong.contains("not this broker's") && wrong.contains("tokenFile"), "{wrong}");
+        assert!(!wrong.contains("canary") && !wrong.contains("s3cret"), "{wrong}");
     }
 
     #[test]

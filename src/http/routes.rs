@@ -12,14 +12,14 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, delete, get, on, post, put};
 use http::header::X_CONTENT_TYPE_OPTIONS;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use serde_json::Value;
 use tracing::Instrument;
 use tracing::field::{Empty, display};
 
 use super::details::Details;
 use super::document::{self, Documents, Told, openapi_route, page_route};
-use super::error::{no_method, no_route};
+use super::error::{PAGE_LISTS, no_method, no_route};
 use super::field::{Answer, Field, Refusal};
 use super::guard::{self, Guard};
 use super::input::without_body;
@@ -267,8 +267,10 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
             .merge(paid)
             .merge(open)
             .merge(public.layer(from_fn(guard::no_preflight)))
-            .fallback(no_route)
-            .method_not_allowed_fallback(no_method)
+            .fallback(async |method: Method, uri: Uri| no_route(&method, &uri, PAGE_LISTS))
+            .method_not_allowed_fallback(async |method: Method, uri: Uri| {
+                no_method(&method, &uri, PAGE_LISTS)
+            })
             .with_state(state)
             .layer(from_fn_with_state(counts, trace))
     }
@@ -277,12 +279,20 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
 impl<S: Clone + Send + Sync + 'static> Table<S> {
     /// The router of a public listener: no documents, no guard; only routes that anyone may call.
     pub(super) fn public_router(self, state: S, counts: Arc<RequestCounts>) -> Router {
-        let public = self.routes.into_iter().filter(|route| route.doc.access == Access::Public);
+        let public: Vec<Route<S>> =
+            self.routes.into_iter().filter(|route| route.doc.access == Access::Public).collect();
+        let mut paths: Vec<&str> = public.iter().map(|route| route.doc.path).collect();
+        paths.dedup();
+        let lists: Arc<str> = format!("there are {}", paths.join(", ")).into();
+        let for_methods = Arc::clone(&lists);
         public
+            .into_iter()
             .fold(Router::new(), |router, route| router.route(route.doc.path, route.handler))
             .layer(from_fn(guard::no_preflight))
-            .fallback(no_route)
-            .method_not_allowed_fallback(no_method)
+            .fallback(move |method: Method, uri: Uri| async move { no_route(&method, &uri, &lists) })
+            .method_not_allowed_fallback(move |method: Method, uri: Uri| async move {
+                no_method(&method, &uri, &for_methods)
+            })
             .with_state(state)
             .layer(from_fn_with_state(counts, trace))
     }
