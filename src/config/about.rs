@@ -129,8 +129,9 @@ pub(super) const USER: Lines = &[
     ("firstByteTimeout", "Seconds until the head of an answer; long thinking happens before it."),
     ("idleTimeout", "The longest silence inside an answer, in seconds."),
     (
-        "authorizationLifetime",
-        "Seconds that a request's authorisation is good for; covers differences between clocks.",
+        "authorisationLifetime",
+        "Seconds that a request's authorisation is good for; covers differences between clocks. A provider takes 600 at most, \
+         unless its authorisation.maxLifetime says otherwise.",
     ),
     ("maxChatBody", "The largest request body for a chatbot, in bytes."),
     ("maxStorageBody", "The largest request body for storage, in bytes."),

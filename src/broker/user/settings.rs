@@ -27,6 +27,7 @@ pub struct Settings {
     /// The longest silence inside an answer.
     pub idle_timeout: u64,
     /// How long a request's authorisation is good, from its signing on. Covers differences between clocks.
+    #[serde(rename = "authorisationLifetime")]
     pub authorization_lifetime: u64,
     /// The largest request body for a chatbot, in bytes.
     pub max_chat_body: u64,

@@ -137,7 +137,7 @@ impl<C: RoleConfig> Loader<C> {
         put(&mut tree, &leaf.path, leaf.value.clone());
         // The reader's own words may repeat the value.
         let secret = SECRET.iter().find(|(key, _)| *key == leaf.path).map(|(_, takes)| (*takes).to_owned());
-        C::read(&tree).map(drop).map_err(|reason| secret.unwrap_or(reason))
+        C::read(&tree).map(drop).map_err(|reason| secret.unwrap_or_else(|| plain(&leaf.path, reason)))
     }
 
     /// A value that comes as text, from a variable or a flag: taken as text, number, truth value or list, whichever
@@ -207,6 +207,21 @@ impl<C: RoleConfig> Loader<C> {
     }
 }
 
+/// A reader's words in those of a person who wrote the setting.
+fn plain(path: &str, reason: String) -> String {
+    if matches!(path, "listen" | "proxyListen") {
+        return "it is no address to listen on; write it like 127.0.0.1:1034".to_owned();
+    }
+    match reason.split_once(", expected ") {
+        // What was written may be in the first half, the words that there are stand between backticks.
+        Some((wrong, known)) if wrong.starts_with("unknown variant") => {
+            let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+            format!("it is none of {}", known.join(", "))
+        }
+        _ => reason,
+    }
+}
+
 /// Whether the path is an entry of a map whose keys are free: one that is empty at its default.
 fn is_in_open_map(known: &Tree, path: &str) -> bool {
     let map = path.rsplit_once('.').and_then(|(map, _)| get(known, map));
@@ -258,6 +273,20 @@ fn read_file(path: &Path) -> Result<Tree, ConfigError> {
     parse_yaml(&text).map_err(|reason| ConfigError::Syntax { path: path.to_owned(), reason })
 }
 
+/// What the reader of YAML says, where it is a sentence for people; a key that is no name of a setting may be a secret.
+fn told(error: &serde_saphyr::Error) -> String {
+    let mut cause = error;
+    while let serde_saphyr::Error::WithSnippet { error, .. } = cause {
+        cause = error;
+    }
+    let serde_saphyr::Error::DuplicateMappingKey { key, location } = cause else { return error.to_string() };
+    let line = location.line();
+    match key.as_deref().filter(|key| key.len() <= 40 && key.chars().all(|c| c.is_ascii_alphabetic())) {
+        Some(key) => format!("{key} stands twice, at last in line {line}; leave one"),
+        None => format!("a name stands twice, at last in line {line}; leave one"),
+    }
+}
+
 fn parse_yaml(text: &str) -> Result<Tree, String> {
     // Errors come without the lines around them: they could show a key.
     let options = serde_saphyr::options! {
@@ -266,7 +295,7 @@ fn parse_yaml(text: &str) -> Result<Tree, String> {
         non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::AsString,
     };
     let value: Value =
-        serde_saphyr::from_str_with_options(text, options.clone()).map_err(|error| error.to_string())?;
+        serde_saphyr::from_str_with_options(text, options.clone()).map_err(|error| told(&error))?;
     let mut tree = match value {
         Value::Object(tree) => tree,
         Value::Null => Tree::new(),

@@ -102,6 +102,10 @@ fn what_does_not_fit_is_named_with_its_source() {
         ("zkProver: {provider: x}", "zkProver is not needed any more"),
         ("- a\n- b", "it must be a map of settings"),
         ("a: [", "is not YAML"),
+        ("listen: 127.0.0.1:1\nlisten: 127.0.0.1:2", "listen stands twice, at last in line 2; leave one"),
+        ("listen: 1034", "listen: it is no address to listen on; write it like 127.0.0.1:1034"),
+        ("proxyListen: localhost", "proxyListen: it is no address to listen on"),
+        ("terminal: {theme: pink}", "terminal.theme: it is none of auto, dark, light, none"),
     ];
     for (text, wanted) in table {
         let error = with_file::<ProviderConfig>(text).unwrap_err();
