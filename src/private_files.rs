@@ -29,6 +29,8 @@ pub enum PrivateFileError {
     /// Someone else could read it, so what is in it may no longer be secret.
     #[error("{path} can be read or changed by others (mode {mode:04o}); `chmod {wanted:04o}` it first")]
     Loose { path: PathBuf, mode: u32, wanted: u32 },
+    #[error("the directory {directory} is not there; make it, or name another place")]
+    NoDirectory { directory: PathBuf },
     #[error("{path} already exists and is not overwritten")]
     Exists { path: PathBuf },
     #[error("{path} is larger than {limit} bytes, which no file of this kind is")]
@@ -67,7 +69,7 @@ pub fn unfinished_directory(path: &Path) -> Result<tempfile::TempDir, PrivateFil
         .prefix(TEMPORARY)
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent(path))
-        .map_err(io_error("create a directory beside", path))
+        .map_err(|error| not_beside(path, "create a directory beside", error))
 }
 
 /// Takes a directory away from everybody but its owner (mode 0700).
@@ -189,7 +191,14 @@ fn unfinished(path: &Path) -> Result<tempfile::NamedTempFile, PrivateFileError> 
         .prefix(TEMPORARY)
         .permissions(fs::Permissions::from_mode(0o600))
         .tempfile_in(parent(path))
-        .map_err(io_error("create a file beside", path))
+        .map_err(|error| not_beside(path, "create a file beside", error))
+}
+
+fn not_beside(path: &Path, action: &'static str, error: io::Error) -> PrivateFileError {
+    if error.kind() == io::ErrorKind::NotFound {
+        return PrivateFileError::NoDirectory { directory: parent(path).to_owned() };
+    }
+    io_error(action, path)(error)
 }
 
 fn sync(file: &tempfile::NamedTempFile, path: &Path) -> Result<(), PrivateFileError> {
@@ -283,6 +292,8 @@ mod tests {
         fs::write(dir.path().join(format!("{TEMPORARY}x1y2")), b"half a se").unwrap();
         assert_eq!(list(dir.path()).unwrap(), ["one"]);
         assert_eq!(list(&dir.path().join("missing")).unwrap(), Vec::<String>::new());
+        let nowhere = create(&dir.path().join("missing/one"), b"x").unwrap_err().to_string();
+        assert!(nowhere.ends_with("missing is not there; make it, or name another place"), "{nowhere}");
     }
 
     #[test]

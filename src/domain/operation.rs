@@ -57,7 +57,7 @@ impl FromStr for OperationKind {
     type Err = LifeError;
     fn from_str(text: &str) -> Result<Self, LifeError> {
         let found = Self::NAMES.iter().find(|(_, name)| *name == text).map(|(kind, _)| *kind);
-        found.ok_or_else(|| LifeError::UnknownState(text.to_owned()))
+        found.ok_or_else(|| LifeError::UnknownKind(text.to_owned()))
     }
 }
 

@@ -13,8 +13,10 @@ use std::str::FromStr;
 pub enum LifeError {
     #[error("a request cannot go from {from} to {to}")]
     IllegalMove { from: &'static str, to: &'static str },
-    #[error("{0:?} is not a state")]
-    UnknownState(String),
+    #[error("{text:?} is not a state; there are {}", known.join(", "))]
+    UnknownState { text: String, known: &'static [&'static str] },
+    #[error("{0:?} is not a kind of operation")]
+    UnknownKind(String),
 }
 
 /// A request as the user broker sees it.
@@ -51,6 +53,7 @@ macro_rules! states {
     ($type:ident { $($state:ident = $name:literal),+ $(,)? } moves { $($from:ident => $($to:ident)|+),+ $(,)? }) => {
         impl $type {
             pub const ALL: &[$type] = &[$($type::$state),+];
+            pub const NAMES: &[&'static str] = &[$($name),+];
 
             pub const fn as_str(self) -> &'static str {
                 match self { $($type::$state => $name),+ }
@@ -87,7 +90,7 @@ macro_rules! states {
             fn from_str(text: &str) -> Result<Self, LifeError> {
                 match text {
                     $($name => Ok($type::$state),)+
-                    _ => Err(LifeError::UnknownState(text.to_owned())),
+                    _ => Err(LifeError::UnknownState { text: text.to_owned(), known: Self::NAMES }),
                 }
             }
         }

@@ -61,16 +61,34 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Text that is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is not a time; write it like 2026-11-01T00:00:00Z")]
+pub struct NotATime;
+
 impl std::str::FromStr for Timestamp {
-    type Err = jiff::Error;
+    type Err = NotATime;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Timestamp)
+        text.parse().map(Timestamp).map_err(|_| NotATime)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_no_time_is_told_with_an_example() {
+        for text in ["yesterday", "", "2026-11-01", "2026-13-01T00:00:00Z", "1762300000"] {
+            let told = text.parse::<Timestamp>().map_err(|error| error.to_string());
+            assert_eq!(
+                told,
+                Err("it is not a time; write it like 2026-11-01T00:00:00Z".to_owned()),
+                "{text}"
+            );
+        }
+        assert!("2026-11-01T01:00:00+01:00".parse::<Timestamp>().is_ok());
+    }
 
     #[test]
     fn shown_as_rfc_3339() {
