@@ -20,7 +20,14 @@ fn main() -> ExitCode {
     // Every TLS connection of the process uses this one; it can only fail when it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     take_file_handles();
-    let cli = Cli::read();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(exit) => return ended(exit, None),
+    };
+    let look = match cli.shown_by() {
+        Some(command) => Some(format!("{command} shows it")),
+        None => cli.deploys().then(|| "Its address stands above".to_owned()),
+    };
     let format = match cli.global.log_format {
         LogFormat::Text => Format::Text,
         LogFormat::Json => Format::Json,
@@ -70,19 +77,24 @@ fn main() -> ExitCode {
         traces.stop();
     }
     match done {
-        Ok(Ok(exit)) => match Output.trouble() {
-            Ok(()) => exit.into(),
-            Err(trouble) => {
-                Output.note(&format!("zgserve-tui: {trouble}"));
-                // What else went wrong says more than that it could not all be printed.
-                if exit == Exit::Ok { Exit::Failed.into() } else { exit.into() }
-            }
-        },
+        Ok(Ok(exit)) => ended(exit, look),
         Err(_) => Exit::Failed.into(),
         Ok(Err(error)) => {
             let failure = failure_of(&error);
             Output.note(&format!("zgserve-tui: {}", failure.message));
             failure.exit.into()
+        }
+    }
+}
+
+/// The exit code of what came to its end, whether its result could be written or not.
+fn ended(exit: Exit, look: Option<String>) -> ExitCode {
+    match Output.trouble(look, exit) {
+        Ok(()) => exit.into(),
+        Err(trouble) => {
+            Output.note(&format!("zgserve-tui: {trouble}"));
+            // What else went wrong says more than that it could not all be printed.
+            if exit == Exit::Ok { Exit::Failed.into() } else { exit.into() }
         }
     }
 }

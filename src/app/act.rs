@@ -23,9 +23,7 @@ pub(super) async fn order(
     // 202 with an operation: it was sent, and the wait for a block is over before it is in one.
     if let (StatusCode::ACCEPTED, Some(id)) = (status, answer["OperationID"].as_str()) {
         Output.line(id);
-        Output.note(&format!(
-            "sent, but not in a block yet; see `zgserve-tui operation {id}` before you repeat it"
-        ));
+        Output.note(&format!("sent, but not in a block yet; see {} before you repeat it", api.advice_of(id)));
         return Ok(Exit::Unknown);
     }
     Output.note(done);

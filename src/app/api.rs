@@ -14,7 +14,7 @@ use super::refused;
 use super::settings::settings;
 use super::token;
 use super::user::RunningUser;
-use crate::cli::{Exit, Failure, Global};
+use crate::cli::{Exit, Failure, Global, Role};
 use crate::client::{Call, Client, ClientError};
 use crate::config::{Listen, Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
 use crate::http::Bound;
@@ -29,6 +29,9 @@ const PROVIDER: &str = "http://127.0.0.1:3080";
 pub struct Api {
     client: Client,
     own: Option<Own>,
+    /// How it was found, so that advice leads to the same one.
+    global: Global,
+    role: Role,
 }
 
 /// A broker that was started for one command.
@@ -42,51 +45,66 @@ impl Api {
     /// The user broker's API.
     pub async fn user(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), token::of_environment()?);
+            return Api::at(url.clone(), token::of_environment()?, global, Role::User);
         }
         let config: UserConfig = settings(global)?;
-        if let Some(api) = Api::running::<UserConfig>(config.shell())? {
+        if let Some(api) = Api::running::<UserConfig>(config.shell(), global)? {
             return Ok(api);
         }
         let (bound, listen, base) = private().await?;
         let mut running =
             Box::pin(RunningUser::from_settings(&config, global, Patience::None, false)).await?;
         running.listen(bound, &listen)?;
-        Api::at(base, listen.token).map(|api| Api { own: Some(Own::User(Box::new(running))), ..api })
+        Api::at(base, listen.token, global, Role::User)
+            .map(|api| Api { own: Some(Own::User(Box::new(running))), ..api })
     }
 
     /// The provider broker's API.
     pub async fn provider(global: &Global) -> Result<Api> {
         if let Some(url) = &global.url {
-            return Api::at(url.clone(), token::of_environment()?);
+            return Api::at(url.clone(), token::of_environment()?, global, Role::Provider);
         }
         let config: ProviderConfig = settings(global)?;
-        if let Some(api) = Api::running::<ProviderConfig>(config.shell())? {
+        if let Some(api) = Api::running::<ProviderConfig>(config.shell(), global)? {
             return Ok(api);
         }
         let (bound, listen, base) = private().await?;
         let mut running = Box::pin(RunningProvider::from_settings(&config, global, Patience::None)).await?;
         running.listen(bound, &listen)?;
-        Api::at(base, listen.token).map(|api| Api { own: Some(Own::Provider(Box::new(running))), ..api })
+        Api::at(base, listen.token, global, Role::Provider)
+            .map(|api| Api { own: Some(Own::Provider(Box::new(running))), ..api })
     }
 
-    fn at(base: Url, token: Option<Secret<String>>) -> Result<Api> {
-        let client = Client::new(base, token).map_err(failure)?;
-        Ok(Api { client, own: None })
+    fn at(base: Url, token: Option<Secret<String>>, global: &Global, role: Role) -> Result<Api> {
+        let client = client(base, token)?;
+        Ok(Api { client, own: None, global: global.clone(), role })
+    }
+
+    /// A command to give next, to the same broker.
+    pub fn advice(&self, command: &str) -> String {
+        self.global.advice(command)
+    }
+
+    /// The command that says how an operation stands.
+    pub fn advice_of(&self, operation: &str) -> String {
+        match self.role {
+            Role::User => self.advice(&format!("operation {operation}")),
+            Role::Provider => self.advice(&format!("operation {operation} --role provider")),
+        }
     }
 
     /// A client of the provider broker for a program that stays: the one at the address that was given, the one that
     /// runs on the data directory, or the one where providers usually are. None is started. Says which it was.
     pub fn standing(global: &Global, token: Option<Secret<String>>) -> Result<(Client, &'static str)> {
         if let Some(url) = &global.url {
-            let client = Client::new(url.clone(), token).map_err(failure)?;
-            return Ok((client, "--url"));
+            return Ok((client(url.clone(), token)?, "--url"));
         }
         let config: ProviderConfig = settings(global)?;
-        let (api, found) = match Api::running::<ProviderConfig>(config.shell())? {
+        let (api, found) = match Api::running::<ProviderConfig>(config.shell(), global)? {
             Some(api) => (api, "the provider broker that runs on the data directory"),
             None => {
-                let api = Api::at(Url::parse(PROVIDER)?, token::of_settings(config.shell())?)?;
+                let token = token::of_settings(config.shell())?;
+                let api = Api::at(Url::parse(PROVIDER)?, token, global, Role::Provider)?;
                 (api, "where provider brokers usually are; none runs on the data directory")
             }
         };
@@ -99,22 +117,28 @@ impl Api {
     /// A client of a provider broker that was named, or that runs on the data directory; none if there is neither.
     pub fn provider_at_hand(global: &Global) -> Result<Option<Client>> {
         if let Some(url) = &global.url {
-            return Ok(Some(Client::new(url.clone(), token::of_environment()?).map_err(failure)?));
+            return Ok(Some(client(url.clone(), token::of_environment()?)?));
         }
         // What else the command line says is about the user broker.
-        let config: ProviderConfig = settings(&Global::default())?;
-        Ok(Api::running::<ProviderConfig>(config.shell())?.map(|api| api.client))
+        let global = Global::default();
+        let config: ProviderConfig = settings(&global)?;
+        Ok(Api::running::<ProviderConfig>(config.shell(), &global)?.map(|api| api.client))
     }
 
     /// The broker that runs on the data directory, if one does.
-    fn running<C: RoleConfig>(shell: &Shell) -> Result<Option<Api>> {
+    fn running<C: RoleConfig>(shell: &Shell, global: &Global) -> Result<Option<Api>> {
         let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
         let Some(address) = holder(&paths.data)? else { return Ok(None) };
-        Api::at(base_of(address)?, token::of_settings(shell)?).map(Some)
+        let role = if C::NAME == UserConfig::NAME { Role::User } else { Role::Provider };
+        Api::at(base_of(address)?, token::of_settings(shell)?, global, role).map(Some)
     }
 
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
-        Ok(self.client.read(Call { query, ..Call::new(Method::GET, path) }).await.map_err(failure)?)
+        Ok(self
+            .client
+            .read(Call { query, ..Call::new(Method::GET, path) })
+            .await
+            .map_err(|error| self.failure(error))?)
     }
 
     /// Sends a body, or none. Gives the answer's status, and its body where it has one.
@@ -125,26 +149,48 @@ impl Api {
         body: Option<&Value>,
     ) -> Result<(StatusCode, Value)> {
         let call = Call { body, ..Call::new(method, path) };
-        let (status, value) = self.client.read_maybe(call).await.map_err(failure)?;
+        let (status, value) = self.client.read_maybe(call).await.map_err(|error| self.failure(error))?;
         Ok((status, value.unwrap_or(Value::Null)))
     }
 
     /// Orders something without a body.
     pub async fn post(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {
         let call = Call { query, ..Call::new(Method::POST, path) };
-        let (_, value) = self.client.read_maybe(call).await.map_err(failure)?;
+        let (_, value) = self.client.read_maybe(call).await.map_err(|error| self.failure(error))?;
         Ok(value.unwrap_or(Value::Null))
     }
 
     /// Asks for a file, which is read as it comes.
     pub async fn download(&self, path: &str, query: &[(&str, String)]) -> Result<Response> {
         let call = Call { query, ..Call::new(Method::GET, path) };
-        Ok(self.client.send(call).await.map_err(failure)?)
+        Ok(self.client.send(call).await.map_err(|error| self.failure(error))?)
     }
 
     /// Sends and gives the whole response, errors turned into failures.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
-        Ok(self.client.send(Call { body, ..Call::new(method, path) }).await.map_err(failure)?)
+        Ok(self
+            .client
+            .send(Call { body, ..Call::new(method, path) })
+            .await
+            .map_err(|error| self.failure(error))?)
+    }
+
+    /// What the broker said no with, in the words of commands.
+    fn failure(&self, error: ClientError) -> Failure {
+        let wrong_token = match (&error, self.client.has_token(), &self.global.url) {
+            (ClientError::Refused { code, .. }, true, url) if code == "token_required" => Some(url.is_some()),
+            _ => None,
+        };
+        let sentence = match wrong_token {
+            Some(true) => "the token in ZGSERVE_TOKEN is not the broker's; its own stands in the file of its setting \
+                           tokenFile, or in token (token_required)"
+                .to_owned(),
+            Some(false) => "the token in the settings is not the one that the running broker has; it was started with other \
+                            settings, or before tokenFile or token was changed (token_required)"
+                .to_owned(),
+            None => refused::told(&error, &self.global),
+        };
+        Failure::new(exit_of(&error), sentence)
     }
 
     /// Stops a broker that was started for this command.
@@ -155,6 +201,10 @@ impl Api {
             None => {}
         }
     }
+}
+
+fn client(base: Url, token: Option<Secret<String>>) -> Result<Client> {
+    Ok(Client::new(base, token).map_err(|error| Failure::new(exit_of(&error), error.to_string()))?)
 }
 
 /// Where the holder of a data directory listens.
@@ -209,9 +259,10 @@ async fn private() -> Result<(Bound, Listen, Url)> {
     Ok((bound, listen, base))
 }
 
-/// What went wrong, with the exit code that fits.
-fn failure(error: ClientError) -> Failure {
-    let exit = match (&error, error.status()) {
+/// The exit code that fits what went wrong.
+fn exit_of(error: &ClientError) -> Exit {
+    match (error, error.status()) {
+        (ClientError::Scheme(_), _) => Exit::BadInput,
         (ClientError::Unreachable { .. }, _) => Exit::Unreachable,
         (_, Some(StatusCode::PAYMENT_REQUIRED)) => Exit::ShortOfFunds,
         (_, Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::CONFLICT)) => Exit::Refused,
@@ -223,8 +274,7 @@ fn failure(error: ClientError) -> Failure {
             Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE),
         ) => Exit::Unreachable,
         _ => Exit::Failed,
-    };
-    Failure::new(exit, refused::told(&error))
+    }
 }
 
 #[cfg(test)]

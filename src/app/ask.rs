@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::{bundle, export};
 use crate::cli::{
-    Column, Exit, Exported, Global, Json, Listing, Output, RequestCommand, Served, ServiceCommand,
+    Column, Exit, Exported, Global, Json, Listing, Output, RequestCommand, Role, Served, ServiceCommand,
 };
 use crate::domain::amount::grouped;
 use crate::domain::{Neuron, OperationId};
@@ -75,6 +75,15 @@ const SETTLEMENTS: &[Column] = &[
     figures("SETTLED", "Paid"),
     figures("GAS COST", "GasCost"),
     column("TRANSACTION", "TransactionHash"),
+];
+
+const OPERATIONS: &[Column] = &[
+    column("CREATED", "CreatedAt"),
+    column("OPERATION", "OperationID"),
+    column("KIND", "Kind"),
+    column("STATE", "State"),
+    column("TRANSACTION", "TransactionHash"),
+    column("WHY", "Reason"),
 ];
 
 /// Asks for a list and shows it.
@@ -174,16 +183,34 @@ pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> 
         RequestCommand::Accept { id, amount } => {
             let path = format!("/v1/request/{id}/accept");
             api.send_json(Method::POST, &path, Some(&json!({"amount": amount}))).await?;
-            Output.note(&format!("receipt accepted; {} more are owed for request {id}", amount.in_full()));
+            let done = if amount.is_zero() {
+                format!("request {id} is done: nothing of its cost is disputed")
+            } else {
+                format!("receipt accepted; {} more are owed for request {id}", amount.in_full())
+            };
+            Output.note(&done);
             Ok(Exit::Ok)
         }
     })
     .await
 }
 
-pub async fn operation(id: OperationId, json: Json, global: &Global) -> Result<Exit> {
-    let api = Api::user(global).await?;
-    with(api, async |api: &Api| show(api, &format!("/v1/operation/{id}"), json).await).await
+/// One operation of a broker, or all of them.
+pub async fn operation(
+    id: Option<OperationId>,
+    role: Role,
+    listing: Listing,
+    global: &Global,
+) -> Result<Exit> {
+    let api = match role {
+        Role::User => Api::user(global).await?,
+        Role::Provider => Api::provider(global).await?,
+    };
+    with(api, async |api: &Api| match id {
+        Some(id) => show(api, &format!("/v1/operation/{id}"), Json { json: listing.json }).await,
+        None => list(api, "/v1/operation", &listing, &[], OPERATIONS).await,
+    })
+    .await
 }
 
 pub async fn users(listing: Listing, global: &Global) -> Result<Exit> {

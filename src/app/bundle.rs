@@ -11,7 +11,7 @@ use crate::cli::{Exit, Failure, Output, VerifyArgs};
 use crate::domain::amount::counted;
 use crate::domain::finding::overall;
 use crate::domain::{Finding, RequestId};
-use crate::private_files;
+use crate::private_files::{self, PrivateFileError};
 use crate::verify::{Texts, verify};
 use crate::wire::bundle::{Bundle, KIND, VERSION};
 
@@ -116,10 +116,10 @@ fn read_bundle(file: &Path) -> Result<Bundle> {
 }
 
 fn read(file: &Path, most: u64) -> Result<Vec<u8>> {
-    let there = || file.display().to_string();
-    let length = std::fs::metadata(file).with_context(there)?.len();
+    let unreadable = |error| PrivateFileError::Io { action: "read", path: file.to_owned(), source: error };
+    let length = std::fs::metadata(file).map_err(unreadable)?.len();
     if length > most {
         return Err(bad(format!("{} is larger than {most} bytes", file.display())));
     }
-    std::fs::read(file).with_context(there)
+    Ok(std::fs::read(file).map_err(unreadable)?)
 }

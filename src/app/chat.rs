@@ -1,5 +1,6 @@
 //! A conversation with a chatbot service, word by word as it comes, with what each answer cost.
 
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::ask::with;
+use super::failure::failure_of;
 use crate::cli::{ChatArgs, Exit, Failure, Global, Output, Progress};
 use crate::domain::Neuron;
 use crate::domain::amount::{counted, grouped};
@@ -38,17 +40,24 @@ async fn talk(args: ChatArgs, api: &Api) -> Result<Exit> {
         return Ok(Exit::Ok);
     }
     Output.note(&format!("talking to {model}; an empty line or Ctrl-D ends it"));
+    // Who types sees what went wrong; a script learns it from the exit code.
+    let typed = io::stdin().is_terminal();
+    let mut last = Exit::Ok;
     loop {
         let line = tokio::task::spawn_blocking(|| Output.question("> ")).await??;
         if line.is_none() {
             // Ctrl-D leaves the cursor behind the prompt.
             Output.note("");
         }
-        let Some(line) = line.filter(|line| !line.trim().is_empty()) else { return Ok(Exit::Ok) };
+        let Some(line) = line.filter(|line| !line.trim().is_empty()) else {
+            return Ok(if typed { Exit::Ok } else { last });
+        };
         messages.push(json!({"role": "user", "content": line}));
         let Answer { words, trouble } = say(api, &model, &messages, args.max_tokens).await;
         if let Some(error) = &trouble {
-            Output.note(&format!("{error:#}"));
+            let failure = failure_of(error);
+            Output.note(&failure.message);
+            last = failure.exit;
         }
         // The conversation can go on: after a deposit for example, and with the words that came and were paid.
         if trouble.is_some() && words.is_empty() {

@@ -19,7 +19,9 @@ use super::signals::Signals;
 use super::traffic::{self, Traffic};
 use super::user::{RunningUser, UserStart, Who};
 use super::{screens, settings};
-use crate::broker::provider::{ProviderBroker, ProviderSettings, ServiceInput, SettlementSettings, Wait};
+use crate::broker::provider::{
+    ProviderBroker, ProviderSettings, ServiceInput, SettlementSettings, Wait, parse_target,
+};
 use crate::broker::user::{Library, Settings};
 use crate::chain::devnet::{Devnet, DevnetConfig};
 use crate::chain::{Chain, SenderSettings};
@@ -117,6 +119,10 @@ pub(super) struct Addresses {
 }
 
 pub async fn run(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<Exit> {
+    if let Some(upstream) = &args.upstream {
+        parse_target(upstream)
+            .map_err(|error| Failure::new(Exit::BadInput, format!("--upstream {upstream}: {error}")))?;
+    }
     if !args.headless {
         let config: UserConfig = settings::settings(global)?;
         let settings = config.shell.terminal;

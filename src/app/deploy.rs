@@ -9,13 +9,16 @@ use super::chain::{chain_settings, sender_settings};
 use super::settings::settings;
 use super::wallet;
 use crate::broker::outbox;
-use crate::chain::{Attempt, Call, Chain, Journal, JournalError, Outcome, Sender, SenderSettings};
+use crate::chain::{Attempt, Call, Chain, ChainKind, Journal, JournalError, Outcome, Sender, SenderSettings};
 use crate::cli::{DeployArgs, Exit, Failure, Global, Output, Progress, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, UserConfig};
 use crate::domain::amount::counted;
 use crate::domain::{Address, OperationId};
 use crate::keys::Wallet;
 use crate::tasks::Tasks;
+
+/// Half of it is the time that a node may be away without a loss, and what a stuck transaction takes has to fit in too.
+const SHORTEST_LOCK: u64 = 3600;
 
 /// A deployment is watched to its end by whoever typed it, so nothing needs to be taken up again later.
 struct NoJournal;
@@ -43,6 +46,7 @@ async fn with_settings<C: RoleConfig>(args: &DeployArgs, global: &Global) -> Res
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
     let wallet = wallet::need::<C>(shell, global, &paths).await?;
     let chain = Chain::open_bare(chain_settings(&shell.chain)?).await?;
+    may_lock(args.lock_time, chain.kind())?;
     let deployer = wallet.address();
     let deployed = {
         let _waiting = Progress::start("waiting for the deployment");
@@ -50,11 +54,23 @@ async fn with_settings<C: RoleConfig>(args: &DeployArgs, global: &Global) -> Res
     };
     Output.line(&deployed.to_string());
     Output.note(&format!(
-        "Serving contract on chain {}, deployed by {deployer}, refunds locked for {}; set chain.contract to it",
+        "Serving contract {deployed} on chain {}, deployed by {deployer}, refunds locked for {}; set chain.contract to it",
         chain.id(),
         counted(args.lock_time, "second")
     ));
     Ok(Exit::Ok)
+}
+
+/// Whether a lock leaves a provider the time to settle. On a development chain anything may be tried.
+fn may_lock(lock_time: u64, kind: ChainKind) -> Result<(), Failure> {
+    if kind == ChainKind::Development || lock_time >= SHORTEST_LOCK {
+        return Ok(());
+    }
+    let message = format!(
+        "--lock-time {lock_time} is refused: the lock of a contract is fixed for ever and in seconds, and of less than \
+         {SHORTEST_LOCK} no provider has the time to settle before a user has left; 86400 is a day"
+    );
+    Err(Failure::new(Exit::BadInput, message))
 }
 
 /// Puts a new contract on the chain and gives its address.
@@ -92,5 +108,25 @@ pub async fn deploy(
             );
             failed(Exit::Unknown, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_lock_that_nobody_can_settle_in_is_for_development_only() {
+        for short in [0, 24, 3599] {
+            let error = may_lock(short, ChainKind::Public).unwrap_err();
+            assert_eq!(error.exit, Exit::BadInput);
+            assert!(
+                error.message.contains("for ever") && error.message.contains("86400 is a day"),
+                "{error}"
+            );
+            assert!(may_lock(short, ChainKind::Development).is_ok());
+        }
+        assert!(may_lock(3600, ChainKind::Public).is_ok());
     }
 }

@@ -10,7 +10,7 @@ use super::deploy::deploy;
 use super::signals::Signals;
 use crate::chain::devnet::{DevAccount, Devnet, DevnetConfig};
 use crate::chain::{Chain, SenderSettings};
-use crate::cli::{DevnetArgs, Exit, Global, Output};
+use crate::cli::{DevnetArgs, Exit, Failure, Global, Output};
 use crate::domain::amount::counted;
 use crate::http::{self, Bound, Guard, Limits};
 use crate::keys::{Secret, Wallet};
@@ -21,7 +21,14 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(3);
 
 pub async fn run(args: &DevnetArgs, global: &Global) -> Result<Exit> {
     // Anybody who reaches it owns all its test money and can turn its clock.
-    Guard::may_listen(args.listen, false, false)?;
+    Guard::may_listen(args.listen, false, false).map_err(|error| {
+        let message = format!(
+            "{} can be reached from other machines, and whoever reaches a devnet has all its test money and can turn its \
+             clock; it has no token, so listen on 127.0.0.1",
+            error.0
+        );
+        Failure::new(Exit::BadInput, message)
+    })?;
     let mut signals = Signals::new()?;
     let bound = Bound::bind(args.listen, "devnet JSON-RPC").await?;
     let address = bound.address();

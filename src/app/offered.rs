@@ -40,6 +40,8 @@ pub async fn run(command: OwnServiceCommand, global: &Global) -> Result<Exit> {
                 ("outputPrice", Some(service.output_price.to_string())),
                 ("meter", service.meter),
             ]);
+            // A slip of the name must not change what is on offer.
+            body.insert("replace".to_owned(), false.into());
             add_behind(&mut body, &service.behind)?;
             let done = format!("{} is on the chain", service.name);
             order(api, Method::POST, "/v1/service", Some(body.into()), &done).await
@@ -68,8 +70,10 @@ pub async fn run(command: OwnServiceCommand, global: &Global) -> Result<Exit> {
         }
         OwnServiceCommand::Pause { name } => {
             let path = format!("/v1/service/{name}/pause");
-            let done =
-                format!("{name} takes no new requests; `provider service resume {name}` ends the pause");
+            let done = format!(
+                "{name} takes no new requests; {} ends the pause",
+                api.advice(&format!("provider service resume {name}"))
+            );
             order(api, Method::POST, &path, None, &done).await
         }
         OwnServiceCommand::Resume { name } => {
@@ -149,14 +153,16 @@ async fn list(api: &Api, listing: &Listing) -> Result<Exit> {
         grouped(items.len() as u128),
         grouped(total.into())
     ));
-    for remark in items.iter().flat_map(remarks) {
+    let sync = api.advice("provider service sync");
+    for remark in items.iter().flat_map(|service| remarks(service, &sync)) {
         Output.note(&remark);
     }
     for unknown in answer["Unknown"].as_array().map(Vec::as_slice).unwrap_or_default() {
         let name = text(&unknown["Name"]);
         Output.note(&format!(
-            "{name}: the chain lists it, but it is not known here; `provider service remove {name}` takes it off, \
-             `provider service add {name} …` takes it over"
+            "{name}: the chain lists it, but it is not known here; {} takes it off, {} takes it over",
+            api.advice(&format!("provider service remove {name}")),
+            api.advice(&format!("provider service add {name} …"))
         ));
     }
     if let Some(next) = answer["Metadata"]["Next"].as_str() {
@@ -194,8 +200,8 @@ fn row(service: &Value) -> Value {
     })
 }
 
-/// What there is to see to about a service.
-fn remarks(service: &Value) -> Vec<String> {
+/// What there is to see to about a service. `sync` is the command that mends what differs.
+fn remarks(service: &Value, sync: &str) -> Vec<String> {
     let name = text(&service["Name"]);
     let mut remarks = Vec::new();
     if let Some(reason) = service["Health"]["Reason"].as_str() {
@@ -206,10 +212,10 @@ fn remarks(service: &Value) -> Vec<String> {
     }
     let differs: Vec<&str> = service["Differs"].as_array().into_iter().flatten().map(text).collect();
     if differs.contains(&"Listed") {
-        remarks.push(format!("{name}: the chain does not list it; `provider service sync` puts it there"));
+        remarks.push(format!("{name}: the chain does not list it; {sync} puts it there"));
     } else if !differs.is_empty() {
         let keys = differs.join(", ");
-        remarks.push(format!("{name}: the chain lists another {keys}; `provider service sync` mends it"));
+        remarks.push(format!("{name}: the chain lists another {keys}; {sync} mends it"));
     }
     remarks
 }
@@ -261,7 +267,7 @@ mod tests {
     fn a_service_is_one_line_and_what_there_is_to_see_to() {
         let row = row(&service());
         assert_eq!((text(&row["Status"]), text(&row["Running"])), ("paused", "2 of 4"));
-        let said = remarks(&service());
+        let said = remarks(&service(), "`x`");
         assert_eq!(said[0], "llama7b: failing since 2026-11-23T01:20:11Z: the service answers 503");
         assert!(said[1].contains("another InputPrice, Model"), "{said:?}");
     }

@@ -6,18 +6,34 @@
 
 use serde_json::{Map, Value};
 
+use crate::cli::Global;
 use crate::client::ClientError;
 use crate::domain::{Neuron, Timestamp};
 
-/// The sentence, with the code for programs.
-pub fn told(error: &ClientError) -> String {
+/// The sentence, with the code for programs. Commands in it lead to the broker that `global` names.
+pub fn told(error: &ClientError, global: &Global) -> String {
     match error {
         ClientError::Refused { code, message, details, .. } => {
-            let sentence = sentence(code, &Details(details)).or_else(|| named(message, &Details(details)));
+            let of = Details(details);
+            let sentence = sentence(code, &of).map(|sentence| led(&sentence, global));
+            let sentence = sentence.or_else(|| named(message, &of));
             format!("{} ({code})", sentence.as_ref().unwrap_or(message))
         }
         other => other.to_string(),
     }
+}
+
+/// A sentence of ours whose commands are typed as this one was: to the broker that was named.
+fn led(sentence: &str, global: &Global) -> String {
+    let mut parts = sentence.split("`zgserve-tui ");
+    let mut led = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once('`') {
+            Some((command, rest)) => led.extend([&global.advice(command), rest]),
+            None => led.extend(["`zgserve-tui ", part]),
+        }
+    }
+    led
 }
 
 struct Details<'a>(&'a Map<String, Value>);
@@ -144,6 +160,10 @@ fn sentence(code: &str, of: &Details<'_>) -> Option<String> {
                 price("outputPrice")?
             )
         }
+        "max_fee_too_low" if of.amount("maxFee")? == of.amount("inputFee")? => format!(
+            "nothing is left for an answer: the input alone costs {}; allow a longer answer",
+            of.amount("inputFee")?.in_neuron()
+        ),
         "max_fee_too_low" => format!(
             "the highest fee allowed is {}, but the input alone costs {}; allow a longer answer, or ask less",
             of.amount("maxFee")?.in_neuron(),
@@ -157,6 +177,10 @@ fn sentence(code: &str, of: &Details<'_>) -> Option<String> {
             of.full("required")?,
             of.full("signed")?
         ),
+        "service_exists" => {
+            let name = of.text("service")?;
+            format!("there is a service {name} already; `zgserve-tui provider service update {name}` changes it")
+        }
         "token_required" => "the broker asks for its token: put it into the variable ZGSERVE_TOKEN; without --url this \
                              command takes it from the settings too"
             .to_owned(),
@@ -217,7 +241,7 @@ mod tests {
     use super::*;
     use crate::broker::provider::ProviderError;
     use crate::broker::user::{CallRefusal, Cap, UserError, samples};
-    use crate::domain::{Address, OperationId, RequestId};
+    use crate::domain::{Address, OperationId, RequestId, ServiceKind};
     use crate::http::Problem;
 
     /// What a command prints of a problem that came over the network.
@@ -225,7 +249,21 @@ mod tests {
         let response = problem.into_response();
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-        told(&ClientError::refusal(status, &body))
+        told(&ClientError::refusal(status, &body), &Global::default())
+    }
+
+    #[test]
+    fn advice_leads_to_the_broker_that_was_named() {
+        let body = r#"{"error": {"code": "no_account", "message": "x", "details": {"provider": "0x1", "needed": "5"}}}"#;
+        let error = ClientError::refusal(StatusCode::PAYMENT_REQUIRED, body.as_bytes());
+        let at = |url: Option<&str>| {
+            let url = url.map(|url| url.parse().unwrap());
+            told(&error, &Global { url, ..Global::default() })
+        };
+        assert!(at(None).contains("`zgserve-tui account create 0x1 5` (no_account)"), "{}", at(None));
+        let there = at(Some("http://me:canary@10.0.0.1:1034/"));
+        assert!(there.contains("`zgserve-tui account create 0x1 5 --url http://10.0.0.1:1034`"), "{there}");
+        assert!(!there.contains("canary"), "{there}");
     }
 
     fn of_provider() -> Vec<ProviderError> {
@@ -239,6 +277,8 @@ mod tests {
             ProviderError::UnknownRequest(RequestId::random()),
             ProviderError::UnknownOperation(OperationId::random()),
             ProviderError::ServiceBusy("llama7b".parse().unwrap()),
+            ProviderError::ServiceExists("llama7b".parse().unwrap()),
+            ProviderError::OtherType { name: "llama7b".parse().unwrap(), kind: ServiceKind::Chatbot },
             ProviderError::SettlementRunning { operation: Some(OperationId::random()) },
             ProviderError::Reverted { operation: OperationId::random(), reason: "NoService".to_owned() },
             ProviderError::Stopping,
@@ -305,6 +345,6 @@ mod tests {
     fn a_broker_that_tells_less_is_quoted() {
         let body = br#"{"error":{"code":"no_account","message":"there is none"}}"#;
         let error = ClientError::refusal(StatusCode::NOT_FOUND, body);
-        assert_eq!(told(&error), "there is none (no_account)");
+        assert_eq!(told(&error, &Global::default()), "there is none (no_account)");
     }
 }

@@ -33,11 +33,23 @@ pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
 /// procedure has people write it with any editor.
 fn open_secrets(file: &Path, layers: &[Layer]) -> Option<String> {
     let from = file.display().to_string();
-    let secret = layers
-        .iter()
-        .find(|layer| matches!(layer.key.as_str(), "privateKeys" | "token") && layer.source == from)?;
+    let secret = secret_of(file, layers)?;
     let mode = private_files::others_may_read(file, &std::fs::File::open(file).ok()?).ok()??;
     Some(format!("{from} holds {} and others can read it (mode {mode:04o}); `chmod 600 {from}`", secret.key))
+}
+
+/// The secret that a settings file sets, if it sets one.
+fn secret_of<'a>(file: &Path, layers: &'a [Layer]) -> Option<&'a Layer> {
+    let from = file.display().to_string();
+    layers.iter().find(|layer| matches!(layer.key.as_str(), "privateKeys" | "token") && layer.source == from)
+}
+
+/// The name of the secret that the settings file of a role holds, if it holds one.
+pub fn secret_in_file<C: RoleConfig>(global: &Global) -> Result<Option<String>> {
+    let sources = sources::<C>(global)?;
+    let (_, layers) = load::<C>(&sources)?;
+    let secret = sources.file.as_deref().and_then(|file| secret_of(file, &layers));
+    Ok(secret.map(|layer| layer.key.clone()))
 }
 
 /// Whether nobody has set anything up: no settings file, and nothing set but where data and passphrase are.
@@ -202,10 +214,8 @@ fn named_things(shell: &Shell, layers: &[Layer]) -> Result<()> {
         // A broker makes one where there is none.
         if file.exists() {
             token::of_file(file).map_err(|error| wrong("tokenFile", failure_of(&error).message))?;
-        } else if let Some(place) =
-            file.parent().filter(|place| !place.as_os_str().is_empty() && !place.is_dir())
-        {
-            let reason = format!("there is no directory {} to make it in", place.display());
+        } else if let Some(place) = file.ancestors().skip(1).find(|place| place.exists() && !place.is_dir()) {
+            let reason = format!("{} is no directory to make it in", place.display());
             return Err(wrong("tokenFile", reason).into());
         }
     }
@@ -290,9 +300,9 @@ mod tests {
         assert!(wrong.contains("user.yaml: privateKeys: number 2: ") && !wrong.contains("canary"), "{wrong}");
         assert!(told("passphraseFile: /nope").unwrap_err().contains("passphraseFile: /nope: No such file"));
         assert_eq!(told("passphraseFile: /nope\npassphraseFrom: prompt"), Ok(Exit::Ok), "it is not read");
-        assert!(
-            told("tokenFile: /nope/token").unwrap_err().contains("tokenFile: there is no directory /nope")
-        );
+        let below = |name: &str| format!("tokenFile: {}", place.path().join(name).display());
+        assert_eq!(told(&below("nope/token")), Ok(Exit::Ok), "the directory is made with it");
+        assert!(told(&below("user.yaml/token")).unwrap_err().contains("user.yaml is no directory"));
         assert_eq!(told(&format!("tokenFile: {}", place.path().join("token").display())), Ok(Exit::Ok));
         assert!(told(&format!("tokenFile: {}", file.display())).unwrap_err().contains("tokenFile: "));
     }

@@ -30,7 +30,7 @@ pub async fn settle(args: &SettleArgs, global: &Global) -> Result<Exit> {
             api.post("/v1/settle", &[("dryRun", args.dry_run.to_string())]).await?
         };
         if answer.is_null() {
-            Output.note("still being settled; see `zgserve-tui provider settlements`");
+            Output.note(&format!("still being settled; see {}", api.advice("provider settlements")));
             return Ok(Exit::Unknown);
         }
         let report: ReportItem =

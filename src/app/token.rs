@@ -62,6 +62,9 @@ pub fn of_file(file: &Path) -> Result<Secret<String>> {
 }
 
 fn make(file: &Path) -> Result<Secret<String>> {
+    if let Some(place) = file.parent().filter(|place| !place.as_os_str().is_empty()) {
+        private_files::create_directory(place)?;
+    }
     let token = Zeroizing::new(hex::encode(rand::random::<[u8; 32]>()));
     match private_files::create(file, format!("{}\n", *token).as_bytes()) {
         Ok(()) => Ok(Secret::new(token.to_string())),
@@ -94,12 +97,14 @@ mod tests {
     #[test]
     fn a_broker_makes_the_file_and_tools_read_it() {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("token");
+        let file = directory.path().join("not/there/yet/token");
         let shell = shell(&file);
         assert!(of_settings(&shell).is_err(), "a tool makes none: no broker would know it");
         let made = listen(&shell).unwrap().token.unwrap();
         assert_eq!(made.expose().len(), 64);
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let made_for_it = std::fs::metadata(file.parent().unwrap()).unwrap().permissions().mode();
+        assert_eq!(made_for_it & 0o777, 0o700);
         assert_eq!(of_settings(&shell).unwrap().unwrap().expose(), made.expose());
         assert_eq!(listen(&shell).unwrap().token.unwrap().expose(), made.expose(), "the next start keeps it");
         // Others could have read it.

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-/// The codes, as `zgserve-tui --help` lists them. 2 is clap's, for a wrong command line.
+/// The codes, as `zgserve-tui --help` lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Ok = 0,
     /// Something inside failed.
     Failed = 1,
+    /// A command line that says nothing that could be done.
+    WrongLine = 2,
     /// A value that cannot be right: an address, an amount, a setting, something that does not exist.
     BadInput = 3,
     /// Not enough money: in the account, in the wallet, or under a cap.

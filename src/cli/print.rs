@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Exit;
 use super::table::{self, Column};
 use crate::domain::clean;
 
@@ -20,8 +21,24 @@ static TROUBLE: OnceLock<io::Error> = OnceLock::new();
 
 /// A result that was not written whole, though somebody still wanted it.
 #[derive(Debug, thiserror::Error)]
-#[error("the result is not all written: {0}; make room or write it elsewhere, and give the command again")]
-pub struct NotWritten(&'static io::Error);
+pub enum NotWritten {
+    /// Of a command that reads.
+    #[error(
+        "the result is not all written: {0}; make room or write it elsewhere, and give the command again"
+    )]
+    Read(&'static io::Error),
+    /// Of one that acts. Doing it twice could cost money.
+    #[error(
+        "the result could not be written: {error}. What was asked for is done; do not give the command again. {look}"
+    )]
+    Done { error: &'static io::Error, look: String },
+    /// Of one that acts and said by its exit code that not all of it is done, or not yet.
+    #[error(
+        "the result could not be written: {error}. Part of what was asked for may be done; do not give the command again \
+         before you have looked. {look}"
+    )]
+    Begun { error: &'static io::Error, look: String },
+}
 
 /// Writes to stdout and stderr.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,12 +71,18 @@ impl Output {
         }
     }
 
-    /// Whether all that was printed so far was also written, or its reader did not want the rest.
+    /// Whether all that was printed so far was also written, or its reader did not want the rest. `look` says where to
+    /// see what was done, of a command that does something.
     ///
     /// # Errors
     /// [`NotWritten`] with what kept it from being written.
-    pub fn trouble(self) -> Result<(), NotWritten> {
-        TROUBLE.get().map_or(Ok(()), |error| Err(NotWritten(error)))
+    pub fn trouble(self, look: Option<String>, exit: Exit) -> Result<(), NotWritten> {
+        let Some(error) = TROUBLE.get() else { return Ok(()) };
+        Err(match look {
+            None => NotWritten::Read(error),
+            Some(look) if exit == Exit::Ok => NotWritten::Done { error, look },
+            Some(look) => NotWritten::Begun { error, look },
+        })
     }
 
     /// A piece of what a model said, made harmless for a terminal; `before` knows of the pieces before it.

@@ -51,6 +51,9 @@ impl<'a> Call<'a> {
 impl Client {
     /// A client of the broker at `base`; what stands before its routes there is kept.
     pub fn new(base: Url, token: Option<Secret<String>>) -> Result<Client, ClientError> {
+        if !matches!(base.scheme(), "http" | "https") {
+            return Err(ClientError::Scheme(clean(base.scheme(), 40).into_owned()));
+        }
         // Tests and examples may come here before `main` has named the one that TLS uses.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()

@@ -14,6 +14,8 @@ const SENTENCE: usize = 1000;
 pub enum ClientError {
     #[error("no broker answers at {base}: {reason}")]
     Unreachable { base: String, reason: String },
+    #[error("a broker is asked by http or https, not by {0}; write its address like http://127.0.0.1:1034")]
+    Scheme(String),
     /// The broker's no. Its message is clean.
     #[error("{message} ({code})")]
     Refused { status: StatusCode, code: String, message: String, details: Map<String, Value> },

@@ -36,6 +36,54 @@ fn a_result_that_cannot_be_written_is_no_success() {
 }
 
 #[test]
+fn help_that_cannot_be_written_is_no_success() {
+    let home = tempfile::tempdir().unwrap();
+    let Ok(full) = File::options().write(true).open("/dev/full") else { return };
+    for args in [&["--help"][..], &["--version"], &["account", "--help"]] {
+        let to = full.try_clone().unwrap();
+        let (code, told) = ended(&program(home.path(), args).stdout(to).output().unwrap());
+        assert!(code == 1 && told.contains("No space left"), "{args:?}: {code} {told}");
+        assert_eq!(ended(&program(home.path(), args).output().unwrap()), (0, String::new()), "{args:?}");
+    }
+}
+
+#[test]
+fn what_was_done_is_not_asked_for_again() {
+    let home = tempfile::tempdir().unwrap();
+    let Ok(full) = File::options().write(true).open("/dev/full") else { return };
+    let passphrase = home.path().join("passphrase");
+    std::fs::write(&passphrase, "a passphrase").unwrap();
+    let mut new = program(home.path(), &["wallet", "new", "--passphrase-file"]);
+    let (code, told) = ended(&new.arg(&passphrase).stdout(full).output().unwrap());
+    assert!(code == 1 && told.contains("is done; do not give the command again"), "{code}: {told}");
+    assert!(told.contains("`zgserve-tui wallet list` shows it"), "{told}");
+    let listed = program(home.path(), &["wallet", "list", "--json"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("\"total\": 1"), "{listed:?}");
+}
+
+#[test]
+fn codes_and_sentences_of_what_cannot_be_right() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("file"), "").unwrap();
+    for (args, wanted, says) in [
+        (&["verify", "nothere.json"][..], 3, "could not read nothere.json"),
+        (
+            &["demo", "--headless", "--upstream", "nonsense"],
+            3,
+            "--upstream nonsense: it is not the URL of a server",
+        ),
+        (&["--url", "ftp://x", "account", "list"], 3, "by http or https, not by ftp"),
+        (&["devnet", "--listen", "0.0.0.0:8600"], 3, "it has no token, so listen on 127.0.0.1"),
+        (&["man", "file"], 3, "file is no directory"),
+        (&["health", "nonsense"], 2, "write it like http://127.0.0.1:1034"),
+        (&["backup", "b.tar", "--url", "http://127.0.0.1:1"], 2, "--url has no part in `backup`"),
+    ] {
+        let (code, told) = ended(&program(home.path(), args).output().unwrap());
+        assert!(code == wanted && told.contains(says), "{args:?}: {code} {told}");
+    }
+}
+
+#[test]
 fn an_empty_variable_is_none() {
     let home = tempfile::tempdir().unwrap();
     let names = ["CONFIG", "LOG", "LOG_FORMAT", "DATA_DIR", "UID"];

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::Role;
+use super::value::listener;
 
 #[derive(Clone, Debug, Args)]
 pub struct DemoArgs {
@@ -33,7 +34,7 @@ pub struct DemoArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct DevnetArgs {
-    #[arg(long, default_value = "127.0.0.1:8545")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8545", value_parser = listener)]
     pub listen: SocketAddr,
     /// Seconds that a refund is locked.
     #[arg(long, default_value_t = 86_400)]
@@ -42,7 +43,7 @@ pub struct DevnetArgs {
 
 #[derive(Clone, Debug, Args)]
 pub struct DeployArgs {
-    /// Seconds that a refund is locked; fixed for ever.
+    /// Seconds that a refund is locked (86400 is a day); fixed for ever; a provider has half of it to settle in.
     #[arg(long, default_value_t = 86_400)]
     pub lock_time: u64,
     /// Whose settings name the chain and the key.

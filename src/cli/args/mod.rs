@@ -1,6 +1,7 @@
 //! Everything that can be typed: the program's own flags and the list of commands here, each command's words in `user`,
 //! `provider` and `local`.
 
+mod about;
 mod local;
 mod provider;
 #[cfg(test)]
@@ -10,13 +11,15 @@ mod value;
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use self::value::address;
+use self::value::{address, broker, count};
+use crate::cli::{Exit, Output};
 use crate::domain::{Address, OperationId};
 
 pub use self::local::{DemoArgs, DeployArgs, DevnetArgs};
@@ -48,9 +51,24 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What was typed, and what the environment adds to it. Ends the process with a sentence where it is wrong.
-    pub fn read() -> Cli {
-        Cli::try_read_from(std::env::args_os()).unwrap_or_else(|error| error.exit())
+    /// What was typed, and what the environment adds to it. Says in a sentence where it is wrong.
+    ///
+    /// # Errors
+    /// The exit code where there is nothing to do: what was typed is wrong, or asks for help only.
+    pub fn read() -> Result<Cli, Exit> {
+        Cli::try_read_from(std::env::args_os()).map_err(|error| {
+            // What was asked for goes to stdout, and is a result as any other.
+            if !error.use_stderr() {
+                let text = error.render();
+                let text =
+                    if io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+                Output.write(&text);
+                return Exit::Ok;
+            }
+            // With stderr gone there is nobody to tell.
+            let _ = error.print();
+            Exit::WrongLine
+        })
     }
 
     /// [`Cli::read`] of a line that somebody else has.
@@ -67,6 +85,9 @@ impl Cli {
         }
         let cli = Cli::from_arg_matches_mut(&mut command.try_get_matches_from_mut(line)?)
             .map_err(|error| error.format(&mut command))?;
+        if let Some(why) = cli.without_url() {
+            return Err(command.error(ErrorKind::ArgumentConflict, why));
+        }
         let refused = |key: &str| key.is_empty() || SECRETS.contains(&key);
         match cli.global.set.iter().find(|(key, _)| refused(key)) {
             None => Ok(cli),
@@ -139,8 +160,8 @@ pub struct Global {
     /// A file whose first line is the private key to sign with.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub private_key_file: Option<PathBuf>,
-    /// The API of a running broker, instead of the one on the data directory.
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
+    /// The API of a running broker, instead of the one on the data directory: http://127.0.0.1:1034.
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL", value_parser = broker)]
     pub url: Option<url::Url>,
     /// What is logged to stderr: error, warn, info, debug, or a filter like zgserve_tui=debug.
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "LEVEL", env = "ZGSERVE_LOG")]
@@ -166,6 +187,21 @@ pub enum LogFormat {
     #[default]
     Text,
     Json,
+}
+
+impl Global {
+    /// A command to give next, as it is typed: to the same broker as this one.
+    pub fn advice(&self, command: &str) -> String {
+        match &self.url {
+            None => format!("`zgserve-tui {command}`"),
+            Some(url) => {
+                let mut url = url.clone();
+                let _ = url.set_username("");
+                let _ = url.set_password(None);
+                format!("`zgserve-tui {command} --url {}`", url.as_str().trim_end_matches('/'))
+            }
+        }
+    }
 }
 
 /// How to run without a command.
@@ -234,9 +270,15 @@ pub enum Command {
         json: Json,
     },
     /// Completions for your shell, to stdout.
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
     /// Manual pages, one a command, into a directory.
-    Man { directory: PathBuf },
+    Man {
+        /// A directory; it is made if it is not there.
+        directory: PathBuf,
+    },
     /// The OpenAPI document of a broker's API.
     Openapi {
         #[arg(value_enum, default_value = "user")]
@@ -256,6 +298,7 @@ pub enum Command {
     },
     /// Turn a backup into a data directory again, in a new place.
     Restore {
+        /// What `backup` wrote.
         file: PathBuf,
         /// A directory that does not exist yet, or is empty.
         directory: PathBuf,
@@ -265,17 +308,21 @@ pub enum Command {
     /// Ask a broker whether it is alive, for container health checks: exit code 0 or 1 and one sentence.
     Health {
         /// Where its API or proxy is, as in http://127.0.0.1:1034.
-        #[arg(value_name = "URL")]
+        #[arg(value_name = "URL", value_parser = broker)]
         at: url::Url,
         /// Ask whether it is ready for paid requests instead.
         #[arg(long)]
         ready: bool,
     },
-    /// How an on-chain action stands.
+    /// On-chain actions, newest first; with an ID, how one stands.
     Operation {
-        id: OperationId,
+        /// As it was printed when the action was sent; without it, all are listed.
+        id: Option<OperationId>,
+        /// Whose: the user broker's, or the provider broker's.
+        #[arg(long, value_enum, default_value = "user")]
+        role: Role,
         #[command(flatten)]
-        listing: Json,
+        listing: Listing,
     },
 }
 
@@ -358,17 +405,18 @@ pub enum ConfigCommand {
 
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct Json {
-    /// For programs: the API's answer.
+    /// JSON, for programs.
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct Listing {
-    /// For programs: the API's answer.
+    /// JSON, for programs.
     #[arg(long)]
     pub json: bool,
-    #[arg(long)]
+    /// So many at most, 1 to 1000; 100 unless given.
+    #[arg(long, value_name = "N", value_parser = count)]
     pub limit: Option<u64>,
     /// Where the last page ended: its Metadata.Next.
     #[arg(long)]

@@ -101,12 +101,15 @@ pub enum OwnServiceCommand {
 
 #[derive(Debug, Args)]
 pub struct ServiceDetails {
+    /// Its name, unique for this provider.
     pub name: ServiceName,
     /// Where the service really is; users never see it.
-    #[arg(long)]
+    #[arg(long, value_name = "URL")]
     pub target: String,
-    #[arg(long = "type", default_value = "chatbot")]
+    /// chatbot (units are tokens) or zgStorage (units are bytes).
+    #[arg(long = "type", value_name = "TYPE", default_value = "chatbot")]
     pub kind: ServiceKind,
+    /// What it calls its model.
     #[arg(long)]
     pub model: Option<String>,
     /// Neuron a token or byte in (or "… A0GI").
@@ -141,15 +144,21 @@ pub struct Behind {
 
 #[derive(Debug, Args)]
 pub struct ServiceChange {
+    /// Its name.
     pub name: ServiceName,
-    #[arg(long)]
+    /// Where the service really is; users never see it.
+    #[arg(long, value_name = "URL")]
     pub target: Option<String>,
+    /// What it calls its model; "" takes it away.
     #[arg(long)]
     pub model: Option<String>,
+    /// Neuron a token or byte in (or "… A0GI"); the old price is served for priceGrace seconds more.
     #[arg(long, value_parser = amount)]
     pub input_price: Option<Neuron>,
+    /// Neuron a token or byte out.
     #[arg(long, value_parser = amount)]
     pub output_price: Option<Neuron>,
+    /// How units are counted: o200k or usage for chatbots, bytes for storage.
     #[arg(long)]
     pub meter: Option<String>,
     #[command(flatten)]
@@ -175,7 +184,7 @@ pub struct SettleArgs {
     /// Only say what would be done: who pays how much, for how much gas, and who is left out why.
     #[arg(long)]
     pub dry_run: bool,
-    /// For programs: the API's answer.
+    /// JSON, for programs.
     #[arg(long)]
     pub json: bool,
 }

@@ -90,6 +90,11 @@ fn every_command_of_the_design_is_understood() {
         "restore b.tar d",
         "health http://127.0.0.1:1034",
         "health --ready http://127.0.0.1:3080",
+        "operation",
+        "operation --role provider --limit 5 --json",
+        "operation 11111111111111111111111111111111",
+        "--url http://127.0.0.1:3080 console",
+        "--url http://127.0.0.1:3080",
     ];
     for line in lines {
         let line = line.replace("PROVIDER", PROVIDER);
@@ -181,4 +186,103 @@ fn no_secret_is_typed_on_the_command_line() {
     look(&command(), "", &mut wrong, &mut seen);
     assert_eq!(wrong, Vec::<String>::new());
     assert!(seen >= 3, "the names are still these");
+}
+
+fn read(line: &str) -> Result<Cli, clap::Error> {
+    let line = line.replace("PROVIDER", PROVIDER);
+    Cli::try_read_from(std::iter::once("zgserve-tui").chain(line.split_whitespace()))
+}
+
+#[test]
+fn an_address_is_refused_where_it_has_no_part() {
+    for line in [
+        "backup b.tar",
+        "doctor",
+        "wallet list",
+        "deploy",
+        "--headless",
+        "provider",
+        "demo",
+        "devnet",
+        "config show",
+        "verify b.json",
+        "restore b.tar d",
+        "health http://127.0.0.1:1",
+    ] {
+        let told = read(&format!("{line} --url http://127.0.0.1:1034")).unwrap_err();
+        assert_eq!(told.exit_code(), 2, "{line}");
+        let name = line.split(' ').next().unwrap_or_default();
+        assert!(told.to_string().contains(&format!("--url has no part in `{name}`: ")), "{told}");
+        assert!(read(line).is_ok(), "{line}");
+    }
+    let told = read("backup b.tar --url http://127.0.0.1:1034").unwrap_err().to_string();
+    assert!(told.contains("it works on the data directory of this machine (--data-dir)"), "{told}");
+}
+
+#[test]
+fn an_address_is_read_as_people_have_it() {
+    let url = |text: &str| {
+        read(&format!("account list --url {text}")).map(|cli| cli.global.url.unwrap().to_string())
+    };
+    for text in [
+        "http://127.0.0.1:1034",
+        "http://127.0.0.1:1034/",
+        "http://127.0.0.1:1034/v1",
+        "http://127.0.0.1:1034/v1/",
+    ] {
+        assert_eq!(url(text).unwrap(), "http://127.0.0.1:1034/", "{text}");
+    }
+    assert_eq!(url("https://x.example/broker/v1").unwrap(), "https://x.example/broker");
+    for text in ["127.0.0.1:1034", "localhost:1034", "nonsense", "http://"] {
+        let told = url(text).unwrap_err().to_string();
+        assert!(told.contains("write it like http://127.0.0.1:1034") && !told.contains("relative"), "{told}");
+    }
+}
+
+#[test]
+fn who_did_something_is_shown_where_to_see_it() {
+    let shown = |line: &str| read(line).unwrap().shown_by();
+    for (line, look) in [
+        ("account charge PROVIDER 5", "account list"),
+        ("account create PROVIDER 5", "account list"),
+        ("refund request PROVIDER 5", "refund list"),
+        ("settle", "provider settlements"),
+        ("chat -m hello", "request list"),
+        ("wallet new", "wallet list"),
+        ("wallet --role provider import", "wallet --role provider list"),
+        (
+            "provider service add a --target http://x --input-price 1 --output-price 1",
+            "provider service list",
+        ),
+    ] {
+        assert_eq!(shown(line), Some(format!("`zgserve-tui {look}`")), "{line}");
+    }
+    for line in [
+        "account list",
+        "settle --dry-run",
+        "wallet export PROVIDER",
+        "provider service list",
+        "refund list",
+        "",
+    ] {
+        assert_eq!(shown(line), None, "{line}");
+    }
+    assert!(read("deploy").unwrap().deploys());
+    let elsewhere = shown("settle --url http://10.0.0.1:3080/v1");
+    assert_eq!(elsewhere.as_deref(), Some("`zgserve-tui provider settlements --url http://10.0.0.1:3080`"));
+}
+
+#[test]
+fn wrong_values_are_told_without_the_words_of_a_library() {
+    for (line, says) in [
+        ("request list --from yesterday", "it is not a time; write it like 2026-11-01T00:00:00Z"),
+        ("request list --status foo", "there are reserved, sent, done, disputed, unconfirmed, failed"),
+        ("provider requests --status foo", "there are admitted, charged, failed, lost"),
+        ("devnet --listen 8600", "write it like 127.0.0.1:1034"),
+        ("chat --max-tokens abc", "it is a whole number"),
+        ("account list --limit few", "it is a whole number"),
+    ] {
+        let told = read(line).unwrap_err().to_string();
+        assert!(told.contains(says), "{told}");
+    }
 }

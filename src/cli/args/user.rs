@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::value::{address, amount};
+use super::value::{address, amount, count};
 use super::{Json, Listing};
 use crate::domain::{Address, Neuron, RequestId, ServiceKind, ServiceName, Timestamp, UserRequestState};
 
@@ -14,13 +14,16 @@ pub enum ServiceCommand {
     List {
         #[command(flatten)]
         listing: Listing,
+        /// Only of this provider.
         #[arg(long, value_parser = address)]
         provider: Option<Address>,
-        #[arg(long = "type")]
+        /// Only of this type: chatbot or zgStorage.
+        #[arg(long = "type", value_name = "TYPE")]
         kind: Option<ServiceKind>,
     },
     /// Show one service.
     Show {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
         name: ServiceName,
@@ -35,6 +38,7 @@ pub enum AccountCommand {
     List(Listing),
     /// Show one account.
     Show {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
         #[command(flatten)]
@@ -42,20 +46,25 @@ pub enum AccountCommand {
     },
     /// Open an account with a first deposit, in neuron or "… A0GI".
     Create {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
+        /// The deposit: neuron, or "0.01 A0GI".
         #[arg(value_parser = amount)]
         balance: Neuron,
     },
     /// Add to an account.
     Charge {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
+        /// How much: neuron, or "0.01 A0GI".
         #[arg(value_parser = amount)]
         amount: Neuron,
     },
     /// Read accounts again from the chain: one, or all.
     Sync {
+        /// Only the account with this provider.
         #[arg(value_parser = address)]
         provider: Option<Address>,
     },
@@ -65,8 +74,10 @@ pub enum AccountCommand {
 pub enum RefundCommand {
     /// Ask for part of a deposit back; it is locked for a while.
     Request {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
+        /// How much: neuron, or "0.01 A0GI".
         #[arg(value_parser = amount)]
         amount: Neuron,
         /// Change the amount of a refund that is pending already.
@@ -77,16 +88,19 @@ pub enum RefundCommand {
     List {
         #[command(flatten)]
         listing: Listing,
+        /// Only those that are taken (true), or that are not (false).
         #[arg(long)]
         processed: Option<bool>,
     },
     /// Take a refund that is due.
     Process {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
     },
     /// Leave the deposit where it is.
     Cancel {
+        /// Its address, as `service list` shows it.
         #[arg(value_parser = address)]
         provider: Address,
     },
@@ -110,6 +124,7 @@ pub enum RequestCommand {
     },
     /// Everything about requests that others need to check them, to stdout or into a file: for `verify`.
     Bundle {
+        /// Of which requests, as `request list` shows them.
         #[arg(required = true)]
         ids: Vec<RequestId>,
         /// A new file, which only you can read.
@@ -118,12 +133,14 @@ pub enum RequestCommand {
     },
     /// Show one request.
     Show {
+        /// As `request list` shows it.
         id: RequestId,
         #[command(flatten)]
         json: Json,
     },
     /// Accept the provider's receipt of a disputed request, and pay what it asks for beyond our own count.
     Accept {
+        /// As `request list` shows it.
         id: RequestId,
         /// What `request show` says is disputed; another sum is refused.
         #[arg(value_parser = amount)]
@@ -134,6 +151,7 @@ pub enum RequestCommand {
 /// Which requests; everything that is given must fit.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RequestFilters {
+    /// Only of this provider.
     #[arg(long, value_parser = address)]
     pub provider: Option<Address>,
     /// Only of services of this name.
@@ -224,6 +242,6 @@ pub struct ChatArgs {
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
     /// The most tokens of an answer.
-    #[arg(long)]
+    #[arg(long, value_parser = count)]
     pub max_tokens: Option<u64>,
 }
