@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,9 +17,9 @@ const SOON: u64 = 1 << 30;
 /// A disk that takes longer for one sync makes every paid request wait for it.
 const SLOW: Duration = Duration::from_millis(250);
 
-/// Looks at the data directory and the keys.
-pub(super) fn examine(findings: &mut Findings, data: &Path, keys: &Path) {
-    permissions(findings, data, keys);
+/// Looks at the data directory, the keys, and the settings file with the secret that it holds, if it holds one.
+pub(super) fn examine(findings: &mut Findings, data: &Path, keys: &Path, settings: Option<(&Path, &str)>) {
+    permissions(findings, data, keys, settings);
     if !data.is_dir() {
         findings.good(&format!("disk: {} is made at the first start", data.display()));
         return;
@@ -28,32 +29,51 @@ pub(super) fn examine(findings: &mut Findings, data: &Path, keys: &Path) {
 }
 
 /// Everything in these places that others than its owner can read, and should not.
-fn permissions(findings: &mut Findings, data: &Path, keys: &Path) {
+fn permissions(findings: &mut Findings, data: &Path, keys: &Path, settings: Option<(&Path, &str)>) {
     let mut loose = Vec::new();
-    for directory in [data.to_owned(), data.join("delegates"), keys.to_owned()] {
-        let Ok(names) = private_files::list(&directory) else { continue };
+    let delegates = data.join("delegates");
+    for directory in [&delegates, keys] {
+        loose.extend(looseness(directory));
+    }
+    for directory in [data, &delegates, keys] {
+        let Ok(names) = private_files::list(directory) else { continue };
         for name in names {
             loose.extend(looseness(&directory.join(name)));
         }
     }
-    if loose.is_empty() {
-        return findings.good("permissions: databases and keys are for their owner alone");
+    if let Some((file, mode)) = settings.and_then(|(file, _)| looseness(file)) {
+        let key = settings.map_or("", |(_, key)| key);
+        let file = file.display();
+        findings.bad(
+            Exit::BadInput,
+            &format!("permissions: {file} holds {key} and others can read it (mode {mode:04o})"),
+            &format!("chmod 600 {file}; if others use this machine, take what it holds for known to them"),
+        );
+    } else if loose.is_empty() {
+        let also = if settings.is_some() { ", and the settings file too" } else { "" };
+        return findings.good(&format!("permissions: databases and keys are for their owner alone{also}"));
     }
     for (path, mode) in loose {
+        let wanted = if path.is_dir() { "700" } else { "600" };
         findings.bad(
             Exit::BadInput,
             &format!("permissions: others can read or change {} (mode {mode:04o})", path.display()),
             &format!(
-                "chmod 600 {}; if others use this machine, take its keys for known to them",
+                "chmod {wanted} {}; if others use this machine, take its keys for known to them",
                 path.display()
             ),
         );
     }
 }
 
-/// A regular file that is open to others.
+/// A regular file, or a directory, that is open to others.
 fn looseness(path: &Path) -> Option<(PathBuf, u32)> {
-    if !fs::symlink_metadata(path).ok()?.is_file() {
+    let meta = fs::symlink_metadata(path).ok()?;
+    if meta.is_dir() {
+        let mode = meta.permissions().mode() & 0o7777;
+        return (mode & 0o077 != 0).then(|| (path.to_owned(), mode));
+    }
+    if !meta.is_file() {
         return None;
     }
     let mode = private_files::others_may_read(path, &File::open(path).ok()?).ok()??;
@@ -123,13 +143,34 @@ mod tests {
         let key = data.join("delegates/1.key");
         private_files::create(&key, b"x").unwrap();
         let mut findings = Findings::default();
-        examine(&mut findings, &data, &data.join("keys"));
+        examine(&mut findings, &data, &data.join("keys"), None);
         assert_eq!(findings.exit(), Exit::Ok);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         assert_eq!(looseness(&key), Some((key.clone(), 0o640)));
-        examine(&mut findings, &data, &data.join("keys"));
+        examine(&mut findings, &data, &data.join("keys"), None);
         assert_eq!(findings.exit(), Exit::BadInput);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1, "looking leaves nothing");
         assert_eq!(looseness(&data.join("delegates")), None);
+    }
+
+    #[test]
+    fn a_settings_file_with_a_key_and_an_open_directory_of_keys_are_found_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let (data, keys) = (directory.path().join("data"), directory.path().join("keys"));
+        private_files::ensure_directory(&data).unwrap();
+        private_files::ensure_directory(&keys).unwrap();
+        let settings = directory.path().join("user.yaml");
+        private_files::create(&settings, b"privateKeys: x").unwrap();
+        let exit = |secret: Option<&str>| {
+            let mut findings = Findings::default();
+            examine(&mut findings, &data, &keys, secret.map(|key| (settings.as_path(), key)));
+            findings.exit()
+        };
+        assert_eq!(exit(Some("privateKeys")), Exit::Ok);
+        fs::set_permissions(&settings, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(exit(Some("privateKeys")), Exit::BadInput);
+        assert_eq!(exit(None), Exit::Ok, "it holds no secret");
+        fs::set_permissions(&keys, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(exit(None), Exit::BadInput);
     }
 }

@@ -20,13 +20,14 @@ use self::findings::Findings;
 use super::api::Api;
 use super::chain::chain_settings;
 use super::health::standing;
-use super::settings::settings;
+use super::settings::{secret_in_file, settings};
 use super::wallet;
 use crate::chain::{Chain, ChainKind};
 use crate::cli::{Exit, Global, Output, Role};
 use crate::config::{Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
 use crate::domain::{Address, Neuron};
-use crate::keys::{DelegateKeys, PassphraseKeyring, SystemKeyring};
+use crate::keys::{DelegateKeys, KeyError, PassphraseKeyring, SystemKeyring};
+use crate::private_files::PrivateFileError;
 use crate::store::{DataLock, Db, Holder, Role as DbRole};
 
 pub async fn run(role: Role, global: &Global) -> Result<Exit> {
@@ -84,7 +85,9 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
             return Ok(None);
         }
     };
-    let file = Paths::settings(C::NAME, global.config.as_deref())?;
+    let settings_file = Paths::settings(C::NAME, global.config.as_deref())?;
+    let secret = secret_in_file::<C>(global)?;
+    let file = settings_file.clone();
     let file = file.map_or("no file, all at their defaults".to_owned(), |file| file.display().to_string());
     findings.good(&format!("settings: {file}"));
 
@@ -92,12 +95,13 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
     let holder = holder(findings, &paths.data);
     let running = holder.is_some();
-    files::examine(findings, &paths.data, &paths.keys);
+    let settings_file = settings_file.as_deref().zip(secret.as_deref());
+    files::examine(findings, &paths.data, &paths.keys, settings_file);
     delegates(findings, &paths.data).await;
     let address = key::<C>(findings, shell, global, &paths).await;
     keyring(findings, shell, address).await;
     let chain = chain(findings, shell, address).await;
-    if holder.is_some_and(|holder| holder.private) && global.url.is_none() {
+    if holder.is_some_and(|holder| holder.private) {
         // It answers one command only.
         Output.note(UNAUDITED);
     } else if running {
@@ -149,10 +153,22 @@ async fn key<C: RoleConfig>(
             None
         }
         Err(error) => {
-            let cure = "`zgserve-tui wallet list` shows the key files, `wallet` in the settings chooses one; a passphrase \
-                        comes from passphraseFile, the keyring or --passphrase-fd";
-            findings.wrong("key", &error, cure);
+            findings.wrong("key", &error, cure_of_key(&error));
             None
+        }
+    }
+}
+
+/// What mends a key that cannot be used, where the sentence about it does not say so itself.
+fn cure_of_key(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref::<KeyError>() {
+        Some(KeyError::WrongPassphrase) => {
+            "check the file of passphraseFile (its first line), or what was given with --passphrase-file or --passphrase-fd"
+        }
+        Some(KeyError::File(PrivateFileError::Loose { .. })) => "",
+        _ => {
+            "`zgserve-tui wallet list` shows the key files, `wallet` in the settings chooses one; a passphrase comes from \
+             passphraseFile, the keyring or --passphrase-fd"
         }
     }
 }
