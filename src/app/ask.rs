@@ -183,12 +183,7 @@ pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> 
         RequestCommand::Accept { id, amount } => {
             let path = format!("/v1/request/{id}/accept");
             api.send_json(Method::POST, &path, Some(&json!({"amount": amount}))).await?;
-            let done = if amount.is_zero() {
-                format!("request {id} is done: nothing of its cost is disputed")
-            } else {
-                format!("receipt accepted; {} more are owed for request {id}", amount.in_full())
-            };
-            Output.note(&done);
+            Output.note(&format!("receipt accepted; {} more are owed for request {id}", amount.in_full()));
             Ok(Exit::Ok)
         }
     })

@@ -159,7 +159,7 @@ impl Guard {
         let sentence = if given.is_empty() {
             "this broker asks for its token: send Authorization: Bearer <token>"
         } else {
-            "the token that was sent is not this broker's; its own stands in the file of its setting tokenFile, or in token"
+            "the token sent as Authorization: Bearer is not this broker's; its own stands in the file of its setting tokenFile, or in token"
         };
         Err(Problem::new(StatusCode::UNAUTHORIZED, "token_required", sentence))
     }

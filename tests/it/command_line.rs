@@ -1,8 +1,11 @@
 //! The real program as scripts call it: what its exit code says, and what it takes from its surroundings.
 
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use super::world::{Reply, SAY_THIS, World};
 
 /// The program with nothing of ours around it, in the home of nobody yet.
 fn program(home: &Path, args: &[&str]) -> Command {
@@ -146,4 +149,50 @@ fn what_systemd_hands_to_a_service_is_for_that_service_alone() {
     assert!(asked(0o444, given).contains("can be read or changed by others"));
     // The next thing that is wrong: there is no terminal.
     assert!(asked(0o440, given).contains("terminal"), "{}", asked(0o440, given));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_lead_on_to_the_broker_that_was_named() {
+    let world = World::new().await;
+    let home = tempfile::tempdir().unwrap();
+    let (user, provider) = (world.api().base, world.owner().base);
+    let run = |args: &[&str], typed: &str| {
+        let mut child = program(home.path(), args);
+        let mut child =
+            child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A command that reads nothing may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(typed.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let (code, told) = ended(&output);
+        (code, told, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    // A script learns of the question that was refused last, and of none where it was answered in the end.
+    let (code, told, _) = run(&["chat", "--url", &user, "--model", "nosuch"], "hello\n\n");
+    assert!(code == 3 && told.contains("no chatbot service is called"), "{code}: {told}");
+    assert!(told.contains(&format!("`zgserve-tui service list --type chatbot --url {user}`")), "{told}");
+    let (code, told, said) =
+        run(&["chat", "--url", &format!("{user}/v1"), "--model", "llama7b"], "hello\n\n");
+    assert!(code == 0 && !said.is_empty(), "{code}: {told}");
+    let address = world.provider_address().to_string();
+    let (code, told, _) = run(&["account", "create", &address, "5", "--url", &user], "");
+    let advised = format!("`zgserve-tui account charge {address} AMOUNT --url {user}`");
+    assert!(code == 6 && told.contains(&advised), "{code}: {told}");
+    // Both brokers list what they sent.
+    for (url, kind) in [(&user, "create_account"), (&provider, "put_service")] {
+        let (code, told, said) = run(&["operation", "--url", url], "");
+        assert!(code == 0 && said.contains(kind) && said.contains("mined"), "{code}: {told}{said}");
+    }
+    // A slip of the name changes nothing of what is on offer.
+    let before = world.owner().get("/v1/service/llama7b").await.is(200).json();
+    let add =
+        ["provider", "service", "add", "llama7b", "--target", "http://127.0.0.1:9", "--input-price", "1"];
+    let (code, told, _) = run(&[&add[..], &["--output-price", "1", "--url", &provider]].concat(), "");
+    let advised = format!("`zgserve-tui provider service update llama7b --url {provider}` changes it");
+    assert!(code == 6 && told.contains(&advised), "{code}: {told}");
+    let after = world.owner().get("/v1/service/llama7b").await.is(200).json();
+    assert_eq!((&before["URL"], &before["InputPrice"]), (&after["URL"], &after["InputPrice"]));
+    // The public listener has no page, so it names what it has.
+    world.proxy().get("/nothing").await.refused(404, "no_such_route", "there are /v1/proxy/");
+    world.proxy().get("/v1/voucher").await.refused(405, "method_not_allowed", "/v1/terms");
+    world.ask(SAY_THIS).await.is(200);
 }

@@ -33,7 +33,7 @@ fn permissions(findings: &mut Findings, data: &Path, keys: &Path, settings: Opti
     let mut loose = Vec::new();
     let delegates = data.join("delegates");
     for directory in [&delegates, keys] {
-        loose.extend(looseness(directory));
+        loose.extend(openness(directory));
     }
     for directory in [data, &delegates, keys] {
         let Ok(names) = private_files::list(directory) else { continue };
@@ -66,14 +66,15 @@ fn permissions(findings: &mut Findings, data: &Path, keys: &Path, settings: Opti
     }
 }
 
-/// A regular file, or a directory, that is open to others.
+/// A directory that is open to others.
+fn openness(path: &Path) -> Option<(PathBuf, u32)> {
+    let mode = fs::metadata(path).ok().filter(fs::Metadata::is_dir)?.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then(|| (path.to_owned(), mode))
+}
+
+/// A regular file that is open to others.
 fn looseness(path: &Path) -> Option<(PathBuf, u32)> {
-    let meta = fs::symlink_metadata(path).ok()?;
-    if meta.is_dir() {
-        let mode = meta.permissions().mode() & 0o7777;
-        return (mode & 0o077 != 0).then(|| (path.to_owned(), mode));
-    }
-    if !meta.is_file() {
+    if !fs::symlink_metadata(path).ok()?.is_file() {
         return None;
     }
     let mode = private_files::others_may_read(path, &File::open(path).ok()?).ok()??;

@@ -56,7 +56,7 @@ pub enum UserError {
     UnknownRequest(RequestId),
     #[error("there is no receipt for request {0} (yet)")]
     NoReceipt(RequestId),
-    #[error("nothing that request {request}, which is {state}, cost is disputed; there is nothing to accept")]
+    #[error("request {request} is {state}: nothing of its cost is disputed, so there is nothing to accept")]
     NotDisputed { request: RequestId, state: UserRequestState },
     #[error("the receipt of request {0} was accepted before; it is paid once")]
     AcceptedBefore(RequestId),
