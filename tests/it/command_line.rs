@@ -170,6 +170,7 @@ async fn commands_lead_on_to_the_broker_that_was_named() {
     let (code, told, _) = run(&["chat", "--url", &user, "--model", "nosuch"], "hello\n\n");
     assert!(code == 3 && told.contains("no chatbot service is called"), "{code}: {told}");
     assert!(told.contains(&format!("`zgserve-tui service list --type chatbot --url {user}`")), "{told}");
+    world.upstream.say(Reply::events(&["Hello ", "there."]));
     let (code, told, said) =
         run(&["chat", "--url", &format!("{user}/v1"), "--model", "llama7b"], "hello\n\n");
     assert!(code == 0 && !said.is_empty(), "{code}: {told}");
