@@ -85,6 +85,8 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
             if chat.opened == Opened::Kept(id) {
                 chat.opened = Opened::New;
                 chat.transcript = Transcript::default();
+                chat.rewriting = None;
+                chat.prompt.clear();
                 chat.begin(cx);
                 chat.focus = Focus::List;
             }
@@ -94,6 +96,11 @@ pub fn answer(chat: &mut Chat, answer: Answer, cx: &mut Cx<'_, Ask>) {
             if chat.opened == Opened::New && std::mem::take(&mut chat.reviving) {
                 if chat.fresh.0 == conversation.id {
                     chat.fresh = super::Fresh::default();
+                    // What was remembered as written for it has gone into it since.
+                    let remembered = chat.prompt.text();
+                    if conversation.draft == remembered || messages.iter().any(|one| one.text == remembered) {
+                        chat.prompt.clear();
+                    }
                 }
                 show(chat, *conversation, messages, None, cx);
             }

@@ -73,6 +73,7 @@ fn in_finder(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
                 chat.opening = Some(id);
                 cx.ask(Ask::Open { id, at });
             } else if let Some(prompt) = prompt {
+                chat.keep_for_search();
                 chat.prompt.set(&prompt);
                 chat.focus = Focus::Prompt;
                 chat.estimate(cx);

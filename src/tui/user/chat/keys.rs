@@ -37,6 +37,8 @@ pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::Attach => chat.over = Over::attach(),
         Action::Switch => chat.pick(Some(false), cx),
         Action::Parameters => chat.over = Over::Parameters(Box::new(chat.parameters_form())),
+        // What is written here is for the new one already.
+        Action::NewChat if chat.opened == Opened::New => chat.focus = Focus::Prompt,
         Action::NewChat => chat.begin(cx),
         Action::Search => chat.over = Over::Finder(Box::new(Finder::conversations())),
         Action::Write => {
@@ -264,7 +266,9 @@ pub fn back(chat: &mut Chat, cx: &mut Cx<'_, Ask>) -> bool {
         chat.over.close();
     } else if chat.stop_answer() || chat.blocked.take().is_some() {
         // That was the step.
-    } else if chat.rewriting.take().is_some() {
+    } else if chat.rewriting.is_some() {
+        chat.keep_for_search();
+        chat.rewriting = None;
         chat.prompt.set(&chat.draft.clone());
         chat.estimate(cx);
     } else if chat.zoomed {

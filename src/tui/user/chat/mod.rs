@@ -182,7 +182,9 @@ pub struct Chat {
     revive: Option<ConversationId>,
     /// That one, or the one that was open, is being read, and nothing else was wanted since.
     reviving: bool,
-    /// Prompts that were refused while another conversation was open.
+    /// What was written for the conversation that begins next, while another one is in sight.
+    set_aside: String,
+    /// Texts that stand nowhere else: refused while another conversation was open, or replaced before they were sent.
     unsent: Vec<String>,
     /// How far each cap was used when it was told last, in percent.
     warned: Vec<(Cap, Neuron, u128)>,
@@ -364,7 +366,7 @@ impl Part for Chat {
             Opened::Kept(id) => Some(id.to_string()),
             Opened::New | Opened::Coming(_) => None,
         };
-        let draft = if self.opened == Opened::New { self.prompt.text() } else { String::new() };
+        let draft = if self.opened == Opened::New { self.prompt.text() } else { self.set_aside.clone() };
         let new = match (self.opened, self.live().map(|live| &live.sending.place)) {
             (Opened::Coming(_), Some(Kept::New(id, _))) => *id,
             _ => self.fresh.0,

@@ -58,16 +58,19 @@ impl Chat {
         self.opening = None;
         self.reviving = false;
         self.focus = Focus::Prompt;
+        self.prompt.set(&std::mem::take(&mut self.set_aside));
         self.choose_service(cx.shared);
+        self.estimate(cx);
     }
 
     /// Puts away what is in sight: the draft is kept, answers under way go on.
     pub fn leave(&mut self, cx: &mut Cx<'_, Ask>) {
         self.save_draft(cx);
-        let typed = self.prompt.text();
-        if self.live().is_some_and(|live| live.begun().is_none()) && !typed.trim().is_empty() {
-            // The draft on disk is what is on its way; what was typed since is found by the search in prompts.
-            self.unsent.push(typed);
+        if self.live().is_some_and(|live| live.begun().is_none()) || self.rewriting.is_some() {
+            // The draft on disk is what is on its way, or what was written before the edit.
+            self.keep_for_search();
+        } else if self.opened == Opened::New && !self.prompt.is_empty() {
+            self.set_aside = self.prompt.text();
         }
         for entry in std::mem::take(&mut self.transcript).entries {
             let id = entry.message.id;
@@ -81,6 +84,16 @@ impl Chat {
         self.blocked = None;
         self.rewriting = None;
         self.estimating.last = None;
+    }
+
+    /// What is written is about to be replaced and is kept nowhere else: the search in prompts finds it.
+    pub fn keep_for_search(&mut self) {
+        let typed = self.prompt.text();
+        let of = self.rewriting.and_then(|rewriting| self.transcript.entries.get(rewriting.kept));
+        if !self.prompt.is_empty() && of.is_none_or(|entry| entry.message.text != typed) {
+            self.unsent.retain(|text| *text != typed);
+            self.unsent.push(typed);
+        }
     }
 
     /// Takes the service with which there is an account, if there is just one and none was chosen.
@@ -326,6 +339,9 @@ impl Chat {
         let through = at.checked_sub(1).and_then(|before| entries.get(before)).map(|entry| entry.message.id);
         let text = entries.get(at).map(|entry| entry.message.text.clone()).unwrap_or_default();
         self.save_draft(cx);
+        if self.rewriting.is_some() {
+            self.keep_for_search();
+        }
         self.prompt.set(&text);
         self.rewriting = Some(Rewriting { of, through, kept: at });
         self.blocked = None;

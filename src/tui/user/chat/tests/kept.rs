@@ -21,6 +21,46 @@ fn a_refused_prompt_is_the_draft_of_the_conversation_that_began_with_it() {
 }
 
 #[test]
+fn what_is_written_for_a_new_conversation_waits_for_it() {
+    let mut model = ready(Shade::Dark);
+    typed(&mut model, "a thought");
+    control(&mut model, 'n');
+    assert_eq!(model.chat.prompt.text(), "a thought", "it is in a new one already");
+    open(&mut model, vec![message(1, MessageRole::User, "other")]);
+    assert_eq!(model.chat.prompt.text(), "");
+    let mut later = Chat::default();
+    later.recall(&model.chat.remember());
+    assert_eq!(later.prompt.text(), "a thought", "and is found after a restart");
+    control(&mut model, 'n');
+    assert_eq!((model.chat.opened, model.chat.prompt.text()), (Opened::New, "a thought".to_owned()));
+    let sending = sent(press(&mut model, KeyCode::Enter));
+    assert_eq!(sending.prompt.answer.text, "a thought");
+    open(&mut model, vec![message(1, MessageRole::User, "other")]);
+    control(&mut model, 'n');
+    assert_eq!(model.chat.prompt.text(), "", "it went");
+}
+
+#[test]
+fn what_is_written_in_a_deleted_conversation_begins_no_other() {
+    let mut model = opened(Shade::Dark);
+    typed(&mut model, "for that one only");
+    tell(&mut model, Answer::Deleted(id(1)));
+    assert_eq!((model.chat.opened, model.chat.prompt.text()), (Opened::New, String::new()));
+}
+
+#[test]
+fn an_edit_that_is_left_is_found_again() {
+    let mut model = opened(Shade::Dark);
+    press(&mut model, KeyCode::Up);
+    press(&mut model, KeyCode::Esc);
+    assert!(model.chat.unsent.is_empty(), "nothing was changed in it");
+    press(&mut model, KeyCode::Up);
+    typed(&mut model, " And why?");
+    press(&mut model, KeyCode::Esc);
+    assert_eq!(model.chat.unsent, ["What is 0G? And why?"]);
+}
+
+#[test]
 fn a_refused_edit_waits_in_its_branch() {
     let mut model = opened(Shade::Dark);
     press(&mut model, KeyCode::Up);
