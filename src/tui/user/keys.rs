@@ -8,7 +8,7 @@ use super::model::{Model, Over};
 use super::orders::{ALIAS, on_screen, part_of, run, toast, typing};
 use super::part::Part;
 use super::screen::Screen;
-use super::update::{go, to_console};
+use super::update::{go, take_newest, to_console};
 use super::view::{areas, tabs, word_of_link};
 use crate::domain::clean::clean;
 use crate::tui::console;
@@ -127,7 +127,11 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Mask => shared.look.masked = !shared.look.masked,
         Action::Freeze => {
             shared.frozen = !shared.frozen;
-            let text = if shared.frozen { texts::frame::FROZEN } else { texts::frame::GOING_ON };
+            let frozen = shared.frozen;
+            if !frozen {
+                take_newest(model, step);
+            }
+            let text = if frozen { texts::frame::FROZEN } else { texts::frame::GOING_ON };
             toast(model, Tone::Plain, text);
         }
         Action::Mouse => {

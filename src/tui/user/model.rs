@@ -49,6 +49,8 @@ pub struct Model {
     pub before: Screen,
     pub over: Over,
     pub toasts: Vec<Toast>,
+    /// What the broker said last while figures stand still; it counts as soon as they go on.
+    pub newest: Option<Arc<Snapshot>>,
     /// How deep in orders that led to orders we are.
     pub following: usize,
     pub money: Desk,
@@ -113,6 +115,7 @@ impl Model {
             before: screen,
             over: Over::Nothing,
             toasts: Vec::new(),
+            newest: None,
             following: 0,
             money: Desk::default(),
             home: Home::default(),

@@ -8,7 +8,7 @@ use super::part::{News, Part};
 use super::screen::Screen;
 use super::shared::{Link, Standing};
 use super::view::{WORDS, areas};
-use crate::broker::user::Event;
+use crate::broker::user::{Event, Snapshot};
 use crate::domain::{OperationState, Timestamp, UserRequestState};
 use crate::tui::console;
 use crate::tui::input::Input;
@@ -60,15 +60,14 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
             stand(model, standing, out);
         }
         Message::Snapshot(snapshot) => {
-            let head = |one: &crate::broker::user::Snapshot| one.head.map(|head| head.number);
-            if head(&snapshot) != head(&model.shared.snapshot) {
+            let head = |one: &Snapshot| one.head.map(|head| head.number);
+            let last = model.newest.as_ref().unwrap_or(&model.shared.snapshot);
+            if head(&snapshot) != head(last) {
                 model.shared.block_at = Some(model.shared.now());
             }
+            model.newest = Some(snapshot);
             if !model.shared.frozen {
-                // What the status line shows of it may have changed in any case.
-                out.changed = true;
-                model.shared.snapshot = snapshot;
-                tell(model, &News::Snapshot, out);
+                take_newest(model, out);
             }
         }
         Message::Services(services) => {
@@ -78,7 +77,7 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
             tell(model, &News::Services, out);
         }
         Message::Event(event) => {
-            happened(model, &event);
+            out.changed |= happened(model, &event);
             tell(model, &News::Event(event), out);
         }
         Message::Kept { aliases, screens } => {
@@ -168,8 +167,17 @@ fn stand(model: &mut Model, standing: Standing, step: &mut Step<Effect>) {
     }
 }
 
-/// What is told whichever screen is open.
-fn happened(model: &mut Model, event: &Event) {
+/// Shows what the broker said last.
+pub fn take_newest(model: &mut Model, step: &mut Step<Effect>) {
+    let Some(snapshot) = model.newest.take() else { return };
+    // What the status line shows of it may have changed in any case.
+    step.changed = true;
+    model.shared.snapshot = snapshot;
+    tell(model, &News::Snapshot, step);
+}
+
+/// What is told whichever screen is open. Gives whether it is in sight there.
+fn happened(model: &mut Model, event: &Event) -> bool {
     let shared = &model.shared;
     // Written whole, as it is kept; who looks at it sees what may be seen.
     let name = |provider| shared.provider_unmasked(provider);
@@ -214,11 +222,13 @@ fn happened(model: &mut Model, event: &Event) {
         Event::ChainBack => Some((Tone::Good, texts::frame::CHAIN_BACK.to_owned(), true)),
         _ => None,
     };
+    let in_sight = matches!(told, Some((_, _, true))) || (told.is_some() && model.screen == Screen::Log);
     match told {
         Some((tone, text, true)) => toast(model, tone, &text),
         Some((tone, text, false)) => note(model, tone, &text),
         None => {}
     }
+    in_sight
 }
 
 fn beat(model: &mut Model, now: Timestamp, step: &mut Step<Effect>) {

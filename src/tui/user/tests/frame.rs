@@ -1,12 +1,16 @@
 //! The frame: tabs, help, palette, names, quitting.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyCode;
 
-use super::scene::{fresh, full, painted, provider, snap};
+use super::scene::{fresh, full, painted, provider, snap, snapshot};
+use crate::broker::user::{Event, Snapshot};
+use crate::domain::Neuron;
 use crate::tui::pictures::{control, letter, picture, press, typed};
-use crate::tui::shell::ScreenOrder;
+use crate::tui::shell::{Program, ScreenOrder};
 use crate::tui::theme::{Shade, Tone};
-use crate::tui::user::message::Effect;
+use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::{Model, Over};
 use crate::tui::user::screen::Screen;
 
@@ -23,6 +27,31 @@ fn digits_and_arrows_open_screens() {
     letter(&mut model, '8');
     assert_eq!(model.screen, Screen::Home, "there is no provider here");
     assert!(model.toasts.last().is_some_and(|toast| toast.text.contains("no provider broker here")));
+}
+
+#[test]
+fn what_came_while_figures_stood_still_is_shown_when_they_go_on() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, 'f');
+    let came = |spent: u128| {
+        let spent_today = Neuron::new(spent);
+        Message::Snapshot(Arc::new(Snapshot { spent_today, ..Snapshot::clone(&snapshot()) }))
+    };
+    assert!(!model.update(came(77_000_001)).changed);
+    model.update(came(77_000_002));
+    assert!(!picture(&painted(&model)).contains("77,000,00"), "it stands still");
+    letter(&mut model, 'f');
+    assert!(picture(&painted(&model)).contains("today 77,000,002"), "{}", picture(&painted(&model)));
+}
+
+#[test]
+fn news_is_drawn_when_it_comes() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '4');
+    letter(&mut model, 'f');
+    let lost = Event::ChainLost { reason: "no answer".to_owned() };
+    assert!(model.update(Message::Event(lost)).changed, "also while figures stand still");
+    assert!(model.toasts.last().is_some_and(|toast| toast.text.contains("no answer")));
 }
 
 #[test]
