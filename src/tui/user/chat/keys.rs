@@ -1,6 +1,6 @@
 //! What keys, clicks and pastes do in the chat.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Position, Rect};
 
 use super::ask::{Ask, Remedy};
@@ -256,6 +256,9 @@ pub fn key(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
         chat.transcript.selected = None;
         chat.rewrite(cx);
         return;
+    }
+    if key.code == KeyCode::Char('u') && key.modifiers == KeyModifiers::CONTROL {
+        chat.keep_for_search();
     }
     chat.prompt.key(key);
     chat.estimate(cx);

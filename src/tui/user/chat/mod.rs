@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `ask` | what is asked of the runner and answered |
 //! | `transcript`, `entry`, `footer` | the messages, laid out where one looks |
-//! | `prompt` | what is being written |
+//! | `prompt`, `folds` | what is being written, what is folded in it |
 //! | `live` | an answer under way, whichever conversation is open |
 //! | `sending`, `answers`, `keys` | what changes the state |
 //! | `list`, `picker`, `finder`, `parameters`, `over`, `dialogs` | the list of conversations; the dialogs and their keys |
@@ -22,6 +22,7 @@ mod cost;
 mod dialogs;
 mod entry;
 mod finder;
+mod folds;
 mod footer;
 mod keys;
 mod list;

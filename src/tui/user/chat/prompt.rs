@@ -1,6 +1,6 @@
 //! What is being written: several lines, with large pastes and files folded into a word each and restored on sending.
 
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 use ratatui_textarea::{CursorMove, TextArea, WrapMode};
 
 use super::ask::Attachment;
+use super::folds::{self, Fold};
 use crate::domain::clean::clean_lines;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
@@ -21,14 +22,6 @@ const BYTES: usize = 4000;
 pub const LONGEST: usize = 8 << 20;
 /// Rows of it in sight.
 const HIGHEST: u16 = 8;
-
-/// Something long that a word stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Fold {
-    /// As it stands in the text: `[pasted 2,000 lines]`.
-    word: String,
-    text: String,
-}
 
 #[derive(Debug)]
 pub struct Prompt {
@@ -58,23 +51,12 @@ impl Prompt {
 
     /// With everything that is folded.
     pub fn text(&self) -> String {
-        let shown = self.area.lines().join("\n");
-        let mut text = String::with_capacity(shown.len());
-        let mut rest = shown.as_str();
-        // From left to right once, so that a word inside of a paste is no fold.
-        while let Some((at, fold)) = self.next_fold(rest) {
-            let (before, after) = rest.split_at(at);
-            text.push_str(before);
-            text.push_str(&fold.text);
-            rest = after.strip_prefix(fold.word.as_str()).unwrap_or_default();
-        }
-        text.push_str(rest);
-        text
+        folds::unfolded(&self.folds, &self.shown())
     }
 
-    fn next_fold(&self, text: &str) -> Option<(usize, &Fold)> {
-        let found = self.folds.iter().filter_map(|fold| Some((text.find(&fold.word)?, fold)));
-        found.min_by_key(|(at, fold)| (*at, std::cmp::Reverse(fold.word.len())))
+    /// As it is written, each fold as its word.
+    fn shown(&self) -> String {
+        self.area.lines().join("\n")
     }
 
     /// Makes this the text; a long one is folded.
@@ -143,28 +125,67 @@ impl Prompt {
     }
 
     pub fn key(&mut self, key: KeyEvent) {
-        if key.code == KeyCode::Backspace && key.modifiers.is_empty() && self.remove_fold() {
-            return;
+        if key.code == KeyCode::Char('u') && key.modifiers == KeyModifiers::CONTROL {
+            // As in every other field; the text area would take its last change back.
+            return self.clear();
         }
         // A tabulator is for what is around; the others are the text's own.
-        if !matches!(key.code, KeyCode::Tab | KeyCode::BackTab | KeyCode::Enter)
-            && (self.length() < LONGEST || !matches!(key.code, KeyCode::Char(_)))
+        if matches!(key.code, KeyCode::Tab | KeyCode::BackTab | KeyCode::Enter)
+            || (self.length() >= LONGEST && matches!(key.code, KeyCode::Char(_)))
         {
+            return;
+        }
+        if self.folds.is_empty() {
             self.area.input(key);
+            return;
+        }
+        let (was, cursor) = (self.shown(), self.area.cursor());
+        let spans = folds::spans(&self.folds, &was);
+        self.area.input(key);
+        let is = self.shown();
+        if is == was {
+            let back = (self.area.cursor().0, self.area.cursor().1) < (cursor.0, cursor.1);
+            return self.step_out(|_, _, _| back);
+        }
+        if let Some(left) = folds::remains(&was, &is, &spans) {
+            self.area.cancel_selection();
+            self.go(left.at);
+            self.area.delete_str(left.after);
+            self.go(left.at - left.put_in - left.before);
+            self.area.delete_str(left.before);
+            self.go(left.at - left.before);
+        }
+        let is = self.shown();
+        self.folds.retain(|fold| is.contains(&fold.word));
+        self.step_out(|_, _, _| false);
+    }
+
+    /// Moves the cursor to the character of that number.
+    fn go(&mut self, to: usize) {
+        let (row, column) = (self.area.cursor().0, self.area.cursor().1);
+        let above: usize = self.area.lines().iter().take(row).map(|line| line.chars().count() + 1).sum();
+        let at = above + column;
+        let step = if to < at { CursorMove::Back } else { CursorMove::Forward };
+        for _ in 0..at.abs_diff(to) {
+            self.area.move_cursor(step);
         }
     }
 
-    /// Takes the fold away that ends at the cursor.
-    fn remove_fold(&mut self) -> bool {
+    /// Nothing is written into a fold: the cursor goes to one end of it. `back` says whether to its beginning, given
+    /// that, the cursor and its end.
+    fn step_out(&mut self, back: impl Fn(usize, usize, usize) -> bool) {
         let (row, column) = (self.area.cursor().0, self.area.cursor().1);
-        let before: String =
-            self.area.lines().get(row).map(|line| line.chars().take(column).collect()).unwrap_or_default();
-        let Some(at) = self.folds.iter().position(|fold| before.ends_with(&fold.word)) else { return false };
-        let fold = self.folds.remove(at);
-        for _ in fold.word.chars() {
-            self.area.delete_char();
+        let Some(line) = self.area.lines().get(row) else { return };
+        let spans = folds::spans(&self.folds, line);
+        let inside = spans.into_iter().find(|(from, to)| *from < column && column < *to);
+        let Some((from, to)) = inside else { return };
+        let (step, many) = match back(from, column, to) {
+            true => (CursorMove::Back, column - from),
+            false => (CursorMove::Forward, to - column),
+        };
+        for _ in 0..many {
+            self.area.move_cursor(step);
         }
-        true
     }
 
     /// Rows that it takes at this width.
@@ -207,12 +228,14 @@ impl Prompt {
         let to = self.area.screen_to_data(usize::from(y + top), usize::from(x + left));
         let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         self.area.move_cursor(CursorMove::Jump(at(to.0), at(to.1)));
+        self.step_out(|from, column, to| column - from < to - column);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn long_pastes_are_folded_and_come_back_whole() {
@@ -235,6 +258,96 @@ mod tests {
         prompt.key(KeyEvent::from(KeyCode::Backspace));
         assert!(prompt.is_empty());
         assert_eq!(prompt.text(), "");
+    }
+
+    fn held(prompt: &mut Prompt, letter: char) {
+        prompt.key(KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL));
+    }
+
+    #[test]
+    fn nothing_is_written_into_a_fold() {
+        let long = "line\n".repeat(30);
+        let mut prompt = Prompt::default();
+        prompt.insert(&long);
+        prompt.key(KeyEvent::from(KeyCode::Left));
+        prompt.key(KeyEvent::from(KeyCode::Char('x')));
+        assert_eq!(prompt.text(), format!("x{long}"));
+        prompt.key(KeyEvent::from(KeyCode::Right));
+        prompt.key(KeyEvent::from(KeyCode::Char('y')));
+        assert_eq!(prompt.text(), format!("x{long}y"));
+        prompt.click(5, 0);
+        prompt.key(KeyEvent::from(KeyCode::Char('z')));
+        assert_eq!(prompt.text(), format!("xz{long}y"));
+    }
+
+    #[test]
+    fn a_fold_that_is_cut_into_goes_whole() {
+        let long = "line\n".repeat(30);
+        let mut prompt = Prompt::default();
+        prompt.insert("see ");
+        prompt.insert(&long);
+        prompt.key(KeyEvent::from(KeyCode::Char(' ')));
+        held(&mut prompt, 'w');
+        assert_eq!((prompt.text().as_str(), prompt.folds.len()), ("see ", 0));
+        prompt.insert(&long);
+        prompt.key(KeyEvent::from(KeyCode::Left));
+        prompt.key(KeyEvent::from(KeyCode::Delete));
+        assert_eq!(prompt.text(), "see ");
+        prompt.insert(&long);
+        prompt.insert("\nand");
+        prompt.key(KeyEvent::from(KeyCode::Backspace));
+        assert_eq!(prompt.text(), format!("see {long}\nan"));
+    }
+
+    #[test]
+    fn control_u_empties_it() {
+        let mut prompt = Prompt::default();
+        prompt.insert(&"line\n".repeat(30));
+        prompt.key(KeyEvent::from(KeyCode::Backspace));
+        held(&mut prompt, 'u');
+        assert_eq!(prompt.text(), "");
+        prompt.insert("two\nlines");
+        held(&mut prompt, 'u');
+        assert!(prompt.is_empty());
+    }
+
+    proptest! {
+        /// Whatever is pressed, a fold is there as a word or not at all.
+        #[test]
+        fn no_key_breaks_a_fold(keys in proptest::collection::vec(0usize..16, 0..40)) {
+            let mut prompt = Prompt::default();
+            prompt.insert("one two\n");
+            prompt.insert(&"line\n".repeat(30));
+            prompt.insert(" three\n");
+            prompt.insert(&"line\n".repeat(30));
+            for key in keys {
+                let control = |letter| KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
+                let shifted = |code| KeyEvent::new(code, KeyModifiers::SHIFT);
+                let key = match key {
+                    0 => control('w'),
+                    1 => control('k'),
+                    2 => control('j'),
+                    3 => control('d'),
+                    4 => KeyEvent::new(KeyCode::Char('d'), KeyModifiers::ALT),
+                    5 => KeyEvent::from(KeyCode::Backspace),
+                    6 => KeyEvent::from(KeyCode::Delete),
+                    7 => shifted(KeyCode::Left),
+                    8 => shifted(KeyCode::Up),
+                    9 => KeyEvent::from(KeyCode::Char(' ')),
+                    10 => KeyEvent::from(KeyCode::Char('x')),
+                    11 => KeyEvent::new(KeyCode::Left, KeyModifiers::CONTROL),
+                    12 => KeyEvent::from(KeyCode::Up),
+                    13 => KeyEvent::from(KeyCode::Down),
+                    14 => KeyEvent::from(KeyCode::Right),
+                    _ => KeyEvent::from(KeyCode::Left),
+                };
+                prompt.key(key);
+                let shown = prompt.shown();
+                let words: usize = prompt.folds.iter().map(|fold| shown.matches(&fold.word).count()).sum();
+                prop_assert_eq!(shown.matches(['[', ']']).count(), 2 * words, "{}", shown);
+                prop_assert_eq!(shown.matches("pasted").count(), words, "{}", shown);
+            }
+        }
     }
 
     #[test]
