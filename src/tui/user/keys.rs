@@ -150,7 +150,7 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::Quit => {
             // From inside something `q` is one step back, as `esc` is.
-            let back = on_screen!(model, step, model.screen, |part, cx| part.back(&mut cx));
+            let back = on_screen!(model, step, model.screen, |part, cx| part.retreat(&mut cx));
             if back != Some(true) {
                 quit(model, step);
             }

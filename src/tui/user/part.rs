@@ -141,6 +141,11 @@ pub trait Part {
         false
     }
 
+    /// `q`: the same, but nothing is stopped by it that costs money; quitting asks about that.
+    fn retreat(&mut self, cx: &mut Cx<'_, Self::Ask>) -> bool {
+        self.back(cx)
+    }
+
     /// `ctrl+c`: stops what runs, or leaves what is open. `false` if there is nothing of either.
     fn stop(&mut self, cx: &mut Cx<'_, Self::Ask>) -> bool {
         self.back(cx)

@@ -264,9 +264,15 @@ pub fn key(chat: &mut Chat, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
     chat.estimate(cx);
 }
 
-pub fn back(chat: &mut Chat, cx: &mut Cx<'_, Ask>) -> bool {
+/// One step back. `stops`: whether that may stop an answer, which is paid for as far as it came.
+pub fn back(chat: &mut Chat, stops: bool, cx: &mut Cx<'_, Ask>) -> bool {
     if !matches!(chat.over, Over::Nothing) {
         chat.over.close();
+    } else if chat.focus == Focus::List && !chat.has_pane() {
+        // It covers the conversation: whoever leaves it means no more than that.
+        chat.focus = Focus::Transcript;
+    } else if chat.live().is_some_and(|live| live.is_coming() && !live.is_stopped()) && !stops {
+        return false;
     } else if chat.stop_answer() || chat.blocked.take().is_some() {
         // That was the step.
     } else if chat.rewriting.is_some() {

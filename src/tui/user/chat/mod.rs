@@ -246,7 +246,11 @@ impl Part for Chat {
     }
 
     fn back(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
-        keys::back(self, cx)
+        keys::back(self, true, cx)
+    }
+
+    fn retreat(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
+        keys::back(self, false, cx)
     }
 
     fn paste(&mut self, text: &str, cx: &mut Cx<'_, Ask>) {

@@ -79,6 +79,32 @@ fn escape_stops_the_answer_and_nothing_else() {
 }
 
 #[test]
+fn leaving_the_list_that_covers_a_conversation_stops_nothing() {
+    let mut model = ready(Shade::Dark);
+    let sending = say(&mut model, "hello");
+    tell(&mut model, begun(&sending));
+    press(&mut model, KeyCode::Tab);
+    press(&mut model, KeyCode::Tab);
+    assert!(shown(&model).contains("Conversations"));
+    press(&mut model, KeyCode::Esc);
+    assert!(!*sending.stop.borrow());
+    assert!(!shown(&model).contains("Conversations"), "{}", shown(&model));
+    press(&mut model, KeyCode::Esc);
+    assert!(*sending.stop.borrow());
+}
+
+#[test]
+fn q_asks_before_it_stops_an_answer() {
+    let mut model = ready(Shade::Dark);
+    let sending = say(&mut model, "hello");
+    tell(&mut model, begun(&sending));
+    press(&mut model, KeyCode::Tab);
+    assert!(letter(&mut model, 'q').screen.is_empty());
+    assert!(!*sending.stop.borrow());
+    assert!(shown(&model).contains("Quit now?"), "{}", shown(&model));
+}
+
+#[test]
 fn control_c_stops_the_answer_before_it_quits() {
     let mut model = ready(Shade::Dark);
     let sending = say(&mut model, "hello");
