@@ -6,7 +6,7 @@ use ratatui::style::Style;
 
 use super::amount::{self, Unit};
 use super::{moment, privacy};
-use crate::domain::{Address, Neuron, Timestamp};
+use crate::domain::{Address, Neuron, RequestId, Timestamp};
 use crate::tui::texts;
 use crate::tui::theme::{Theme, Tone};
 
@@ -44,6 +44,12 @@ impl Look {
     /// `0x59c8…b1d2`.
     pub fn short(&self, address: Address) -> String {
         if self.masked { MASK.to_owned() } else { shorten(&address.to_string(), 6, 4) }
+    }
+
+    /// What a request, and its receipt, is called wherever it is named: the end of its id. The beginning is the moment of
+    /// it, which those of one minute share.
+    pub fn request(&self, id: RequestId) -> String {
+        if self.masked { MASK.to_owned() } else { shorten(&id.to_string(), 0, 8) }
     }
 
     pub fn address(&self, address: Address) -> String {

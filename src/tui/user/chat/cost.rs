@@ -198,14 +198,9 @@ fn blocked(blocked: &Blocked, go_on: &str, shared: &Shared) -> Vec<Pieces> {
         Remedy::Unknown => texts::chat_cost::may_have_cost(go_on),
         Remedy::Again => texts::chat_cost::sends_again(go_on),
         Remedy::Owed(request) => {
-            let name: String =
-                request.iter().flat_map(|id| id.to_string().chars().take(4).collect::<Vec<_>>()).collect();
-            let request = if name.is_empty() || look.masked {
-                String::new()
-            } else {
-                texts::chat_cost::of_request(&name)
-            };
-            texts::chat_cost::part_may_be_owed(&request, go_on)
+            let request = request.filter(|_| !look.masked);
+            let request = request.map(|id| texts::chat_cost::of_request(look.request(id)));
+            texts::chat_cost::part_may_be_owed(request.unwrap_or_default(), go_on)
         }
     };
     let why = match &blocked.remedy {

@@ -5,7 +5,7 @@ use crate::broker::user::library::{MessageRole, MessageState};
 use crate::broker::user::{Cost, Proof};
 use crate::domain::{Neuron, Prices, RequestId, Units, UserRequestState};
 use crate::tui::kit::amount::grouped;
-use crate::tui::kit::{draw, look};
+use crate::tui::kit::draw;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
@@ -64,7 +64,7 @@ pub fn of(entry: &Entry, room: u16, shared: &Shared) -> Vec<(String, Tone)> {
     rows
 }
 
-/// `llama7b @ ghost · 412 in 380 out · 117,200,000 neuron = 0.0000000001172 A0GI · 1.9 s to first, 41 tok/s · receipt 8f3c ✓`
+/// `llama7b @ ghost · 412 in 380 out · 117,200,000 neuron = 0.0000000001172 A0GI · 1.9 s to first, 41 tok/s · receipt …7c1e8f3c ✓`
 fn cost(entry: &Entry, shared: &Shared) -> (String, Tone) {
     let message = &entry.message;
     let Some(request) = message.request else {
@@ -110,8 +110,7 @@ fn money(fee: Neuron, cost: Option<&Cost>, shared: &Shared) -> String {
 
 /// The state of the receipt in words; its sign is not all that says it.
 fn receipt(request: RequestId, cost: Option<&Cost>, shared: &Shared) -> (String, Tone) {
-    let id: String = request.to_string().chars().filter(char::is_ascii_hexdigit).take(4).collect();
-    let id = if shared.look.masked { look::MASK.to_owned() } else { id };
+    let id = shared.look.request(request);
     let Some(cost) = cost else { return (texts::chat_cost::request(&id), Tone::Dim) };
     match (cost.state, cost.receipt) {
         (UserRequestState::Disputed, _) | (_, Proof::Disputed) => {

@@ -77,7 +77,7 @@ impl Row for RequestRow {
             5 => units(view.output.0),
             6 if !over => Cell::Text("…".to_owned(), Tone::Pending),
             6 => Cell::Amount(Some(view.fee.total()), Tone::Plain),
-            _ => Cell::Text(shorten(&view.request.to_string(), 0, 8), Tone::Dim),
+            _ => Cell::Text(look.request(view.request), Tone::Dim),
         }
     }
 

@@ -40,6 +40,18 @@ fn what_is_written_for_a_new_conversation_waits_for_it() {
     assert_eq!(model.chat.prompt.text(), "", "it went");
 }
 
+/// Ids begin with their moment: those of one minute begin alike.
+#[test]
+fn a_receipt_is_named_as_in_the_list_of_requests() {
+    let mut model = opened(Shade::Dark);
+    let mut answer = message(2, MessageRole::Assistant, "An answer.");
+    let mut id = [7; 32];
+    id[28..].copy_from_slice(&[0xde, 0xad, 0xbe, 0xef]);
+    answer.request = Some(RequestId::new(id));
+    open(&mut model, vec![message(1, MessageRole::User, "What is 0G?"), answer]);
+    assert!(shown(&model).contains("…deadbeef"), "{}", shown(&model));
+}
+
 #[test]
 fn what_is_written_in_a_deleted_conversation_begins_no_other() {
     let mut model = opened(Shade::Dark);
