@@ -186,6 +186,7 @@ fn turn(model: &mut Model, by: isize, step: &mut Step<Effect>) {
     let next = (at + screens.len()).checked_add_signed(by).map_or(0, |next| next % screens.len().max(1));
     if let Some(screen) = screens.get(next) {
         go(model, *screen, step);
+        on_screen!(model, step, *screen, |part, cx| part.passed());
     }
 }
 

@@ -161,6 +161,9 @@ pub trait Part {
     /// It came into sight.
     fn open(&mut self, _cx: &mut Cx<'_, Self::Ask>) {}
 
+    /// It came into sight on the way from screen to screen: the next arrow goes on.
+    fn passed(&mut self) {}
+
     /// Gives whether what is drawn of it changed.
     fn news(&mut self, _news: &News, _cx: &mut Cx<'_, Self::Ask>) -> bool {
         false

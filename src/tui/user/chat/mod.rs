@@ -268,6 +268,16 @@ impl Part for Chat {
     fn open(&mut self, cx: &mut Cx<'_, Ask>) {
         self.choose_service(cx.shared);
         self.catch_up(cx);
+        if self.transcript.is_empty() && !self.zoomed && matches!(self.over, Over::Nothing) {
+            // There is nothing yet but something to write, and letters would open other screens.
+            self.focus = Focus::Prompt;
+        }
+    }
+
+    fn passed(&mut self) {
+        if self.focus == Focus::Prompt {
+            self.focus = Focus::Transcript;
+        }
     }
 
     fn news(&mut self, news: &News, cx: &mut Cx<'_, Ask>) -> bool {

@@ -21,6 +21,8 @@ fn digits_and_arrows_open_screens() {
         letter(&mut model, '9');
         letter(&mut model, screen.digit());
         assert_eq!(model.screen, screen);
+        // In the chat one writes at once.
+        press(&mut model, KeyCode::Esc);
     }
     press(&mut model, KeyCode::Right);
     assert_eq!(model.screen, Screen::Home, "after the last comes the first");
@@ -52,6 +54,20 @@ fn news_is_drawn_when_it_comes() {
     let lost = Event::ChainLost { reason: "no answer".to_owned() };
     assert!(model.update(Message::Event(lost)).changed, "also while figures stand still");
     assert!(model.toasts.last().is_some_and(|toast| toast.text.contains("no answer")));
+}
+
+#[test]
+fn a_new_conversation_is_written_at_once_and_arrows_pass_it() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '3');
+    typed(&mut model, "5 or 7?");
+    assert_eq!(model.screen, Screen::Chat);
+    assert!(picture(&painted(&model)).contains("5 or 7?"));
+    press(&mut model, KeyCode::Esc);
+    letter(&mut model, '2');
+    press(&mut model, KeyCode::Right);
+    press(&mut model, KeyCode::Right);
+    assert_eq!(model.screen, Screen::Accounts);
 }
 
 #[test]
