@@ -9,6 +9,7 @@ use super::message::Source;
 use super::model::{Link, Model, Over, Screen};
 use super::{detail, overview, settings, settlements};
 use crate::tui::help::Word;
+use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::table::{Row, Table};
@@ -215,7 +216,6 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
                 ("y", texts::hints::COPY),
                 ("Y", texts::shared::COPY_ALL),
                 ("u", texts::hints::UNIT),
-                ("?", texts::hints::HELP),
             ]);
         }
         (Over::Nothing, screen) => {
@@ -242,7 +242,6 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
             if model.inside {
                 keys.insert(0, ("q", texts::console::YOUR_SCREENS));
             }
-            keys.push(("?", texts::hints::HELP));
             if !model.inside {
                 keys.push(("q", texts::hints::QUIT));
             }
@@ -256,7 +255,11 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
     }
     let keys: Vec<(String, String)> =
         keys.into_iter().map(|(key, what)| (key.to_owned(), what.to_owned())).collect();
-    strip::hints(buffer, area, &keys, look);
+    let help = (matches!(model.over, Over::Nothing) && !model.typing).then(|| {
+        let key = model.keymap.first_key(Action::Help, &[Place::Everywhere]);
+        (key, texts::hints::HELP.to_owned())
+    });
+    strip::hints(buffer, area, &keys, help.as_ref(), look);
 }
 
 fn list<R: Row>(model: &Model, buffer: &mut Buffer, table: &Table<R>, source: Source) -> Option<Position> {

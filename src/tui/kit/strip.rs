@@ -94,12 +94,25 @@ pub fn status(buffer: &mut Buffer, area: Rect, parts: &[(String, Tone)], look: &
     }
 }
 
-/// The keys that matter here.
-pub fn hints(buffer: &mut Buffer, area: Rect, keys: &[(String, String)], look: &Look) {
+/// The keys that matter here, as far as each has room, the first ones first. `help` stands at the right edge whatever
+/// else has room: it leads to all the others.
+pub fn hints(
+    buffer: &mut Buffer,
+    area: Rect,
+    keys: &[(String, String)],
+    help: Option<&(String, String)>,
+    look: &Look,
+) {
+    let mut end = area.width;
+    if let Some((key, what)) = help.filter(|(key, _)| !key.is_empty()) {
+        end = area.width.saturating_sub(draw::width(key) + draw::width(what) + 2);
+        let x = draw::put(buffer, area, end, 0, key, look.style(Tone::Accent));
+        draw::put(buffer, area, x + 1, 0, what, look.style(Tone::Dim));
+    }
     let mut x = 1;
     for (key, what) in keys.iter().filter(|(key, _)| !key.is_empty()) {
-        if x + draw::width(key) + draw::width(what) + 3 > area.width {
-            break;
+        if x + draw::width(key) + draw::width(what) + 3 > end {
+            continue;
         }
         x = draw::put(buffer, area, x, 0, key, look.style(Tone::Accent));
         x = draw::put(buffer, area, x + 1, 0, what, look.style(Tone::Dim)) + 2;

@@ -56,7 +56,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
         let (tone, word) = word_of_link(shared);
         strip::tabs(buffer, areas.tabs, &tabs(model), (tone, &word), look);
         strip::status(buffer, areas.status, &status(shared), look);
-        strip::hints(buffer, areas.hints, &hints(model), look);
+        strip::hints(buffer, areas.hints, &hints(model), help_hint(model).as_ref(), look);
         part_of!(model, model.screen, |part| part.draw(buffer, areas.body, shared)).flatten()
     };
     let place = Rect { x: 0, width: area.width, ..areas.body };
@@ -195,17 +195,24 @@ fn hints(model: &Model) -> Vec<(String, String)> {
     let keymap = &model.shared.keymap;
     let own = part_of!(model, model.screen, |part| part.hints(&model.shared)).unwrap_or_default();
     let places = part_of!(model, model.screen, |part| part.places()).unwrap_or_default();
-    let typing = typing(model);
-    let general = [
-        (Action::Help, texts::hints::HELP),
-        (Action::Palette, texts::hints::ACTIONS),
-        (Action::Quit, texts::hints::QUIT),
-    ];
-    let general = general.into_iter().map(|(action, what)| {
-        // Where text is written `?` is a letter.
-        let key = if typing { keymap.key_beside_text(action) } else { keymap.first_key(action, places) };
-        (key, what.to_owned())
-    });
+    let general = [(Action::Palette, texts::hints::ACTIONS), (Action::Quit, texts::hints::QUIT)];
+    let general = general.into_iter().map(|(action, what)| (general_key(model, action), what.to_owned()));
     let own = own.into_iter().map(|(action, what)| (keymap.first_key(action, places), what.to_owned()));
     own.chain(general).collect()
+}
+
+/// The key of something that works on every screen. Where text is written `?` is a letter.
+fn general_key(model: &Model, action: Action) -> String {
+    let keymap = &model.shared.keymap;
+    if typing(model) {
+        return keymap.key_beside_text(action);
+    }
+    let places = part_of!(model, model.screen, |part| part.places()).unwrap_or_default();
+    keymap.first_key(action, places)
+}
+
+/// How help is opened; nothing where it cannot be.
+fn help_hint(model: &Model) -> Option<(String, String)> {
+    let free = matches!(model.over, Over::Nothing) && !model.money.typing();
+    free.then(|| (general_key(model, Action::Help), texts::hints::HELP.to_owned()))
 }

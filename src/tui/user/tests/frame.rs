@@ -7,12 +7,13 @@ use crossterm::event::KeyCode;
 use super::scene::{fresh, full, painted, provider, snap, snapshot};
 use crate::broker::user::{Event, Snapshot};
 use crate::domain::Neuron;
-use crate::tui::pictures::{control, letter, picture, press, typed};
+use crate::tui::pictures::{control, letter, picture, press, resize, typed};
 use crate::tui::shell::{Program, ScreenOrder};
 use crate::tui::theme::{Shade, Tone};
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::{Model, Over};
 use crate::tui::user::screen::Screen;
+use crate::tui::user::update;
 
 #[test]
 fn digits_and_arrows_open_screens() {
@@ -89,6 +90,21 @@ fn the_palette_finds_what_belongs_to_another_screen() {
     press(&mut model, KeyCode::Enter);
     assert_eq!(model.screen, Screen::Settings);
     assert!(matches!(model.over, Over::Nothing));
+}
+
+#[test]
+fn help_is_named_on_every_screen_of_any_width() {
+    let mut model = full(Shade::Dark);
+    for screen in Screen::ALL.into_iter().filter(|one| *one != Screen::Provider) {
+        update::go(&mut model, screen, &mut Default::default());
+        for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+            resize(&mut model, width, height);
+            let shown = picture(&painted(&model));
+            let last = shown.lines().last().unwrap_or_default();
+            let key = if screen == Screen::Chat { "F1 help" } else { "? help" };
+            assert!(last.ends_with(key), "{}: {last}", screen.title());
+        }
+    }
 }
 
 #[test]
