@@ -192,8 +192,14 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Help => model.over = Over::Help(Help::default()),
         Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
-        Action::Back => back(model),
-        Action::Quit if covered(model) => back(model),
+        Action::Back => {
+            let back = back(model);
+            if !back && model.inside {
+                // Out to the screen before.
+                step.screen.push(ScreenOrder::Quit);
+            }
+        }
+        Action::Quit if covered(model) => drop(back(model)),
         Action::Quit => step.screen.push(ScreenOrder::Quit),
         Action::Stop => stop(model, step),
         Action::Unit | Action::Time | Action::Mask => look(model, action),
@@ -287,8 +293,8 @@ fn covered(model: &Model) -> bool {
     layout::list(model).detail == Some(layout::areas(model.size).body)
 }
 
-/// One step back, and never out.
-fn back(model: &mut Model) {
+/// One step back. `false` if there is nothing to step back from.
+fn back(model: &mut Model) -> bool {
     if model.pane.is_focused() {
         model.pane.focus(false);
     } else if model.pane.is_open() {
@@ -296,9 +302,10 @@ fn back(model: &mut Model) {
     } else if on_table!(model, table => table.unmark()) == Some(true) {
     } else if on_table!(model, table => !table.filter.is_empty()) == Some(true) {
         on_table!(model, table => table.set_filter(String::new()));
-    } else if model.frozen {
-        model.frozen = false;
+    } else {
+        return std::mem::take(&mut model.frozen);
     }
+    true
 }
 
 /// Closes the dialog of a settlement, and keeps it while the settlement runs.

@@ -197,6 +197,11 @@ pub struct Model {
 }
 
 impl Model {
+    /// Whether nothing stands over its screens.
+    pub fn is_open(&self) -> bool {
+        matches!(self.over, Over::Nothing)
+    }
+
     pub fn new(start: Start, theme: Theme, now: Timestamp) -> Model {
         let tables = super::bindings::TABLES;
         let keymap = start.settings.keymap(tables).unwrap_or_else(|_| Keymap::delivered(tables));

@@ -212,8 +212,16 @@ fn alias(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
     }
 }
 
-/// Keys and clicks while the provider's console is open; it has tabs of its own.
+/// Keys and clicks while the provider's console is open. It has tabs of its own with their digits; those that are held
+/// with alt are ours, except over its dialogs.
 pub fn in_console(model: &mut Model, input: Input, step: &mut Step<Effect>) {
+    let open = model.console.as_ref().is_some_and(|console| console.is_open());
+    if let (Input::Key(key), true) = (&input, open)
+        && let Some(Action::Screen(digit)) = bound(model, *key, &[]).map(|binding| binding.action)
+        && !Key::from(*key).prints()
+    {
+        return act(model, Action::Screen(digit), step);
+    }
     to_console(model, console::Message::Input(input, model.shared.pressed), step);
 }
 

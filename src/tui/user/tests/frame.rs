@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::scene::{fresh, full, painted, provider, snap, snapshot};
+use super::scene::{fresh, full, now, painted, provider, snap, snapshot};
 use crate::broker::user::{Event, Snapshot};
 use crate::domain::Neuron;
-use crate::tui::pictures::{control, letter, picture, press, resize, typed};
+use crate::tui::console;
+use crate::tui::input::Input;
+use crate::tui::pictures::{control, letter, moment, picture, press, resize, typed};
 use crate::tui::shell::{Program, ScreenOrder};
 use crate::tui::theme::{Shade, Tone};
 use crate::tui::user::message::{Effect, Message};
@@ -90,6 +92,41 @@ fn the_palette_finds_what_belongs_to_another_screen() {
     press(&mut model, KeyCode::Enter);
     assert_eq!(model.screen, Screen::Settings);
     assert!(matches!(model.over, Over::Nothing));
+}
+
+#[test]
+fn the_providers_console_is_left_by_esc_and_by_our_own_digits() {
+    let mut model = full(Shade::Dark);
+    let start = console::Start {
+        url: "http://127.0.0.1:3080".to_owned(),
+        found: String::new(),
+        token: false,
+        read_only: false,
+        version: "0.1.0",
+        settings: Default::default(),
+    };
+    let mut inside = console::Model::new(start, model.shared.look.theme, now());
+    inside.inside = true;
+    model.console = Some(Box::new(inside));
+    let alt = |model: &mut Model, digit| {
+        let key = KeyEvent::new(KeyCode::Char(digit), KeyModifiers::ALT);
+        model.update(Message::Input(Input::Key(key), moment()));
+    };
+    letter(&mut model, '4');
+    letter(&mut model, '8');
+    letter(&mut model, '2');
+    letter(&mut model, '/');
+    press(&mut model, KeyCode::Esc);
+    assert_eq!(model.screen, Screen::Provider, "the digit is the console's, and the filter is left first");
+    press(&mut model, KeyCode::Esc);
+    assert_eq!(model.screen, Screen::Accounts);
+    letter(&mut model, '8');
+    letter(&mut model, '?');
+    alt(&mut model, '5');
+    assert_eq!(model.screen, Screen::Provider, "what is open stays until it is left");
+    press(&mut model, KeyCode::Esc);
+    alt(&mut model, '5');
+    assert_eq!(model.screen, Screen::Requests);
 }
 
 #[test]
