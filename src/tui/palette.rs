@@ -20,8 +20,9 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// All actions of a keymap; without those that change something where that is not allowed.
-    pub fn new(keymap: &Keymap, read_only: bool) -> Palette {
+    /// All actions of a keymap; without those that change something where that is not allowed, and those that are
+    /// `elsewhere`.
+    pub fn new(keymap: &Keymap, read_only: bool, elsewhere: impl Fn(&Binding) -> bool) -> Palette {
         let pointless = |action| {
             matches!(
                 action,
@@ -31,7 +32,8 @@ impl Palette {
         let offered = keymap
             .all()
             .iter()
-            .filter(|bound| !((bound.binding.writes && read_only) || pointless(bound.binding.action)));
+            .filter(|bound| !((bound.binding.writes && read_only) || pointless(bound.binding.action)))
+            .filter(|bound| !elsewhere(bound.binding));
         let field = Field::new("", "", Kind::Text, "");
         Palette {
             form: Form::new(texts::labels::ACTIONS, vec![field]),

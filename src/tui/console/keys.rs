@@ -190,7 +190,9 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
             }
         }
         Action::Help => model.over = Over::Help(Help::default()),
-        Action::Palette => model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only)),
+        Action::Palette => {
+            model.over = Over::Palette(Palette::new(&model.keymap, model.start.read_only, |_| false))
+        }
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
         Action::Back => {
             let back = back(model);

@@ -4,6 +4,12 @@ use std::fmt::Display;
 
 // Why something cannot be done now
 
+pub const NOT_HERE: &str = "not on this screen";
+
+pub fn money_is_elsewhere(accounts: &str) -> String {
+    format!("{NOT_HERE}; {accounts} Accounts moves money")
+}
+
 // What a key changed
 
 pub fn amounts(unit: impl Display) -> String {

@@ -6,7 +6,7 @@ use ratatui::layout::Position;
 use super::message::Effect;
 use super::model::{Model, Over};
 use super::orders::{ALIAS, on_screen, part_of, run, toast, typing};
-use super::part::Part;
+use super::part::{Part, is_money};
 use super::screen::Screen;
 use super::update::{go, take_newest, to_console};
 use super::view::{areas, tabs, word_of_link};
@@ -142,7 +142,10 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::Help => model.over = Over::Help(Help::default()),
         Action::Palette => {
-            model.over = Over::Palette(Palette::new(&shared.keymap, shared.start.read_only));
+            let palette = Palette::new(&model.shared.keymap, model.shared.start.read_only, |binding| {
+                binding.place == Place::Lists && !takes(model, binding.action)
+            });
+            model.over = Over::Palette(palette);
         }
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
         Action::Back => {
@@ -161,10 +164,25 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
                 quit(model, step);
             }
         }
+        action if !takes(model, action) => {
+            let text = match action {
+                action if is_money(action) => {
+                    let accounts = Action::Screen(Screen::Accounts.digit());
+                    texts::frame::money_is_elsewhere(&model.shared.keymap.first_key(accounts, &[]))
+                }
+                _ => texts::frame::NOT_HERE.to_owned(),
+            };
+            toast(model, Tone::Plain, &text);
+        }
         action => {
             on_screen!(model, step, model.screen, |part, cx| part.act(action, &mut cx));
         }
     }
+}
+
+/// Whether the open screen has something for an action.
+fn takes(model: &Model, action: Action) -> bool {
+    part_of!(model, model.screen, |part| part.takes(action, &model.shared)).unwrap_or(false)
 }
 
 /// Quits, or asks first where that would stop something.

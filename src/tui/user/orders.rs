@@ -210,18 +210,18 @@ mod tests {
     use super::*;
     use crate::tui::theme::Shade;
     use crate::tui::user::part::Intent;
-    use crate::tui::user::tests::scene::{full, provider};
+    use crate::tui::user::tests::scene::full;
 
     #[test]
     fn orders_that_lead_to_orders_end() {
         let mut model = full(Shade::Dark);
-        let tell = || Order::Tell(Screen::Accounts, Intent::Account(provider(1)));
+        let tell = || Order::Tell(Screen::Requests, Intent::Requests(String::new()));
         for (depth, opens) in [(ROUNDS, false), (ROUNDS - 1, true)] {
             let mut step = Step::default();
             model.screen = Screen::Home;
             model.following = depth;
             follow(&mut model, vec![tell()], &mut step);
-            assert_eq!((model.screen == Screen::Accounts, step.changed), (opens, opens));
+            assert_eq!((model.screen == Screen::Requests, step.changed), (opens, opens));
             assert_eq!(model.following, depth, "the next orders have as much room");
         }
     }

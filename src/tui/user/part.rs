@@ -11,6 +11,7 @@ use super::shared::Shared;
 use crate::broker::user::Event;
 use crate::domain::{Address, RequestId, ServiceName};
 use crate::tui::keymap::{Action, Place};
+use crate::tui::texts;
 use crate::tui::theme::Tone;
 
 /// What became known.
@@ -46,7 +47,6 @@ pub enum Intent {
         provider: Address,
         service: ServiceName,
     },
-    Account(Address),
     Request(RequestId),
     /// The requests that a filter lets through, as it is typed there.
     Requests(String),
@@ -107,9 +107,31 @@ impl<A> Cx<'_, A> {
         self.orders.push(Order::Toast(tone, text.into()));
     }
 
+    /// Opens the dialog that a key asks for, about the account with a provider.
+    pub fn money(&mut self, action: Action, provider: Address) {
+        let there = self.shared.snapshot.accounts.iter().any(|account| account.provider == provider);
+        let kind = match (action, there) {
+            (Action::Refund, true) => money::Kind::Refund,
+            (Action::Refund, false) => return self.toast(Tone::Plain, texts::services::NO_ACCOUNT),
+            (_, true) => money::Kind::Deposit,
+            (_, false) => money::Kind::OpenAccount,
+        };
+        self.order(Order::Money(Wish { kind, provider, amount: None, then: None }));
+    }
+
     pub fn copy(&mut self, text: impl Into<String>, what: impl Into<String>) {
         self.orders.push(Order::Copy { text: text.into(), what: what.into() });
     }
+}
+
+/// What moves the money of an account.
+pub const fn is_money(action: Action) -> bool {
+    matches!(action, Action::OpenAccount | Action::Deposit | Action::Refund)
+}
+
+/// What only lists have, of which rows are chosen.
+pub const fn is_of_lists(action: Action) -> bool {
+    matches!(action, Action::Filter | Action::Sort | Action::TurnSort | Action::Mark | Action::Alias)
 }
 
 /// A screen.
@@ -132,6 +154,11 @@ pub trait Part {
 
     /// A bound key, or the action's name from the palette.
     fn act(&mut self, _action: Action, _cx: &mut Cx<'_, Self::Ask>) {}
+
+    /// Whether it has something for an action that many screens have.
+    fn takes(&self, _action: Action, _shared: &Shared) -> bool {
+        true
+    }
 
     /// A key while typing, where the keymap did not take it.
     fn key(&mut self, _key: KeyEvent, _cx: &mut Cx<'_, Self::Ask>) {}

@@ -15,7 +15,7 @@ use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::money::Kind;
-use crate::tui::user::part::{Cx, Intent, News, Order, Part};
+use crate::tui::user::part::{Cx, News, Order, Part};
 use crate::tui::user::shared::{Link, Shared};
 
 impl Part for Accounts {
@@ -223,19 +223,6 @@ impl Part for Accounts {
                     Err(why) => Books::Failed(why),
                 };
                 self.books = Some((provider, books));
-            }
-        }
-    }
-
-    fn intent(&mut self, intent: Intent, cx: &mut Cx<'_, Ask>) {
-        if let Intent::Account(provider) = intent {
-            self.table.set_filter(String::new());
-            self.typing = false;
-            self.pane.open();
-            if self.table.choose(&provider) {
-                self.moved(cx);
-            } else {
-                self.wanted = Some(provider);
             }
         }
     }

@@ -15,8 +15,7 @@ use crate::tui::shell::{Program, Step};
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::Model;
-use crate::tui::user::part::{Order, Part};
-use crate::tui::user::screen::Screen;
+use crate::tui::user::part::Part;
 use crate::tui::user::tests::scene::{account, fresh, full, now, painted, provider, snap, snapshot};
 
 fn figures() -> Figures {
@@ -191,19 +190,6 @@ fn what_was_open_is_found_again() {
     early.update(Message::Snapshot(snapshot()));
     assert_eq!(early.accounts.remember(), kept);
     early.accounts.recall(&serde_json::json!({ "sort": -1, "filter": 7, "selected": "x" }));
-}
-
-#[test]
-fn another_screen_shows_an_account() {
-    let mut model = shown(Shade::Dark);
-    letter(&mut model, '9');
-    let mut step = Step::default();
-    let order = Order::Tell(Screen::Accounts, crate::tui::user::part::Intent::Account(provider(2)));
-    crate::tui::user::orders::follow(&mut model, vec![order], &mut step);
-    assert_eq!(
-        (model.screen, model.accounts.selected(), model.accounts.pane.is_open()),
-        (Screen::Accounts, Some(provider(2)), true)
-    );
 }
 
 #[test]

@@ -179,8 +179,10 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::Fork => {
             let through =
                 current.and_then(|at| chat.transcript.entries.get(at)).map(|entry| entry.message.id);
-            if let (Opened::Kept(id), None) = (chat.opened, chat.live()) {
-                cx.ask(Ask::Fork { id, through });
+            match (chat.opened, chat.live()) {
+                (_, Some(_)) => cx.toast(Tone::Plain, texts::chat::STILL_COMING),
+                (Opened::Kept(id), None) => cx.ask(Ask::Fork { id, through }),
+                _ => cx.toast(Tone::Plain, texts::chat::BEGINS_WITH_A_MESSAGE),
             }
         }
         Action::Fold => {

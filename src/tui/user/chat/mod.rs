@@ -237,6 +237,10 @@ impl Part for Chat {
         self.focus == Focus::Prompt || !matches!(self.over, Over::Nothing)
     }
 
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        !(matches!(action, Action::Refund | Action::Sort | Action::TurnSort | Action::Mark | Action::Alias))
+    }
+
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
         keys::act(self, action, cx);
     }

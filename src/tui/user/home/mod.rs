@@ -13,7 +13,7 @@ mod tests;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::part::{Cx, Intent, News, Order, Part};
+use super::part::{Cx, Intent, News, Order, Part, is_money, is_of_lists};
 use super::runner::{At, Reply};
 use super::screen::Screen;
 use super::shared::Shared;
@@ -83,6 +83,10 @@ impl Part for Home {
 
     fn places(&self) -> &'static [Place] {
         &[Place::Lists]
+    }
+
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        !(is_money(action) || is_of_lists(action) || matches!(action, Action::Zoom | Action::CopyAll))
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {

@@ -17,7 +17,7 @@ use ratatui::layout::{Position, Rect};
 use serde_json::{Value, json};
 
 use self::line::{Line, TIME};
-use super::part::{Cx, News, Part};
+use super::part::{Cx, News, Part, is_money};
 use super::runner::{At, Reply};
 use super::shared::Shared;
 use crate::domain::Timestamp;
@@ -170,6 +170,10 @@ impl Part for Log {
         if !std::mem::replace(&mut self.asked, true) {
             cx.ask(Ask::Follow(cx.shared.start.log.clone()));
         }
+    }
+
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        !(is_money(action) || action == Action::Alias)
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {

@@ -29,6 +29,10 @@ impl Part for Refunds {
         self.typing
     }
 
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        !(action == Action::Mark)
+    }
+
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
         let page = if self.in_history() {
             self.history.page()

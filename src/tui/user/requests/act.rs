@@ -8,6 +8,7 @@ use super::runner::{Ask, Covered};
 use super::{List, Record, Requests, Running, Subject, facts, filter};
 use crate::broker::user::RequestSort;
 use crate::domain::{Address, RequestId};
+use crate::tui::keymap::Action;
 use crate::tui::kit::facts::{Fact, text};
 use crate::tui::kit::pane::Pane;
 use crate::tui::texts;
@@ -296,9 +297,9 @@ impl Requests {
     }
 
     /// Opens the account of the selected row's provider.
-    pub(super) fn account(&self, cx: &mut Cx<'_, Ask>) {
+    pub(super) fn money(&self, action: Action, cx: &mut Cx<'_, Ask>) {
         if let Some(provider) = self.provider() {
-            cx.order(Order::Tell(Screen::Accounts, Intent::Account(provider)));
+            cx.money(action, provider);
         }
     }
 

@@ -19,7 +19,7 @@ use crate::tui::kit::form::Did;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
-use crate::tui::user::part::{Cx, Intent, News, Order, Part};
+use crate::tui::user::part::{Cx, Intent, News, Order, Part, is_money};
 use crate::tui::user::shared::Shared;
 
 const SORTS: [(&str, RequestSort); 4] = [
@@ -47,6 +47,10 @@ impl Part for Requests {
 
     fn typing(&self) -> bool {
         self.typing || self.export.is_some() || self.accept.is_some()
+    }
+
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        action != Action::Mark && (!is_money(action) || self.provider().is_some())
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
@@ -83,7 +87,7 @@ impl Part for Requests {
             Action::CopyUrl => self.copy_link(cx),
             Action::Export => self.begin_export(cx),
             Action::ToService => self.service(cx),
-            Action::Deposit | Action::OpenAccount | Action::Refund => self.account(cx),
+            action if is_money(action) => self.money(action, cx),
             Action::Alias => {
                 if let Some(provider) = self.provider() {
                     cx.order(Order::Alias(provider));
@@ -294,12 +298,6 @@ impl Part for Requests {
                 self.show(false);
                 self.moved();
                 self.set_typed(typed, cx);
-            }
-            Intent::Account(provider) => {
-                self.list = List::Requests;
-                self.show(false);
-                self.moved();
-                self.set_typed(format!("provider:{provider:#x}"), cx);
             }
             _ => {}
         }

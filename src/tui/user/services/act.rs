@@ -6,11 +6,11 @@ use super::runner::Ask;
 use super::{Services, facts};
 use crate::broker::user::model_id;
 use crate::domain::{Address, ServiceKind, ServiceName};
+use crate::tui::keymap::Action;
 use crate::tui::kit::facts::text;
 use crate::tui::kit::look::Look;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
-use crate::tui::user::money::{Kind, Wish};
 use crate::tui::user::part::{Cx, Intent, Order};
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::Link;
@@ -38,19 +38,9 @@ impl Services {
     }
 
     /// Opens an account, or adds to the one that there is.
-    pub(super) fn fund(&self, cx: &mut Cx<'_, Ask>) {
-        let Some((provider, _)) = self.subject() else { return };
-        let there = cx.shared.snapshot.accounts.iter().any(|account| account.provider == provider);
-        let kind = if there { Kind::Deposit } else { Kind::OpenAccount };
-        cx.order(Order::Money(Wish { kind, provider, amount: None, then: None }));
-    }
-
-    pub(super) fn refund(&self, cx: &mut Cx<'_, Ask>) {
-        let Some((provider, _)) = self.subject() else { return };
-        if cx.shared.snapshot.accounts.iter().any(|account| account.provider == provider) {
-            cx.order(Order::Money(Wish { kind: Kind::Refund, provider, amount: None, then: None }));
-        } else {
-            cx.toast(Tone::Plain, texts::services::NO_ACCOUNT);
+    pub(super) fn money(&self, action: Action, cx: &mut Cx<'_, Ask>) {
+        if let Some((provider, _)) = self.subject() {
+            cx.money(action, provider);
         }
     }
 

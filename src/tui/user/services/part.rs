@@ -15,7 +15,7 @@ use crate::tui::kit::facts::furthest;
 use crate::tui::kit::filter::filter_kept;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
-use crate::tui::user::part::{Cx, Intent, News, Order, Part};
+use crate::tui::user::part::{Cx, Intent, News, Order, Part, is_money};
 use crate::tui::user::shared::{Link, Shared};
 
 impl Part for Services {
@@ -58,8 +58,7 @@ impl Part for Services {
             }
             Action::Million => Services::million(cx),
             Action::Talk => self.talk(cx),
-            Action::OpenAccount | Action::Deposit => self.fund(cx),
-            Action::Refund => self.refund(cx),
+            action if is_money(action) => self.money(action, cx),
             Action::Alias => {
                 if let Some(offer) = self.selected() {
                     cx.order(Order::Alias(offer.service.provider));

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::part::{Cx, Part};
+use super::part::{Cx, Part, is_money, is_of_lists};
 use super::runner::{At, Reply};
 use super::shared::{Link, Shared};
 use crate::domain::Neuron;
@@ -40,6 +40,10 @@ impl Part for Settings {
 
     fn places(&self) -> &'static [Place] {
         &[Place::Lists]
+    }
+
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        !(is_money(action) || is_of_lists(action) || action == Action::Zoom)
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {

@@ -34,7 +34,7 @@ use crate::tui::kit::form::Did;
 use crate::tui::kit::table::{Click, Table};
 use crate::tui::texts;
 use crate::tui::theme::Tone;
-use crate::tui::user::part::{Cx, Intent, News, Order, Part};
+use crate::tui::user::part::{Cx, Intent, News, Order, Part, is_money};
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::{Link, Shared};
 
@@ -100,6 +100,10 @@ impl Part for Spend {
 
     fn places(&self) -> &'static [Place] {
         &[Place::Spend, Place::Lists]
+    }
+
+    fn takes(&self, action: Action, _shared: &Shared) -> bool {
+        !(is_money(action) || matches!(action, Action::Filter | Action::Mark | Action::Alias))
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {

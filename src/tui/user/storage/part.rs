@@ -16,7 +16,7 @@ use crate::tui::kit::dialog::Said;
 use crate::tui::kit::form::Did;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
-use crate::tui::user::part::{Cx, Intent, News, Order, Part};
+use crate::tui::user::part::{Cx, Intent, News, Order, Part, is_money, is_of_lists};
 use crate::tui::user::places;
 use crate::tui::user::screen::Screen;
 use crate::tui::user::shared::Shared;
@@ -31,6 +31,11 @@ impl Part for Storage {
 
     fn typing(&self) -> bool {
         self.question.is_some()
+    }
+
+    fn takes(&self, action: Action, shared: &Shared) -> bool {
+        let none = action == Action::Zoom || is_of_lists(action);
+        !none && (!is_money(action) || self.service(shared).is_some())
     }
 
     fn act(&mut self, action: Action, cx: &mut Cx<'_, Ask>) {
@@ -64,9 +69,9 @@ impl Part for Storage {
                     cx.copy(view::as_text(one, cx.shared), texts::storage::THE_TRANSFER);
                 }
             }
-            Action::Deposit | Action::OpenAccount | Action::Refund => {
+            action if is_money(action) => {
                 if let Some(service) = self.service(cx.shared) {
-                    cx.order(Order::Tell(Screen::Accounts, Intent::Account(service.provider)));
+                    cx.money(action, service.provider);
                 }
             }
             _ => {}

@@ -11,6 +11,7 @@ use crate::tui::console;
 use crate::tui::input::Input;
 use crate::tui::pictures::{control, letter, moment, picture, press, resize, typed};
 use crate::tui::shell::{Program, ScreenOrder};
+use crate::tui::texts;
 use crate::tui::theme::{Shade, Tone};
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::{Model, Over};
@@ -127,6 +128,24 @@ fn the_providers_console_is_left_by_esc_and_by_our_own_digits() {
     press(&mut model, KeyCode::Esc);
     alt(&mut model, '5');
     assert_eq!(model.screen, Screen::Requests);
+}
+
+#[test]
+fn a_key_that_a_screen_has_nothing_for_says_so() {
+    let mut model = full(Shade::Dark);
+    for screen in ['1', '7', '9', '0'] {
+        letter(&mut model, screen);
+        letter(&mut model, 'D');
+        let told = model.toasts.pop().map(|toast| toast.text);
+        assert_eq!(told.as_deref(), Some("not on this screen; 4 Accounts moves money"), "{screen}");
+        letter(&mut model, ':');
+        typed(&mut model, "deposit");
+        assert!(!picture(&painted(&model)).contains(texts::keys::DEPOSIT), "{screen}");
+        press(&mut model, KeyCode::Esc);
+    }
+    letter(&mut model, '1');
+    letter(&mut model, '/');
+    assert!(model.toasts.iter().any(|toast| toast.text == "not on this screen"));
 }
 
 #[test]
