@@ -149,7 +149,11 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         }
         Action::Suspend => step.screen.push(ScreenOrder::Suspend),
         Action::Back => {
-            on_screen!(model, step, model.screen, |part, cx| part.back(&mut cx));
+            let back = on_screen!(model, step, model.screen, |part, cx| part.back(&mut cx));
+            if back != Some(true) {
+                // They are in the log.
+                model.toasts.clear();
+            }
         }
         Action::Quit => {
             // From inside something `q` is one step back, as `esc` is.

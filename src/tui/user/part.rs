@@ -215,6 +215,11 @@ pub trait Part {
     /// Draws it. Gives where the cursor is, where something is typed.
     fn draw(&self, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Option<Position>;
 
+    /// Where news may stand over it: not over what is written, or what it costs.
+    fn beside_news(&self, area: Rect, _shared: &Shared) -> Rect {
+        area
+    }
+
     /// The keys that matter here, the most useful first.
     fn hints(&self, _shared: &Shared) -> Vec<(Action, &'static str)> {
         Vec::new()

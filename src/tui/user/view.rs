@@ -95,7 +95,9 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
     let free =
         matches!(model.over, Over::Nothing | Over::Help(_) | Over::Palette(_)) && !model.money.typing();
     if free {
-        toast::draw(buffer, place, &model.toasts, look);
+        let news = part_of!(model, model.screen, |part| part.beside_news(areas.body, shared));
+        let height = news.map_or(place.height, |news| news.height);
+        toast::draw(buffer, Rect { height, ..place }, &model.toasts, look);
     }
     cursor
 }

@@ -359,6 +359,11 @@ impl Part for Chat {
         view::draw(self, buffer, area, shared)
     }
 
+    fn beside_news(&self, area: Rect, shared: &Shared) -> Rect {
+        let transcript = view::places(self, area, shared).transcript;
+        Rect { height: transcript.bottom().saturating_sub(area.y), ..area }
+    }
+
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {
         view::hints(self, shared)
     }

@@ -20,7 +20,7 @@ use crate::domain::{Fee, MessageId, Neuron, Prices, RequestId, Units, UserReques
 use crate::tui::input::Input;
 use crate::tui::pictures::{control, harmless, letter, moment, press, typed};
 use crate::tui::shell::{Program, ScreenOrder, Step};
-use crate::tui::theme::Shade;
+use crate::tui::theme::{Shade, Tone};
 use crate::tui::user::message::Message as Told;
 use crate::tui::user::model::Model;
 use crate::tui::user::part::{Intent, Part};
@@ -102,6 +102,27 @@ fn q_asks_before_it_stops_an_answer() {
     assert!(letter(&mut model, 'q').screen.is_empty());
     assert!(!*sending.stop.borrow());
     assert!(shown(&model).contains("Quit now?"), "{}", shown(&model));
+}
+
+#[test]
+fn news_covers_neither_prompt_nor_cost() {
+    for (width, height) in crate::tui::pictures::SIZES {
+        let mut model = opened(Shade::Dark);
+        crate::tui::pictures::resize(&mut model, width, height);
+        typed(&mut model, "What is it?");
+        let before = shown(&model);
+        for news in ["one thing happened", "another thing happened"] {
+            crate::tui::user::orders::toast(&mut model, Tone::Bad, news);
+        }
+        let after = shown(&model);
+        assert!(after.contains("another thing happened"), "{after}");
+        // The rule, what it costs, the prompt, the sums, the status and the hints.
+        let last = |text: &str| text.lines().rev().take(6).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(last(&after), last(&before));
+        press(&mut model, KeyCode::Esc);
+        press(&mut model, KeyCode::Esc);
+        assert!(model.toasts.is_empty());
+    }
 }
 
 #[test]
