@@ -171,7 +171,8 @@ fn in_transcript(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
                 None => chat.focus = Focus::Prompt,
             }
         }
-        Action::Edit if !chat.rewrite(cx) => {
+        // While an answer comes that is the reason, and it is told.
+        Action::Edit if !chat.rewrite(cx) && chat.live().is_none() => {
             cx.toast(Tone::Plain, texts::chat::NOTHING_TO_EDIT);
         }
         Action::Again => chat.again(None, cx),

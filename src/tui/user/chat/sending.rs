@@ -326,11 +326,11 @@ impl Chat {
 
     /// Puts a prompt into the field again, to be sent into a branch that ends before it.
     pub fn rewrite(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
-        let Opened::Kept(of) = self.opened else { return false };
         if self.live().is_some() {
             cx.toast(Tone::Plain, texts::chat::STILL_COMING);
             return false;
         }
+        let Opened::Kept(of) = self.opened else { return false };
         // That of the selected answer, or the last one.
         let upto = self.transcript.selected.map_or(usize::MAX, |at| at + 1);
         let entries = &self.transcript.entries;
@@ -356,6 +356,9 @@ impl Chat {
             return self.go_on(cx);
         }
         if !self.rewrite(cx) {
+            if self.live().is_none() {
+                cx.toast(Tone::Plain, texts::chat::NOTHING_TO_ASK_AGAIN);
+            }
             return;
         }
         if let Some(service) = service {

@@ -126,6 +126,20 @@ fn news_covers_neither_prompt_nor_cost() {
 }
 
 #[test]
+fn one_thing_is_said_of_an_edit_while_an_answer_comes() {
+    let mut model = ready(Shade::Dark);
+    let sending = say(&mut model, "hello");
+    tell(&mut model, begun(&sending));
+    press(&mut model, KeyCode::Tab);
+    for key in ['e', 'A', 'F'] {
+        model.toasts.clear();
+        letter(&mut model, key);
+        let told: Vec<&str> = model.toasts.iter().map(|toast| &*toast.text).collect();
+        assert_eq!(told, [crate::tui::texts::chat::STILL_COMING], "{key}");
+    }
+}
+
+#[test]
 fn control_c_stops_the_answer_before_it_quits() {
     let mut model = ready(Shade::Dark);
     let sending = say(&mut model, "hello");
