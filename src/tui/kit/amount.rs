@@ -97,6 +97,34 @@ pub fn with_unit(amount: Neuron, unit: Unit) -> String {
     }
 }
 
+/// Digits of the smallest of several amounts that are shown in *auto*, and decimals for them at most.
+const TELLING: usize = 4;
+const BESIDE: usize = 12;
+
+/// Amounts that stand beside each other to be compared, in one unit, and its name: the one that reads well for the
+/// largest, with as many decimals as say something of the smallest.
+pub fn beside(amounts: &[Neuron], unit: Unit) -> (Vec<String>, &'static str) {
+    let peak = amounts.iter().copied().max().unwrap_or_default();
+    let scale = match unit.scale(peak) {
+        Scale::A0gi(DECIMALS) => {
+            let least = amounts.iter().filter(|amount| !amount.is_zero()).min().copied().unwrap_or_default();
+            // An A0GI has one digit more than there are decimals.
+            let first =
+                (EXACT + 1).saturating_sub(least.get().checked_ilog10().map_or(0, |n| n as usize + 1));
+            Scale::A0gi((first + TELLING - 1).clamp(DECIMALS, BESIDE))
+        }
+        scale => scale,
+    };
+    let write = |amount: &Neuron| match scale {
+        Scale::Neuron => scale.write(*amount),
+        Scale::A0gi(_) => match scale.write(*amount).trim_end() {
+            text if text.contains('.') => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            text => text.to_owned(),
+        },
+    };
+    (amounts.iter().map(write).collect(), scale.name())
+}
+
 /// All decimals of an amount in A0GI, the digits before the point in groups.
 pub fn a0gi(amount: Neuron) -> String {
     amount.to_grouped_a0gi()
@@ -120,6 +148,25 @@ mod tests {
         assert_eq!(scale.write(Neuron::A0GI), "1.000000");
         assert_eq!(scale.write(Neuron::new(1)), "<0.000001");
         assert_eq!(scale.write(Neuron::ZERO), "0       ");
+    }
+
+    #[test]
+    fn what_is_compared_has_one_unit() {
+        let written = |amounts: &[u128], unit| {
+            let amounts: Vec<_> = amounts.iter().map(|amount| Neuron::new(*amount)).collect();
+            let (texts, unit) = beside(&amounts, unit);
+            format!("{} {unit}", texts.join(" of "))
+        };
+        let (auto, much) = (Unit::Auto, 5 * Neuron::A0GI.get());
+        assert_eq!(written(&[1_172_000_000, 5_000_000_000], auto), "1,172,000,000 of 5,000,000,000 neuron");
+        assert_eq!(written(&[1_172_000_000, 5_000_000_000_000], auto), "0.000000001172 of 0.000005 A0GI");
+        assert_eq!(written(&[0, much], auto), "0 of 5 A0GI");
+        assert_eq!(written(&[1, much], auto), "<0.000000000001 of 5 A0GI");
+        assert_eq!(written(&[154_880_500_000, much], auto), "~0.0000001548 of 5 A0GI");
+        assert_eq!(written(&[1_234_567_000_000_000_000, 2 * much], auto), "1.234567 of 10 A0GI");
+        assert_eq!(written(&[1, much], Unit::Neuron), "1 of 5,000,000,000,000,000,000 neuron");
+        assert_eq!(written(&[1, much], Unit::A0gi), "0.000000000000000001 of 5 A0GI");
+        assert_eq!(written(&[], auto), " neuron");
     }
 
     #[test]

@@ -36,6 +36,22 @@ impl Look {
         if self.masked { MASK.to_owned() } else { amount::with_unit(amount, self.unit) }
     }
 
+    /// A part, and with its unit the whole that it is of.
+    pub fn part_of(&self, part: Neuron, whole: Neuron) -> (String, String) {
+        if self.masked {
+            return (MASK.to_owned(), MASK.to_owned());
+        }
+        let (texts, unit) = amount::beside(&[part, whole], self.unit);
+        let [part, whole] = texts.try_into().unwrap_or_default();
+        (part, format!("{whole} {unit}"))
+    }
+
+    /// Amounts in one unit, and its name.
+    pub fn beside(&self, amounts: &[Neuron]) -> (Vec<String>, &'static str) {
+        let (texts, unit) = amount::beside(amounts, self.unit);
+        (if self.masked { vec![MASK.to_owned(); amounts.len()] } else { texts }, unit)
+    }
+
     /// Every digit in both units.
     pub fn in_full(&self, amount: Neuron) -> String {
         if self.masked { MASK.to_owned() } else { amount::in_full(amount) }

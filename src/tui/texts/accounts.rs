@@ -156,7 +156,7 @@ pub fn cap_a_request(amount: impl Display) -> String {
     format!("cap a request {amount}")
 }
 
-pub fn promised_of(used: impl Display, cap: impl Display) -> String {
+pub fn promised_of((used, cap): (impl Display, impl Display)) -> String {
     format!("promised {used} of {cap}")
 }
 

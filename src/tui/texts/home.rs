@@ -61,7 +61,7 @@ pub fn operation_for(
 
 // Money
 
-pub fn spent_of_cap(spent: impl Display, cap: impl Display, percent: impl Display) -> String {
+pub fn spent_of_cap((spent, cap): (impl Display, impl Display), percent: impl Display) -> String {
     format!("{spent} of {cap}, {percent} %")
 }
 
@@ -85,7 +85,7 @@ pub fn lasts_answers(many: u64) -> String {
     format!("about {} like yours", answers(many))
 }
 
-pub fn cap_used(cap: impl Display, of: impl Display, used: impl Display, limit: impl Display) -> String {
+pub fn cap_used(cap: impl Display, of: impl Display, (used, limit): (impl Display, impl Display)) -> String {
     format!("{cap}{of}: {used} of {limit}")
 }
 

@@ -56,7 +56,7 @@ pub fn part_of(part: impl Display, whole: impl Display) -> String {
     format!("{part} of {whole}")
 }
 
-pub fn today_of_cap(spent: impl Display, cap: impl Display) -> String {
+pub fn today_of_cap((spent, cap): (impl Display, impl Display)) -> String {
     format!("today {spent} of {cap}")
 }
 

@@ -140,7 +140,7 @@ fn status(shared: &Shared) -> Vec<(String, Tone)> {
         parts.push((format!("{} {block}", shared.start.network), Tone::Dim));
         parts.push((texts::frame::spendable(look.amount(shared.spendable())), Tone::Plain));
         let today = match snapshot.caps.per_day {
-            Some(cap) => texts::shared::today_of_cap(look.amount(snapshot.spent_today), look.amount(cap)),
+            Some(cap) => texts::shared::today_of_cap(look.part_of(snapshot.spent_today, cap)),
             None => texts::frame::today(look.amount(snapshot.spent_today)),
         };
         parts.push((today, Tone::Plain));

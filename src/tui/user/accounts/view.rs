@@ -140,8 +140,8 @@ fn caps(accounts: &Accounts, buffer: &mut Buffer, line: Rect, shared: &Shared) {
         let CapUse { cap: which, used, limit, .. } = *cap;
         let text = match which {
             Cap::Request => texts::accounts::cap_a_request(look.amount(limit)),
-            Cap::Day => texts::shared::today_of_cap(look.amount(used), look.amount(limit)),
-            Cap::Total => texts::accounts::promised_of(look.amount(used), look.amount(limit)),
+            Cap::Day => texts::shared::today_of_cap(look.part_of(used, limit)),
+            Cap::Total => texts::accounts::promised_of(look.part_of(used, limit)),
             Cap::Provider => continue,
         };
         let share = share(cap);

@@ -132,7 +132,7 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
         Some(cap) => {
             let (used, limit) = shrink(snapshot.spent_today, cap);
             let percent = gauge::percent(used, limit).unwrap_or(0);
-            texts::home::spent_of_cap(look.amount(snapshot.spent_today), look.amount(cap), percent)
+            texts::home::spent_of_cap(look.part_of(snapshot.spent_today, cap), percent)
         }
         None => texts::home::spent_without_cap(look.amount(snapshot.spent_today)),
     };
@@ -157,12 +157,7 @@ fn money(home: &Home, shared: &Shared) -> Vec<Fact> {
                 cap.provider.map(|one| texts::shared::with_whom(shared.provider(one))).unwrap_or_default();
             facts.push(plain(
                 texts::terms::CAP,
-                texts::home::cap_used(
-                    cap.cap.for_screen(),
-                    &of,
-                    look.amount(cap.used),
-                    look.amount(cap.limit),
-                ),
+                texts::home::cap_used(cap.cap.for_screen(), &of, look.part_of(cap.used, cap.limit)),
             ));
         }
     }

@@ -8,6 +8,7 @@ use super::facts::cost_of_thousand;
 use super::row::{Offer, price_text, prices_in_words};
 use crate::broker::user::ProbeOutcome;
 use crate::domain::Neuron;
+use crate::tui::kit::amount::Scale;
 use crate::tui::kit::draw;
 use crate::tui::kit::look::Look;
 use crate::tui::texts;
@@ -15,12 +16,12 @@ use crate::tui::theme::Tone;
 use crate::tui::user::shared::Shared;
 
 /// Cells of the labels, and of a service at least.
-const LABEL: u16 = 15;
-const LEAST: u16 = 20;
+const LABEL: u16 = 19;
+const LEAST: u16 = 19;
 
 /// One thing of all of them: a text each, and how good it is where more of one is better than less.
 struct Line {
-    label: &'static str,
+    label: String,
     cells: Vec<(String, Option<u128>)>,
 }
 
@@ -34,14 +35,22 @@ fn low(value: u128) -> Option<u128> {
     Some(u128::MAX - value)
 }
 
-/// An amount where columns are narrow: neuron go without saying.
-fn amount(amount: Neuron, look: &Look) -> String {
-    look.amount(amount).trim_end_matches(" neuron").to_owned()
+/// A row of amounts. They are there to be compared, so they have one unit; neuron go without saying.
+fn amounts(label: &str, cells: Vec<Result<(Neuron, Option<u128>), &str>>, look: &Look) -> Line {
+    let known: Vec<Neuron> = cells.iter().filter_map(|cell| cell.ok().map(|(amount, _)| amount)).collect();
+    let (texts, unit) = look.beside(&known);
+    let mut texts = texts.into_iter();
+    let cells = cells.into_iter().map(|cell| match cell {
+        Ok((_, value)) => (texts.next().unwrap_or_default(), value),
+        Err(word) => (word.to_owned(), None),
+    });
+    let label = if unit == Scale::Neuron.name() { label.to_owned() } else { format!("{label} {unit}") };
+    Line { label, cells: cells.collect() }
 }
 
 fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
-    let line = |label, cell: &dyn Fn(&Offer) -> (String, Option<u128>)| Line {
-        label,
+    let line = |label: &str, cell: &dyn Fn(&Offer) -> (String, Option<u128>)| Line {
+        label: label.to_owned(),
         cells: offers.iter().map(|offer| cell(offer)).collect(),
     };
     let plain = |text: String| (if text.is_empty() { "-".to_owned() } else { text }, None);
@@ -57,10 +66,7 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
             let price = offer.service.prices.output;
             (price_text(price, look), low(price.get()))
         }),
-        line("1,000 answers", &|offer| match cost_of_thousand(&offer.service.prices, part.habit(offer)) {
-            Some(cost) => (amount(cost, look), low(cost.get())),
-            None => ("-".to_owned(), None),
-        }),
+        amounts("1,000 answers", offers.iter().map(|offer| cost(part, offer)).collect(), look),
         line(texts::labels::HERE, &|offer| {
             (offer.here().0, offer.latency().and_then(|wait| low(wait.into())))
         }),
@@ -75,25 +81,26 @@ fn lines(part: &Services, offers: &[&Offer], look: &Look) -> Vec<Line> {
                 None => ("-".to_owned(), None),
             }
         }),
-        line(texts::labels::LENDS, &|offer| match offer
-            .known
-            .probe
-            .as_ref()
-            .and_then(|probe| probe.as_ref().ok())
-        {
-            Some(probe) => match &probe.outcome {
-                ProbeOutcome::Reachable { credit_limit, .. } => {
-                    (amount(*credit_limit, look), Some(credit_limit.get()))
-                }
-                _ => ("-".to_owned(), None),
-            },
-            None => ("-".to_owned(), None),
-        }),
-        line(texts::labels::SPENDABLE, &|offer| match offer.available {
-            Some(available) => (amount(available, look), None),
-            None => (texts::services::COMPARED_WITHOUT_ACCOUNT.to_owned(), None),
-        }),
+        amounts(texts::labels::LENDS, offers.iter().map(|offer| lends(offer)).collect(), look),
+        amounts(texts::labels::SPENDABLE, offers.iter().map(|offer| spendable(offer)).collect(), look),
     ]
+}
+
+fn cost(part: &Services, offer: &Offer) -> Result<(Neuron, Option<u128>), &'static str> {
+    let cost = cost_of_thousand(&offer.service.prices, part.habit(offer)).ok_or("-")?;
+    Ok((cost, low(cost.get())))
+}
+
+fn lends(offer: &Offer) -> Result<(Neuron, Option<u128>), &'static str> {
+    let probe = offer.known.probe.as_ref().and_then(|probe| probe.as_ref().ok()).ok_or("-")?;
+    match &probe.outcome {
+        ProbeOutcome::Reachable { credit_limit, .. } => Ok((*credit_limit, Some(credit_limit.get()))),
+        _ => Err("-"),
+    }
+}
+
+fn spendable(offer: &Offer) -> Result<(Neuron, Option<u128>), &'static str> {
+    Ok((offer.available.ok_or(texts::services::COMPARED_WITHOUT_ACCOUNT)?, None))
 }
 
 /// Which cells are the best of their row; none where all are the same or only one is known.
@@ -128,7 +135,7 @@ pub fn draw(part: &Services, from: usize, buffer: &mut Buffer, area: Rect, share
         if y >= area.height {
             break;
         }
-        draw::put(buffer, area, 0, y, line.label, look.style(Tone::Dim));
+        draw::put(buffer, area, 0, y, &line.label, look.style(Tone::Dim));
         let stars = best(&line.cells);
         for (column, (cell, star)) in line.cells.iter().zip(&stars).skip(from).take(room).enumerate() {
             let (sign, tone) = if *star { ("★ ", Tone::Good) } else { ("  ", Tone::Plain) };

@@ -258,7 +258,10 @@ fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
         };
         let of = match cap.cap {
             Cap::Request => texts::shared::at_most(look.amount(cap.limit)),
-            _ => texts::shared::part_of(look.amount(cap.used), look.amount(cap.limit)),
+            _ => {
+                let (used, limit) = look.part_of(cap.used, cap.limit);
+                texts::shared::part_of(used, limit)
+            }
         };
         (name, of)
     };
