@@ -124,7 +124,8 @@ pub fn word_of_link(shared: &Shared) -> (Tone, String) {
     }
 }
 
-/// `0x59c8…b1d2 │ demo #183 3s │ wallet … │ spendable … │ today …/… │ 1 pending │ read-only`.
+/// `READ-ONLY │ private │ spendable … │ today … of … │ … 1 pending │ 0x59c8…b1d2 │ demo #183 │ wallet …`: what somebody has
+/// to know first, since what does not fit is left out.
 fn status(shared: &Shared) -> Vec<(String, Tone)> {
     let look = &shared.look;
     let snapshot = &shared.snapshot;
@@ -132,12 +133,10 @@ fn status(shared: &Shared) -> Vec<(String, Tone)> {
     if shared.start.read_only {
         parts.push(("READ-ONLY".to_owned(), Tone::Warn));
     }
+    if look.masked {
+        parts.push(("private".to_owned(), Tone::Warn));
+    }
     if shared.link == Link::Ready {
-        parts.push((look.short(snapshot.user), Tone::Plain));
-        let block = snapshot.head.map_or(texts::frame::NO_BLOCK_YET.to_owned(), |head| {
-            format!("#{}", grouped(head.number.into()))
-        });
-        parts.push((format!("{} {block}", shared.start.network), Tone::Dim));
         parts.push((texts::frame::spendable(look.amount(shared.spendable())), Tone::Plain));
         let today = match snapshot.caps.per_day {
             Some(cap) => texts::shared::today_of_cap(look.part_of(snapshot.spent_today, cap)),
@@ -147,6 +146,11 @@ fn status(shared: &Shared) -> Vec<(String, Tone)> {
         if !snapshot.operations.is_empty() {
             parts.push((texts::frame::pending(snapshot.operations.len()), Tone::Pending));
         }
+        parts.push((look.short(snapshot.user), Tone::Plain));
+        let block = snapshot.head.map_or(texts::frame::NO_BLOCK_YET.to_owned(), |head| {
+            format!("#{}", grouped(head.number.into()))
+        });
+        parts.push((format!("{} {block}", shared.start.network), Tone::Dim));
         if let Some(wallet) = snapshot.wallet {
             parts.push((texts::frame::wallet(look.amount(wallet)), Tone::Dim));
         }
@@ -155,9 +159,6 @@ fn status(shared: &Shared) -> Vec<(String, Tone)> {
     }
     if let Some(serving) = &shared.start.serving {
         parts.push((texts::frame::api(serving), Tone::Dim));
-    }
-    if look.masked {
-        parts.push(("private".to_owned(), Tone::Warn));
     }
     if !shared.mouse {
         parts.push((texts::frame::MOUSE_OFF.to_owned(), Tone::Dim));

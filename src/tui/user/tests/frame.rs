@@ -43,11 +43,11 @@ fn what_came_while_figures_stood_still_is_shown_when_they_go_on() {
         let spent_today = Neuron::new(spent);
         Message::Snapshot(Arc::new(Snapshot { spent_today, ..Snapshot::clone(&snapshot()) }))
     };
-    assert!(!model.update(came(77_000_001)).changed);
-    model.update(came(77_000_002));
-    assert!(!picture(&painted(&model)).contains("77,000,00"), "it stands still");
+    assert!(!model.update(came(1_000_000_000_000)).changed);
+    model.update(came(2_000_000_000_000));
+    assert!(picture(&painted(&model)).contains("today 0.000000001172 of"), "it stands still");
     letter(&mut model, 'f');
-    assert!(picture(&painted(&model)).contains("today 77,000,002"), "{}", picture(&painted(&model)));
+    assert!(picture(&painted(&model)).contains("today 0.000002 of"), "{}", picture(&painted(&model)));
 }
 
 #[test]
@@ -146,6 +146,18 @@ fn a_key_that_a_screen_has_nothing_for_says_so() {
     letter(&mut model, '1');
     letter(&mut model, '/');
     assert!(model.toasts.iter().any(|toast| toast.text == "not on this screen"));
+}
+
+#[test]
+fn the_status_line_keeps_what_matters() {
+    let mut model = full(Shade::Dark);
+    resize(&mut model, 60, 16);
+    let status = |model: &Model| picture(&painted(model)).lines().rev().nth(1).unwrap_or_default().to_owned();
+    let shown = status(&model);
+    assert!(shown.contains("spendable") && shown.contains("1 pending"), "{shown}");
+    letter(&mut model, 'x');
+    let shown = status(&model);
+    assert!(shown.starts_with(" private │ spendable ••••• │ today"), "{shown}");
 }
 
 #[test]
