@@ -11,6 +11,7 @@ use super::{detail, overview, settings, settlements};
 use crate::tui::help::Word;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
+use crate::tui::kit::filter::filter_hints;
 use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::table::{Row, Table};
 use crate::tui::kit::{draw, moment, toast};
@@ -204,11 +205,10 @@ fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
                 ("esc", texts::hints::CANCEL),
             ]);
         }
-        (Over::Nothing, _) if model.typing => keys.extend([
-            ("enter", texts::hints::KEEP),
-            ("esc", texts::hints::WITHOUT),
-            ("!word", texts::console::LEAVE_OUT),
-        ]),
+        (Over::Nothing, _) if model.typing => {
+            keys.extend(filter_hints(true));
+            keys.push(("!word", texts::console::LEAVE_OUT));
+        }
         (Over::Nothing, _) if layout::list(model).detail == Some(layout::areas(model.size).body) => {
             keys.extend([
                 ("esc", texts::hints::BACK),

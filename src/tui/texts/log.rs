@@ -18,4 +18,3 @@ pub fn level_from_at(level: impl Display, origin: impl Display, time: impl Displ
 
 pub const WHOLE_LINE: &str = "whole line";
 pub const COPY_LISTED: &str = "copy all that is listed";
-pub const ALL_LINES: &str = "all lines";

@@ -2,6 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use crate::tui::texts;
+
 /// Nobody types a longer filter. Bytes.
 const LONGEST: usize = 300;
 
@@ -22,6 +24,16 @@ pub fn filter_key(text: &mut String, key: KeyEvent) -> bool {
         _ => {}
     }
     text.len() != before
+}
+
+/// What keys do while a filter is typed, for hints: it is kept or it is cleared, wherever it is typed. `completes`:
+/// whether `tab` knows the names of columns.
+pub fn filter_hints(completes: bool) -> Vec<(&'static str, &'static str)> {
+    let mut hints = vec![("enter", texts::hints::KEEP), ("esc", texts::hints::CLEAR)];
+    if completes {
+        hints.insert(1, ("tab", texts::hints::COMPLETE));
+    }
+    hints
 }
 
 /// What is pasted goes to the end, as one line, as far as there is room. Terminals send the ends of lines as they like:

@@ -14,7 +14,7 @@ mod line;
 mod words;
 
 pub use self::field::{Field, FieldKind, FieldValue};
-pub use self::line::{filter_kept, filter_key, filter_paste};
+pub use self::line::{filter_hints, filter_kept, filter_key, filter_paste};
 pub use self::words::Words;
 
 use self::field::Test;

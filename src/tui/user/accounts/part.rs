@@ -10,7 +10,7 @@ use super::{Accounts, Answer, Ask, Books, detail, view};
 use crate::broker::user::Event;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts;
-use crate::tui::kit::filter::filter_kept;
+use crate::tui::kit::filter::{filter_hints, filter_kept};
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
@@ -268,9 +268,7 @@ impl Part for Accounts {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| {
-            vec![("enter", texts::hints::KEEP), ("tab", texts::hints::COMPLETE), ("esc", texts::hints::ALL)]
-        })
+        self.typing.then(|| filter_hints(true))
     }
 
     fn alarm(&self, shared: &Shared) -> bool {

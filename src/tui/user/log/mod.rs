@@ -24,7 +24,7 @@ use crate::domain::Timestamp;
 use crate::log_lines::{LogLine, LogLines};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
-use crate::tui::kit::filter::filter_kept;
+use crate::tui::kit::filter::{filter_hints, filter_kept};
 use crate::tui::kit::pane::Pane;
 use crate::tui::kit::table::{Change, Click, Table};
 use crate::tui::kit::{draw, moment};
@@ -342,13 +342,7 @@ impl Part for Log {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| {
-            vec![
-                ("enter", texts::hints::KEEP),
-                ("tab", texts::hints::COMPLETE),
-                ("esc", texts::log::ALL_LINES),
-            ]
-        })
+        self.typing.then(|| filter_hints(true))
     }
 
     fn remember(&self) -> Value {

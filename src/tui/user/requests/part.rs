@@ -14,7 +14,7 @@ use crate::domain::Address;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::facts::furthest;
-use crate::tui::kit::filter::{filter_kept, filter_key, filter_paste};
+use crate::tui::kit::filter::{filter_hints, filter_kept, filter_key, filter_paste};
 use crate::tui::kit::form::Did;
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
@@ -121,7 +121,13 @@ impl Part for Requests {
     }
 
     fn back(&mut self, cx: &mut Cx<'_, Ask>) -> bool {
-        if self.accept.take().is_some() || self.export.take().is_some() || std::mem::take(&mut self.typing) {
+        if self.accept.take().is_some() || self.export.take().is_some() {
+            return true;
+        }
+        if std::mem::take(&mut self.typing) {
+            if !self.typed().is_empty() {
+                self.set_typed(String::new(), cx);
+            }
             return true;
         }
         if self.pane.is_zoomed() {
@@ -367,13 +373,7 @@ impl Part for Requests {
                 ("esc", texts::hints::LEAVE),
             ]);
         }
-        self.typing.then(|| {
-            vec![
-                ("enter", texts::shared::KEEP_IT),
-                ("esc", texts::hints::LEAVE),
-                ("ctrl+u", texts::hints::CLEAR),
-            ]
-        })
+        self.typing.then(|| filter_hints(false))
     }
 
     fn running(&self) -> Option<String> {

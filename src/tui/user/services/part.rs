@@ -12,7 +12,7 @@ use crate::broker::user::Event;
 use crate::domain::ServiceKind;
 use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::facts::furthest;
-use crate::tui::kit::filter::filter_kept;
+use crate::tui::kit::filter::{filter_hints, filter_kept};
 use crate::tui::kit::table::Click;
 use crate::tui::texts;
 use crate::tui::user::part::{Cx, Intent, News, Order, Part, is_money};
@@ -82,10 +82,11 @@ impl Part for Services {
     }
 
     fn back(&mut self, _cx: &mut Cx<'_, Ask>) -> bool {
-        if std::mem::take(&mut self.typing) || self.compare.take().is_some() {
+        if !self.typing && (self.compare.take().is_some() || self.pane.back() || self.table.unmark()) {
             return true;
         }
-        if self.pane.back() || self.table.unmark() {
+        if std::mem::take(&mut self.typing) {
+            self.table.set_filter(String::new());
             return true;
         }
         let filtered = !self.table.filter.is_empty();
@@ -251,14 +252,7 @@ impl Part for Services {
     }
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
-        self.typing.then(|| {
-            vec![
-                ("enter", texts::shared::KEEP_IT),
-                ("tab", texts::hints::COMPLETE),
-                ("esc", texts::hints::LEAVE),
-                ("ctrl+u", texts::hints::CLEAR),
-            ]
-        })
+        self.typing.then(|| filter_hints(true))
     }
 
     fn remember(&self) -> Value {

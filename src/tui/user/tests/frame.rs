@@ -161,6 +161,23 @@ fn the_status_line_keeps_what_matters() {
 }
 
 #[test]
+fn a_filter_is_kept_by_enter_and_cleared_by_esc_wherever_it_is_typed() {
+    let mut model = full(Shade::Dark);
+    for screen in ['2', '4', '5', '9'] {
+        letter(&mut model, screen);
+        letter(&mut model, '/');
+        typed(&mut model, "e");
+        assert!(picture(&painted(&model)).contains("enter keep"), "{screen}");
+        assert!(picture(&painted(&model)).contains("esc clear"), "{screen}");
+        press(&mut model, KeyCode::Enter);
+        assert!(picture(&painted(&model)).contains("/e"), "{screen}");
+        letter(&mut model, '/');
+        press(&mut model, KeyCode::Esc);
+        assert!(!picture(&painted(&model)).contains("/e"), "{screen}");
+    }
+}
+
+#[test]
 fn help_is_named_on_every_screen_of_any_width() {
     let mut model = full(Shade::Dark);
     for screen in Screen::ALL.into_iter().filter(|one| *one != Screen::Provider) {
