@@ -154,7 +154,7 @@ impl Storage {
 
     /// Asks whether it shall be done at its price.
     fn make_sure(&mut self, order: Order, shared: &Shared) {
-        self.question = Some(Question::Sure(Sure::new(order, shared.pressed)));
+        self.question = Some(Question::Sure(Box::new(Sure::new(order, shared))));
     }
 }
 

@@ -81,7 +81,7 @@ impl Part for Storage {
     fn key(&mut self, key: KeyEvent, cx: &mut Cx<'_, Ask>) {
         let service = self.service(cx.shared).cloned();
         match &mut self.question {
-            Some(Question::Sure(sure)) => match sure.buttons.key(key, cx.shared.pressed) {
+            Some(Question::Sure(sure)) => match sure.money.key(key, cx.shared.pressed) {
                 Said::Nothing => {}
                 Said::No => self.question = None,
                 Said::Yes => {
@@ -229,7 +229,10 @@ impl Part for Storage {
         }
     }
 
-    fn settle(&mut self, area: Rect, _shared: &Shared) {
+    fn settle(&mut self, area: Rect, shared: &Shared) {
+        if let Some(Question::Sure(sure)) = &mut self.question {
+            sure.settle(Rect { x: 0, width: shared.size.0, ..area }, shared);
+        }
         self.shown = usize::from(view::areas(area).list.height / view::ROWS);
         self.scroll();
     }
@@ -262,7 +265,11 @@ impl Part for Storage {
 
     fn own_hints(&self) -> Option<Vec<(&'static str, &'static str)>> {
         match self.question.as_ref()? {
-            Question::Sure(_) => Some(vec![("y", texts::shared::DO_IT), ("esc", texts::hints::LEAVE)]),
+            Question::Sure(_) => Some(vec![
+                ("y", texts::shared::DO_IT),
+                ("esc", texts::hints::LEAVE),
+                ("↑↓", texts::hints::SCROLL),
+            ]),
             Question::File { way: Way::Up, .. } => Some(vec![
                 ("tab", texts::hints::COMPLETE),
                 ("enter", texts::storage::SEE_COST),

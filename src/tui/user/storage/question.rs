@@ -1,9 +1,11 @@
 //! What is asked before a file moves: which one, and whether at this price.
 
+use ratatui::layout::Rect;
+
 use super::transfer::{Order, Way};
-use crate::domain::{Neuron, Service, Timestamp};
-use crate::tui::kit::amount::grouped;
-use crate::tui::kit::dialog::Buttons;
+use crate::domain::{Neuron, Service};
+use crate::tui::kit::amount::{grouped, in_full};
+use crate::tui::kit::dialog::{Fact, Money};
 use crate::tui::kit::form::{Field, Form, Kind};
 use crate::tui::texts;
 use crate::tui::user::shared::Shared;
@@ -22,14 +24,14 @@ pub enum Question {
         /// The broker is asked about what was typed.
         looking: bool,
     },
-    Sure(Sure),
+    Sure(Box<Sure>),
 }
 
 /// The cost, before anything is paid.
 #[derive(Debug)]
 pub struct Sure {
     pub order: Order,
-    pub buttons: Buttons,
+    pub money: Money,
 }
 
 /// What is missing for it to go through.
@@ -41,9 +43,63 @@ pub struct Missing {
 }
 
 impl Sure {
-    pub fn new(order: Order, opened: Timestamp) -> Sure {
-        Sure { order, buttons: Buttons::new(opened) }
+    pub fn new(order: Order, shared: &Shared) -> Sure {
+        let (title, yes) = titled(&order, missing(&order, shared));
+        let money = Money::new(title, facts(&order, shared), yes, shared.pressed);
+        Sure { order, money }
     }
+
+    /// Takes in what the account has by now, and the room that it is drawn in.
+    pub fn settle(&mut self, place: Rect, shared: &Shared) {
+        let (title, yes) = titled(&self.order, missing(&self.order, shared));
+        (self.money.title, self.money.yes) = (title.to_owned(), yes);
+        self.money.facts = facts(&self.order, shared);
+        self.money.settle(place);
+    }
+}
+
+fn titled(order: &Order, missing: Option<Missing>) -> (&'static str, &'static str) {
+    match (order.way, missing) {
+        (Way::Up, None) => (texts::labels::UPLOAD_ASKED, texts::labels::UPLOAD),
+        (Way::Down, None) => (texts::labels::DOWNLOAD_ASKED, texts::labels::DOWNLOAD),
+        (Way::Up, Some(_)) => (texts::storage::SHORT_TO_UPLOAD, texts::storage::ADD_IT),
+        (Way::Down, Some(_)) => (texts::storage::SHORT_TO_DOWNLOAD, texts::storage::ADD_IT),
+    }
+}
+
+/// What it will cost, and what is there for it.
+fn facts(order: &Order, shared: &Shared) -> Vec<Fact> {
+    let account = shared.snapshot.accounts.iter().find(|account| account.provider == order.provider);
+    let available = account.map(|account| account.available);
+    let mut facts = vec![Fact::Text(texts::labels::FILE, order.file.clone())];
+    if order.way == Way::Down {
+        facts.push(Fact::Text(texts::labels::CONTENT, order.id.clone()));
+    }
+    facts.push(Fact::Text(texts::labels::SERVICE, shared.service_of(order.provider, &order.service)));
+    let bytes = |price: Neuron| texts::storage::bytes_times(order.bytes, grouped(price.get()));
+    match order.way {
+        Way::Up => facts.extend([
+            Fact::Text(texts::labels::SIZE, bytes(order.prices.input)),
+            Fact::Amount(texts::labels::UPLOAD, Some(order.input_fee())),
+            Fact::Text(texts::shared::AT_MOST, texts::storage::answer_included(in_full(order.at_most()))),
+        ]),
+        Way::Down => facts.extend([
+            Fact::Text(texts::shared::AT_MOST, bytes(order.prices.output)),
+            Fact::Text(texts::labels::COST, texts::shared::at_most(in_full(order.at_most()))),
+        ]),
+    }
+    facts.push(match available {
+        Some(available) => Fact::Amount(texts::labels::SPENDABLE, Some(available)),
+        None => Fact::Text(texts::labels::SPENDABLE, texts::storage::NO_ACCOUNT_WITH_PROVIDER.to_owned()),
+    });
+    facts.push(match missing(order, shared) {
+        Some(missing) => Fact::Amount(texts::labels::MISSING, Some(missing.amount)),
+        None => {
+            let left = available.unwrap_or(Neuron::ZERO).above(order.at_most());
+            Fact::Text(texts::storage::THEN_LEFT, texts::storage::at_least(in_full(left)))
+        }
+    });
+    facts
 }
 
 /// What an order lacks, as far as the last snapshot tells; the broker decides in the end. A download goes on with what

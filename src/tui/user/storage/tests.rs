@@ -57,11 +57,13 @@ fn asked(model: &mut Model) {
 
 /// Confirms; gives what is on its way.
 fn confirmed(model: &mut Model) -> (u64, Arc<Progress>) {
-    let step = letter(model, 'y');
-    match &asks(&step)[..] {
-        [Ask::Move { number, progress, .. }] => (*number, Arc::clone(progress)),
-        other => panic!("{other:?}"),
+    // In a small window the first one shows what is below.
+    for _ in 0..3 {
+        if let [Ask::Move { number, progress, .. }] = &asks(&letter(model, 'y'))[..] {
+            return (*number, Arc::clone(progress));
+        }
     }
+    panic!("nothing moves");
 }
 
 fn done(number: u64, result: &str) -> Answer {
@@ -173,6 +175,18 @@ fn nothing_moves_before_its_cost_was_agreed_to() {
     asked(&mut model);
     confirmed(&mut model);
     assert!(model.storage.running().is_some());
+}
+
+#[test]
+fn what_is_below_is_shown_before_it_is_agreed_to() {
+    let mut model = full(Shade::Dark);
+    crate::tui::pictures::resize(&mut model, 60, 16);
+    asked(&mut model);
+    let shown = |model: &Model| crate::tui::pictures::picture(&painted(model));
+    assert!(!shown(&model).contains("0.000000123752325"), "{}", shown(&model));
+    assert!(asks(&letter(&mut model, 'y')).is_empty(), "there is more below");
+    assert!(shown(&model).contains("0.000000123752325"), "{}", shown(&model));
+    assert!(matches!(&asks(&letter(&mut model, 'y'))[..], [Ask::Move { .. }]));
 }
 
 /// With so much available at the provider of the storage.

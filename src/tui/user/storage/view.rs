@@ -3,11 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::question::{self, Question, Sure};
+use super::question::{self, Question};
 use super::transfer::{Outcome, Stage, Transfer, Way};
 use super::{Storage, storages};
 use crate::domain::Neuron;
-use crate::tui::kit::amount::grouped;
 use crate::tui::kit::draw;
 use crate::tui::kit::gauge::Gauge;
 use crate::tui::kit::look::Look;
@@ -53,10 +52,7 @@ pub fn draw(part: &Storage, buffer: &mut Buffer, body: Rect, shared: &Shared) ->
     let place = Rect { x: 0, width: buffer.area.width, ..body };
     match &part.question {
         None => None,
-        Some(Question::Sure(sure)) => {
-            ask(sure, buffer, place, shared);
-            None
-        }
+        Some(Question::Sure(sure)) => sure.money.draw(buffer, place, look),
         Some(Question::File { way, form, names, looking }) => {
             let extra = if *way == Way::Up { 5 } else { 1 };
             let high = (form.height() + 2 + extra).min(place.height);
@@ -200,78 +196,6 @@ fn moving(buffer: &mut Buffer, row: Rect, one: &Transfer, look: &Look) {
             draw::put(buffer, row, 0, 0, &text, look.style(Tone::Pending));
         }
     }
-}
-
-/// The cost, asked once.
-fn ask(sure: &Sure, buffer: &mut Buffer, place: Rect, shared: &Shared) {
-    let look = &shared.look;
-    let order = &sure.order;
-    let account = shared.snapshot.accounts.iter().find(|account| account.provider == order.provider);
-    let available = account.map(|account| account.available);
-    let missing = question::missing(order, shared);
-    let full = crate::tui::kit::amount::in_full;
-    let mut rows = vec![(texts::labels::FILE, order.file.clone(), Tone::Plain)];
-    if order.way == Way::Down {
-        rows.push((texts::labels::CONTENT, order.id.clone(), Tone::Plain));
-    }
-    rows.push((texts::labels::SERVICE, shared.service_of(order.provider, &order.service), Tone::Plain));
-    match order.way {
-        Way::Up => rows.extend([
-            (
-                texts::labels::SIZE,
-                texts::storage::bytes_times(order.bytes, grouped(order.prices.input.get())),
-                Tone::Plain,
-            ),
-            (texts::labels::UPLOAD, full(order.input_fee()), Tone::Plain),
-            (texts::shared::AT_MOST, texts::storage::answer_included(full(order.at_most())), Tone::Plain),
-        ]),
-        Way::Down => rows.extend([
-            (
-                texts::shared::AT_MOST,
-                texts::storage::bytes_times(order.bytes, grouped(order.prices.output.get())),
-                Tone::Plain,
-            ),
-            (texts::labels::COST, texts::shared::at_most(full(order.at_most())), Tone::Plain),
-        ]),
-    }
-    rows.push((
-        texts::labels::SPENDABLE,
-        available.map_or(texts::storage::NO_ACCOUNT_WITH_PROVIDER.to_owned(), full),
-        Tone::Plain,
-    ));
-    match missing {
-        Some(missing) => rows.push((texts::labels::MISSING, full(missing.amount), Tone::Warn)),
-        None => {
-            let left = available.unwrap_or(Neuron::ZERO).above(order.at_most());
-            rows.push((texts::storage::THEN_LEFT, texts::storage::at_least(full(left)), Tone::Plain));
-        }
-    }
-    let (title, yes) = match (order.way, missing) {
-        (Way::Up, None) => (texts::labels::UPLOAD_ASKED, texts::labels::UPLOAD),
-        (Way::Down, None) => (texts::labels::DOWNLOAD_ASKED, texts::labels::DOWNLOAD),
-        (Way::Up, Some(_)) => (texts::storage::SHORT_TO_UPLOAD, texts::storage::ADD_IT),
-        (Way::Down, Some(_)) => (texts::storage::SHORT_TO_DOWNLOAD, texts::storage::ADD_IT),
-    };
-    let width = 78.min(place.width);
-    let column = 11;
-    let laid: Vec<(&str, Vec<String>, Tone)> = rows
-        .iter()
-        .map(|(label, text, tone)| (*label, draw::wrap(text, width.saturating_sub(column + 4)), *tone))
-        .collect();
-    let lines: usize = laid.iter().map(|(_, lines, _)| lines.len().max(1)).sum();
-    let high = u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(4).min(place.height);
-    let inside = draw::boxed(buffer, draw::middle(place, width, high), title, Tone::Warn, look);
-    let room = Rect { height: inside.height.saturating_sub(1), ..inside };
-    let mut y = 0;
-    for (label, lines, tone) in laid {
-        draw::put(buffer, room, 0, y, label, look.style(Tone::Dim));
-        for line in &lines {
-            draw::put(buffer, room, column, y, line, look.style(tone));
-            y += 1;
-        }
-        y += u16::from(lines.is_empty());
-    }
-    sure.buttons.draw(buffer, inside, inside.height.saturating_sub(1), yes, look);
 }
 
 /// A transfer as text, for the clipboard.
