@@ -241,7 +241,10 @@ fn beat(model: &mut Model, now: Timestamp, step: &mut Step<Effect>) {
     let counting = part_of!(model, model.screen, |part| part.counting(&model.shared)).unwrap_or(false);
     step.changed =
         toasts != model.toasts.len() || waiting || counting || (minute && !model.shared.look.clock);
+    let alarm = model.home.alarm(&model.shared);
     tell(model, &News::Beat, step);
+    // Its tab is in sight on every screen.
+    step.changed |= alarm != model.home.alarm(&model.shared);
     to_console(model, console::Message::Beat(now), step);
     if now.as_seconds() / REMEMBER != before.as_seconds() / REMEMBER {
         remember(model, step);

@@ -16,7 +16,7 @@ use ratatui::layout::{Position, Rect};
 use super::part::{Cx, Intent, News, Order, Part, is_money, is_of_lists};
 use super::runner::{At, Reply};
 use super::screen::Screen;
-use super::shared::Shared;
+use super::shared::{Link, Shared};
 use crate::broker::user::{CapUse, Event, RequestFilter, RequestSort, RequestView, Runway};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::texts;
@@ -54,11 +54,22 @@ pub struct Home {
     shown: bool,
     top: u16,
     rows: u16,
+    /// Something is urgent; found with each beat and each snapshot, since every frame of every screen asks.
+    urgent: bool,
 }
 
 impl Default for Home {
     fn default() -> Self {
-        Home { figures: None, outdated: true, asking: false, asked_at: 0, shown: false, top: 0, rows: 0 }
+        Home {
+            figures: None,
+            outdated: true,
+            asking: false,
+            asked_at: 0,
+            shown: false,
+            top: 0,
+            rows: 0,
+            urgent: false,
+        }
     }
 }
 
@@ -66,10 +77,14 @@ impl Home {
     fn look(&mut self, cx: &mut Cx<'_, Ask>) {
         let now = cx.shared.now().as_seconds();
         let due = self.outdated && !self.asking && now.saturating_sub(self.asked_at) >= EVERY;
-        if due && self.shown && cx.shared.link == super::shared::Link::Ready {
+        if due && self.shown && cx.shared.link == Link::Ready {
             (self.outdated, self.asking, self.asked_at) = (false, true, now);
             cx.ask(Ask::Figures);
         }
+    }
+
+    fn find_urgent(&mut self, shared: &Shared) {
+        self.urgent = view::troubles(self, shared).iter().any(|trouble| trouble.urgent);
     }
 
     fn scroll(&mut self, rows: i16) {
@@ -129,15 +144,19 @@ impl Part for Home {
             News::Beat | News::Snapshot | News::Services | News::Event(_) => {}
         }
         self.look(cx);
+        if !matches!(news, News::Event(_)) {
+            self.find_urgent(cx.shared);
+        }
         !matches!(news, News::Beat | News::Event(_))
     }
 
-    fn answer(&mut self, answer: Answer, _cx: &mut Cx<'_, Ask>) {
+    fn answer(&mut self, answer: Answer, cx: &mut Cx<'_, Ask>) {
         let Answer::Figures(figures) = answer;
         self.asking = false;
         // Without an answer the last one stays; why is in the status line and the log.
         if let Ok(figures) = figures {
             self.figures = Some(figures);
+            self.find_urgent(cx.shared);
         }
     }
 
@@ -174,7 +193,7 @@ impl Part for Home {
     }
 
     fn alarm(&self, shared: &Shared) -> bool {
-        view::troubles(self, shared).iter().any(|trouble| trouble.urgent)
+        self.urgent || matches!(shared.link, Link::Waiting { .. } | Link::Failed { .. })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::tui::shell::Program;
 use crate::tui::theme::Shade;
 use crate::tui::user::message::{Effect, Message};
 use crate::tui::user::model::Model;
+use crate::tui::user::part::Part;
 use crate::tui::user::shared::Link;
 use crate::tui::user::tests::scene::{fresh, full, now, provider, snap, snapshot};
 
@@ -86,6 +87,17 @@ fn a_tab_warns_of_what_is_urgent_only() {
     assert!(!alarm(&model));
     known(&mut model);
     assert!(alarm(&model), "96 % of a cap");
+}
+
+#[test]
+fn a_refund_that_became_due_is_told_on_every_screen() {
+    let mut model = full(Shade::Dark);
+    letter(&mut model, '0');
+    assert!(!model.home.alarm(&model.shared));
+    model.update(Message::Beat(now().plus_seconds(71)));
+    assert!(!model.home.alarm(&model.shared));
+    let step = model.update(Message::Beat(now().plus_seconds(72)));
+    assert!(model.home.alarm(&model.shared) && step.changed);
 }
 
 #[test]

@@ -61,16 +61,17 @@ pub fn troubles(home: &Home, shared: &Shared) -> Vec<Trouble> {
         tell(true, Tone::Warn, texts::home::EMPTY_WALLET.to_owned());
     }
     for account in &snapshot.accounts {
-        let whom = shared.provider(account.provider);
+        // Written only where there is something to tell: there may be many accounts.
+        let whom = || shared.provider(account.provider);
         if !account.can_sign && snapshot.can_send {
-            tell(true, Tone::Warn, texts::home::cannot_sign(&whom));
+            tell(true, Tone::Warn, texts::home::cannot_sign(whom()));
         }
         if let Some(refund) = account.refund {
             if refund.unlock_at <= shared.now() {
-                tell(true, Tone::Good, texts::home::refund_due(look.amount(refund.amount), &whom));
+                tell(true, Tone::Good, texts::home::refund_due(look.amount(refund.amount), whom()));
             } else if refund.unlock_at.seconds_since(shared.now()) <= SOON {
                 let wait = look.until(refund.unlock_at);
-                tell(false, Tone::Plain, texts::home::refund_soon(look.amount(refund.amount), &whom, &wait));
+                tell(false, Tone::Plain, texts::home::refund_soon(look.amount(refund.amount), whom(), &wait));
             }
         }
     }
