@@ -72,7 +72,9 @@ pub fn settle_heights(model: &mut Model) {
     };
     model.pane.limit(furthest);
     let body = areas(model.size).body;
-    if let Over::Help(help) = &mut model.over {
-        help.settle(body, &model.keymap, super::view::WORDS);
+    match &mut model.over {
+        Over::Help(help) => help.settle(body, &model.keymap, super::view::WORDS),
+        Over::Settle(settle) => settle.settle(Rect { x: 0, width: model.size.0, ..body }, &model.look),
+        _ => {}
     }
 }

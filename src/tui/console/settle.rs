@@ -180,6 +180,15 @@ impl Settle {
         }
     }
 
+    /// Told the room that it is drawn in: it is scrolled no further than to its end, so that the way back is as long.
+    pub fn settle(&mut self, area: Rect, look: &Look) {
+        let rows = u16::try_from(self.lines(look).len()).unwrap_or(u16::MAX);
+        let high = rows.saturating_add(4).max(8).min(area.height);
+        if let Settle::Preview { top, .. } | Settle::Done { top, .. } = self {
+            *top = (*top).min(rows.saturating_sub(high.saturating_sub(4)));
+        }
+    }
+
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, look: &Look) {
         // Nobody confirms what they do not see.
         let look = &Look { masked: look.masked && !self.offers(), ..*look };

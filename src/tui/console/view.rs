@@ -77,20 +77,20 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
             cursor = None;
         }
         Over::Form(form) => {
-            let wanted = form.form.height() + 5;
-            let inside = draw::boxed(
-                buffer,
-                draw::middle(place, 78, wanted.min(place.height)),
-                &form.form.title,
-                Tone::Accent,
-                look,
-            );
-            let fields = Rect { height: inside.height.saturating_sub(1), ..inside };
-            cursor = form.form.draw(buffer, fields, look).filter(|_| form.sending.is_none());
             let sending = form.sending.is_some();
             let text = if sending { texts::console::SENT_WAITING.to_owned() } else { form.summary() };
             let tone = if sending { Tone::Pending } else { Tone::Dim };
-            draw::put(buffer, inside, 0, inside.height.saturating_sub(1), &text, look.style(tone));
+            let wide = 78.min(place.width);
+            let rows = draw::wrap(&text, wide.saturating_sub(4));
+            let below = u16::try_from(rows.len()).unwrap_or(1);
+            let wanted = form.form.height() + 4 + below;
+            let place = draw::middle(place, wide, wanted.min(place.height));
+            let inside = draw::boxed(buffer, place, &form.form.title, Tone::Accent, look);
+            let fields = Rect { height: inside.height.saturating_sub(below), ..inside };
+            cursor = form.form.draw(buffer, fields, look).filter(|_| form.sending.is_none());
+            for (y, row) in (fields.height..inside.height).zip(&rows) {
+                draw::put(buffer, inside, 0, y, row, look.style(tone));
+            }
         }
     }
     // Dialogs tell their own news; over them toasts would only hide it.

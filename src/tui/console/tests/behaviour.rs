@@ -141,6 +141,31 @@ fn previewed(model: &mut Model, key: &str) {
 }
 
 #[test]
+fn a_settlement_is_scrolled_no_further_than_to_its_end() {
+    let mut model = full(Shade::Dark);
+    resize(&mut model, 60, 16);
+    letter(&mut model, 'T');
+    model.update(Message::Previewed(Ok(report()), "k".to_owned(), moment()));
+    for _ in 0..40 {
+        press(&mut model, KeyCode::Down);
+    }
+    let end = picture(&painted(&model));
+    press(&mut model, KeyCode::Up);
+    assert_ne!(picture(&painted(&model)), end);
+}
+
+#[test]
+fn the_form_says_all_of_what_it_does() {
+    for (width, height) in [(60, 16), (80, 24), (120, 40)] {
+        let mut model = full(Shade::Dark);
+        resize(&mut model, width, height);
+        typed(&mut model, "4e");
+        let shown = picture(&painted(&model));
+        assert!(shown.contains("mined."), "{shown}");
+    }
+}
+
+#[test]
 fn an_old_preview_is_shown_anew_before_it_is_settled() {
     let mut model = full(Shade::Dark);
     let later = |model: &mut Model, seconds: u64, code: KeyCode| {
