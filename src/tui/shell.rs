@@ -129,6 +129,38 @@ impl Signals {
     }
 }
 
+/// What a program goes on with: what is answered, each second, and who performs what it asks for.
+struct Inside<'a, P: Program, F> {
+    program: &'a mut P,
+    answers: mpsc::Receiver<P::Message>,
+    perform: F,
+}
+
+impl<P: Program, F: FnMut(P::Effect)> Inside<'_, P, F> {
+    /// Takes a message in. Gives whether the picture changed.
+    fn take(&mut self, message: P::Message, orders: &mut Vec<ScreenOrder>) -> bool {
+        let step = self.program.update(message);
+        step.effects.into_iter().for_each(&mut self.perform);
+        orders.extend(step.screen);
+        step.changed
+    }
+
+    /// Takes in what is answered while somebody else has the terminal, so that whoever answers does not wait for them.
+    /// What is ordered of the terminal meanwhile comes after.
+    async fn beside<T>(&mut self, other: impl Future<Output = T>, orders: &mut Vec<ScreenOrder>) -> T {
+        let mut other = std::pin::pin!(other);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut other => return done,
+                Some(answer) = self.answers.recv() => {
+                    self.take(answer, orders);
+                }
+            }
+        }
+    }
+}
+
 /// What runs around a program.
 struct Around<'a, P: Program> {
     screen: &'a mut Screen,
@@ -138,11 +170,17 @@ struct Around<'a, P: Program> {
     frames: Frames,
     /// What the program is told next.
     waiting: Vec<P::Message>,
+    /// What it ordered of the terminal.
+    orders: Vec<ScreenOrder>,
 }
 
 impl<P: Program> Around<'_, P> {
     /// Carries out what the program ordered of the terminal. Gives how it ended, if that ends it.
-    async fn carry_out(&mut self, order: ScreenOrder) -> Result<Option<Ended>, TuiError> {
+    async fn carry_out(
+        &mut self,
+        order: ScreenOrder,
+        inside: &mut Inside<'_, P, impl FnMut(P::Effect)>,
+    ) -> Result<Option<Ended>, TuiError> {
         match order {
             ScreenOrder::Quit => {
                 tracing::info!(frames = self.frames.drawn(), "the screen closes");
@@ -154,7 +192,7 @@ impl<P: Program> Around<'_, P> {
             }
             ScreenOrder::Mouse(on) => self.screen.set_mouse(on)?,
             ScreenOrder::Notify(text) => self.screen.notify(&text)?,
-            ScreenOrder::Edit(text) => return self.edit(&text).await,
+            ScreenOrder::Edit(text) => return self.edit(&text, inside).await,
             // A key that is pressed meanwhile would be lost for nothing.
             ScreenOrder::Suspend if !terminal::can_pause() => {}
             ScreenOrder::Suspend => {
@@ -167,7 +205,11 @@ impl<P: Program> Around<'_, P> {
         Ok(None)
     }
 
-    async fn edit(&mut self, text: &str) -> Result<Option<Ended>, TuiError> {
+    async fn edit(
+        &mut self,
+        text: &str,
+        inside: &mut Inside<'_, P, impl FnMut(P::Effect)>,
+    ) -> Result<Option<Ended>, TuiError> {
         drop(self.events.take());
         let mut stopped = false;
         let signals = &mut self.signals;
@@ -175,7 +217,8 @@ impl<P: Program> Around<'_, P> {
             signals.end_beside_an_editor().await;
             stopped = true;
         };
-        let edited = self.screen.edit(text, stop).await.map_err(|error| error.to_string());
+        let edited = inside.beside(self.screen.edit(text, stop), &mut self.orders).await;
+        let edited = edited.map_err(|error| error.to_string());
         if stopped {
             return Ok(Some(Ended::Signal));
         }
@@ -199,8 +242,8 @@ impl<P: Program> Around<'_, P> {
 pub async fn run<P: Program>(
     program: &mut P,
     screen: &mut Screen,
-    mut answers: mpsc::Receiver<P::Message>,
-    mut perform: impl FnMut(P::Effect),
+    answers: mpsc::Receiver<P::Message>,
+    perform: impl FnMut(P::Effect),
 ) -> Result<Ended, TuiError> {
     let signals = Signals::listen()?;
     let mut paused = false;
@@ -209,27 +252,26 @@ pub async fn run<P: Program>(
     let size = screen.terminal.size()?;
     let first = P::input(Input::Size { width: size.width, height: size.height }, Timestamp::now());
     let events = Some(EventStream::new());
-    let mut around = Around::<P> { screen, signals, events, frames: Frames::default(), waiting: vec![first] };
+    let (frames, waiting, orders) = (Frames::default(), vec![first], Vec::new());
+    let mut around = Around::<P> { screen, signals, events, frames, waiting, orders };
+    let mut inside = Inside { program, answers, perform };
     loop {
-        let mut orders = Vec::new();
+        let mut orders = std::mem::take(&mut around.orders);
         if std::mem::take(&mut paused) {
             orders.push(ScreenOrder::Suspend);
         }
         for message in around.waiting.drain(..) {
-            let step = program.update(message);
-            if step.changed {
+            if inside.take(message, &mut orders) {
                 around.frames.want();
             }
-            step.effects.into_iter().for_each(&mut perform);
-            orders.extend(step.screen);
         }
         for order in orders {
-            if let Some(ended) = around.carry_out(order).await? {
+            if let Some(ended) = around.carry_out(order, &mut inside).await? {
                 return Ok(ended);
             }
         }
-        let Around { screen, signals, events, frames, waiting } = &mut around;
-        if !waiting.is_empty() || paused {
+        let Around { screen, signals, events, frames, waiting, orders } = &mut around;
+        if !waiting.is_empty() || !orders.is_empty() || paused {
             continue;
         }
         let due = frames.due(Instant::now());
@@ -240,7 +282,7 @@ pub async fn run<P: Program>(
             _ = signals.hangup.recv() => return Ok(Ended::Signal),
             _ = signals.pause.recv() => paused = true,
             () = async { tokio::time::sleep_until(due.unwrap_or_else(Instant::now)).await }, if due.is_some() => {
-                screen.draw(|frame| program.draw(frame))?;
+                screen.draw(|frame| inside.program.draw(frame))?;
                 frames.drew(Instant::now());
             }
             event = next(events) => match event {
@@ -248,9 +290,9 @@ pub async fn run<P: Program>(
                 Some(Err(error)) => return Err(error.into()),
                 None => return Ok(Ended::Signal),
             },
-            Some(answer) = answers.recv() => {
+            Some(answer) = inside.answers.recv() => {
                 waiting.push(answer);
-                while waiting.len() < AT_ONCE && let Ok(answer) = answers.try_recv() {
+                while waiting.len() < AT_ONCE && let Ok(answer) = inside.answers.try_recv() {
                     waiting.push(answer);
                 }
             }
@@ -279,5 +321,52 @@ fn fault_for_tests(drawn: u64) {
         && let Some(text) = std::env::var_os("ZGSERVE_TEST_FAULT")
     {
         panic!("a fault that was asked for: `{}`", text.to_string_lossy());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts what it is told, and wants somebody to be told of each.
+    struct Counting(usize);
+
+    impl Program for Counting {
+        type Message = ();
+        type Effect = usize;
+
+        fn input(_: Input, _: Timestamp) {}
+
+        fn beat(_: Timestamp) {}
+
+        fn followed(_: Followed) {}
+
+        fn update(&mut self, (): ()) -> Step<usize> {
+            self.0 += 1;
+            let screen = vec![ScreenOrder::Notify(self.0.to_string())];
+            Step { changed: true, effects: vec![self.0], screen }
+        }
+
+        fn draw(&self, _: &mut Frame<'_>) {}
+    }
+
+    #[tokio::test]
+    async fn whoever_answers_does_not_wait_for_an_editor() {
+        let (sender, answers) = mpsc::channel(QUEUE);
+        let (mut program, mut performed, mut orders) = (Counting(0), Vec::new(), Vec::new());
+        let perform = |effect| performed.push(effect);
+        let mut inside = Inside { program: &mut program, answers, perform };
+        // It is closed once so much was answered as no queue holds.
+        let editor = async {
+            for _ in 0..3 * QUEUE {
+                sender.send(()).await.map_err(|error| error.to_string())?;
+            }
+            while sender.capacity() < QUEUE {
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, String>("edited")
+        };
+        assert_eq!(inside.beside(editor, &mut orders).await, Ok("edited"));
+        assert_eq!((program.0, performed.len(), orders.len()), (3 * QUEUE, 3 * QUEUE, 3 * QUEUE));
     }
 }

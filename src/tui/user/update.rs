@@ -52,7 +52,8 @@ pub fn update(model: &mut Model, message: Message) -> Step<Effect> {
         }
         Message::Followed(Followed::Edited(text)) => {
             out.changed = true;
-            on_screen!(model, out, model.screen, |part, cx| part.edited(text.clone(), &mut cx));
+            // Only the chat has texts that are edited; meanwhile another screen may have been opened.
+            run!(model, out, chat, Effect::Chat, |part, cx| part.edited(text, &mut cx));
         }
         Message::Standing(standing, chain) => {
             out.changed = true;

@@ -28,7 +28,8 @@ pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::GoOn => chat.go_on(cx),
         Action::Editor => {
             chat.editing_system = false;
-            cx.order(Order::Edit(chat.prompt.text()));
+            chat.edited_from = chat.prompt.text();
+            cx.order(Order::Edit(chat.edited_from.clone()));
         }
         Action::History => {
             chat.over = Over::Finder(Box::new(Finder::prompts()));
@@ -321,12 +322,17 @@ pub fn edited(chat: &mut Chat, text: Result<String, String>, cx: &mut Cx<'_, Ask
     match (text, &mut chat.over) {
         (Ok(text), Over::Parameters(all)) if chat.editing_system => all.set_system(&text),
         (Ok(text), _) => {
+            if chat.prompt.text() != chat.edited_from {
+                // What came back meanwhile because it was refused, or what another conversation had.
+                chat.keep_for_search();
+            }
             chat.prompt.set(&text);
             chat.estimate(cx);
         }
         (Err(reason), _) => cx.toast(Tone::Warn, reason),
     }
     chat.editing_system = false;
+    chat.edited_from.clear();
 }
 
 pub fn click(chat: &mut Chat, at: Position, area: Rect, cx: &mut Cx<'_, Ask>) {

@@ -189,8 +189,9 @@ pub struct Chat {
     unsent: Vec<String>,
     /// How far each cap was used when it was told last, in percent.
     warned: Vec<(Cap, Neuron, u128)>,
-    /// What the external editor has.
+    /// What the external editor has: the system prompt, or the prompt, which was this.
     editing_system: bool,
+    edited_from: String,
     /// Where it was drawn last.
     area: Rect,
 }

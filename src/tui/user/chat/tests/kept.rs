@@ -53,6 +53,18 @@ fn a_receipt_is_named_as_in_the_list_of_requests() {
 }
 
 #[test]
+fn a_prompt_that_is_refused_beside_the_editor_is_not_lost_to_it() {
+    let mut model = ready(Shade::Dark);
+    let sending = say(&mut model, "hello");
+    control(&mut model, 'o');
+    tell(&mut model, refused(sending.token, "no"));
+    crate::tui::user::update::go(&mut model, Screen::Accounts, &mut Step::default());
+    model.update(Told::Followed(crate::tui::shell::Followed::Edited(Ok("from the editor".to_owned()))));
+    assert_eq!(model.chat.prompt.text(), "from the editor");
+    assert_eq!(model.chat.unsent, ["hello"]);
+}
+
+#[test]
 fn what_is_written_in_a_deleted_conversation_begins_no_other() {
     let mut model = opened(Shade::Dark);
     typed(&mut model, "for that one only");
