@@ -8,7 +8,7 @@ use super::message::{Effect, Order};
 use super::model::{Link, Model, Over, Screen};
 use super::service_form::ServiceForm;
 use super::settle::{Next, Settle};
-use super::{detail, layout, update};
+use super::{detail, hints, layout, update};
 use crate::tui::help::Help;
 use crate::tui::keymap::{Action, Binding, Place};
 use crate::tui::kit::dialog::Said;
@@ -58,12 +58,7 @@ pub fn key(model: &mut Model, key: KeyEvent, step: &mut Step<Effect>) {
     match &mut model.over {
         Over::Nothing if model.typing => typed(model, key),
         Over::Nothing => {
-            let places: &[Place] = match model.screen {
-                Screen::Services => &[Place::Services, Place::Lists, Place::Everywhere],
-                // Their texts scroll as lists do.
-                _ => &[Place::Lists, Place::Everywhere],
-            };
-            if let Some(binding) = model.keymap.find(key, places) {
+            if let Some(binding) = model.keymap.find(key, hints::places(model.screen)) {
                 if binding.writes && model.start.read_only {
                     model.toast(Tone::Warn, texts::console::READ_ONLY_START);
                 } else {
@@ -177,7 +172,8 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
         Action::Mouse => {
             model.mouse = !model.mouse;
             step.screen.push(ScreenOrder::Mouse(model.mouse));
-            let text = if model.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
+            let key = model.keymap.first_key(action, &[]);
+            let text = texts::frame::mouse(model.mouse, &key);
             model.toast(Tone::Plain, text);
         }
         Action::Settle => {

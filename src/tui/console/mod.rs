@@ -13,7 +13,7 @@
 //! | `runner` | effects performed on the client |
 //! | `layout`, `view` | the frame around the screens |
 //! | `overview`, `users`, `requests`, `services`, `settlements`, `log`, `settings` | the screens |
-//! | `bindings` | its keys |
+//! | `bindings`, `hints` | its keys, and those that the last line names |
 //! | `settle`, `service_form`, `confirm` | what opens over them |
 //! | `detail` | one row in full |
 
@@ -21,6 +21,7 @@ mod arrivals;
 mod bindings;
 mod confirm;
 mod detail;
+mod hints;
 mod keys;
 mod layout;
 mod log;

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::detail::{self, Fact, is};
 use super::model::{Link, Model, Start};
+use crate::tui::keymap::Action;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::moment;
 use crate::tui::texts;
@@ -68,7 +69,7 @@ pub fn facts(model: &Model) -> Vec<Fact> {
         is(texts::settings::PRIVACY, if look.masked { texts::settings::PRIVACY_HIDDEN } else { "off" }),
         is(
             texts::settings::MOUSE,
-            if model.mouse { texts::settings::MOUSE_TAKEN } else { texts::settings::MOUSE_LEFT },
+            texts::settings::mouse(model.mouse, &model.keymap.first_key(Action::Mouse, &[])),
         ),
         is(texts::labels::COLOURS, look.theme.name()),
         is(

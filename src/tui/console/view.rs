@@ -7,11 +7,9 @@ use ratatui::layout::{Position, Rect};
 use super::layout::{self, LEAST};
 use super::message::Source;
 use super::model::{Link, Model, Over, Screen};
-use super::{detail, overview, settings, settlements};
+use super::{detail, hints, overview, settings, settlements};
 use crate::tui::help::Word;
-use crate::tui::keymap::{Action, Place};
 use crate::tui::kit::amount::grouped;
-use crate::tui::kit::filter::filter_hints;
 use crate::tui::kit::strip::{self, Tab};
 use crate::tui::kit::table::{Row, Table};
 use crate::tui::kit::{draw, moment, toast};
@@ -60,7 +58,7 @@ pub fn paint(model: &Model, buffer: &mut Buffer, area: Rect) -> Option<Position>
         Screen::Log => cursor = list(model, buffer, &model.log, Source::Operations),
     }
     status(model, buffer, areas.status);
-    hints(model, buffer, areas.hints);
+    strip::hints(buffer, areas.hints, &hints::of(model), hints::help(model).as_ref(), look);
     let place = Rect { x: 0, width: area.width, ..areas.body };
     match &model.over {
         Over::Nothing => {}
@@ -174,92 +172,6 @@ fn status(model: &Model, buffer: &mut Buffer, area: Rect) {
         parts.push((texts::frame::MOUSE_OFF.to_owned(), Tone::Dim));
     }
     strip::status(buffer, area, &parts, look);
-}
-
-fn hints(model: &Model, buffer: &mut Buffer, area: Rect) {
-    let look = &model.look;
-    let write = !model.start.read_only;
-    let mut keys: Vec<(&str, &str)> = Vec::new();
-    match (&model.over, model.screen) {
-        (Over::Help(_), _) => keys.extend([("↑↓", texts::hints::SCROLL), ("esc", texts::hints::CLOSE)]),
-        (Over::Palette(_), _) => keys.extend([
-            ("enter", texts::shared::DO_IT),
-            ("↑↓", texts::hints::CHOOSE),
-            ("esc", texts::hints::CLOSE),
-        ]),
-        (Over::Form(_), _) => {
-            keys.extend([
-                ("ctrl+s", texts::hints::SEND),
-                ("tab", texts::shared::NEXT_FIELD),
-                ("←→", texts::hints::CHOOSE),
-                ("esc", texts::hints::LEAVE),
-            ]);
-        }
-        (Over::Settle(settle), _) if !settle.asks() => {
-            keys.extend([("↑↓", texts::hints::SCROLL), ("esc", texts::hints::CLOSE)])
-        }
-        (Over::Settle(_) | Over::Confirm(_), _) => {
-            keys.extend([
-                ("tab", texts::console::BETWEEN_BUTTONS),
-                ("↑↓", texts::hints::SCROLL),
-                ("esc", texts::hints::CANCEL),
-            ]);
-        }
-        (Over::Nothing, _) if model.typing => {
-            keys.extend(filter_hints(true));
-            keys.push(("!word", texts::console::LEAVE_OUT));
-        }
-        (Over::Nothing, _) if layout::list(model).detail == Some(layout::areas(model.size).body) => {
-            keys.extend([
-                ("esc", texts::hints::BACK),
-                ("↑↓", texts::hints::SCROLL),
-                ("y", texts::hints::COPY),
-                ("Y", texts::shared::COPY_ALL),
-                ("u", texts::hints::UNIT),
-            ]);
-        }
-        (Over::Nothing, screen) => {
-            if screen == Screen::Services && write {
-                keys.extend([
-                    ("n", texts::hints::NEW),
-                    ("e", texts::hints::CHANGE),
-                    ("p", texts::hints::PAUSE),
-                    ("D", texts::hints::DELETE),
-                    ("r", texts::hints::REPAIR),
-                ]);
-            }
-            if screen.is_list() {
-                keys.extend([
-                    ("enter", texts::hints::DETAILS),
-                    ("/", texts::hints::FILTER),
-                    ("s", texts::hints::SORT),
-                    ("y", texts::hints::COPY),
-                ]);
-            }
-            if write && screen != Screen::Services {
-                keys.push(("T", texts::console::SETTLE_NOW));
-            }
-            if model.inside {
-                keys.insert(0, ("q", texts::console::YOUR_SCREENS));
-            }
-            if !model.inside {
-                keys.push(("q", texts::hints::QUIT));
-            }
-            keys.extend([
-                ("u", texts::hints::UNIT),
-                ("t", texts::hints::TIMES),
-                ("f", texts::hints::FREEZE),
-                (":", texts::hints::ACTIONS),
-            ]);
-        }
-    }
-    let keys: Vec<(String, String)> =
-        keys.into_iter().map(|(key, what)| (key.to_owned(), what.to_owned())).collect();
-    let help = (matches!(model.over, Over::Nothing) && !model.typing).then(|| {
-        let key = model.keymap.first_key(Action::Help, &[Place::Everywhere]);
-        (key, texts::hints::HELP.to_owned())
-    });
-    strip::hints(buffer, area, &keys, help.as_ref(), look);
 }
 
 fn list<R: Row>(model: &Model, buffer: &mut Buffer, table: &Table<R>, source: Source) -> Option<Position> {

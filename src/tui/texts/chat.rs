@@ -19,8 +19,8 @@ pub fn not_sent_kept_as_draft(service: impl Display, why: impl Display) -> Strin
     format!("not sent to {service}: {why}; its conversation has it as a draft")
 }
 
-pub fn not_sent_kept_in_history(service: impl Display, why: impl Display) -> String {
-    format!("not sent to {service}: {why}; ctrl+r has the message")
+pub fn not_sent_kept_in_history(service: impl Display, why: impl Display, key: impl Display) -> String {
+    format!("not sent to {service}: {why}; {key} has the message")
 }
 
 pub const A_MESSAGE_WAS_NOT_SENT: &str = "a message was not sent; the chat says why";
@@ -86,7 +86,10 @@ pub fn one_key_then(first: impl Display, then: impl Display) -> String {
 
 pub const STOP_THAT_FIRST: &str = "an answer is still coming into it; stop that first";
 pub const BEGINS_WITH_A_MESSAGE: &str = "this conversation begins with its first message";
-pub const CHOOSE_WHOM_BY_KEY: &str = "choose whom to ask first; ctrl+l";
+pub fn choose_whom_by(key: impl Display) -> String {
+    format!("{CHOOSE_WHOM}; {key}")
+}
+
 pub const NOTHING_TO_EDIT: &str = "there is no message of yours here that could be edited";
 pub const NOTHING_TO_ASK_AGAIN: &str = "there is nothing yet that could be asked again";
 pub const LEAVING_STOPS_ONE: &str = "an answer is still coming; it is stopped and what came of it is paid";
@@ -153,7 +156,9 @@ pub fn more_lines(many: usize, key: impl Display) -> String {
     format!("… {} · {key} shows them", counted(many, "more line", "more lines"))
 }
 
-pub const MORE_BELOW: &str = " ↓ more below · G to the end ";
+pub fn more_below(key: impl Display) -> String {
+    format!(" ↓ more below · {key} to the end ")
+}
 
 pub fn write_here(line: impl Display) -> String {
     format!("write; enter sends, {line} is a new line, ↑ edits your last message")

@@ -16,10 +16,18 @@ pub fn amounts(unit: impl Display) -> String {
     format!("amounts: {unit}")
 }
 
-pub const FROZEN: &str = "frozen: figures stay as they are; f goes on";
+pub fn frozen(key: &str) -> String {
+    format!("frozen: figures stay as they are; {key} goes on")
+}
+
 pub const GOING_ON: &str = "going on";
-pub const MOUSE_TAKEN: &str = "the mouse works here; m leaves it to the terminal";
-pub const MOUSE_LEFT: &str = "the mouse is the terminal's; m takes it back";
+
+pub fn mouse(taken: bool, key: &str) -> String {
+    match taken {
+        true => format!("the mouse works here; {key} leaves it to the terminal"),
+        false => format!("the mouse is the terminal's; {key} takes it back"),
+    }
+}
 
 pub fn copied(what: impl Display, way: impl Display) -> String {
     format!("copied {what} {way}")

@@ -49,8 +49,9 @@ pub const TIMES_AS_AGES: &str = "as ages; clock times are UTC";
 pub const PRIVACY: &str = "Privacy (x)";
 pub const PRIVACY_HIDDEN: &str = "amounts and addresses are hidden";
 pub const MOUSE: &str = "Mouse (m)";
-pub const MOUSE_TAKEN: &str = "taken; m leaves it to the terminal";
-pub const MOUSE_LEFT: &str = "left to the terminal";
+pub fn mouse(taken: bool, key: &str) -> String {
+    if taken { format!("taken; {key} leaves it to the terminal") } else { "left to the terminal".to_owned() }
+}
 pub const OWN_KEYS: &str = "Keys of your own";
 pub const NO_KEY: &str = "no key";
 

@@ -19,8 +19,8 @@ pub const BEING_READ: &str = "… being read";
 pub const READING_LIST: &str = "… reading the list";
 pub const LASTS_UNKNOWN: &str = "not known: nothing was spent this week";
 
-pub fn asks_again(trouble: impl Display) -> String {
-    format!("✗ {trouble}; R asks again")
+pub fn asks_again(trouble: impl Display, key: impl Display) -> String {
+    format!("✗ {trouble}; {key} asks again")
 }
 
 pub fn cannot_be_read(why: impl Display) -> String {

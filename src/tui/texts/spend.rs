@@ -51,9 +51,16 @@ pub const LASTS_UNKNOWN: &str = "how long the money lasts is not known yet";
 
 // Caps
 
-pub const NO_CAPS: &str =
-    "No caps are set. C sets them here; the settings file (caps) sets those that nobody here can pass.";
-pub const NO_CAPS_SHORT: &str = "No caps are set; C sets them.";
+pub fn no_caps(key: &str) -> String {
+    format!(
+        "No caps are set. {key} sets them here; the settings file (caps) sets those that nobody here can pass."
+    )
+}
+
+pub fn no_caps_short(key: &str) -> String {
+    format!("No caps are set; {key} sets them.")
+}
+
 pub const PER_REQUEST: &str = "per request";
 pub const PER_DAY: &str = "per day";
 pub const IN_ALL: &str = "in all";

@@ -7,8 +7,13 @@ use super::numbers::bytes;
 // The files
 
 pub const NO_SERVICE: &str = "there is no storage service here; 2 lists all services";
-pub const NO_FILE_YET: &str = "No file was moved yet. n uploads one: its cost is shown before anything is paid. d downloads one by \
-    the id that an upload gave.";
+pub fn no_file_yet(upload: &str, download: &str) -> String {
+    format!(
+        "No file was moved yet. {upload} uploads one: its cost is shown before anything is paid. {download} downloads \
+         one by the id that an upload gave."
+    )
+}
+
 pub const NO_SERVICE_ON_CHAIN: &str =
     "There is no storage service on this chain, as far as it was read. 2 lists all services.";
 

@@ -131,14 +131,15 @@ fn act(model: &mut Model, action: Action, step: &mut Step<Effect>) {
             if !frozen {
                 take_newest(model, step);
             }
-            let text = if frozen { texts::frame::FROZEN } else { texts::frame::GOING_ON };
-            toast(model, Tone::Plain, text);
+            let key = model.shared.keymap.first_key(action, &[]);
+            let text = if frozen { texts::frame::frozen(&key) } else { texts::frame::GOING_ON.to_owned() };
+            toast(model, Tone::Plain, &text);
         }
         Action::Mouse => {
             shared.mouse = !shared.mouse;
             step.screen.push(ScreenOrder::Mouse(shared.mouse));
-            let text = if shared.mouse { texts::frame::MOUSE_TAKEN } else { texts::frame::MOUSE_LEFT };
-            toast(model, Tone::Plain, text);
+            let text = texts::frame::mouse(shared.mouse, &shared.keymap.first_key(action, &[]));
+            toast(model, Tone::Plain, &text);
         }
         Action::Help => model.over = Over::Help(Help::default()),
         Action::Palette => {

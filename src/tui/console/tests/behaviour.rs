@@ -141,6 +141,20 @@ fn previewed(model: &mut Model, key: &str) {
 }
 
 #[test]
+fn hints_name_the_keys_that_the_settings_gave() {
+    let mut start = start();
+    let keys = [("settle", "Z"), ("help", "H"), ("mouse", "U")];
+    start.settings.keys = keys.map(|(name, key)| (name.to_owned(), vec![key.to_owned()])).into();
+    let mut model = Model::new(start, Theme::new(Shade::Dark, true), now());
+    resize(&mut model, 120, 40);
+    let shown = picture(&painted(&model));
+    let last = shown.lines().last().unwrap_or_default();
+    assert!(last.contains("Z settle") && last.ends_with("H help") && !last.contains("T settle"), "{last}");
+    letter(&mut model, 'U');
+    assert!(model.toasts.iter().any(|toast| toast.text.contains("; U ")), "{:?}", model.toasts);
+}
+
+#[test]
 fn a_settlement_is_scrolled_no_further_than_to_its_end() {
     let mut model = full(Shade::Dark);
     resize(&mut model, 60, 16);

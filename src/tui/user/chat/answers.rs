@@ -7,6 +7,7 @@ use super::{Blocked, Chat, Focus, Head, Opened};
 use crate::broker::user::Cost;
 use crate::broker::user::library::{Conversation, Message, MessageState};
 use crate::domain::{MessageId, RequestId};
+use crate::tui::keymap::Action;
 use crate::tui::texts;
 use crate::tui::theme::Tone;
 use crate::tui::user::part::{Cx, Order};
@@ -249,7 +250,10 @@ fn refused(chat: &mut Chat, token: u64, why: String, remedy: Remedy, cx: &mut Cx
             (_, Remedy::Owed(_)) => texts::chat::answer_not_kept_of(&service),
             (Place::In(_), _) => texts::chat::not_sent_kept_as_draft(&service, &why),
             // Not even the draft was kept. It is found again by the search in what was written before.
-            _ => texts::chat::not_sent_kept_in_history(&service, &why),
+            _ => {
+                let key = cx.shared.keymap.first_key(Action::History, &[]);
+                texts::chat::not_sent_kept_in_history(&service, &why, key)
+            }
         };
         chat.unsent.push(text);
         let text = told;

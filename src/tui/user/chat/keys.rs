@@ -101,7 +101,8 @@ fn fund(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         return chat.go_on(cx);
     }
     let Some((provider, _)) = chat.head.service.clone() else {
-        return cx.toast(Tone::Plain, texts::chat::CHOOSE_WHOM_BY_KEY);
+        let key = cx.shared.keymap.first_key(Action::Switch, &[]);
+        return cx.toast(Tone::Plain, texts::chat::choose_whom_by(key));
     };
     let kind = if action == Action::Deposit { Kind::Deposit } else { Kind::OpenAccount };
     let token = chat.number();

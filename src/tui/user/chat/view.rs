@@ -127,8 +127,8 @@ pub fn draw(chat: &Chat, buffer: &mut Buffer, area: Rect, shared: &Shared) -> Op
         let tone = if chat.focus == Focus::Prompt { Tone::Accent } else { Tone::Dim };
         draw::put(buffer, rule, 0, 0, &"─".repeat(usize::from(rule.width)), look.style(tone));
         if !chat.transcript.at_end() {
-            let text = texts::chat::MORE_BELOW;
-            draw::put_right(buffer, rule, 0, text, look.style(Tone::Warn));
+            let text = texts::chat::more_below(shared.keymap.first_key(Action::Last, &[]));
+            draw::put_right(buffer, rule, 0, &text, look.style(Tone::Warn));
         }
         let main = Rect { height: area.height, ..places.title };
         for (y, pieces) in (0..places.cost.height).zip(cost_rows(chat, main, shared)) {

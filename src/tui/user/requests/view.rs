@@ -6,6 +6,7 @@ use ratatui::layout::{Position, Rect};
 use super::pages::{Pages, Placed};
 use super::part::sort_in_words;
 use super::{List, Requests};
+use crate::tui::keymap::Action;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::look::Look;
 use crate::tui::kit::{draw, facts};
@@ -162,7 +163,8 @@ fn table<R: Placed>(part: &Requests, pages: &Pages<R>, buffer: &mut Buffer, area
     let look = &shared.look;
     let room = Rect { y: area.y + 1.min(area.height), height: area.height.saturating_sub(1), ..area };
     if let Some(trouble) = pages.trouble.as_ref().filter(|_| pages.table.rows().is_empty()) {
-        draw::wrapped(buffer, room, 0, &texts::shared::asks_again(trouble), look.style(Tone::Bad));
+        let key = shared.keymap.first_key(Action::Refresh, &[]);
+        draw::wrapped(buffer, room, 0, &texts::shared::asks_again(trouble, key), look.style(Tone::Bad));
     } else if pages.table.rows().is_empty() {
         let text = empty(part, pages.known, shared);
         draw::wrapped(buffer, room, 0, &text, look.style(Tone::Dim));

@@ -183,7 +183,7 @@ fn all(shared: &Shared) -> Vec<Fact> {
         is(texts::settings::PRIVACY, if look.masked { texts::settings::PRIVACY_HIDDEN } else { "off" }),
         is(
             texts::settings::MOUSE,
-            if shared.mouse { texts::settings::MOUSE_TAKEN } else { texts::settings::MOUSE_LEFT },
+            texts::settings::mouse(shared.mouse, &shared.keymap.first_key(Action::Mouse, &[])),
         ),
         is(texts::labels::COLOURS, look.theme.name()),
         is(texts::labels::EXPORTS, start.directory.display().to_string()),

@@ -7,6 +7,7 @@ use super::Spend;
 use super::figures::{Figures, Group, Name, Step};
 use crate::broker::user::{Cap, CapUse, Spent};
 use crate::domain::{Neuron, Timestamp};
+use crate::tui::keymap::Action;
 use crate::tui::kit::amount::grouped;
 use crate::tui::kit::chart::{self, Named};
 use crate::tui::kit::gauge::Gauge;
@@ -79,7 +80,10 @@ pub fn draw(part: &Spend, buffer: &mut Buffer, body: Rect, shared: &Shared) {
     let Some(figures) = &part.figures else {
         let room = Rect { y: body.y + 2, height: body.height.saturating_sub(2), ..body };
         let (text, tone) = match (&part.trouble, &shared.link) {
-            (Some(reason), _) => (texts::shared::asks_again(reason), Tone::Bad),
+            (Some(reason), _) => {
+                let key = shared.keymap.first_key(Action::Refresh, &[]);
+                (texts::shared::asks_again(reason, key), Tone::Bad)
+            }
             (None, Link::Waiting { why, .. } | Link::Failed { why }) => {
                 (texts::shared::cannot_be_read(why), Tone::Dim)
             }
@@ -240,9 +244,10 @@ pub fn counts(figures: &Figures) -> bool {
 fn caps(buffer: &mut Buffer, area: Rect, figures: &Figures, shared: &Shared) {
     let look = &shared.look;
     if figures.caps.is_empty() {
-        let text = texts::spend::NO_CAPS;
-        let text = if draw::width(text) <= area.width { text } else { texts::spend::NO_CAPS_SHORT };
-        draw::put(buffer, area, 0, 0, text, look.style(Tone::Dim));
+        let key = shared.keymap.first_key(Action::Caps, &[]);
+        let text = texts::spend::no_caps(&key);
+        let text = if draw::width(&text) <= area.width { text } else { texts::spend::no_caps_short(&key) };
+        draw::put(buffer, area, 0, 0, &text, look.style(Tone::Dim));
         return;
     }
     let mut caps: Vec<&CapUse> = figures.caps.iter().collect();

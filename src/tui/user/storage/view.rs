@@ -7,6 +7,7 @@ use super::question::{self, Question};
 use super::transfer::{Outcome, Stage, Transfer, Way};
 use super::{Storage, storages};
 use crate::domain::Neuron;
+use crate::tui::keymap::Action;
 use crate::tui::kit::draw;
 use crate::tui::kit::gauge::Gauge;
 use crate::tui::kit::look::Look;
@@ -35,10 +36,13 @@ pub fn draw(part: &Storage, buffer: &mut Buffer, body: Rect, shared: &Shared) ->
     head(part, buffer, areas.head, shared);
     if part.transfers.is_empty() {
         let text = match part.service(shared) {
-            Some(_) => texts::storage::NO_FILE_YET,
-            None => texts::storage::NO_SERVICE_ON_CHAIN,
+            Some(_) => texts::storage::no_file_yet(
+                &shared.keymap.first_key(Action::Upload, &[]),
+                &shared.keymap.first_key(Action::Download, &[]),
+            ),
+            None => texts::storage::NO_SERVICE_ON_CHAIN.to_owned(),
         };
-        draw::wrapped(buffer, areas.list, 0, text, look.style(Tone::Dim));
+        draw::wrapped(buffer, areas.list, 0, &text, look.style(Tone::Dim));
     }
     for (row, one) in (0u16..).zip(part.transfers.iter().skip(part.top)) {
         let y = row.saturating_mul(ROWS);
