@@ -66,6 +66,8 @@ use crate::tui::texts;
 
 /// A draft of a conversation that was never sent to is remembered up to so many bytes.
 const REMEMBERED: usize = 16 << 10;
+/// Rows that news has at least.
+const NEWS: u16 = 6;
 /// Seconds between two savings of a draft.
 const SAVED: u64 = 3;
 
@@ -362,7 +364,9 @@ impl Part for Chat {
 
     fn beside_news(&self, area: Rect, shared: &Shared) -> Rect {
         let transcript = view::places(self, area, shared).transcript;
-        Rect { height: transcript.bottom().saturating_sub(area.y), ..area }
+        // Where next to nothing is left of the answers it is what stands at the top that waits.
+        let height = transcript.bottom().saturating_sub(area.y).max(NEWS);
+        Rect { height: height.min(area.height), ..area }
     }
 
     fn hints(&self, shared: &Shared) -> Vec<(Action, &'static str)> {

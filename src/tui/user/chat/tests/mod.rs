@@ -126,6 +126,18 @@ fn news_covers_neither_prompt_nor_cost() {
 }
 
 #[test]
+fn what_has_to_be_decided_is_told_also_where_there_is_no_room_for_answers() {
+    let mut model = ready(Shade::Dark);
+    crate::tui::pictures::resize(&mut model, 60, 16);
+    let sending = say(&mut model, "hello");
+    let why = "a reason of very many words ".repeat(20);
+    tell(&mut model, Answer::Refused { token: sending.token, why, remedy: Remedy::Unknown });
+    press(&mut model, KeyCode::Enter);
+    assert!(shown(&model).contains("may be paid"), "{}", shown(&model));
+    assert!(shown(&model).contains("❯ hello"), "{}", shown(&model));
+}
+
+#[test]
 fn one_thing_is_said_of_an_edit_while_an_answer_comes() {
     let mut model = ready(Shade::Dark);
     let sending = say(&mut model, "hello");
