@@ -14,6 +14,7 @@ use crate::config::{ConfigError, Flag, Layer, Paths, RoleConfig, Shell, Source, 
 use crate::domain::Address;
 use crate::keys::{KeyFiles, Wallet};
 use crate::private_files;
+use crate::tui::user::Given;
 
 /// How names of variables of ours begin.
 const VARIABLES: &str = "ZGSERVE_";
@@ -140,6 +141,18 @@ pub fn show<C: RoleConfig>(global: &Global, json: Json) -> Result<Exit> {
         None => Output.note("no settings file; everything else is at its default"),
     }
     Ok(Exit::Ok)
+}
+
+/// What is not at its default, as the screens show it.
+pub fn given<C: RoleConfig>(global: &Global) -> Result<Vec<Given>> {
+    let (config, layers) = load::<C>(&sources::<C>(global)?)?;
+    let shown = config.shown();
+    let value = |key: &str| {
+        let found = key.split('.').try_fold(&shown, |tree, part| tree.get(part));
+        found.filter(|value| !value.is_null()).map(Value::to_string).unwrap_or_default()
+    };
+    let given = |Layer { key, source }| Given { value: value(&key), key, source };
+    Ok(layers.into_iter().map(given).collect())
 }
 
 fn print_tree(prefix: &str, value: &Value, layers: &[Layer]) {

@@ -52,6 +52,15 @@ pub const MOUSE: &str = "Mouse (m)";
 pub fn mouse(taken: bool, key: &str) -> String {
     if taken { format!("taken; {key} leaves it to the terminal") } else { "left to the terminal".to_owned() }
 }
+pub const GIVEN: &str = "Given at the start";
+pub const NOTHING_GIVEN: &str =
+    "Nothing: no file, variable or flag says anything, and all is at its default.";
+pub const VALUE_HIDDEN: &str = "…";
+
+pub fn given(key: impl Display, value: impl Display, source: impl Display) -> String {
+    format!("{key}: {value}   from {source}")
+}
+
 pub const OWN_KEYS: &str = "Keys of your own";
 pub const NO_KEY: &str = "no key";
 

@@ -39,6 +39,7 @@ impl Screens {
             serving: None,
             console: None,
             settings: Default::default(),
+            given: Vec::new(),
             directory: Default::default(),
             log: Default::default(),
         };

@@ -58,7 +58,7 @@ pub(super) use self::money::{
     Kind as MoneyKind, Trial as MoneyTrial, act as money_act, ask as money_question,
     sentence as money_sentence,
 };
-pub use self::shared::{Standing, Start};
+pub use self::shared::{Given, Standing, Start};
 
 use std::time::Duration;
 

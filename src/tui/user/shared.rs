@@ -46,10 +46,20 @@ pub struct Start {
     /// A provider broker in this process, or one that was named.
     pub console: Option<Client>,
     pub settings: Settings,
+    /// What files, variables and flags say, in their order.
+    pub given: Vec<Given>,
     /// Where exports go.
     pub directory: PathBuf,
     /// The process's own lines, for the log screen.
     pub log: LogLines,
+}
+
+/// A setting that is not at its default. What is secret in its value is hidden already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub key: String,
+    pub value: String,
+    pub source: String,
 }
 
 /// How the broker stands, as screens show it.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use super::super::message::Message;
 use super::super::model::Model;
-use super::super::shared::{ChainFacts, Link, Start};
+use super::super::shared::{ChainFacts, Given, Link, Start};
 use super::super::view;
 use crate::broker::user::{AccountView, Caps, OperationView, Snapshot};
 use crate::domain::{
@@ -32,6 +32,7 @@ pub fn start() -> Start {
         serving: None,
         console: None,
         settings: Default::default(),
+        given: Vec::new(),
         directory: "/nowhere".into(),
         log: Default::default(),
     }
@@ -135,6 +136,16 @@ pub fn full(shade: Shade) -> Model {
     let mut model = fresh(shade);
     model.shared.link = Link::Ready;
     model.shared.chain = Some(ChainFacts { id: 16_600, contract: provider(0xc0), lock_time: 86_400 });
+    let given = |key: &str, value: &str, source: &str| Given {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        source: source.to_owned(),
+    };
+    model.shared.start.given = vec![
+        given("chain.rpcUrl", r#""https://node.example/…""#, "user/config.local.yaml"),
+        given("caps.perDay", r#""0.5 A0GI""#, "ZGSERVE_CAPS__PER_DAY"),
+        given("listen", r#""127.0.0.1:1035""#, "--listen"),
+    ];
     model.update(Message::Snapshot(snapshot()));
     model.update(Message::Services(services()));
     model.update(Message::Kept {
