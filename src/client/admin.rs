@@ -130,9 +130,7 @@ impl Admin {
     }
 
     pub async fn register(&self, service: &ServiceDraft, key: &str) -> Result<Outcome, ClientError> {
-        let mut body = service.body();
-        // Whoever registers a service means a new one; what is there is changed by its own order.
-        body["replace"] = json!(false);
+        let body = service.body();
         let call = Call::new(Method::POST, "/v1/service");
         self.order(Call { body: Some(&body), key: Some(key), ..call }).await
     }

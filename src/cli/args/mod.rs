@@ -83,7 +83,7 @@ impl Cli {
         {
             command = command.mut_arg("otlp", without_empty_variable);
         }
-        let cli = Cli::from_arg_matches_mut(&mut command.try_get_matches_from_mut(line)?)
+        let cli = Cli::from_arg_matches_mut(&mut command.try_get_matches_from_mut(asked_for_help(line))?)
             .map_err(|error| error.format(&mut command))?;
         if let Some(why) = cli.without_url() {
             return Err(command.error(ErrorKind::ArgumentConflict, why));
@@ -441,6 +441,16 @@ fn assignment(text: &str) -> Result<(String, String), Infallible> {
     }
     let (key, value) = text.split_once('=').unwrap_or_default();
     Ok((key.to_owned(), value.to_owned()))
+}
+
+/// `help account` is `account --help`.
+fn asked_for_help(line: impl IntoIterator<Item = impl Into<OsString>>) -> Vec<OsString> {
+    let mut line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+    if line.get(1).is_some_and(|word| word == "help") {
+        line.remove(1);
+        line.push("--help".into());
+    }
+    line
 }
 
 /// `NAME=` is how many files of variables leave one out; clap would take it for a value.

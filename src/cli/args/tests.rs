@@ -194,6 +194,16 @@ fn read(line: &str) -> Result<Cli, clap::Error> {
 }
 
 #[test]
+fn help_may_be_asked_for_by_its_name() {
+    for (line, like) in [("help", "--help"), ("help account create", "account create --help")] {
+        let (told, wanted) = (read(line).unwrap_err(), read(like).unwrap_err());
+        assert_eq!(told.kind(), ErrorKind::DisplayHelp, "{line}");
+        assert_eq!(told.to_string(), wanted.to_string(), "{line}");
+    }
+    assert!(read("chat -m help").is_ok());
+}
+
+#[test]
 fn an_address_is_refused_where_it_has_no_part() {
     for line in [
         "backup b.tar",

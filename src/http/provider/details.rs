@@ -4,6 +4,7 @@ use crate::http::details::{Details, OPERATION, shapes};
 use crate::http::field::{AMOUNT, COUNT, Kind, PRICE, TEXT, nullable, optional, required};
 
 shapes! {
+    SERVICE_EXISTS, "ServiceExistsDetails", "service_exists": [required("service", Kind::Name, "Its name.")];
     SETTLEMENT_RUNNING, "SettlementRunningDetails", "settlement_running": [
         nullable("OperationID", Kind::Id(32), "The operation that is under way."),
     ];
@@ -44,6 +45,7 @@ shapes! {
 }
 
 pub(super) const DETAILS: &[Details] = &[
+    ("service_exists", &SERVICE_EXISTS),
     ("settlement_running", &SETTLEMENT_RUNNING),
     ("reverted", &REVERTED),
     ("voucher_needed", &SHORTAGE),
