@@ -256,10 +256,15 @@ fn record(connection: &Connection, attempt: &AttemptRow) -> Result<(), StoreErro
             .prepare_cached("UPDATE operations SET state = ?2, updated_at = ?3 WHERE id = ?1")?
             .execute(params![op, next, attempt.at])?;
     }
+    // The same nonce, fees and call are the same bytes. After nodes refused them they may be signed for the next order, and
+    // belong to that one from then on: it would else be taken for one of which nothing was signed.
     connection
         .prepare_cached(
             "INSERT INTO attempts (hash, op, sender, nonce, raw, max_fee, priority, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (hash) DO NOTHING",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (hash) DO UPDATE SET op = excluded.op
+                WHERE excluded.op IS NOT NULL
+                    AND attempts.op IN (SELECT id FROM operations WHERE state = 'refused')",
         )?
         .execute(params![
             bytes(&attempt.hash),

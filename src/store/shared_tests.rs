@@ -135,6 +135,23 @@ async fn fillers_are_taken_up_where_nothing_finished_stands_above_them() {
     assert_eq!(nonces().await, [(false, 4), (true, 6), (false, 7)]);
 }
 
+/// Same nonce, fees and call: the same bytes, whichever order they were signed for.
+#[tokio::test]
+async fn what_was_signed_for_a_refused_order_may_be_signed_for_the_next() {
+    let operations = store().await.operations();
+    for number in 1..=3 {
+        operations.begin(operation(number, None)).await.unwrap();
+    }
+    operations.record(attempt(Some(1), 5, 9)).await.unwrap();
+    operations.finish(operation(1, None).id, end(OperationState::Refused)).await.unwrap();
+    operations.record(attempt(Some(2), 5, 9)).await.unwrap();
+    let open = operations.unfinished_attempts().await.unwrap();
+    assert_eq!(open, [attempt(Some(2), 5, 9)], "it is followed after a restart");
+    // From an order that may still be carried out nothing is taken.
+    operations.record(attempt(Some(3), 5, 9)).await.unwrap();
+    assert_eq!(operations.attempts(operation(2, None).id).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_key_is_given_back_only_if_nothing_was_signed_for_it() {
     let operations = store().await.operations();
