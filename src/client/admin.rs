@@ -130,7 +130,9 @@ impl Admin {
     }
 
     pub async fn register(&self, service: &ServiceDraft, key: &str) -> Result<Outcome, ClientError> {
-        let body = service.body();
+        let mut body = service.body();
+        // A name that is taken by mistake must not replace what runs under it.
+        body["replace"] = false.into();
         let call = Call::new(Method::POST, "/v1/service");
         self.order(Call { body: Some(&body), key: Some(key), ..call }).await
     }

@@ -127,7 +127,7 @@ async fn effects_become_calls_and_calls_become_messages() {
     assert_eq!(registered.2, Some(once));
     assert_eq!(
         registered.3,
-        json!({"Name": "llama7b", "inputPrice": "5", "maxInFlight": 8, "requestsPerMinute": null, "upstreamHeaders": {"authorization": "k"}})
+        json!({"Name": "llama7b", "inputPrice": "5", "maxInFlight": 8, "requestsPerMinute": null, "upstreamHeaders": {"authorization": "k"}, "replace": false})
     );
     assert_eq!(find("GET /behind/v1/user?limit=1000&cursor=c+1").1.as_deref(), Some("Bearer canary"));
     assert!(!format!("{admin:?}").contains("canary"));
