@@ -53,10 +53,10 @@ fn provider(world: &World, books: &Books) {
     let acknowledged = &books.acknowledged;
     for row in provider.users.iter().filter(|row| row.id.provider == place.owner) {
         let best = row.voucher.map(|best| best.voucher.cumulative).unwrap_or_default();
-        let claim = row.claim().map(|(_, claim)| claim).unwrap_or_default();
+        let claimed = row.chain.map(|account| account.settled).unwrap_or_default();
         tally.check(
-            "I12 a claim is at most what is owed and what is promised",
-            claim <= row.owed && claim <= best,
+            "I12 what was claimed is at most what is owed and what is promised",
+            claimed <= row.owed && claimed <= best,
             || format!("{row:?}"),
         );
         let unpaid = row.owed.above(best);

@@ -293,6 +293,7 @@ defaults
   timeout server 600s
   timeout http-keep-alive 600s
   http-reuse always
+  option http-no-delay
 frontend front
   bind AT backlog 4096
   default_backend next
