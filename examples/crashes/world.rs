@@ -216,7 +216,7 @@ impl World {
             let offset = 10 + u16::try_from(number).expect("few users");
             let mut all = vec!["--headless".to_owned()];
             let more = format!(
-                "listen: \"127.0.0.1:{}\"\nreservationWait: 2\nauthorizationLifetime: 15\ndefaultMaxOutput:\n  bytes: 500000\n",
+                "listen: \"127.0.0.1:{}\"\nreservationWait: 2\nauthorisationLifetime: 15\ndefaultMaxOutput:\n  bytes: 500000\n",
                 port(offset)
             );
             all.extend(write(&name, &keys[2 + number].1, more));
