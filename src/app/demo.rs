@@ -186,8 +186,7 @@ async fn on_screen(
         serving: Some(format!("http://{user}")),
         console: Some(console),
         settings,
-        // No broker's settings are in force here.
-        given: Vec::new(),
+        given: None,
         directory: std::env::current_dir()?,
         log: log.lines.clone(),
     };

@@ -259,7 +259,7 @@ async fn screens(
         serving,
         console,
         settings: config.shell.terminal.clone(),
-        given: settings::given::<UserConfig>(global)?,
+        given: Some(settings::given::<UserConfig>(global)?),
         directory: std::env::current_dir().unwrap_or_else(|_| paths.data.clone()),
         log: log.lines.clone(),
     };

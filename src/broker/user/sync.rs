@@ -215,12 +215,13 @@ impl Inner {
     /// Whether more has left the account than was settled, at a time when the refund could be taken. A deposit of the same
     /// moment can hide it.
     fn was_paid_back(&self, over: &PendingRefund, provider: Address, account: Option<&ChainAccount>) -> bool {
+        let now = self.chain_now();
         let book = self.book.lock();
         let Some(before) = book.position(provider).and_then(Position::chain) else { return false };
         let (settled, balance) =
             account.map_or((before.settled, Neuron::ZERO), |now| (now.settled, now.balance));
         let left = before.balance.above(balance);
-        over.unlock_at <= self.chain_now() && left > settled.above(before.settled)
+        over.unlock_at <= now && left > settled.above(before.settled)
     }
 
     /// Keeps the history of refunds: the pending one as it is, and how one ended that is pending no more.

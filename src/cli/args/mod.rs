@@ -50,6 +50,12 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+/// Whether stdout is a terminal whose person wants more than plain text.
+fn takes_styles() -> bool {
+    let says = |name: &str| std::env::var_os(name).unwrap_or_default();
+    io::stdout().is_terminal() && says("NO_COLOR").is_empty() && says("TERM") != "dumb"
+}
+
 impl Cli {
     /// What was typed, and what the environment adds to it. Says in a sentence where it is wrong.
     ///
@@ -60,8 +66,7 @@ impl Cli {
             // What was asked for goes to stdout, and is a result as any other.
             if !error.use_stderr() {
                 let text = error.render();
-                let text =
-                    if io::stdout().is_terminal() { text.ansi().to_string() } else { text.to_string() };
+                let text = if takes_styles() { text.ansi().to_string() } else { text.to_string() };
                 Output.write(&text);
                 return Exit::Ok;
             }

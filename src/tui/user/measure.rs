@@ -39,7 +39,7 @@ impl Screens {
             serving: None,
             console: None,
             settings: Default::default(),
-            given: Vec::new(),
+            given: None,
             directory: Default::default(),
             log: Default::default(),
         };

@@ -46,8 +46,8 @@ pub struct Start {
     /// A provider broker in this process, or one that was named.
     pub console: Option<Client>,
     pub settings: Settings,
-    /// What files, variables and flags say, in their order.
-    pub given: Vec<Given>,
+    /// What files, variables and flags say, in their order. `None` where they say nothing of a broker: in the demo.
+    pub given: Option<Vec<Given>>,
     /// Where exports go.
     pub directory: PathBuf,
     /// The process's own lines, for the log screen.

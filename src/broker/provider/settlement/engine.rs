@@ -226,7 +226,7 @@ impl Core {
         let deadline =
             dangers.map(|danger| if forecast.at < danger.by { danger.by } else { danger.last }).min();
         let refusals = self.settling.refusals.lock();
-        refusals.pause(deadline).map(|(at, why)| (at, why.to_owned()))
+        refusals.pause(forecast.at, deadline).map(|(at, why)| (at, why.to_owned()))
     }
 
     /// How long transactions took in former runs.

@@ -39,7 +39,11 @@ pub fn act(chat: &mut Chat, action: Action, cx: &mut Cx<'_, Ask>) {
         Action::Switch => chat.pick(Some(false), cx),
         Action::Parameters => chat.over = Over::Parameters(Box::new(chat.parameters_form())),
         // What is written here is for the new one already.
-        Action::NewChat if chat.opened == Opened::New => chat.focus = Focus::Prompt,
+        Action::NewChat if chat.opened == Opened::New => {
+            // One that is being read does not take its place.
+            (chat.opening, chat.reviving) = (None, false);
+            chat.focus = Focus::Prompt;
+        }
         Action::NewChat => chat.begin(cx),
         Action::Search => chat.over = Over::Finder(Box::new(Finder::conversations())),
         Action::Write => {
@@ -276,6 +280,8 @@ pub fn back(chat: &mut Chat, stops: bool, cx: &mut Cx<'_, Ask>) -> bool {
     } else if chat.focus == Focus::List && !chat.has_pane() {
         // It covers the conversation: whoever leaves it means no more than that.
         chat.focus = Focus::Transcript;
+    } else if chat.zoomed && !stops {
+        chat.zoomed = false;
     } else if chat.live().is_some_and(|live| live.is_coming() && !live.is_stopped()) && !stops {
         return false;
     } else if chat.stop_answer() || chat.blocked.take().is_some() {

@@ -189,11 +189,13 @@ fn all(shared: &Shared) -> Vec<Fact> {
         is(texts::labels::EXPORTS, start.directory.display().to_string()),
         is(texts::labels::VERSION, start.version),
     ]);
-    facts.extend([Fact::Gap, Fact::Head(texts::settings::GIVEN.to_owned())]);
-    if start.given.is_empty() {
-        facts.push(Fact::Note(texts::settings::NOTHING_GIVEN.to_owned(), Tone::Dim));
+    if let Some(given) = &start.given {
+        facts.extend([Fact::Gap, Fact::Head(texts::settings::GIVEN.to_owned())]);
+        if given.is_empty() {
+            facts.push(Fact::Note(texts::settings::NOTHING_GIVEN.to_owned(), Tone::Dim));
+        }
     }
-    facts.extend(start.given.iter().map(|given| {
+    facts.extend(start.given.iter().flatten().map(|given| {
         // Caps and addresses stand there as people wrote them.
         let value = if look.masked { texts::settings::VALUE_HIDDEN } else { &given.value };
         Fact::Note(texts::settings::given(&given.key, value, &given.source), Tone::Plain)

@@ -32,7 +32,7 @@ pub fn start() -> Start {
         serving: None,
         console: None,
         settings: Default::default(),
-        given: Vec::new(),
+        given: Some(Vec::new()),
         directory: "/nowhere".into(),
         log: Default::default(),
     }
@@ -141,11 +141,11 @@ pub fn full(shade: Shade) -> Model {
         value: value.to_owned(),
         source: source.to_owned(),
     };
-    model.shared.start.given = vec![
+    model.shared.start.given = Some(vec![
         given("chain.rpcUrl", r#""https://node.example/…""#, "user/config.local.yaml"),
         given("caps.perDay", r#""0.5 A0GI""#, "ZGSERVE_CAPS__PER_DAY"),
         given("listen", r#""127.0.0.1:1035""#, "--listen"),
-    ];
+    ]);
     model.update(Message::Snapshot(snapshot()));
     model.update(Message::Services(services()));
     model.update(Message::Kept {

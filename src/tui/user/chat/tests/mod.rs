@@ -99,6 +99,11 @@ fn q_asks_before_it_stops_an_answer() {
     let sending = say(&mut model, "hello");
     tell(&mut model, begun(&sending));
     press(&mut model, KeyCode::Tab);
+    // What is zoomed is a step to go back from.
+    letter(&mut model, 'z');
+    assert!(model.chat.zoomed);
+    letter(&mut model, 'q');
+    assert!(!model.chat.zoomed && !shown(&model).contains("Quit now?"), "{}", shown(&model));
     assert!(letter(&mut model, 'q').screen.is_empty());
     assert!(!*sending.stop.borrow());
     assert!(shown(&model).contains("Quit now?"), "{}", shown(&model));
