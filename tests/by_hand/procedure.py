@@ -19,26 +19,28 @@ ANSWER = "This is a test! It was said as asked, and it costs what its tokens cos
 
 
 class Model(BaseHTTPRequestHandler):
-    """An OpenAI-shaped model server with one answer."""
+    """An OpenAI-shaped model server with one answer, as much of it as the limit allows."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        words = ANSWER.split(" ")[:body.get("max_tokens")]
+        reason = "stop" if words == ANSWER.split(" ") else "length"
         if body.get("stream"):
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.send_header("connection", "close")
             self.end_headers()
-            for word in ANSWER.split(" "):
+            for word in words:
                 delta = {"choices": [{"index": 0, "delta": {"content": word + " "}, "finish_reason": None}]}
                 self.wfile.write(f"data: {json.dumps(delta)}\n\n".encode())
-            end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+            end = {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
             self.wfile.write(f"data: {json.dumps(end)}\n\ndata: [DONE]\n\n".encode())
             self.close_connection = True
             return
-        message = {"role": "assistant", "content": ANSWER}
-        answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        message = {"role": "assistant", "content": " ".join(words)}
+        answer = {"choices": [{"index": 0, "message": message, "finish_reason": reason}]}
         data = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
