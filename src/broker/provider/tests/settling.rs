@@ -68,16 +68,19 @@ fn owed_by_many(world: &World, many: u64) {
     }
 }
 
-#[tokio::test]
-async fn more_users_than_one_transaction_takes_are_settled_in_several() {
-    let world = World::new(ServiceKind::Chatbot).await;
-    owed_by_many(&world, 430);
-    // The chain does not have these accounts, so they are not read again before it goes out.
+/// Sends what is to be settled. The chain does not have these accounts, so they are not read again before it goes out.
+async fn sends_all(world: &World) {
     let core = &world.broker.core;
     let turn = core.settling.turn.lock().await;
     let forecast = core.look(true).await.unwrap();
     core.send_all(&forecast, &turn).await.unwrap();
-    drop(turn);
+}
+
+#[tokio::test]
+async fn more_users_than_one_transaction_takes_are_settled_in_several() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    owed_by_many(&world, 430);
+    sends_all(&world).await;
     let mut history = Vec::new();
     for _ in 0..6_000 {
         history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
@@ -355,13 +358,9 @@ async fn what_nodes_refuse_for_good_is_not_signed_again_and_again() {
 async fn a_part_that_is_refused_keeps_no_other_from_being_sent() {
     let world = World::new(ServiceKind::Chatbot).await;
     owed_by_many(&world, 430);
-    let core = &world.broker.core;
-    let turn = core.settling.turn.lock().await;
-    let forecast = core.look(true).await.unwrap();
     // What a node refuses is offered once more before the word is believed.
     world.line.refuse(2);
-    core.send_all(&forecast, &turn).await.unwrap();
-    drop(turn);
+    sends_all(&world).await;
     world.until(|broker| broker.core.settling.running().is_empty()).await;
     let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
     let ends: Vec<_> = history.iter().rev().map(|one| (one.operation.state, one.rows.len())).collect();
