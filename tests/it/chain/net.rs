@@ -168,6 +168,16 @@ impl Net {
         self.rpc("eth_sendRawTransaction", json!([raw])).await;
     }
 
+    /// Waits until the node has the newest attempt for `op`. An attempt is in the journal before it is sent, so who has
+    /// seen it there may mine too early.
+    pub async fn has_newest(&self, book: &Book, op: OperationId) {
+        until("the node has the newest attempt", async || {
+            let newest = book.of(op).last().expect("there is an attempt").hash;
+            !self.rpc("eth_getTransactionByHash", json!([newest])).await.is_null()
+        })
+        .await;
+    }
+
     /// A transaction that no sender of ours knows about.
     pub async fn foreign(&self, key: &Key, nonce: u64, to: Address, value: u64, input: Vec<u8>) -> B256 {
         let tx = TxEip1559 {

@@ -54,9 +54,10 @@ async fn an_earlier_hash_may_be_the_one_that_is_mined(net: Net) {
     assert!(attempts.windows(2).all(|pair| pair[0].nonce == pair[1].nonce));
     assert!(attempts.windows(2).all(|pair| pair[1].max_fee * 8 >= pair[0].max_fee * 9));
     assert!(attempts.windows(2).all(|pair| pair[1].priority * 8 >= pair[0].priority * 9));
-    assert_eq!(ticket.state(), TxState::Sent { hashes: attempts.iter().map(|a| a.hash).collect() });
-    // The miner had the first one all along. (The last may still be on its way to the pool.)
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    net.has_newest(&book, op).await;
+    let sent = TxState::Sent { hashes: attempts.iter().map(|a| a.hash).collect() };
+    until("its ticket says so", async || ticket.state() == sent).await;
+    // The miner had the first one all along.
     net.forget_pool().await;
     net.send_raw(&attempts[0].raw).await;
     net.mine(1).await;
@@ -75,6 +76,7 @@ async fn age_counts_from_being_next_in_line(net: Net) {
     sender.submit(first, deposit(PROVIDER, 1)).await.unwrap();
     let mut last = sender.submit(second, deposit(PROVIDER, 2)).await.unwrap();
     until("the first is replaced", async || book.of(first).len() == 2).await;
+    net.has_newest(&book, first).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(book.of(second).len(), 1, "who waits behind another is not stuck");
     net.mine(1).await;
@@ -184,6 +186,7 @@ async fn a_nonce_used_by_somebody_else_is_replaced_once(net: Net) {
         book.of(op).last().is_some_and(|last| last.nonce == ticket.nonce + 1)
     })
     .await;
+    net.has_newest(&book, op).await;
     net.mine(1).await;
     assert!(mined(&ticket.wait().await));
     assert_eq!(net.balance(key.address(), PROVIDER).await, 1005);
@@ -231,6 +234,7 @@ async fn an_order_whose_nonce_was_taken_needs_its_money_once(net: Net) {
     })
     .await;
     assert_eq!(book.outcomes_of(op), []);
+    net.has_newest(&book, op).await;
     net.mine(1).await;
     assert!(mined(&ticket.wait().await));
     assert_eq!(net.balance(key.address(), PROVIDER).await, 1000 + balance / 10 * 6);
@@ -248,6 +252,7 @@ async fn an_order_whose_nonce_was_taken_is_tried_again_by_time(net: Net) {
     until("it is tried again and again", async || net.faults.count("eth_estimateGas") >= before + 16).await;
     *book.broken.lock() = false;
     until("it has a second nonce", async || book.of(op).len() == 2).await;
+    net.has_newest(&book, op).await;
     net.mine(1).await;
     assert!(mined(&ticket.wait().await));
     assert_eq!(net.balance(key.address(), PROVIDER).await, 1005);
@@ -345,6 +350,7 @@ async fn a_stuck_transaction_is_replaced_until_it_is_mined(net: Net) {
     assert!(matches!(ticket.wait().await, Outcome::Unknown { .. }));
     let bumps = quick().max_bumps as usize;
     until("it is replaced as often as allowed", async || book.of(op).len() == bumps + 1).await;
+    net.has_newest(&book, op).await;
     net.mine(1).await;
     let Some(Outcome::Mined { hash, .. }) = ticket.next().await else { panic!("it is mined") };
     assert_eq!(hash, book.of(op).last().unwrap().hash, "the best paid one was in the pool");
