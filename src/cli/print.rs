@@ -17,7 +17,7 @@ use super::table::{self, Column};
 use crate::domain::clean;
 
 /// What first kept a result from being written, of the whole process: results come from everywhere.
-static TROUBLE: OnceLock<io::Error> = OnceLock::new();
+static TROUBLE: OnceLock<String> = OnceLock::new();
 
 /// A result that was not written whole, though somebody still wanted it.
 #[derive(Debug, thiserror::Error)]
@@ -26,18 +26,18 @@ pub enum NotWritten {
     #[error(
         "the result is not all written: {0}; make room or write it elsewhere, and give the command again"
     )]
-    Read(&'static io::Error),
+    Read(&'static str),
     /// Of one that acts. Doing it twice could cost money.
     #[error(
         "the result could not be written: {error}. What was asked for is done; do not give the command again. {look}"
     )]
-    Done { error: &'static io::Error, look: String },
+    Done { error: &'static str, look: String },
     /// Of one that acts and said by its exit code that not all of it is done, or not yet.
     #[error(
         "the result could not be written: {error}. Part of what was asked for may be done; do not give the command again \
          before you have looked. {look}"
     )]
-    Begun { error: &'static io::Error, look: String },
+    Begun { error: &'static str, look: String },
 }
 
 /// Writes to stdout and stderr.
@@ -64,7 +64,7 @@ impl Output {
             Err(error) => {
                 if is_trouble(&error) {
                     // The first one is the cause of those after it.
-                    let _ = TROUBLE.set(error);
+                    let _ = TROUBLE.set(clean::clean_reason(&error.to_string(), 200));
                 }
                 false
             }

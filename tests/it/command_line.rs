@@ -30,7 +30,7 @@ fn a_result_that_cannot_be_written_is_no_success() {
         let to = full.try_clone().unwrap();
         let (code, told) = ended(&program(home.path(), args).stdout(to).output().unwrap());
         assert_eq!(code, 1, "{args:?}: {told}");
-        assert!(told.lines().count() == 1 && told.contains("No space left"), "{args:?}: {told}");
+        assert!(told.lines().count() == 1 && told.contains("No space left on device;"), "{args:?}: {told}");
         // A reader that has seen enough is no trouble.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -45,7 +45,7 @@ fn help_that_cannot_be_written_is_no_success() {
     for args in [&["--help"][..], &["--version"], &["account", "--help"]] {
         let to = full.try_clone().unwrap();
         let (code, told) = ended(&program(home.path(), args).stdout(to).output().unwrap());
-        assert!(code == 1 && told.contains("No space left"), "{args:?}: {code} {told}");
+        assert!(code == 1 && told.contains("No space left on device;"), "{args:?}: {code} {told}");
         assert_eq!(ended(&program(home.path(), args).output().unwrap()), (0, String::new()), "{args:?}");
     }
 }

@@ -193,7 +193,10 @@ impl Core {
                     if error.is_refusal() || matches!(error, SendError::Reverted(_)) =>
                 {
                     tracing::warn!(%error, rows = rows.len(), "a part of the settlement is refused");
-                    refused.get_or_insert(error);
+                    // A refusal is counted, whatever the contract said to other rows.
+                    if refused.as_ref().is_none_or(|first: &SendError| error.is_refusal() && !first.is_refusal()) {
+                        refused = Some(error);
+                    }
                 }
                 Err(error) if sent.is_empty() => return Err(error),
                 Err(error) => {
