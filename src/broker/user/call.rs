@@ -219,8 +219,7 @@ impl Inner {
                 let (provider, name) = (service.provider, service.name.clone());
                 let unknown = || UserError::UnknownService { provider, service: name.clone() };
                 let newer = self.read_service(provider, &name, None).await?.ok_or_else(unknown)?;
-                self.consents.told(&newer);
-                check_prices(&newer, Some(seen.unwrap_or(service.prices)))?;
+                self.hold_to(&newer, seen.unwrap_or(service.prices))?;
                 let conditions = self.terms.conditions(&self.upstream, &newer).await?;
                 Ok((newer, conditions))
             }

@@ -146,24 +146,24 @@ impl Catalogue {
 
     /// Finds the chatbot that a model name stands for: `provider/service`, a service's name, or its model.
     ///
-    /// Where several fit, one of a provider with an account is meant if there is exactly one such.
+    /// Where several fit, one of a provider with an account is meant if there is exactly one such. A name weighs no more
+    /// than a model: whoever names a service like somebody's model would else be sent, and paid for, what is asked of that.
     pub fn resolve(&self, model: &str, accounts: &BTreeSet<Address>) -> Result<Service, ModelError> {
-        let chatbots = || self.all().filter(|service| service.kind == ServiceKind::Chatbot);
-        if let Some(service) = chatbots().find(|service| model_id(service).eq_ignore_ascii_case(model)) {
+        if let Some(service) = self.by_id(model) {
             return Ok(service.clone());
         }
-        let by_name: Vec<_> = chatbots().filter(|service| service.name.as_str() == model).collect();
-        let by_model: Vec<_> = chatbots().filter(|service| service.model == model).collect();
-        for found in [by_name, by_model] {
-            let funded: Vec<_> =
-                found.iter().filter(|service| accounts.contains(&service.provider)).copied().collect();
-            match (found.as_slice(), funded.as_slice()) {
-                ([], _) => {}
-                ([only], _) | (_, [only]) => return Ok((*only).clone()),
-                (several, _) => {
-                    let candidates = several.iter().take(10).map(|service| model_id(service)).collect();
-                    return Err(ModelError::Ambiguous { model: model.to_owned(), candidates });
-                }
+        let chatbots = || self.all().filter(|service| service.kind == ServiceKind::Chatbot);
+        let found: Vec<_> =
+            chatbots().filter(|service| service.name.as_str() == model || service.model == model).collect();
+        let funded: Vec<_> =
+            found.iter().filter(|service| accounts.contains(&service.provider)).copied().collect();
+        match (found.as_slice(), funded.as_slice()) {
+            ([], _) => {}
+            (_, [only]) | ([only], []) => return Ok((*only).clone()),
+            (all, funded) => {
+                let several = if funded.is_empty() { all } else { funded };
+                let candidates = several.iter().take(10).map(|service| model_id(service)).collect();
+                return Err(ModelError::Ambiguous { model: model.to_owned(), candidates });
             }
         }
         let mut near: Vec<_> = chatbots()
@@ -180,6 +180,13 @@ impl Catalogue {
         near.dedup_by(|a, b| a.1 == b.1);
         let near = near.into_iter().take(3).map(|(_, id)| id).collect();
         Err(ModelError::Unknown { model: model.chars().take(200).collect(), near })
+    }
+
+    /// The chatbot of that id. An address may be written in any case; names that differ in it are different services.
+    fn by_id(&self, model: &str) -> Option<&Service> {
+        let (provider, name) = model.split_once('/')?;
+        let service = self.get(provider.parse().ok()?, &name.parse().ok()?)?;
+        (service.kind == ServiceKind::Chatbot).then_some(service)
     }
 }
 
@@ -242,6 +249,38 @@ mod tests {
         let Err(ModelError::Unknown { near, .. }) = provider("lama7b", &nobody) else { unreachable!() };
         assert_eq!(near.len(), 2);
         assert!(provider("files", &nobody).is_err());
+    }
+
+    #[test]
+    fn nobody_takes_over_what_is_asked_of_another_service() {
+        let services = vec![
+            service(1, "LLAMA7B", "other"),
+            service(1, "llama7b", "meta/llama-7b"),
+            service(2, "svc", "qwen-2"),
+            service(3, "qwen-2", "x"),
+        ];
+        let mut catalogue = Catalogue::default();
+        catalogue.replace(services, 0, block(5));
+        let found = |model: &str, accounts: &[u8]| {
+            let accounts = accounts.iter().map(|byte| Address::repeat_byte(*byte)).collect();
+            catalogue.resolve(model, &accounts).map(|service| model_id(&service))
+        };
+        let id = |provider, name: &str| model_id(&service(provider, name, ""));
+        // A twin whose name differs in case alone.
+        for spelling in [id(1, "llama7b"), format!("0x{}/llama7b", "01".repeat(20))] {
+            assert_eq!(found(&spelling, &[1]), Ok(id(1, "llama7b")), "{spelling}");
+        }
+        assert_eq!(found(&id(1, "LLAMA7B"), &[1]), Ok(id(1, "LLAMA7B")));
+        assert!(found(&id(1, "Llama7b"), &[1]).is_err());
+        // A service that is named like another one's model.
+        assert_eq!(found("qwen-2", &[2]), Ok(id(2, "svc")));
+        assert_eq!(found("qwen-2", &[3]), Ok(id(3, "qwen-2")));
+        for accounts in [&[][..], &[2, 3]] {
+            let Err(ModelError::Ambiguous { candidates, .. }) = found("qwen-2", accounts) else {
+                panic!("{accounts:?}");
+            };
+            assert_eq!(candidates, [id(2, "svc"), id(3, "qwen-2")]);
+        }
     }
 
     #[test]

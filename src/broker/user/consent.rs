@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 
 use super::UserError;
+use super::call::check_prices;
 use super::error::CallRefusal;
 use super::handle::{Inner, UserBroker};
 use crate::domain::{Address, Prices, Service, ServiceName};
@@ -18,14 +19,15 @@ use crate::store::{Direction, PageOf};
 #[derive(Debug, Default)]
 pub(super) struct Consents(Mutex<HashMap<(Address, ServiceName), Prices>>);
 
-impl Consents {
-    /// The caller is being told these prices now.
-    pub fn told(&self, service: &Service) {
-        self.0.lock().insert((service.provider, service.name.clone()), service.prices);
-    }
-}
-
 impl Inner {
+    /// Refuses prices above those that a call under way goes by, and takes them as known then: whoever is refused has
+    /// been told them. What the call may go on with has been told to nobody by that.
+    pub fn hold_to(&self, service: &Service, seen: Prices) -> Result<(), CallRefusal> {
+        check_prices(service, Some(seen)).inspect_err(|_| {
+            self.consents.0.lock().insert((service.provider, service.name.clone()), service.prices);
+        })
+    }
+
     /// Refuses a price above the one last known, and takes it as known from then on.
     pub async fn consent(&self, service: &Service) -> Result<(), CallRefusal> {
         let key = (service.provider, service.name.clone());

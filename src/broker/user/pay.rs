@@ -11,7 +11,7 @@ use http::StatusCode;
 
 use super::answer::{self, Reply};
 use super::book::{Ask, Denied, DeniedReason, Grant};
-use super::call::{Prepared, check_prices};
+use super::call::Prepared;
 use super::caps::Caps;
 use super::error::CallRefusal;
 use super::event::Event;
@@ -206,8 +206,7 @@ async fn again(
             inner.terms.forget(provider);
             let name = call.service.name.clone();
             let Some(newer) = inner.read_service(provider, &name, None).await? else { return Ok(false) };
-            inner.consents.told(&newer);
-            check_prices(&newer, Some(call.service.prices))?;
+            inner.hold_to(&newer, call.service.prices)?;
             call.conditions = inner.terms.conditions(&inner.upstream, &newer).await?;
             call.quote = Quote::new(newer.prices, call.quote.input, call.quote.output_limit)?;
             call.service = newer;

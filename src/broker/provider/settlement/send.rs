@@ -194,7 +194,10 @@ impl Core {
                 {
                     tracing::warn!(%error, rows = rows.len(), "a part of the settlement is refused");
                     // A refusal is counted, whatever the contract said to other rows.
-                    if refused.as_ref().is_none_or(|first: &SendError| error.is_refusal() && !first.is_refusal()) {
+                    if refused
+                        .as_ref()
+                        .is_none_or(|first: &SendError| error.is_refusal() && !first.is_refusal())
+                    {
                         refused = Some(error);
                     }
                 }

@@ -13,6 +13,7 @@ use crate::broker::user::{
     CallRefusal, Caps, PaidCall, RequestFilter, RequestSort, RequestView, Settings, UserBroker, receipts,
 };
 use crate::domain::{Neuron, Prices, ServiceKind, UserRequestState};
+use crate::wire::fault::Fault;
 use crate::wire::terms::MeterName;
 
 /// JSON texts where an amount should be.
@@ -297,6 +298,33 @@ async fn a_price_that_rises_in_mid_flight_needs_consent_and_is_not_paid_before()
     read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
     let row = newest(&broker, 1).await.remove(0);
     assert_eq!((row.state, row.fee), (UserRequestState::Done, dearer.fee(row.input, row.output).unwrap()));
+}
+
+/// Terms that cannot be had make us look at the chain again. What that finds has been told to nobody.
+#[tokio::test]
+async fn a_price_that_rose_is_told_whatever_the_terms_said_before() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    let broker = bed.funded(Settings::default(), 100_000_000).await;
+    read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+    let dearer = Prices { input: Neuron::new(300), output: Neuron::new(900) };
+    bed.list("llama7b", ServiceKind::Chatbot, dearer).await;
+    bed.script.script.lock().prices = dearer;
+    broker.sync_all().await.unwrap();
+    bed.script.books.lock().raw_terms = Some("no terms".to_owned());
+    let refusal = refused(&broker, bed.chat(HELLO)).await;
+    assert!(matches!(refusal, CallRefusal::Terms(_)), "{refusal}");
+    bed.script.books.lock().raw_terms = None;
+    // Neither does one that has seen the prices speak for those who have not.
+    let seen = PaidCall { prices_seen: Some(dearer), ..bed.chat(HELLO) };
+    bed.script.books.lock().refuse_next = Some((409, Fault::new("price_changed", "look again")));
+    read(broker.call(seen).await.unwrap()).await.2.unwrap();
+    let sent = bed.script.books.lock().headers.len();
+    let refusal = refused(&broker, bed.chat(HELLO)).await;
+    assert!(
+        matches!(refusal, CallRefusal::PriceChanged { seen: PRICES, now, .. } if now == dearer),
+        "{refusal}"
+    );
+    assert_eq!(bed.script.books.lock().headers.len(), sent);
 }
 
 /// A provider may say that its server counts. That costs nobody more than the text that came.
