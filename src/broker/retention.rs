@@ -11,6 +11,8 @@ use crate::store::{Db, StoreError};
 const FEWEST_DAYS: u64 = 30;
 /// How often old rows are looked for.
 const LOOK: Duration = Duration::from_secs(3_600);
+/// How often it is asked for while no block is known.
+const UNKNOWN: Duration = Duration::from_secs(10);
 /// Between two transactions.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -24,10 +26,14 @@ pub(super) fn check(days: Option<u64>) -> Result<(), String> {
     }
 }
 
-/// Deletes what is older than so many days, for ever.
-pub(super) async fn run(db: Db, days: u64) {
+/// Deletes what is older than so many days, for ever. `chain` says the time of the newest block that is known.
+pub(super) async fn run(db: Db, days: u64, chain: impl Fn() -> Option<Timestamp>) {
     loop {
-        match look(&db, Timestamp::now(), days).await {
+        let Some(now) = earliest(Timestamp::now(), chain()) else {
+            tokio::time::sleep(UNKNOWN).await;
+            continue;
+        };
+        match look(&db, now, days).await {
             Ok(0) => {}
             Ok(requests) => tracing::info!(requests, days, "old requests were deleted"),
             Err(error) => {
@@ -36,6 +42,12 @@ pub(super) async fn run(db: Db, days: u64) {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// The time by which rows are old. What is deleted is gone, and a clock may run ahead for a minute after a start: so the
+/// chain has to agree that it is so late, and nothing goes before it has said anything.
+fn earliest(clock: Timestamp, chain: Option<Timestamp>) -> Option<Timestamp> {
+    chain.map(|chain| chain.min(clock))
 }
 
 async fn look(db: &Db, now: Timestamp, days: u64) -> Result<usize, StoreError> {
@@ -64,6 +76,14 @@ mod tests {
     fn a_month_is_the_least() {
         assert!(check(Some(29)).unwrap_err().contains("30 days"));
         assert_eq!((check(Some(30)), check(None)), (Ok(()), Ok(())));
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_makes_nothing_old() {
+        let (today, next_year) = (Timestamp::from_seconds(1_000), Timestamp::from_seconds(40_000_000));
+        assert_eq!(earliest(next_year, Some(today)), Some(today));
+        assert_eq!(earliest(today, Some(next_year)), Some(today));
+        assert_eq!(earliest(next_year, None), None);
     }
 
     #[tokio::test(start_paused = true)]

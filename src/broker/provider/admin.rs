@@ -11,7 +11,7 @@ use super::core::ProviderBroker;
 use super::error::ProviderError;
 use super::serve::view;
 use super::settings::ProviderSettings;
-use super::view::{Event, RequestView, Snapshot, UserPage, UserView};
+use super::view::{Event, RequestView, Snapshot, UserPage, UserPlace, UserView};
 use super::vouchers::check;
 use crate::crash_point::{self, Point};
 use crate::domain::{
@@ -119,7 +119,7 @@ impl ProviderBroker {
     }
 
     /// A page of that list: at most so many, from the start or behind one of them. `None`: there is no such one.
-    pub fn users_after(&self, after: Option<Address>, most: usize) -> Option<UserPage> {
+    pub fn users_after(&self, after: Option<UserPlace>, most: usize) -> UserPage {
         self.core.users_after(after, most)
     }
 

@@ -263,7 +263,10 @@ impl Core {
         self.tasks.spawn_vital("provider settlement engine", Arc::clone(self).settle_when_due());
         self.tasks.spawn_until_stopped("provider housekeeping", Arc::clone(self).keep_house());
         if let Some(days) = self.settings.keep_requests {
-            self.tasks.spawn_until_stopped("old requests", retention::run(self.store.db().clone(), days));
+            let core = Arc::clone(self);
+            let chain = move || core.block.lock().map(|block| block.time);
+            self.tasks
+                .spawn_until_stopped("old requests", retention::run(self.store.db().clone(), days, chain));
         }
         let (token, cut, book) = (self.tasks.token(), self.cut.clone(), Arc::clone(&self.book));
         let drain = Duration::from_secs(self.settings.drain);

@@ -84,7 +84,7 @@ pub use settlement::{
 pub use target::parse_target;
 pub use view::{
     Event, HealthView, RequestView, ServiceStatus, ServiceView, SettlementView, Snapshot, USERS_IN_SNAPSHOT,
-    UserPage, UserView,
+    UserPage, UserPlace, UserPlaceError, UserView,
 };
 // The pure parts that decide, for whoever wants to run them over books of their own (`examples/settlement`, `fuzz`).
 pub use event_stream::{End, EventStream, EventTooLong, StreamFault, Taken};

@@ -1,6 +1,9 @@
 //! What faces see: plain data at one moment, and events in the past tense.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,8 +52,35 @@ pub struct UserPage {
     pub users: Vec<UserView>,
     /// Users on this page and off it.
     pub total: usize,
-    /// Others come behind it.
-    pub more: bool,
+    /// Where the next page begins, if others come behind this one.
+    pub next: Option<UserPlace>,
+}
+
+/// A place in the list of users: behind this one, as long as it owed so much. What it owes later does not move the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserPlace {
+    pub unsettled: Neuron,
+    pub user: Address,
+}
+
+/// No such place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a place in the list of users is an amount of neuron, '-' and an address")]
+pub struct UserPlaceError;
+
+impl fmt::Display for UserPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.unsettled.get(), self.user)
+    }
+}
+
+impl FromStr for UserPlace {
+    type Err = UserPlaceError;
+    fn from_str(text: &str) -> Result<Self, UserPlaceError> {
+        let (unsettled, user) = text.split_once('-').ok_or(UserPlaceError)?;
+        let unsettled = Neuron::new(unsettled.parse().map_err(|_| UserPlaceError)?);
+        Ok(UserPlace { unsettled, user: user.parse().map_err(|_| UserPlaceError)? })
+    }
 }
 
 /// A service as its operator sees it.
@@ -317,13 +347,15 @@ impl Core {
     }
 
     /// A page of the list of users: at most so many, from the start or behind one of them. `None`: there is no such one.
-    pub(super) fn users_after(&self, after: Option<Address>, most: usize) -> Option<UserPage> {
+    pub(super) fn users_after(&self, after: Option<UserPlace>, most: usize) -> UserPage {
         let total = self.book.len();
         let (pages, more) = match after {
-            Some(after) => self.book.behind(after, most)?,
+            Some(after) => self.book.behind((Reverse(after.unsettled), after.user), most),
             None => (self.book.first(most), total > most),
         };
-        Some(UserPage { users: self.looked_at(pages), total, more })
+        let last = pages.last().filter(|_| more);
+        let next = last.map(|page| UserPlace { unsettled: page.unsettled(), user: page.account.id.user });
+        UserPage { users: self.looked_at(pages), total, next }
     }
 
     fn looked_at(&self, pages: Vec<Page>) -> Vec<UserView> {

@@ -74,7 +74,7 @@ impl Inner {
         let accept = Accept { id, amount, day_cap: caps.per_day, at: Timestamp::now() };
         let written = self.store.accept(accept).await;
         if !matches!(written, Ok(Accepted::Done { .. })) {
-            self.book.lock().release(provider, hold);
+            self.book.lock().not_written(provider, hold);
             self.room.notify_waiters();
         }
         match written? {

@@ -2,7 +2,7 @@
 //!
 //! Plain synchronous values; the broker keeps the book behind a short lock and rebuilds it from the store and the
 //! chain at every start. All faces promise money through [`Book::reserve`], so two callers can never promise the same
-//! neuron. What the book grants counts only after the store has it on disk; [`Book::made_durable`] says so, and only
+//! neuron. What the book grants counts only after the store has it on disk; [`Book::written`] says so, and only
 //! up to that mark are vouchers signed (invariant I15).
 //!
 //! For one account, with everything all-time and in neuron:
@@ -185,7 +185,7 @@ impl Book {
 
     /// Puts back the hold of a request whose end is not known.
     pub fn restore_hold(&mut self, provider: Address, request: RequestId, amount: Neuron) {
-        let hold = Hold { amount, live: false };
+        let hold = Hold { amount, live: false, unwritten: None };
         self.positions.change_or_begin(provider, |position| position.hold(request, hold));
     }
 
@@ -234,9 +234,9 @@ impl Book {
         let max_fee = self.look(ask)?.max_fee;
         let mut voucher = Neuron::ZERO;
         self.positions.change_or_begin(ask.provider, |position| {
-            position.hold(ask.request, Hold { amount: max_fee, live: true });
+            position.hold(ask.request, Hold { amount: max_fee, live: true, unwritten: None });
             voucher = position.voucher(ask.credit_limit);
-            position.authorized = voucher;
+            position.granted(ask.request, voucher);
         });
         Ok(Grant { max_fee, voucher })
     }
@@ -312,12 +312,25 @@ impl Book {
         Room { account: position.chain.is_some(), balance, other }
     }
 
+    /// The store has a request on disk, with the voucher that was granted with it.
+    pub fn written(&mut self, provider: Address, request: RequestId, voucher: Neuron) {
+        self.positions.change(provider, |position| {
+            position.written(request);
+            position.made_durable(voucher);
+        });
+    }
+
+    /// The same of a raise, which holds nothing.
+    pub fn raised(&mut self, provider: Address, request: RequestId, authorized: Neuron) {
+        self.positions.change(provider, |position| {
+            position.let_go(request);
+            position.made_durable(authorized);
+        });
+    }
+
     /// The store has `authorized` on disk.
     pub fn made_durable(&mut self, provider: Address, authorized: Neuron) {
-        self.positions.change(provider, |position| {
-            position.durable = position.durable.max(authorized);
-            position.authorized = position.authorized.max(authorized);
-        });
+        self.positions.change(provider, |position| position.made_durable(authorized));
     }
 
     /// A voucher of this amount is on its way, so that none need be brought for less.
@@ -335,16 +348,16 @@ impl Book {
         self.positions.change(provider, |position| position.carried = Neuron::ZERO);
     }
 
-    /// Lets go of a request that cost nothing.
-    pub fn release(&mut self, provider: Address, request: RequestId) {
-        self.positions.change(provider, |position| position.let_go(request));
+    /// Lets go of a request, or of a raise, that was not written down, and of the voucher that was granted with it.
+    pub fn not_written(&mut self, provider: Address, request: RequestId) {
+        self.positions.change(provider, |position| position.not_written(request));
     }
 
     /// A request whose end is not known goes on holding, maybe for long; no more than it can still come to.
     pub fn unconfirmed(&mut self, provider: Address, request: RequestId, at_most: Neuron) {
         self.positions.change(provider, |position| {
             if let Some(Hold { amount, .. }) = position.let_go(request) {
-                position.hold(request, Hold { amount: amount.min(at_most), live: false });
+                position.hold(request, Hold { amount: amount.min(at_most), live: false, unwritten: None });
             }
         });
     }
@@ -395,7 +408,8 @@ impl Book {
     ///
     /// Never beyond what is owed by our own count plus the exposure, nor beyond deposit and caps: without a setting the
     /// exposure is what live requests hold and what this one would be granted. Raised here and now, so that nobody else
-    /// promises the same room meanwhile; like a grant it counts once it is on disk.
+    /// promises the same room meanwhile; like a grant it counts once it is on disk, of which [`Book::raised`] or
+    /// [`Book::not_written`] tells under the request that it was asked for.
     pub fn raise(&mut self, ask: &Ask, taken: Neuron) -> Raise {
         let Ok(Look { max_fee, .. }) = self.look(ask) else { return Raise::Denied };
         let required = taken.saturating_add(max_fee).above(ask.credit_limit);
@@ -414,7 +428,10 @@ impl Book {
             return Raise::Beyond(most);
         }
         let raised = position.authorized.max(required);
-        self.positions.change(ask.provider, |position| position.authorized = raised);
+        self.positions.change(ask.provider, |position| {
+            position.hold(ask.request, Hold { amount: Neuron::ZERO, live: true, unwritten: None });
+            position.granted(ask.request, raised);
+        });
         Raise::To(raised)
     }
 

@@ -55,7 +55,12 @@ pub(super) async fn heal(
         // What stands in the way is told by the second try, which may also wait for it.
         Raise::Denied => return Ok(true),
     };
-    let authorized = inner.store.authorize(id, cumulative).await?;
-    inner.book.lock().made_durable(provider, authorized);
-    Ok(true)
+    let authorized = inner.store.authorize(id, cumulative).await;
+    let mut book = inner.book.lock();
+    match authorized {
+        Ok(authorized) => book.raised(provider, ask.request, authorized),
+        Err(_) => book.not_written(provider, ask.request),
+    }
+    drop(book);
+    Ok(authorized.map(|_| true)?)
 }

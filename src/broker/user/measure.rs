@@ -57,7 +57,7 @@ impl Books {
             day: DAY,
         };
         let Ok(grant) = self.book.reserve(&ask) else { return false };
-        self.book.made_durable(provider, grant.voucher);
+        self.book.written(provider, request, grant.voucher);
         self.book.carried(provider, grant.voucher);
         self.book.finish(provider, request, Neuron::new(700), DAY);
         true

@@ -263,11 +263,11 @@ async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
     let live = Live { inner: Arc::clone(inner), provider, request };
     match inner.write_reservation(call, request, grant).await {
         Ok(created_at) => {
-            inner.book.lock().made_durable(provider, voucher);
+            inner.book.lock().written(provider, request, voucher);
             Ok((Sent { request, created_at, max_fee, voucher, _live: live }, epoch))
         }
         Err(refusal) => {
-            inner.book.lock().release(provider, request);
+            inner.book.lock().not_written(provider, request);
             inner.room.notify_waiters();
             Err(refusal)
         }

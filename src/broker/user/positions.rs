@@ -36,6 +36,8 @@ pub(super) struct Hold {
     pub amount: Neuron,
     /// Whether the request is being answered now; an unconfirmed one may hold for long.
     pub live: bool,
+    /// The voucher that was granted with it, until that is on disk.
+    pub unwritten: Option<Neuron>,
 }
 
 /// Which holds count when room is computed.
@@ -116,6 +118,34 @@ impl Position {
             self.live = self.live.above(hold.amount);
         }
         Some(hold)
+    }
+
+    /// A voucher goes with a request as soon as it is on disk.
+    pub(super) fn granted(&mut self, request: RequestId, voucher: Neuron) {
+        if let Some(hold) = self.holds.get_mut(&request) {
+            hold.unwritten = Some(voucher);
+            self.authorized = voucher;
+        }
+    }
+
+    pub(super) fn made_durable(&mut self, authorized: Neuron) {
+        self.durable = self.durable.max(authorized);
+        self.authorized = self.authorized.max(authorized);
+    }
+
+    /// What was granted with a request is on disk.
+    pub(super) fn written(&mut self, request: RequestId) {
+        if let Some(hold) = self.holds.get_mut(&request) {
+            hold.unwritten = None;
+        }
+    }
+
+    /// What was granted with a request is not on disk and is not signed. What is promised falls back to what is on disk, or on
+    /// its way there for others.
+    pub(super) fn not_written(&mut self, request: RequestId) {
+        self.let_go(request);
+        let others = self.holds.values().filter_map(|hold| hold.unwritten);
+        self.authorized = others.fold(self.durable, Neuron::max);
     }
 
     /// Requests whose end is not known.

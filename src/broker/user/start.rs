@@ -52,7 +52,9 @@ impl UserBroker {
         tasks.spawn_until_stopped("receipt resolver", receipts::run(Arc::clone(&inner)));
         tasks.spawn_until_stopped("signatures of receipts", evidence::run(Arc::clone(&inner)));
         if let Some(days) = inner.settings.keep_requests {
-            tasks.spawn_until_stopped("old requests", retention::run(inner.store.db().clone(), days));
+            let of = Arc::clone(&inner);
+            let chain = move || of.view.lock().head.map(|head| head.time);
+            tasks.spawn_until_stopped("old requests", retention::run(inner.store.db().clone(), days, chain));
         }
         if inner.settings.auto_process_refunds && inner.sender.is_some() {
             tasks.spawn_until_stopped("refund processor", refunds::run(Arc::clone(&inner)));

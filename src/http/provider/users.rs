@@ -8,7 +8,7 @@ use super::Face;
 use crate::broker::provider::ProviderError;
 use crate::http::Problem;
 use crate::http::input::{Fields, path_address};
-use crate::http::list::{PAGE, bad_cursor, cursor, limit};
+use crate::http::list::{PAGE, cursor, limit};
 use crate::wire::admin::UserItem;
 use crate::wire::list::List;
 
@@ -17,8 +17,8 @@ pub(super) async fn list(
     RawQuery(query): RawQuery,
 ) -> Result<List<UserItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), PAGE)?;
-    let page = face.broker.users_after(cursor(&query)?, limit(&query)?).ok_or_else(bad_cursor)?;
-    let next = page.users.last().filter(|_| page.more).map(|user| user.user.to_string());
+    let page = face.broker.users_after(cursor(&query)?, limit(&query)?);
+    let next = page.next.map(|place| place.to_string());
     let items = page.users.into_iter().map(UserItem::from).collect();
     Ok(List::page(items, page.total as u64, next))
 }

@@ -80,7 +80,7 @@ fn a_request_gets_what_is_left_and_waits_if_that_helps() {
     book.unconfirmed(provider(0), id(2), Neuron::MAX);
     assert!(!book.reserve(&ask(0, id(3), 80, 10)).unwrap_err().later);
     book.finish(provider(0), id(1), Neuron::new(30), 10);
-    book.release(provider(0), id(2));
+    book.finish(provider(0), id(2), Neuron::ZERO, 10);
     let position = book.position(provider(0)).unwrap();
     let available = position.chain().unwrap().available(position.owed(), position.held());
     assert_eq!(available, Neuron::new(70));
@@ -108,8 +108,8 @@ fn an_unconfirmed_request_holds_what_it_can_come_to_and_earns_no_voucher() {
     book.unconfirmed(provider(0), id(1), Neuron::new(30));
     assert_eq!(book.position(provider(0)).unwrap().held(), Neuron::new(30));
     assert_eq!(book.reserve(&ask(0, id(2), 80, 1)).unwrap().voucher, Neuron::new(80));
-    book.release(provider(0), id(1));
-    book.release(provider(0), id(2));
+    book.finish(provider(0), id(1), Neuron::ZERO, 10);
+    book.finish(provider(0), id(2), Neuron::ZERO, 10);
     assert_eq!(book.held(), Neuron::ZERO);
 }
 
@@ -123,9 +123,31 @@ fn exposure_bounds_how_far_promises_run_ahead() {
     book.finish(provider(0), id(1), Neuron::new(50), 10);
     assert_eq!(book.reserve(&exposed(id(2))).unwrap().voucher, Neuron::new(100));
     // After a 402 we go as far as that, too, and not an inch further.
-    book.release(provider(0), id(2));
+    book.finish(provider(0), id(2), Neuron::ZERO, 10);
     assert_eq!(book.raise(&exposed(id(3)), Neuron::new(51)), Raise::Beyond(Neuron::new(100)));
     assert_eq!(book.raise(&exposed(id(3)), Neuron::new(50)), Raise::To(Neuron::new(100)));
+}
+
+#[test]
+fn what_was_not_written_is_not_promised() {
+    let mut book = funded(1_000);
+    let promised = |book: &Book| book.position(provider(0)).unwrap().authorized();
+    for (number, voucher) in [(1, 80), (2, 160), (3, 240)] {
+        assert_eq!(book.reserve(&ask(0, id(number), 80, 1)).unwrap().voucher, Neuron::new(voucher));
+    }
+    book.written(provider(0), id(1), Neuron::new(80));
+    // The second may still be signed, whatever becomes of the third.
+    book.not_written(provider(0), id(3));
+    assert_eq!(promised(&book), Neuron::new(160));
+    book.not_written(provider(0), id(2));
+    assert_eq!(promised(&book), Neuron::new(80));
+    assert_eq!(book.raise(&ask(0, id(4), 80, 1), Neuron::new(80)), Raise::To(Neuron::new(160)));
+    book.not_written(provider(0), id(4));
+    assert_eq!((promised(&book), book.held()), (Neuron::new(80), Neuron::new(80)));
+    assert_eq!(book.raise(&ask(0, id(5), 80, 1), Neuron::new(70)), Raise::To(Neuron::new(150)));
+    book.raised(provider(0), id(5), Neuron::new(150));
+    book.finish(provider(0), id(1), Neuron::ZERO, 10);
+    assert_eq!((promised(&book), book.held()), (Neuron::new(150), Neuron::ZERO));
 }
 
 #[test]
@@ -162,11 +184,33 @@ fn an_end_counts_once_whoever_tells_of_it() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Reserve { provider: u8, wanted: u128, least: u128, credit: u128 },
-    Raise { provider: u8, wanted: u128, credit: u128, taken: u128 },
-    Finish { which: usize, share: u128 },
-    Fail { which: usize },
-    Unconfirm { which: usize },
+    Reserve {
+        provider: u8,
+        wanted: u128,
+        least: u128,
+        credit: u128,
+    },
+    Raise {
+        provider: u8,
+        wanted: u128,
+        credit: u128,
+        taken: u128,
+    },
+    Finish {
+        which: usize,
+        share: u128,
+    },
+    Fail {
+        which: usize,
+    },
+    /// The disk took it, or did not.
+    Written {
+        which: usize,
+        whether: bool,
+    },
+    Unconfirm {
+        which: usize,
+    },
     NextDay,
 }
 
@@ -180,6 +224,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         }),
         3 => (any::<usize>(), 0..=100u128).prop_map(|(which, share)| Step::Finish { which, share }),
         2 => any::<usize>().prop_map(|which| Step::Fail { which }),
+        4 => (any::<usize>(), prop::bool::weighted(0.7)).prop_map(|(which, whether)| Step::Written { which, whether }),
         1 => any::<usize>().prop_map(|which| Step::Unconfirm { which }),
         1 => Just(Step::NextDay),
     ];
@@ -191,6 +236,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Reference {
     owed: BTreeMap<u8, u128>,
     promised: BTreeMap<u8, u128>,
+    /// What of that is on disk, and what is on its way there.
+    durable: BTreeMap<u8, u128>,
+    unwritten: Vec<(RequestId, u8, u128)>,
     open: Vec<(RequestId, u8, u128)>,
     /// Of the open ones, those whose end is not known.
     unknown: Vec<RequestId>,
@@ -198,6 +246,15 @@ struct Reference {
 }
 
 impl Reference {
+    /// The disk took what was granted with this request, if that was not known yet.
+    fn written(&mut self, book: &mut Book, request: RequestId) {
+        let Some(place) = self.unwritten.iter().position(|granted| granted.0 == request) else { return };
+        let (_, number, voucher) = self.unwritten.remove(place);
+        let durable = self.durable.entry(number).or_default();
+        *durable = voucher.max(*durable);
+        book.written(provider(number), request, Neuron::new(voucher));
+    }
+
     fn held(&self, provider: u8) -> u128 {
         self.open.iter().filter(|open| open.1 == provider).map(|open| open.2).sum()
     }
@@ -291,6 +348,8 @@ proptest! {
                             prop_assert!(now.get() <= before.max(owed + reference.live(number) + granted));
                             prop_assert!(per_request.is_none_or(|cap| granted <= cap));
                             reference.promised.insert(number, now.get());
+                            reference.durable.insert(number, now.get());
+                            book.raised(provider(number), ask.request, now);
                         }
                         (Raise::Beyond(most), Ok(granted)) => prop_assert!(most.get() < taken + granted),
                         (raise, granted) => prop_assert!(raise == Raise::Denied && granted.is_err()),
@@ -317,6 +376,7 @@ proptest! {
                             let voucher = promised.max(owed).max((owed + live + grant.max_fee.get()).saturating_sub(credit));
                             prop_assert_eq!(grant.voucher.get(), voucher);
                             reference.promised.insert(number, voucher);
+                            reference.unwritten.push((request, number, voucher));
                         }
                         Err(denied) => {
                             prop_assert!(room < least);
@@ -330,6 +390,7 @@ proptest! {
                 }
                 Step::Finish { which, share } if !reference.open.is_empty() => {
                     let (request, number, max) = reference.open.remove(which % reference.open.len());
+                    reference.written(&mut book, request);
                     let fee = max * share / 100;
                     book.finish(provider(number), request, Neuron::new(fee), day);
                     *reference.owed.entry(number).or_default() += fee;
@@ -337,10 +398,26 @@ proptest! {
                 }
                 Step::Fail { which } if !reference.open.is_empty() => {
                     let (request, number, _) = reference.open.remove(which % reference.open.len());
-                    book.release(provider(number), request);
+                    reference.written(&mut book, request);
+                    book.finish(provider(number), request, Neuron::ZERO, day);
+                }
+                Step::Written { which, whether } if !reference.unwritten.is_empty() => {
+                    let (request, number, _) = reference.unwritten[which % reference.unwritten.len()];
+                    if whether {
+                        reference.written(&mut book, request);
+                    } else {
+                        reference.unwritten.retain(|granted| granted.0 != request);
+                        reference.open.retain(|open| open.0 != request);
+                        let others = reference.unwritten.iter().filter(|granted| granted.1 == number);
+                        let durable = reference.durable.get(&number).copied().unwrap_or(0);
+                        let promised = others.map(|granted| granted.2).fold(durable, u128::max);
+                        reference.promised.insert(number, promised);
+                        book.not_written(provider(number), request);
+                    }
                 }
                 Step::Unconfirm { which } if !reference.open.is_empty() => {
                     let (request, number, _) = reference.open[which % reference.open.len()];
+                    reference.written(&mut book, request);
                     book.unconfirmed(provider(number), request, Neuron::MAX);
                     reference.unknown.push(request);
                 }
@@ -373,7 +450,7 @@ proptest! {
             prop_assert!(per_day.is_none_or(|cap| reference.today <= cap));
         }
         for (request, number, _) in reference.open.drain(..) {
-            book.release(provider(number), request);
+            book.finish(provider(number), request, Neuron::ZERO, day);
         }
         prop_assert_eq!(book.held(), Neuron::ZERO);
         // Accounts go and come back, as after a reorg.

@@ -1,8 +1,10 @@
 //! What is shown is what the books come to: recomputed from rows and chain after every step (I17).
 
+use std::sync::atomic::Ordering;
+
 use super::bed::{Bed, HELLO, read, refused};
 use super::scripted::{Lie, Says, Script, chat, events};
-use crate::broker::user::{Replace, RequestFilter, RequestSort, Settings, UserBroker};
+use crate::broker::user::{Caps, PaidCall, Replace, RequestFilter, RequestSort, Settings, UserBroker};
 use crate::domain::{Fee, Neuron, UserRequestState, amount};
 
 async fn shown_is_the_ledger(bed: &Bed, broker: &UserBroker, step: &str) {
@@ -68,4 +70,36 @@ async fn what_is_shown_is_what_rows_and_chain_come_to_after_every_step() {
     shown_is_the_ledger(&bed, &broker, "a refusal").await;
     let broker = bed.broker(Settings::default()).await;
     shown_is_the_ledger(&bed, &broker, "the next start").await;
+}
+
+/// A voucher that could not be written down is not promised by the next one either.
+#[tokio::test]
+async fn a_voucher_that_never_reached_the_disk_is_forgotten() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    bed.script.script.lock().credit_limit = Neuron::ZERO;
+    let broker = bed.funded(Settings::default(), 10_000_000).await;
+    let capped = || PaidCall {
+        caps: Caps { per_request: Some(Neuron::new(1_700)), ..Caps::default() },
+        ..bed.chat(HELLO)
+    };
+    bed.full.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        refused(&broker, bed.chat(HELLO)).await;
+    }
+    bed.full.store(false, Ordering::Relaxed);
+    shown_is_the_ledger(&bed, &broker, "a full disk").await;
+    assert_eq!(bed.books().await.authorized, Neuron::ZERO);
+    read(broker.call(capped()).await.unwrap()).await.2.unwrap();
+    shown_is_the_ledger(&bed, &broker, "a small call after it").await;
+    let before = bed.books().await;
+    assert!(before.authorized <= Neuron::new(1_700), "{before:?}");
+    // Neither does a call whose key was used meanwhile leave a promise behind.
+    let same = || PaidCall { idempotency_key: Some("once".to_owned()), ..capped() };
+    let (one, two) = tokio::join!(broker.call(same()), broker.call(same()));
+    for answer in [one, two].into_iter().flatten() {
+        read(answer).await.2.unwrap();
+    }
+    shown_is_the_ledger(&bed, &broker, "the same call twice at once").await;
+    let after = bed.books().await;
+    assert!(after.authorized <= before.owed.saturating_add(Neuron::new(1_700)), "{after:?}");
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use self::page::Rank;
 use self::pages::Pages;
 use crate::domain::{Address, ChainAccount, Neuron, PendingRefund, RequestId, SignedVoucher, Timestamp};
 
@@ -101,16 +102,12 @@ impl Book {
         self.state.lock().pages.in_order(None).take(most).copied().collect()
     }
 
-    /// So many pages behind a user's in that order, and whether others come behind them. `None`: there is no such user.
-    pub(in crate::broker::provider) fn behind(
-        &self,
-        user: Address,
-        most: usize,
-    ) -> Option<(Vec<Page>, bool)> {
+    /// So many pages behind a place in that order, whoever stands there now, and whether others come behind them.
+    pub(in crate::broker::provider) fn behind(&self, place: Rank, most: usize) -> (Vec<Page>, bool) {
         let state = self.state.lock();
-        let mut rest = state.pages.in_order(Some(state.pages.get(user)?.rank()));
+        let mut rest = state.pages.in_order(Some(place));
         let pages = rest.by_ref().take(most).copied().collect();
-        Some((pages, rest.next().is_some()))
+        (pages, rest.next().is_some())
     }
 
     /// How many users have a page.

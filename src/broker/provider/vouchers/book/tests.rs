@@ -217,6 +217,23 @@ fn a_node_that_talks_of_payments_lends_nobody_our_services() {
     assert!(matches!(reserve(&book, 2), Err(Denied::Promise(_))));
 }
 
+/// A list that is read page by page goes on behind the place where it was, not behind where that user stands now.
+#[test]
+fn a_settlement_between_two_pages_hides_nobody() {
+    let book = Book::new(Neuron::ZERO, 64);
+    for (number, owed) in [(1, 300), (2, 200), (3, 100)] {
+        let mut one = page(number, 1_000, 0);
+        one.owed = Neuron::new(owed);
+        book.restore(one);
+    }
+    let first = book.first(1)[0];
+    let settled = ChainAccount { settled: first.owed, ..first.account };
+    book.refresh(settled, 9, true);
+    let (behind, more) = book.behind(first.rank(), 2);
+    let owed: Vec<_> = behind.iter().map(|page| page.owed.get()).collect();
+    assert_eq!((owed, more), (vec![200, 100], true));
+}
+
 #[test]
 fn many_at_once_never_pass_the_limit() {
     let mut page = page(1, 1_000, 0);
@@ -298,7 +315,7 @@ proptest! {
             prop_assert_eq!(book.debtors(), pages.iter().filter(|page| !page.unsettled().is_zero()).copied().collect::<Vec<_>>());
             for (place, page) in pages.iter().enumerate() {
                 let behind = (pages.get(place + 1).copied().into_iter().collect(), pages.len() > place + 2);
-                prop_assert_eq!(book.behind(page.account.id.user, 1), Some(behind));
+                prop_assert_eq!(book.behind(page.rank(), 1), behind);
             }
             let totals = book.totals(now());
             prop_assert_eq!(totals.users, pages.len());
