@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
 use futures_util::StreamExt;
-use http::HeaderValue;
-use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::body::{Answer, AnswerBody};
 
@@ -37,15 +38,18 @@ async fn told_last<T, E>(piece: Result<T, E>) -> Result<T, E> {
     piece
 }
 
-/// An answer of a broker as a response.
-pub(super) fn respond(answer: Answer) -> Response {
-    let body = match answer.body {
-        AnswerBody::Full(bytes) => Body::from(bytes),
+/// An answer of a broker to a request of this method, as a response.
+pub(super) fn respond(answer: Answer, method: &Method) -> Response {
+    let Answer { status, mut headers, body } = answer;
+    let body = match body {
+        AnswerBody::Full(bytes) => Body::from(with_its_length(bytes, status, method, &mut headers)),
+        // The server holds a stream to the length that its head names: no byte more leaves, and with fewer the connection
+        // ends.
         stream @ AnswerBody::Stream(_) => Body::from_stream(stream.then(told_last)),
     };
     let mut response = Response::new(body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
     // A stranger wrote this answer, but a browser that opens it sees our address: a script in it would have our
     // origin, and with it the whole API. In a sandbox it has an origin of its own, and cannot run.
     let headers = response.headers_mut();
@@ -55,18 +59,122 @@ pub(super) fn respond(answer: Answer) -> Response {
     response
 }
 
+/// The bytes of a whole answer, with their length in its head whatever stood there: the server writes a length that it
+/// finds, and all bytes whatever the length, so that one which is too small would have the rest read as the next answer.
+fn with_its_length(bytes: Bytes, status: StatusCode, method: &Method, headers: &mut HeaderMap) -> Bytes {
+    let without_body = *method == Method::HEAD
+        || status.is_informational()
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if !without_body {
+        headers.insert(CONTENT_LENGTH, bytes.len().into());
+        return bytes;
+    }
+    // There a length tells of a body that is not sent. One that came all the same goes nowhere, and neither does its length.
+    if !bytes.is_empty() {
+        headers.remove(CONTENT_LENGTH);
+    }
+    Bytes::new()
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use std::io;
+
+    use axum::Router;
+    use axum::extract::Request;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+    use tokio::sync::mpsc;
+
     use super::*;
+    use crate::http::{Bound, Limits};
+    use crate::tasks::Tasks;
+
+    fn with_length(length: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_LENGTH, HeaderValue::from_static(length))])
+    }
+
+    #[test]
+    fn a_whole_answer_has_the_length_of_its_bytes() {
+        let table = [
+            (Method::POST, 200, "hello", "2", Some("5"), "hello"),
+            (Method::POST, 200, "hello", "500", Some("5"), "hello"),
+            (Method::GET, 404, "", "2", Some("0"), ""),
+            // What is not sent may have a length.
+            (Method::HEAD, 200, "", "99", Some("99"), ""),
+            (Method::GET, 304, "", "99", Some("99"), ""),
+            (Method::HEAD, 200, "hello", "2", None, ""),
+            (Method::GET, 304, "hello", "2", None, ""),
+            (Method::GET, 204, "hello", "2", None, ""),
+        ];
+        for (method, status, bytes, stated, length, body) in table {
+            let (status, mut headers) = (StatusCode::from_u16(status).unwrap(), with_length(stated));
+            headers.append(CONTENT_LENGTH, HeaderValue::from_static(stated));
+            let left = with_its_length(bytes.into(), status, &method, &mut headers);
+            assert_eq!(
+                headers.get(CONTENT_LENGTH).map(|value| value.to_str().unwrap()),
+                length,
+                "{method} {status}"
+            );
+            assert_eq!(left, body, "{method} {status}");
+        }
+    }
+
+    /// What a connection brings that asks for `/long` and then for `/next`. The answer to the first is a stream of these
+    /// pieces below a length of 2.
+    async fn streamed(pieces: &'static [&'static str]) -> String {
+        let answer = move |request: Request| async move {
+            if request.uri().path() == "/next" {
+                let body = AnswerBody::Full("next".into());
+                return respond(
+                    Answer { status: StatusCode::OK, headers: HeaderMap::new(), body },
+                    request.method(),
+                );
+            }
+            let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
+            for piece in pieces {
+                sender.try_send(Ok((*piece).into())).unwrap();
+            }
+            let answer = Answer {
+                status: StatusCode::OK,
+                headers: with_length("2"),
+                body: AnswerBody::Stream(receiver),
+            };
+            respond(answer, request.method())
+        };
+        let tasks = Tasks::new();
+        let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), "test").await.unwrap();
+        let server = bound.serve(Router::new().fallback(answer), Limits::default(), tasks.child());
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let next = "GET /next HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(format!("GET /long HTTP/1.1\r\nhost: x\r\n\r\n{next}").as_bytes()).await.unwrap();
+        let mut got = Vec::new();
+        let _ = stream.read_to_end(&mut got).await;
+        String::from_utf8(got).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_held_to_the_length_in_its_head() {
+        for long in [&["hello"][..], &["h", "ello", "HTTP/1.1 200 OK\r\n\r\n"]] {
+            let got = streamed(long).await;
+            let (first, next) = got.split_once("\r\n\r\nheHTTP/1.1 200 OK\r\n").unwrap();
+            assert!(first.contains("content-length: 2"), "{got}");
+            assert!(next.contains("content-length: 4") && next.ends_with("\r\n\r\nnext"), "{got}");
+        }
+        // One byte is missing: the connection ends, and nothing takes its place.
+        let got = streamed(&["h"]).await;
+        assert!(got.matches("HTTP/1.1").count() <= 1 && !got.contains("next"), "{got}");
+    }
 
     #[test]
     fn what_a_service_answers_gets_no_hold_of_our_origin() {
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         headers.insert("content-type", HeaderValue::from_static("text/html"));
         headers.insert("content-security-policy", HeaderValue::from_static("default-src *"));
         headers.insert("refresh", HeaderValue::from_static("0;url=/"));
         let body = AnswerBody::Full("<script>fetch('/v1/provider')</script>".into());
-        let response = respond(Answer { status: http::StatusCode::OK, headers, body });
+        let response = respond(Answer { status: StatusCode::OK, headers, body }, &Method::POST);
         let policies: Vec<_> = response.headers().get_all(CONTENT_SECURITY_POLICY).iter().collect();
         assert_eq!(policies, ["sandbox; default-src 'none'"]);
         assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");

@@ -7,7 +7,8 @@
 //!
 //! Hop-by-hop headers stop at each step, whatever names them. What an application says about itself or its machine
 //! (keys, cookies, origins, addresses, client fingerprints) does not leave the user's machine. `zg-…` headers are the
-//! brokers' own: none is ever taken over from a neighbour. Repeated headers stay repeated.
+//! brokers' own: none is ever taken over from a neighbour. Repeated headers stay repeated. The length of an answer goes on
+//! only where it is the one by which its body was read.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
@@ -152,6 +153,7 @@ pub fn to_upstream(request: &HeaderMap, operator: &[(HeaderName, HeaderValue)]) 
 /// Of an answer, what goes on to whoever asked: one step towards the application.
 pub fn to_caller(answer: &HeaderMap, framing: Framing) -> HeaderMap {
     let changed = framing == Framing::Changed;
+    let of_another = !is_read_by_its_length(answer);
     filter(answer, |name| {
         let cookie = matches!(name, "set-cookie" | "set-cookie2");
         // Neighbours must not steer a browser's or a client's dealings with the broker in between.
@@ -162,8 +164,25 @@ pub fn to_caller(answer: &HeaderMap, framing: Framing) -> HeaderMap {
             name,
             "content-length" | "content-md5" | "digest" | "content-digest" | "repr-digest" | "etag"
         );
-        cookie || site || is_own(name) || (changed && (body || name == "accept-ranges"))
+        cookie
+            || site
+            || is_own(name)
+            || (changed && (body || name == "accept-ranges"))
+            || (of_another && name == "content-length")
     })
+}
+
+/// Whether the length that an answer states is the one by which its body was read. With chunks the chunks count, and of
+/// several lengths none does: whoever believed such a length later would take the rest of the body for the next answer.
+fn is_read_by_its_length(answer: &HeaderMap) -> bool {
+    let mut lengths = answer.get_all(header::CONTENT_LENGTH).iter();
+    let plain = |value: &HeaderValue| {
+        let digits = value.as_bytes().iter().all(u8::is_ascii_digit);
+        digits && value.to_str().is_ok_and(|text| text.parse::<u64>().is_ok())
+    };
+    lengths.next().is_some_and(plain)
+        && lengths.next().is_none()
+        && !answer.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// The values of a header as one text, the way HTTP joins them; `None` when it is absent or not text.
@@ -360,5 +379,28 @@ mod tests {
         let changed = to_caller(&answer, Framing::Changed);
         assert!(!changed.contains_key("content-length") && !changed.contains_key("etag"));
         assert_eq!(changed.len(), 4);
+    }
+
+    #[test]
+    fn a_length_goes_on_only_where_the_body_has_it() {
+        let kept = |headers: &[(&str, &str)]| {
+            let passed = to_caller(&map(headers), Framing::Unchanged);
+            passed
+                .get_all(header::CONTENT_LENGTH)
+                .iter()
+                .map(|value| value.as_bytes().to_vec())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[("Content-Length", "99")]), [b"99"]);
+        // Chunks count before a length, so the length is of nothing, and what is behind it is another answer to whoever
+        // takes it for true.
+        for coding in ["chunked", "gzip, chunked", "identity", ""] {
+            let answer = [("Content-Length", "2"), ("Transfer-Encoding", coding)];
+            assert!(kept(&answer).is_empty(), "{coding}");
+        }
+        assert!(kept(&[("Content-Length", "2"), ("Content-Length", "2")]).is_empty());
+        for odd in ["", "2, 2", "+2", "-2", "0x2", "2 2", "2.0", "18446744073709551616", "two"] {
+            assert!(kept(&[("Content-Length", odd)]).is_empty(), "{odd}");
+        }
     }
 }

@@ -79,17 +79,18 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
     let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
     let (head, suffix) = suffix_after(target, 3);
     let peer = from(&face, parts.extensions.get::<Peer>(), &parts.headers);
+    let method = parts.method;
     let call = ProxyCall {
         service: head.rsplit('/').next().unwrap_or_default().to_owned(),
         suffix_and_query: suffix.to_owned(),
-        method: parts.method,
+        method: method.clone(),
         headers: parts.headers,
         body: Box::pin(Alone(Mutex::new(body_stream(body)))),
         peer,
     };
     // Large: the whole way of a request through the broker is in it.
     let answer = Box::pin(face.broker.proxy(call)).await?;
-    Ok(respond(answer))
+    Ok(respond(answer, &method))
 }
 
 /// A body stream that may be shared, since it is only ever reached through one `&mut`.

@@ -62,11 +62,12 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
     let mut segments = head.split('/').skip(3);
     let provider = path_address("provider", segments.next().unwrap_or_default())?;
     let service = path_value("service", segments.nth(1).unwrap_or_default())?;
+    let method = parts.method;
     let call = PaidCall {
         provider,
         service,
         suffix: suffix.to_owned(),
-        method: parts.method,
+        method: method.clone(),
         body: body_stream(body),
         idempotency_key: idempotency_key(&parts.headers)?,
         caps: caps(&parts.headers)?,
@@ -75,7 +76,7 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
     };
     // Large: the whole life of a request is in it.
     let answer = Box::pin(face.broker.call(call)).await?;
-    Ok(respond(answer).into_response())
+    Ok(respond(answer, &method).into_response())
 }
 
 /// `zg-max-fee: <neuron>` caps one call from the outside.

@@ -1,9 +1,9 @@
 //! S7: no two readers of one request. What can be read in two ways is refused and ends the connection; what passes is
-//! written anew, with one framing, for the next hop.
+//! written anew, with one framing, for the next hop. The same for answers: each has one end, whoever reads it.
 
 use serde_json::Value;
 
-use super::super::world::{SAY_THIS, chat_fee};
+use super::super::world::{NetFault, Plan, Reply, SAY_THIS, World, chat_fee};
 use super::{everything, lived_in, owner_at, proxy_at, raw, statuses, user_at};
 
 /// Heads and bodies of requests that are malformed, or that readers disagree about, behind a request line and a host.
@@ -271,4 +271,97 @@ async fn a_pipeline_is_answered_in_order() {
         assert_eq!(statuses(&answer), [200, 403, page_refused, 200, 404], "{answer}");
     }
     assert_eq!(everything(&world).await, before);
+}
+
+/// Status and body of each answer of a connection, as an application reads them: by the length or the chunks that each head
+/// names. What is left over is no answer.
+fn answers(mut bytes: &[u8]) -> (Vec<(u16, Vec<u8>)>, Vec<u8>) {
+    let line = |bytes: &[u8]| bytes.windows(2).position(|two| two == b"\r\n");
+    let mut answers = Vec::new();
+    while let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+        let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+        let Some(status) = head.strip_prefix("http/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok()) else {
+            break;
+        };
+        let header = |name: &str| {
+            let values: Vec<&str> =
+                head.lines().filter_map(|line| line.strip_prefix(name)).map(str::trim).collect();
+            assert!(values.len() <= 1, "{head}");
+            values.first().map(|value| (*value).to_owned())
+        };
+        let (length, coding) = (header("content-length:"), header("transfer-encoding:"));
+        assert!(length.is_none() || coding.is_none(), "{head}");
+        bytes = &bytes[end + 4..];
+        let mut body = Vec::new();
+        if coding.is_some() {
+            loop {
+                let at = line(bytes).expect("a chunk's size");
+                let size = std::str::from_utf8(&bytes[..at]).unwrap();
+                let size = usize::from_str_radix(size, 16).expect("a chunk's size");
+                body.extend_from_slice(&bytes[at + 2..at + 2 + size]);
+                bytes = &bytes[at + 4 + size..];
+                if size == 0 {
+                    break;
+                }
+            }
+        } else {
+            let length: usize = length.expect("a length, or chunks").parse().unwrap();
+            let (own, rest) = bytes.split_at(length);
+            body.extend_from_slice(own);
+            bytes = rest;
+        }
+        answers.push((status, body));
+    }
+    (answers, bytes.to_vec())
+}
+
+/// An answer that comes with a length beside its chunks, from a provider or from the server behind one: the application
+/// gets it with one end, and nothing of it is the answer to its next request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_provider_writes_the_answer_to_the_next_request() {
+    let world = World::with(Plan { proxies: true, ..Plan::default() }).await;
+    world.register_storage().await;
+    let planted =
+        "{}HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{\"a\": 1}\n";
+    let host = format!("127.0.0.1:{}", user_at(&world).port());
+    let chat = world.paid("llama7b", "/chat/completions");
+    let post = format!(
+        "POST {chat} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{SAY_THIS}",
+        SAY_THIS.len()
+    );
+    let get = |path: String| format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+    let kind = "application/octet-stream";
+    let places = [
+        ("a whole answer", post.clone(), Reply::whole(200, "application/json", planted)),
+        ("a refusal", post, Reply::whole(400, "application/json", planted)),
+        (
+            "a free answer",
+            get(world.paid("llama7b", "/models")),
+            Reply::whole(200, "application/json", planted),
+        ),
+        ("bytes that are stored", get(world.paid("files", "/blob/a")), Reply::whole(200, kind, planted)),
+    ];
+    let Some(to_provider) = world.proxies.to_provider.clone() else { unreachable!() };
+    let Some(to_upstream) = world.proxies.to_upstream.clone() else { unreachable!() };
+    for (what, request, reply) in places {
+        let status = reply.status;
+        world.upstream.say(reply);
+        for (from, proxy) in [("the provider", &to_provider), ("the server behind", &to_upstream)] {
+            let struck = proxy.struck();
+            let words = ["/chat/completions", "/models", "/blob/a"];
+            proxy.set(move |asked| {
+                let hit = words.iter().any(|words| asked.target.contains(words));
+                if hit { NetFault::LengthAndChunks(2) } else { NetFault::None }
+            });
+            let got = raw(user_at(&world), format!("{request}{}", sentinel(&host))).await;
+            proxy.heal();
+            assert!(proxy.struck() > struck, "{what} of {from} came in chunks");
+            let (answers, rest) = answers(got.as_bytes());
+            assert!(rest.is_empty(), "{what} of {from}: {got}");
+            let statuses: Vec<u16> = answers.iter().map(|(status, _)| *status).collect();
+            assert_eq!(statuses, [status, 404], "{what} of {from}: {got}");
+            assert_eq!(String::from_utf8_lossy(&answers[0].1), planted, "{what} of {from}");
+        }
+    }
+    world.check_books().await;
 }

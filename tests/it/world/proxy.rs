@@ -43,6 +43,8 @@ pub enum NetFault {
     LongerLength(usize),
     /// The answer's head promises so many bytes fewer than there are.
     ShorterLength(usize),
+    /// The answer comes in chunks, and its head states a length of so many bytes beside them.
+    LengthAndChunks(usize),
     /// Request and answer pass one byte at a time.
     Trickle,
     /// A web page with this status comes instead. Nothing arrives.
@@ -239,6 +241,10 @@ async fn exchange(mut client: TcpStream, inner: &Inner) -> io::Result<()> {
             let answer = ask(inner, &request).await?;
             client.write_all(&with_length(&answer, |length| length.saturating_sub(by))).await
         }
+        NetFault::LengthAndChunks(length) => {
+            let answer = ask(inner, &request).await?;
+            client.write_all(&in_chunks(&answer, length)).await
+        }
         NetFault::None
         | NetFault::Late(_)
         | NetFault::Trickle
@@ -345,6 +351,27 @@ fn with_length(answer: &[u8], change: impl Fn(usize) -> usize) -> Vec<u8> {
         }
     }
     [lines.join("\r\n").as_bytes(), &answer[end..]].concat()
+}
+
+/// The same answer in two chunks, with a length of its own beside them.
+fn in_chunks(answer: &[u8], length: usize) -> Vec<u8> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(answer.len());
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let framing = ["content-length:", "transfer-encoding:"];
+    let kept = |line: &&str| !framing.iter().any(|name| line.to_ascii_lowercase().starts_with(name));
+    let mut lines: Vec<String> = head.split("\r\n").filter(kept).map(str::to_owned).collect();
+    lines.push(format!("content-length: {length}"));
+    lines.push("transfer-encoding: chunked".to_owned());
+    let body = answer.get(end + 4..).unwrap_or_default();
+    let (first, second) = body.split_at(body.len() / 2);
+    let mut bytes = format!("{}\r\n\r\n", lines.join("\r\n")).into_bytes();
+    for chunk in [first, second].into_iter().filter(|chunk| !chunk.is_empty()) {
+        bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        bytes.extend_from_slice(chunk);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"0\r\n\r\n");
+    bytes
 }
 
 async fn read_head(client: &mut TcpStream) -> io::Result<(Asked, Vec<u8>)> {
