@@ -135,8 +135,11 @@ struct Arriving {
 impl Arriving {
     /// How long the next piece may take: each byte that has arrived buys time.
     fn patience(&self) -> Duration {
-        let bought = Duration::from_secs(self.bytes / limits::BODY_BYTES_A_SECOND);
-        (limits::BODY_PIECE_TIME + bought).saturating_sub(self.began.elapsed()).min(limits::BODY_PIECE_TIME)
+        let bought = limits::bought_by(self.bytes);
+        limits::BODY_PIECE_TIME
+            .saturating_add(bought)
+            .saturating_sub(self.began.elapsed())
+            .min(limits::BODY_PIECE_TIME)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Every limit of what a peer may ask of a listener, in one place.
 //!
 //! A connection is bounded in the bytes and number of its headers, its request line, the time that its headers may take
-//! (which is also how long it may idle), the time for which it may take nothing of an answer, and in number, in all and
-//! by address; one that says nothing at all is closed soonest. HTTP/1.1 serves one request of a connection at a time, so
+//! (which is also how long it may idle), the time for which it may take nothing of an answer, the pace at which it takes
+//! one, and in number, in all and by address; one that says nothing at all is closed soonest. HTTP/1.1 serves one request of a connection at a time, so
 //! the connections also bound the requests. How large a body may be is said by whoever takes it in: [`API_BODY`] for the
 //! APIs' own routes, `maxChatBody` and its like in the settings for what is passed on, `bodyMemory` for all bodies in
 //! memory together. How many requests of one user run at the same time is a matter of the provider's books
@@ -16,8 +16,16 @@ pub const API_BODY: usize = 64 << 10;
 pub const API_BODY_TIME: Duration = Duration::from_secs(30);
 /// The longest silence inside a body that is passed on, and the time that such a body has from its beginning ...
 pub const BODY_PIECE_TIME: Duration = Duration::from_secs(60);
-/// ... and gets more of, a second for so many bytes that have arrived.
+/// ... and gets more of, a second for so many bytes that have arrived. Answers have the same least pace: while we wait for a
+/// peer to take one, so many bytes that it takes give it a second of [`Limits::stalled`] back.
 pub const BODY_BYTES_A_SECOND: u64 = 1 << 10;
+
+/// The time that so many bytes give a body, or an answer, to go on with.
+pub(super) fn bought_by(bytes: u64) -> Duration {
+    const NANOS: u64 = 1_000_000_000;
+    let rest = bytes % BODY_BYTES_A_SECOND * NANOS / BODY_BYTES_A_SECOND;
+    Duration::from_secs(bytes / BODY_BYTES_A_SECOND).saturating_add(Duration::from_nanos(rest))
+}
 
 /// How much a peer may ask of a listener.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +39,7 @@ pub struct Limits {
     pub first_byte: Duration,
     /// From the first wait for a request to the end of its headers; an idle connection ends with it too.
     pub header_read: Duration,
-    /// How long a peer may take nothing of what it is sent.
+    /// How long a peer may take nothing of what it is sent, and by how much it may fall behind the least pace.
     pub stalled: Duration,
     /// More connections than this wait to be accepted.
     pub connections: usize,
