@@ -6,7 +6,9 @@
 //! An address that nobody knows must not cost us a chain read each time it is tried (S19): answers of "no account" are
 //! remembered for a while, reads are few at a time, and strangers share a budget per network address and in all.
 //! An account that is known is read again at most once every few seconds, before something is refused that a newer
-//! reading could allow.
+//! reading could allow. Anybody can name any user, so whoever has not signed as the one that they name draws on the budget
+//! of their network for that too; and since the names of many users can be had, all such reads together have a budget and
+//! places of their own, which leave those for new users alone.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,6 +31,9 @@ const MOST_ABSENT: usize = 10_000;
 const READS_AT_ONCE: usize = 8;
 const READS_PER_PEER: u32 = 5;
 const READS_IN_ALL: u32 = 50;
+/// The same for second looks at accounts that are known.
+const SECOND_LOOKS_AT_ONCE: usize = 4;
+const SECOND_LOOKS_IN_ALL: u32 = 25;
 /// Network addresses or users whose reads are counted.
 const MOST_BUCKETS: usize = 10_000;
 /// A known account is read again for a refused request at most so often.
@@ -42,6 +47,8 @@ pub(super) struct Lookups {
     by_peer: Rate<IpAddr>,
     in_all: Rate<()>,
     again: Rate<Address>,
+    again_in_all: Rate<()>,
+    turns_again: Semaphore,
 }
 
 impl Lookups {
@@ -53,12 +60,26 @@ impl Lookups {
             by_peer: Rate::new(READS_PER_PEER, second, READS_PER_PEER * 4, MOST_BUCKETS),
             in_all: Rate::new(READS_IN_ALL, second, READS_IN_ALL * 2, 1),
             again: Rate::new(1, REREAD_EVERY, 2, MOST_BUCKETS),
+            again_in_all: Rate::new(SECOND_LOOKS_IN_ALL, second, SECOND_LOOKS_IN_ALL * 2, 1),
+            turns_again: Semaphore::new(SECOND_LOOKS_AT_ONCE),
         }
     }
 
     /// The user has an account after all.
     pub(super) fn appeared(&self, user: Address) {
         self.absent.lock().remove(&user);
+    }
+
+    /// Takes what a second look at a user's account costs, if there is all of it.
+    fn take_again(&self, user: Address, unproven: Option<IpAddr>, now: Instant) -> bool {
+        // Where there would be no look anyway, nobody is charged for one; and a user whose account is not read again now
+        // can have it read as soon as that is possible.
+        if self.again.wait(&user, now).is_some() || self.again_in_all.wait(&(), now).is_some() {
+            return false;
+        }
+        unproven.is_none_or(|peer| self.by_peer.take(&network(peer), now))
+            && self.again.take(&user, now)
+            && self.again_in_all.take(&(), now)
     }
 
     fn is_absent(&self, user: Address, now: Instant) -> bool {
@@ -116,14 +137,14 @@ impl Core {
         }
     }
 
-    /// A newer reading of a known account, unless there was one just now.
-    pub(super) async fn page_again(&self, user: Address) -> Option<Page> {
-        let (lookups, now) = (&self.lookups, Instant::now());
-        // Anybody can name any user, so the sum over all users is held too.
-        if !lookups.again.take(&user, now) || !lookups.in_all.take(&(), now) {
+    /// A newer reading of a known account, unless there was one just now. `unproven` is where the call came from, unless
+    /// it was signed as this user's.
+    pub(super) async fn page_again(&self, user: Address, unproven: Option<IpAddr>) -> Option<Page> {
+        let lookups = &self.lookups;
+        if !lookups.take_again(user, unproven, Instant::now()) {
             return None;
         }
-        let _turn = lookups.turns.acquire().await.ok()?;
+        let _turn = lookups.turns_again.acquire().await.ok()?;
         self.read_account(user).await.ok().flatten()
     }
 

@@ -77,7 +77,8 @@ impl ProviderBroker {
         let user = signed.voucher.account.user;
         let page = core.page_of(user, peer).await?;
         let now = core.book.chain_now(Timestamp::now());
-        core.with_second_look(page, |page| check::check_voucher(&signed, page, &core.domain, now)).await?;
+        core.with_second_look(page, peer, |page| check::check_voucher(&signed, page, &core.domain, now))
+            .await?;
         let best = core.store.record_voucher(signed).await.map_err(|error| {
             core.health.store_failed(&error);
             ProxyRefusal::StorageFailed

@@ -8,7 +8,7 @@
 //!    ─▶ serve.rs: row durable ∥ service asked, then the answer
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -212,21 +212,22 @@ impl Core {
             let now = self.book.chain_now(now);
             payment.check_seals(&authorisation, page, (&self.domain, Some(&self.seals)), now)
         };
-        let shared = self.with_second_look(page, signed).await?;
+        let shared = self.with_second_look(page, call.peer.ip(), signed).await?;
         self.gate.count(payment.user(), Instant::now())?;
         self.take_voucher(payment.voucher);
         Ok((payment, prices, shared))
     }
 
-    /// Tries a check, and once more with a newer reading of the account if it fails: a delegate may be new.
+    /// Tries a check of signatures, and once more with a newer reading of the account if it fails: a delegate may be new.
     pub(super) async fn with_second_look<T>(
         &self,
         page: Page,
+        peer: IpAddr,
         check: impl Fn(&Page) -> Result<T, ProxyRefusal>,
     ) -> Result<T, ProxyRefusal> {
         match check(&page) {
             Ok(value) => Ok(value),
-            Err(refusal) => match self.page_again(page.account.id.user).await {
+            Err(refusal) => match self.page_again(page.account.id.user, Some(peer)).await {
                 Some(page) => check(&page),
                 None => Err(refusal),
             },
@@ -370,7 +371,7 @@ impl Core {
             Err(denied) => denied,
         };
         let denied = match denied {
-            Denied::Funds(_) | Denied::Promise(_) if self.page_again(user).await.is_some() => {
+            Denied::Funds(_) | Denied::Promise(_) if self.page_again(user, None).await.is_some() => {
                 match reserve() {
                     Ok(hold) => return Ok(hold),
                     Err(denied) => denied,

@@ -12,6 +12,8 @@ use rand::{Rng, SeedableRng};
 
 use super::upstream::{Plan, whole};
 use super::*;
+use crate::broker::provider::vouchers::Page;
+use crate::domain::ChainAccount;
 
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":4}"#;
 
@@ -80,6 +82,54 @@ async fn forged_signatures_are_cheap_and_found_before_anything_else() {
     assert_eq!(taken.load(Ordering::Relaxed), 0, "no body was taken in");
     let idle = world.idle().await;
     assert_eq!((idle.in_flight, idle.reserved, idle.voucher), (0, Neuron::ZERO, Neuron::ZERO));
+}
+
+/// A stranger who names users that the books know, one after the other, has no more of their accounts read than one who
+/// names unknown ones, and keeps nobody out who is new.
+#[tokio::test]
+async fn forged_calls_over_many_names_cost_what_one_network_may_and_keep_nobody_out() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let newcomer = world.other_user(2, Neuron::A0GI).await;
+    let core = Arc::clone(&world.broker.core);
+    let own = core.book.page(world.user.address()).unwrap();
+    let named: Vec<Address> = (0..200_u8).map(|number| Address::repeat_byte(number + 1)).collect();
+    for user in &named {
+        let account = ChainAccount { id: AccountId { user: *user, ..own.account.id }, ..own.account };
+        core.book.restore(Page { account, ..own });
+    }
+    assert!(named.iter().all(|user| core.book.page(*user).unwrap().is_read()));
+    let signed = world.proxy_call(&Wallet::random().unwrap(), world.wallet.address(), &world.ask(CHAT));
+    let taken = Arc::new(AtomicUsize::new(0));
+    let (before, began) = (world.line.reads(), Instant::now());
+    let forger = Ipv4Addr::new(203, 0, 113, 7);
+    for user in named.iter().chain(&named) {
+        let forged = in_the_name_of(&signed, *user, forger, &taken);
+        let refusal = world.broker.proxy(forged).await.map(|_| ()).unwrap_err();
+        // What was read of a made-up user is that there is none; the next call names a stranger.
+        assert!(
+            matches!(
+                refusal,
+                ProxyRefusal::WrongSigner { what: "voucher" }
+                    | ProxyRefusal::UnknownAccount(_)
+                    | ProxyRefusal::TooOften
+            ),
+            "{refusal:?}"
+        );
+    }
+    // Others are not kept waiting for what the forger used up.
+    for number in 0..10_u32 {
+        let peer = Ipv4Addr::from(0x0c00_0000 + number);
+        let unknown = Address::new(rand::random());
+        let stranger = in_the_name_of(&signed, unknown, peer, &taken);
+        let refusal = world.broker.proxy(stranger).await.map(|_| ()).unwrap_err();
+        assert_eq!(refusal, ProxyRefusal::UnknownAccount(unknown));
+    }
+    // The forger's network, ten strangers, and some that the broker does by itself.
+    let allowed = 20 + 5 * usize::try_from(began.elapsed().as_secs() + 1).unwrap() + 10 + 10;
+    let reads = world.line.reads() - before;
+    assert!(reads <= allowed, "{reads} reads, {allowed} allowed");
+    assert_eq!(taken.load(Ordering::Relaxed), 0, "no body was taken in");
+    read(world.call_as(&newcomer.wallet, &world.ask(CHAT)).await.unwrap()).await;
 }
 
 /// One step of [`no_id_is_served_twice_whatever_comes_with_it`]: a request under one of a few ids, changed in some way.
