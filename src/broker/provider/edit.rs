@@ -36,11 +36,13 @@ pub(super) struct Edited {
     /// `None`: the body goes out as it came.
     pub body: Option<Vec<u8>>,
     pub ask: Ask,
+    /// The body asks for a closing chunk of usage figures that the caller did not ask for.
+    pub asks_usage: bool,
 }
 
 impl Edited {
     fn not() -> Edited {
-        Edited { body: None, ask: Ask { choices: 1, ..Ask::default() } }
+        Edited { body: None, ask: Ask { choices: 1, ..Ask::default() }, asks_usage: false }
     }
 }
 
@@ -111,12 +113,17 @@ impl Edit {
             }
             edited = limit_output(text, endpoint, most / ask.choices.max(1)).map_err(bad)?;
         }
-        if self.meter == MeterName::Usage {
+        let mut asks_usage = false;
+        // The other protocols state their figures unasked, and strict servers refuse a member that they do not know.
+        if self.meter == MeterName::Usage
+            && matches!(endpoint, Endpoint::ChatCompletions | Endpoint::Completions)
+        {
             let so_far = edited.as_deref().unwrap_or(text);
             if let Some(asking) = ask_for_usage(so_far).map_err(bad)? {
                 edited = Some(asking);
+                asks_usage = true;
             }
         }
-        Ok(Edited { body: edited, ask })
+        Ok(Edited { body: edited, ask, asks_usage })
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::{B256, Units};
 use crate::meter::{MeterError, MeterResult, OutputMeter, Pushed};
 use crate::wire::chat::{Part, Usage, read_answer};
+use crate::wire::json;
 use crate::wire::separator::{CommentTooLong, Separator};
 use crate::wire::sse::{self, Splitter, SseError};
 
@@ -231,10 +232,22 @@ impl HiddenUsage {
     }
 }
 
-/// The figures of a chunk that holds nothing else.
+/// The figures of a closing chunk, as we asked for it: it has `choices`, and none in them. Whatever else states figures
+/// says something of its own too, and is not ours to take out.
 fn usage_alone(data: &str) -> Option<Usage> {
+    let (mut no_choices, mut other) = (false, false);
+    json::members(data, |name, value| {
+        if name == "choices" {
+            let empty = json::elements(value, |_, _| other = true).is_ok();
+            no_choices |= empty;
+            other |= !empty;
+        }
+    })
+    .ok()?;
+    if !no_choices || other {
+        return None;
+    }
     let mut usage = None;
-    let mut other = false;
     read_answer(data, &mut |part| match part {
         Part::Usage(found) => usage = Some(found),
         _ => other = true,
@@ -324,5 +337,22 @@ mod tests {
             concat!("data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\n", "data: [DONE]\n\n")
         );
         assert_eq!(hidden.usage, Some(Usage { input: Some(3), output: Some(5) }));
+    }
+
+    #[test]
+    fn what_states_figures_beside_something_else_is_handed_over() {
+        for data in [
+            r#"{"type":"message_start","message":{"id":"m1","usage":{"input_tokens":3,"output_tokens":0}}}"#,
+            r#"{"type":"message_delta","delta":{"stop_reason":null},"usage":{"output_tokens":5}}"#,
+            r#"{"type":"speech.audio.done","usage":{"input_tokens":3,"output_tokens":5,"total_tokens":8}}"#,
+            r#"{"usage":{"prompt_tokens":3,"completion_tokens":5}}"#,
+            r#"{"choices":null,"usage":{"prompt_tokens":3,"completion_tokens":5}}"#,
+            r#"{"choices":[{"index":0,"delta":{}}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#,
+            r#"{"choices":[],"error":{"message":"no"},"usage":{"prompt_tokens":3,"completion_tokens":5}}"#,
+        ] {
+            let (mut hidden, event) = (HiddenUsage::default(), format!("data: {data}\n\n"));
+            assert_eq!(hidden.take_out(event.as_bytes()).unwrap(), event);
+            assert_eq!(hidden.usage, None, "{data}");
+        }
     }
 }

@@ -40,7 +40,7 @@ use crate::wire::chat::Endpoint;
 use crate::wire::encoding::is_plain;
 use crate::wire::headers;
 use crate::wire::path::{Charge, Suffix, charge};
-use crate::wire::terms::{MeterName, Shortage};
+use crate::wire::terms::Shortage;
 
 /// The body of a request as it arrives.
 /// `Sync`, because parts of the call are borrowed while the broker waits.
@@ -143,7 +143,7 @@ impl Core {
         // As the service will read them: a caller can have a header dropped on the way (`Connection: content-encoding`).
         let headers = headers::to_upstream(&call.headers, &offer.headers);
         let counted = self.count(&offer, &call, &headers, (&suffix, &url), body, (prices, max_fee)).await?;
-        let Edited { body: edited, ask } =
+        let Edited { body: edited, ask, asks_usage } =
             edit_apart(&counted, Edit::new(&offer, &headers, &url, &counted, max_fee)).await?;
         let payload = self.payload(&counted.body, edited).await?;
         let upstream = UpstreamCall { method: call.method.clone(), url, headers, body: payload };
@@ -162,7 +162,6 @@ impl Core {
             // What its hold relies on may be a voucher that came with a request that was refused and has no row.
             voucher: self.book.page(payment.user()).and_then(|page| page.best).or(Some(payment.voucher)),
         };
-        let hides_usage = offer.meter == MeterName::Usage && !ask.include_usage;
         let endpoint = Endpoint::of(upstream.url.path());
         let (reply, answer) = oneshot::channel();
         let tasks = self.tasks.clone();
@@ -176,7 +175,7 @@ impl Core {
             room,
             endpoint,
             ask,
-            hides_usage,
+            hides_usage: asks_usage,
             shared,
             hold,
             pass,

@@ -332,7 +332,12 @@ impl Job {
     }
 
     pub(super) fn completion(&self, delivered: &Delivered) -> Completion {
-        let stated = delivered.usage.unwrap_or_default();
+        // Some streams state figures at their beginning, before anything is written, and these at their end only: what
+        // a cut stream stated is no sum of it.
+        let stated = match delivered.status {
+            ReceiptStatus::Complete => delivered.usage.unwrap_or_default(),
+            _ => Usage::default(),
+        };
         let meter = self.offer.meter;
         let (state, input, output, fee) = if delivered.charged {
             let input = meter::charged(meter, self.input, stated.input);

@@ -1,7 +1,8 @@
 //! Cut at any point, an answer costs what was handed over (I8), and many at once never pass a limit.
 
 use super::super::gate::LEAVES;
-use super::upstream::{End, Plan, chunk, whole};
+use super::paid::register_metered;
+use super::upstream::{End, Plan, block, chunk, whole};
 use super::*;
 use crate::domain::{ReceiptStatus, ServiceKind as Kind};
 use crate::meter::{Limits, OutputMeter};
@@ -77,6 +78,40 @@ async fn a_caller_who_leaves_pays_for_what_was_handed_over() {
         (ReceiptStatus::CutByCaller, recount(&seen))
     );
     assert_eq!(user.owed, receipt.receipt.fee.total());
+}
+
+/// `messages` states its figures at the beginning too, where nothing was written yet.
+#[tokio::test]
+async fn what_a_service_stated_at_the_beginning_is_not_the_price_of_a_cut_stream() {
+    let world = World::new(Kind::Chatbot).await;
+    register_metered(&world).await;
+    let start =
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"usage\":\
+                 {\"input_tokens\":0,\"output_tokens\":0}}}\n\n"
+            .to_owned();
+    let pieces: Vec<String> = [start].into_iter().chain((0..6).map(|_| block(" word"))).collect();
+    let mut ask = world.ask(CHAT);
+    (ask.service, ask.version) = ("metered".to_owned(), world.version("metered"));
+    ask.path = "/messages".to_owned();
+    world.upstream.plan(Plan { end: End::Silent, ..Plan::events(&pieces) });
+    let mut answer = world.call(&ask).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < pieces.concat().len() {
+        seen.extend_from_slice(&answer.body.next().await.unwrap().unwrap());
+    }
+    drop(answer);
+    world.idle().await;
+    let ReceiptState::Ready(receipt) = world.broker.receipt(ask.id).await.unwrap() else { panic!() };
+    let receipt = receipt.receipt;
+    assert!(receipt.output.0 > 0 && receipt.input.0 > 0);
+    assert_eq!((receipt.status, receipt.output.0), (ReceiptStatus::CutByCaller, recount(&seen)));
+
+    world.upstream.plan(Plan { end: End::Broken, ..Plan::events(&pieces) });
+    ask.id = RequestId::random();
+    let (receipt, body) = read(world.call(&ask).await.unwrap()).await.receipt();
+    let receipt = receipt.receipt;
+    assert!(receipt.output.0 > 0 && receipt.input.0 > 0);
+    assert_eq!((receipt.status, receipt.output.0), (ReceiptStatus::UpstreamFailed, recount(&body)));
 }
 
 /// A server hangs up at the last byte of a stated length; it does not wait for us to say that this was all.

@@ -2,7 +2,7 @@
 
 use http::header;
 
-use super::upstream::{End, Plan, chunk, whole};
+use super::upstream::{End, Plan, block, chunk, whole};
 use super::*;
 use crate::domain::ReceiptStatus;
 use crate::meter::count;
@@ -11,6 +11,15 @@ use crate::wire::terms::MeterName;
 const CHAT: &str = r#"{"messages":[{"role":"user","content":"Say this is a test!"}],"temperature":0.7}"#;
 
 const HI: &str = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+
+/// A chatbot called `metered` that is charged by its server's own figures.
+pub(super) async fn register_metered(world: &World) {
+    let service = ServiceInput {
+        meter: Some(MeterName::Usage),
+        ..world.input("metered", ServiceKind::Chatbot, INPUT_PRICE, OUTPUT_PRICE)
+    };
+    assert!(world.broker.put_service(service, Wait::Receipt).await.unwrap().done);
+}
 
 /// The input units of a chat, as the meter has them.
 fn input(body: &str) -> u64 {
@@ -105,11 +114,7 @@ async fn at_the_highest_fee_a_stream_ends_as_if_its_length_were_reached() {
 #[tokio::test]
 async fn usage_is_asked_for_and_taken_out_again() {
     let world = World::new(ServiceKind::Chatbot).await;
-    let service = ServiceInput {
-        meter: Some(MeterName::Usage),
-        ..world.input("metered", ServiceKind::Chatbot, INPUT_PRICE, OUTPUT_PRICE)
-    };
-    assert!(world.broker.put_service(service, Wait::Receipt).await.unwrap().done);
+    register_metered(&world).await;
     let usage =
         "data: {\"id\":\"c1\",\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":6}}\n\n";
     // Of the input fewer than we count, of the output more: what was not seen is not charged.
@@ -131,6 +136,35 @@ async fn usage_is_asked_for_and_taken_out_again() {
     let (receipt, body) = read(world.call(&ask).await.unwrap()).await.receipt();
     assert_eq!(body, pieces.concat().as_bytes());
     assert_eq!((receipt.receipt.input.0, receipt.receipt.output.0), counted);
+}
+
+/// Other protocols state their figures unasked, in events that say more than these.
+#[tokio::test]
+async fn of_other_protocols_no_usage_is_asked_for_and_no_event_taken_out() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    register_metered(&world).await;
+    let pieces = [
+        "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m1\",\"usage\":\
+         {\"input_tokens\":4,\"output_tokens\":0}}}\n\n"
+            .to_owned(),
+        block("one two three"),
+        "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\
+         \"usage\":{\"output_tokens\":2}}\n\n"
+            .to_owned(),
+        "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n".to_owned(),
+    ];
+    world.upstream.plan(Plan::events(&pieces));
+    let mut ask = world.ask(r#"{"messages":[{"role":"user","content":"hi"}],"stream":true,"max_tokens":9}"#);
+    (ask.service, ask.version) = ("metered".to_owned(), world.version("metered"));
+    for path in ["/messages", "/responses"] {
+        (ask.id, ask.path) = (RequestId::random(), path.to_owned());
+        let (receipt, body) = read(world.call(&ask).await.unwrap()).await.receipt();
+        assert_eq!(String::from_utf8(body).unwrap(), pieces.concat(), "{path}");
+        assert_eq!((receipt.receipt.output.0, receipt.receipt.status), (2, ReceiptStatus::Complete));
+        let sent: serde_json::Value =
+            serde_json::from_slice(&world.upstream.seen().last().unwrap().body).unwrap();
+        assert_eq!(sent.get("stream_options"), None, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -93,6 +93,15 @@ pub(super) fn chunk(content: &str) -> String {
     )
 }
 
+/// One piece of a streamed answer of `messages`.
+pub(super) fn block(text: &str) -> String {
+    let text = serde_json::to_string(text).unwrap();
+    format!(
+        "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\
+         \"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}\n\n"
+    )
+}
+
 /// A whole chat answer.
 pub(super) fn whole(content: &str) -> String {
     let content = serde_json::to_string(content).unwrap();
