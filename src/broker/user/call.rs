@@ -15,6 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use http::{HeaderMap, Method};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
@@ -29,7 +30,7 @@ use super::terms::{Conditions, TermsError};
 use super::upstream::Outgoing;
 use super::{UserError, answer};
 use crate::body::{Answer, Body, BodyLimits, Opened};
-use crate::domain::{Address, Prices, Service, ServiceKind, ServiceName};
+use crate::domain::{Address, Prices, RequestId, Service, ServiceKind, ServiceName};
 use crate::store::user::UserRequest;
 use crate::wire::headers;
 use crate::wire::path::{Charge, Suffix, charge};
@@ -56,6 +57,23 @@ pub struct PaidCall {
     pub caps: Caps,
     /// The prices that the caller has seen; higher ones refuse the call. Without, today's are taken.
     pub prices_seen: Option<Prices>,
+    /// Who keeps a clone of it knows which request this call became, also where no answer ever comes.
+    pub held: HeldAs,
+}
+
+/// The id under which the highest fee of a call is held; of several tries the newest one. None: nothing was held.
+/// Clones are the same one.
+#[derive(Clone, Debug, Default)]
+pub struct HeldAs(Arc<Mutex<Option<RequestId>>>);
+
+impl HeldAs {
+    pub fn request(&self) -> Option<RequestId> {
+        *self.0.lock()
+    }
+
+    pub(super) fn set(&self, request: Option<RequestId>) {
+        *self.0.lock() = request;
+    }
 }
 
 impl PaidCall {
@@ -77,6 +95,7 @@ impl PaidCall {
             idempotency_key: None,
             caps: Caps::default(),
             prices_seen: None,
+            held: HeldAs::default(),
         }
     }
 }
@@ -101,6 +120,7 @@ pub(super) struct Prepared {
     pub quote: Quote,
     pub caps: Caps,
     pub idempotency_key: Option<String>,
+    pub held: HeldAs,
 }
 
 impl UserBroker {
@@ -171,6 +191,7 @@ impl UserBroker {
             conditions,
             caps: inner.caps().tightest(call.caps),
             idempotency_key: call.idempotency_key,
+            held: call.held,
         };
         let (reply, answer) = oneshot::channel();
         // What is logged of it is logged of the caller's request.

@@ -93,14 +93,14 @@ mod verification;
 mod view;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::broker::export::ExportFormat;
 pub use crate::domain::{Check, Finding};
 pub use crate::store::user::RefundState;
 pub use activity::{OperationList, OperationQuery};
 pub use answer::{FEE_HEADER, INPUT_UNITS_HEADER, OUTPUT_UNITS_HEADER, REQUEST_ID_HEADER};
-pub use call::{BodySourceError, PaidCall};
+pub use call::{BodySourceError, HeldAs, PaidCall};
 pub use caps::{Cap, Caps};
 pub use catalogue::{Listing, ModelError, ServiceFilter, model_id};
 pub use consent::PriceChange;

@@ -261,12 +261,14 @@ async fn reserve(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Resu
     };
     let Grant { max_fee, voucher } = grant;
     let live = Live { inner: Arc::clone(inner), provider, request };
+    call.held.set(Some(request));
     match inner.write_reservation(call, request, grant).await {
         Ok(created_at) => {
             inner.book.lock().written(provider, request, voucher);
             Ok((Sent { request, created_at, max_fee, voucher, _live: live }, epoch))
         }
         Err(refusal) => {
+            call.held.set(None);
             inner.book.lock().not_written(provider, request);
             inner.room.notify_waiters();
             Err(refusal)

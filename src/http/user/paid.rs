@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::Face;
 use super::done::{KEY, idempotency_key};
-use crate::broker::user::{Caps, PaidCall};
+use crate::broker::user::{Caps, HeldAs, PaidCall};
 use crate::domain::Neuron;
 use crate::http::Problem;
 use crate::http::field::{AMOUNT, COUNT, Field, Kind, Refusal, optional, required};
@@ -73,6 +73,7 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
         caps: caps(&parts.headers)?,
         headers: parts.headers,
         prices_seen: None,
+        held: HeldAs::default(),
     };
     // Large: the whole life of a request is in it.
     let answer = Box::pin(face.broker.call(call)).await?;

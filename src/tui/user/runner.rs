@@ -54,6 +54,10 @@ impl<T> Clone for Reply<T> {
 }
 
 impl<T> Reply<T> {
+    pub fn new(sender: mpsc::Sender<Message>, wrap: fn(T) -> Message) -> Reply<T> {
+        Reply { sender, wrap }
+    }
+
     /// Answers; without screens there is nobody to hear it.
     pub async fn send(&self, answer: T) {
         let _ = self.sender.send((self.wrap)(answer)).await;
@@ -132,7 +136,7 @@ impl Runner {
     }
 
     fn reply<T>(&self, wrap: fn(T) -> Message) -> Reply<T> {
-        Reply { sender: self.sender.clone(), wrap }
+        Reply::new(self.sender.clone(), wrap)
     }
 
     /// Starts what an effect asks for.

@@ -6,7 +6,7 @@
 mod accept;
 mod accounts;
 mod activity;
-mod bed;
+pub(crate) mod bed;
 mod book;
 mod calls;
 mod claims;
@@ -19,6 +19,6 @@ mod network;
 mod own_caps;
 mod previews;
 mod restart;
-mod scripted;
+pub(crate) mod scripted;
 mod turns;
 mod uploads;

@@ -10,11 +10,9 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
 use super::transfer::{ANSWER, Order, Progress, Stage, Way, id_in};
-use crate::broker::user::{
-    CallRefusal, Caps, PaidCall, REQUEST_ID_HEADER, RequestFilter, RequestSort, Shortfall, UserBroker,
-};
+use crate::broker::user::{CallRefusal, Caps, HeldAs, PaidCall, Shortfall, UserBroker};
 use crate::domain::clean::{clean, clean_reason};
-use crate::domain::{Neuron, RequestId, Timestamp};
+use crate::domain::{Neuron, RequestId};
 use crate::tui::texts;
 use crate::tui::user::places;
 use crate::tui::user::runner::{At, Reply};
@@ -156,14 +154,13 @@ async fn run(
     directory: &std::path::Path,
     reply: &Reply<Answer>,
 ) -> Ended {
-    let began = Timestamp::now();
     let path = places::resolve(directory, &order.file);
-    let mut request = None;
+    let held = HeldAs::default();
     let result = {
         let moving = async {
             match order.way {
-                Way::Up => upload(broker, order, progress, &path, &mut request).await,
-                Way::Down => download(broker, order, progress, &path, &mut request).await,
+                Way::Up => upload(broker, order, progress, &path, &held).await,
+                Way::Down => download(broker, order, progress, &path, &held).await,
             }
         };
         let mut moving = std::pin::pin!(moving);
@@ -175,39 +172,23 @@ async fn run(
             }
         }
     };
-    let (request, fee) = cost(broker, order, request, began).await;
+    let (request, fee) = cost(broker, &held).await;
     Ended { result, request, fee }
 }
 
-/// What the books say of it in the end. Where it ended before it had a name, it is the newest one of its service.
-async fn cost(
-    broker: &UserBroker,
-    order: &Order,
-    request: Option<RequestId>,
-    began: Timestamp,
-) -> (Option<RequestId>, Option<Neuron>) {
-    let filter = RequestFilter {
-        provider: Some(order.provider),
-        service: Some(order.service.clone()),
-        from: Some(began),
-        ..RequestFilter::default()
-    };
-    let mut request = request;
+/// What the books say of it in the end. What was never held costs nothing.
+async fn cost(broker: &UserBroker, held: &HeldAs) -> (Option<RequestId>, Option<Neuron>) {
     for _ in 0..20 {
-        if request.is_none() {
-            let newest = broker.requests(filter.clone(), None, 1, RequestSort::Newest).await;
-            request = newest.ok().and_then(|list| list.items.first().map(|item| item.request));
-        }
-        let Some(id) = request else { return (None, Some(Neuron::ZERO)) };
+        let Some(id) = held.request() else { return (None, Some(Neuron::ZERO)) };
         match broker.request(id).await {
-            Ok(view) if view.state.has_ended() => return (request, Some(view.fee.total())),
+            Ok(view) if view.state.has_ended() => return (Some(id), Some(view.fee.total())),
             _ => tokio::time::sleep(Duration::from_millis(150)).await,
         }
     }
-    (request, None)
+    (held.request(), None)
 }
 
-fn call(order: &Order, method: Method) -> PaidCall {
+fn call(order: &Order, method: Method, held: &HeldAs) -> PaidCall {
     PaidCall {
         provider: order.provider,
         service: order.service.clone(),
@@ -219,6 +200,7 @@ fn call(order: &Order, method: Method) -> PaidCall {
         // No more than what was shown and agreed to.
         caps: Caps { per_request: Some(order.at_most()), ..Caps::default() },
         prices_seen: Some(order.prices),
+        held: held.clone(),
     }
 }
 
@@ -227,7 +209,7 @@ async fn upload(
     order: &Order,
     progress: &Arc<Progress>,
     path: &std::path::Path,
-    request: &mut Option<RequestId>,
+    held: &HeldAs,
 ) -> Result<(String, u64), Trouble> {
     progress.enter(Stage::Reading, Some(order.bytes));
     let file = tokio::fs::File::open(path).await?;
@@ -245,9 +227,9 @@ async fn upload(
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(order.bytes));
-    let call = PaidCall { headers, body: Box::pin(body.map_err(Into::into)), ..call(order, Method::POST) };
+    let call =
+        PaidCall { headers, body: Box::pin(body.map_err(Into::into)), ..call(order, Method::POST, held) };
     let mut answer = broker.call(call).await?;
-    *request = id_of(&answer.headers);
     let mut said = Vec::new();
     while let Some(chunk) = answer.body.next().await {
         said.extend_from_slice(&chunk?);
@@ -270,14 +252,13 @@ async fn download(
     order: &Order,
     progress: &Arc<Progress>,
     path: &std::path::Path,
-    request: &mut Option<RequestId>,
+    held: &HeldAs,
 ) -> Result<(String, u64), Trouble> {
     progress.enter(Stage::Sending, None);
     let target = path.to_owned();
     let (file, unfinished) = off(move || places::unfinished(&target, MODE)).await?;
     let mut file = tokio::fs::File::from_std(file);
-    let mut answer = broker.call(call(order, Method::GET)).await?;
-    *request = id_of(&answer.headers);
+    let mut answer = broker.call(call(order, Method::GET, held)).await?;
     if !answer.status.is_success() {
         let mut said = Vec::new();
         while let Some(Ok(chunk)) = answer.body.next().await {
@@ -313,10 +294,6 @@ async fn download(
     Ok((path.display().to_string(), got))
 }
 
-fn id_of(headers: &HeaderMap) -> Option<RequestId> {
-    headers.get(REQUEST_ID_HEADER)?.to_str().ok()?.parse().ok()
-}
-
 /// What a service said when it refused; that costs nothing.
 fn refused(status: u16, said: &[u8]) -> Trouble {
     let text = String::from_utf8_lossy(said);
@@ -326,4 +303,61 @@ fn refused(status: u16, said: &[u8]) -> Trouble {
         .unwrap_or_else(|| text.into_owned());
     let message = clean(message.trim(), 200).into_owned();
     Trouble::Other(texts::storage::service_refused(status, &message))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods, reason = "a task of a test ends with the test's runtime")]
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+    use crate::broker::user::tests::bed::{Bed, PRICES, name};
+    use crate::broker::user::tests::scripted::{Says, Script};
+    use crate::broker::user::{RequestFilter, RequestSort, Settings};
+    use crate::tui::user::message::Message;
+
+    /// More than the system's buffers take on a loopback connection that nobody reads from.
+    const LARGE: u64 = 32 << 20;
+
+    #[tokio::test]
+    async fn what_was_stopped_says_its_own_request_and_cost() {
+        let bed = Bed::new(Script::honest(Says::Deaf)).await;
+        let broker = bed.funded(Settings::default(), 1_000_000_000_000).await;
+        std::fs::File::create(bed.dir.path().join("blob")).unwrap().set_len(LARGE).unwrap();
+        let order = Order {
+            way: Way::Up,
+            provider: bed.provider(),
+            service: name("files"),
+            prices: PRICES,
+            file: "blob".to_owned(),
+            id: String::new(),
+            bytes: LARGE,
+        };
+        let rows = async |least: usize| loop {
+            let list = broker.requests(RequestFilter::default(), None, 9, RequestSort::Newest).await.unwrap();
+            if list.items.len() >= least {
+                break list.items.iter().map(|row| row.request).collect::<Vec<_>>();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        let began = |progress: &Arc<Progress>| {
+            let (broker, order, progress) = (broker.clone(), order.clone(), Arc::clone(progress));
+            let directory = bed.dir.path().to_owned();
+            let (sender, mut told) = tokio::sync::mpsc::channel(9);
+            tokio::spawn(async move { while told.recv().await.is_some() {} });
+            let reply = Reply::new(sender, Message::Storage);
+            tokio::spawn(async move { run(&broker, &order, &progress, &directory, &reply).await })
+        };
+        let (first, second) = (Arc::<Progress>::default(), Arc::<Progress>::default());
+        let one = began(&first);
+        let before = rows(1).await;
+        let two = began(&second);
+        rows(2).await;
+        first.stop.cancel();
+        let ended = one.await.unwrap();
+        assert_eq!((ended.result, ended.fee), (Err(Trouble::Stopped), Some(Neuron::ZERO)));
+        assert_eq!(vec![ended.request.unwrap()], before);
+        second.stop.cancel();
+        let other = two.await.unwrap().request;
+        assert!(other.is_some() && other != ended.request);
+    }
 }
