@@ -27,11 +27,13 @@ const HIGHEST: u16 = 8;
 pub struct Prompt {
     area: TextArea<'static>,
     folds: Vec<Fold>,
+    /// Those whose words were cut: they are folds again where the words are pasted back. The newest one is the last.
+    cut: Vec<Fold>,
 }
 
 impl Default for Prompt {
     fn default() -> Prompt {
-        Prompt { area: empty(Vec::new()), folds: Vec::new() }
+        Prompt { area: empty(Vec::new()), folds: Vec::new(), cut: Vec::new() }
     }
 }
 
@@ -112,7 +114,7 @@ impl Prompt {
     fn fold(&mut self, what: &str, text: String) {
         let mut word = format!("[{what}]");
         let mut number = 2;
-        while self.folds.iter().any(|fold| fold.word == word) {
+        while self.folds.iter().chain(&self.cut).any(|fold| fold.word == word) {
             word = format!("[{what}, #{number}]");
             number += 1;
         }
@@ -135,7 +137,7 @@ impl Prompt {
         {
             return;
         }
-        if self.folds.is_empty() {
+        if self.folds.is_empty() && self.cut.is_empty() {
             self.area.input(key);
             return;
         }
@@ -155,9 +157,25 @@ impl Prompt {
             self.area.delete_str(left.before);
             self.go(left.at - left.before);
         }
-        let is = self.shown();
-        self.folds.retain(|fold| is.contains(&fold.word));
+        self.sort_folds(&was);
         self.step_out(|_, _, _| false);
+    }
+
+    /// After a change: folds whose words are gone are put aside, those whose words came back are folds again.
+    fn sort_folds(&mut self, was: &str) {
+        let is = self.shown();
+        let back = |fold: &mut Fold| is.contains(&fold.word) && !was.contains(&fold.word);
+        for fold in self.cut.extract_if(.., back).collect::<Vec<_>>() {
+            // Else the word is a word: the prompt takes no more.
+            if self.length() + fold.text.len() <= LONGEST {
+                self.folds.push(fold);
+            }
+        }
+        self.cut.extend(self.folds.extract_if(.., |fold| !is.contains(&fold.word)));
+        let mut held: usize = self.cut.iter().map(|fold| fold.text.len()).sum();
+        while held > LONGEST {
+            held -= self.cut.remove(0).text.len();
+        }
     }
 
     /// Moves the cursor to the character of that number.
@@ -297,6 +315,29 @@ mod tests {
         prompt.insert("\nand");
         prompt.key(KeyEvent::from(KeyCode::Backspace));
         assert_eq!(prompt.text(), format!("see {long}\nan"));
+    }
+
+    #[test]
+    fn a_fold_that_was_cut_is_one_again_where_it_is_put_back() {
+        let (long, other) = ("line\n".repeat(30), "other\n".repeat(30));
+        let mut prompt = Prompt::default();
+        prompt.insert("see ");
+        prompt.insert(&long);
+        prompt.key(KeyEvent::from(KeyCode::Home));
+        held(&mut prompt, 'k');
+        assert_eq!((prompt.text().as_str(), prompt.folds.len()), ("", 0));
+        // One of the same length gets another word meanwhile.
+        prompt.insert(&other);
+        held(&mut prompt, 'y');
+        assert_eq!(prompt.shown(), "[pasted 30 lines, #2]see [pasted 30 lines]");
+        assert_eq!(prompt.text(), format!("{other}see {long}"));
+        prompt.key(KeyEvent::from(KeyCode::Backspace));
+        assert_eq!(prompt.text(), format!("{other}see "));
+        // Emptied means that nothing is left of it.
+        held(&mut prompt, 'u');
+        prompt.insert("[pasted 30 lines");
+        prompt.key(KeyEvent::from(KeyCode::Char(']')));
+        assert_eq!(prompt.text(), "[pasted 30 lines]");
     }
 
     #[test]
