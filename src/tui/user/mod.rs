@@ -96,6 +96,7 @@ pub async fn run(
     if model.recalled {
         runner::remember(&library, &update::memory(&model)).await;
     }
+    model.chat.keep_unsaved(&library).await;
     own.stop(GRACE).await;
     ended
 }

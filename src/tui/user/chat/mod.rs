@@ -43,7 +43,7 @@ pub use self::ask::{Answer, Ask};
 pub use self::runner::perform;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
@@ -59,7 +59,7 @@ use self::transcript::Transcript;
 use super::part::{Cx, Intent, News, Part};
 use super::shared::Shared;
 use crate::broker::user::library::{ChatParameters, ServiceOf};
-use crate::broker::user::{Cap, Caps, Estimate, Event};
+use crate::broker::user::{Cap, Caps, Estimate, Event, Library};
 use crate::domain::{ConversationId, MessageId, Neuron};
 use crate::tui::keymap::{Action, Place};
 use crate::tui::texts;
@@ -461,14 +461,28 @@ impl Chat {
 
     /// Keeps what is written and not sent.
     fn save_draft(&mut self, cx: &mut Cx<'_, Ask>) {
-        let Opened::Kept(id) = self.opened else { return };
-        if self.rewriting.is_some() || self.live().is_some_and(|live| live.begun().is_none()) {
-            return;
-        }
-        let text = self.prompt.text();
-        if text != self.draft {
-            self.draft = text.clone();
+        if let Some((id, text)) = self.unsaved() {
+            self.draft.clone_from(&text);
             cx.ask(Ask::Draft { id, text, wanted: Arc::clone(&self.draft_wanted.0) });
+        }
+    }
+
+    /// What is written in the conversation in sight and neither sent nor on its way to the disk.
+    fn unsaved(&self) -> Option<(ConversationId, String)> {
+        let Opened::Kept(id) = self.opened else { return None };
+        if self.rewriting.is_some() || self.live().is_some_and(|live| live.begun().is_none()) {
+            return None;
+        }
+        Some((id, self.prompt.text())).filter(|(_, text)| *text != self.draft)
+    }
+
+    /// Writes that down where no beat will come any more.
+    pub async fn keep_unsaved(&self, library: &Library) {
+        let Some((id, text)) = self.unsaved() else { return };
+        // What was saved a moment ago must not come after it.
+        self.draft_wanted.0.store(false, Ordering::SeqCst);
+        if let Err(error) = library.set_draft(id, text).await {
+            tracing::warn!(%error, "what was written and not sent could not be kept");
         }
     }
 }

@@ -2,6 +2,9 @@
 //! services.
 
 use super::*;
+use crate::broker::user::Library;
+use crate::broker::user::library::NewConversation;
+use crate::store::{Db, Role};
 
 #[test]
 fn a_refused_prompt_is_the_draft_of_the_conversation_that_began_with_it() {
@@ -308,4 +311,18 @@ fn no_key_pays_what_nobody_agreed_to() {
         let again = sent(control(&mut model, 'f'));
         assert_eq!((again.prompt.answer.text.as_str(), again.turn.prices_seen), ("hello", accepted));
     }
+}
+
+#[tokio::test]
+async fn what_was_typed_last_is_kept_when_the_program_is_left() {
+    let library = Library::open(Db::temporary(Role::User).unwrap());
+    let kept = library.create(NewConversation::default()).await.unwrap().id;
+    let mut model = opened(Shade::Dark);
+    model.chat.opened = Opened::Kept(kept);
+    typed(&mut model, "abc");
+    assert_eq!(control(&mut model, 'c').screen, [], "that leaves the field");
+    assert_eq!(control(&mut model, 'c').screen, [ScreenOrder::Quit]);
+    assert_eq!(model.chat.unsaved(), Some((kept, "abc".to_owned())));
+    model.chat.keep_unsaved(&library).await;
+    assert_eq!(library.conversation(kept).await.unwrap().draft, "abc");
 }
