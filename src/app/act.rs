@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::api::Api;
 use super::ask::{ACCOUNTS, REFUNDS, list, show, with};
-use crate::cli::{AccountCommand, Exit, Global, Output, Progress, RefundCommand};
+use crate::cli::{AccountCommand, Exit, Global, Output, Progress, RefundCommand, word};
 
 /// Sends an order, shows that it is waited for, and says how it ended.
 pub(super) async fn order(
@@ -33,7 +33,9 @@ pub(super) async fn order(
 pub async fn accounts(command: AccountCommand, global: &Global) -> Result<Exit> {
     let api = Api::user(global).await?;
     with(api, async |api: &Api| match command {
-        AccountCommand::List(listing) => list(api, "/v1/provider", &listing, &[], ACCOUNTS).await,
+        AccountCommand::List { listing, sort } => {
+            list(api, "/v1/provider", &listing, &[("sort", word(sort))], ACCOUNTS).await
+        }
         AccountCommand::Show { provider, json } => show(api, &format!("/v1/provider/{provider}"), json).await,
         AccountCommand::Create { provider, balance } => {
             let body = json!({"provider": provider.to_string(), "balance": balance});
@@ -64,8 +66,12 @@ pub async fn refunds(command: RefundCommand, global: &Global) -> Result<Exit> {
                 format!("refund of {} asked for; `refund list` shows when it unlocks", amount.in_full());
             order(api, Method::POST, &path, Some(body), &done).await
         }
-        RefundCommand::List { listing, processed } => {
-            let filters = [("processed", processed.map(|processed| processed.to_string()))];
+        RefundCommand::List { listing, processed, provider, sort } => {
+            let filters = [
+                ("processed", processed.map(|processed| processed.to_string())),
+                ("provider", provider.map(|provider| provider.to_string())),
+                ("sort", word(sort)),
+            ];
             list(api, "/v1/refund", &listing, &filters, REFUNDS).await
         }
         RefundCommand::Process { provider } => {

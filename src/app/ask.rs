@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::{bundle, export};
 use crate::cli::{
-    Column, Exit, Exported, Global, Json, Listing, Output, RequestCommand, Role, Served, ServiceCommand,
+    Column, Exit, Exported, Global, Json, Listing, Output, RequestCommand, Role, Served, ServiceCommand, word,
 };
 use crate::domain::amount::grouped;
-use crate::domain::{Neuron, OperationId};
+use crate::domain::{Neuron, OperationId, OperationState};
 
 const fn column(title: &'static str, key: &'static str) -> Column {
     Column::text(title, key)
@@ -155,10 +155,13 @@ pub async fn with(api: Api, work: impl AsyncFnOnce(&Api) -> Result<Exit>) -> Res
 pub async fn services(command: ServiceCommand, global: &Global) -> Result<Exit> {
     let api = Api::user(global).await?;
     with(api, async |api: &Api| match command {
-        ServiceCommand::List { listing, provider, kind } => {
+        ServiceCommand::List { listing, provider, kind, name, model, sort } => {
             let filters = [
                 ("provider", provider.map(|provider| provider.to_string())),
                 ("type", kind.map(|kind| kind.to_string())),
+                ("name", name.map(|name| name.to_string())),
+                ("model", model),
+                ("sort", word(sort)),
             ];
             list(api, "/v1/service", &listing, &filters, SERVICES).await
         }
@@ -172,8 +175,9 @@ pub async fn services(command: ServiceCommand, global: &Global) -> Result<Exit> 
 pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> {
     let api = Api::user(global).await?;
     with(api, async |api: &Api| match command {
-        RequestCommand::List { listing, filters } => {
-            list(api, "/v1/request", &listing, &filters.query(), REQUESTS).await
+        RequestCommand::List { listing, filters, sort } => {
+            let asked: Vec<_> = filters.query().into_iter().chain([("sort", word(sort))]).collect();
+            list(api, "/v1/request", &listing, &asked, REQUESTS).await
         }
         RequestCommand::Export { filters, file } => {
             export::run(api, "/v1/request/export", &filters.query(), file).await
@@ -209,19 +213,18 @@ pub async fn operation(
 }
 
 pub async fn users(listing: Listing, global: &Global) -> Result<Exit> {
-    of_provider("/v1/user", listing, USERS, global).await
+    of_provider("/v1/user", listing, &[], USERS, global).await
 }
 
-pub async fn settlements(listing: Listing, global: &Global) -> Result<Exit> {
-    of_provider("/v1/settlement", listing, SETTLEMENTS, global).await
+pub async fn settlements(listing: Listing, status: Option<OperationState>, global: &Global) -> Result<Exit> {
+    let filters = [("status", status.map(|status| status.to_string()))];
+    of_provider("/v1/settlement", listing, &filters, SETTLEMENTS, global).await
 }
 
 pub async fn served(served: Served, global: &Global) -> Result<Exit> {
-    let api = Api::provider(global).await?;
-    with(api, async |api: &Api| {
-        list(api, "/v1/request", &served.listing, &served.which.query(), SERVED).await
-    })
-    .await
+    let Served { listing, which, sort } = served;
+    let asked: Vec<_> = which.query().into_iter().chain([("sort", word(sort))]).collect();
+    of_provider("/v1/request", listing, &asked, SERVED, global).await
 }
 
 /// What a provider sold, or what came in, as a file.
@@ -231,9 +234,15 @@ pub async fn exported(exported: Exported, global: &Global) -> Result<Exit> {
     with(api, async |api: &Api| export::run(api, path, &exported.which.query(), exported.file).await).await
 }
 
-async fn of_provider(path: &str, listing: Listing, columns: &[Column], global: &Global) -> Result<Exit> {
+async fn of_provider(
+    path: &str,
+    listing: Listing,
+    filters: &[(&'static str, Option<String>)],
+    columns: &[Column],
+    global: &Global,
+) -> Result<Exit> {
     let api = Api::provider(global).await?;
-    with(api, async |api: &Api| list(api, path, &listing, &[], columns).await).await
+    with(api, async |api: &Api| list(api, path, &listing, filters, columns).await).await
 }
 
 #[cfg(test)]

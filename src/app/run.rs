@@ -67,7 +67,7 @@ async fn provider(command: ProviderCommand, global: &Global) -> Result<Exit> {
     match command {
         ProviderCommand::Service(command) => offered::run(command, global).await,
         ProviderCommand::Users(listing) => ask::users(listing, global).await,
-        ProviderCommand::Settlements(listing) => ask::settlements(listing, global).await,
+        ProviderCommand::Settlements { listing, status } => ask::settlements(listing, status, global).await,
         ProviderCommand::Requests(listing) => ask::served(listing, global).await,
         ProviderCommand::Export(exported) => ask::exported(exported, global).await,
     }

@@ -16,7 +16,7 @@ pub use self::{
         DevnetArgs, ExportFile, Exported, Global, Json, KeyringCommand, Listing, LogFormat,
         OwnServiceCommand, ProviderCommand, RefundCommand, RequestCommand, RequestFilters, Role, RunArgs,
         Served, ServiceChange, ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletArgs,
-        WalletCommand, command, completions,
+        WalletCommand, command, completions, word,
     },
     exit::{Exit, Failure},
     manual::{ManualPage, manual},

@@ -15,7 +15,7 @@ use super::view::{Event, RequestView, Snapshot, UserPage, UserPlace, UserView};
 use super::vouchers::check;
 use crate::crash_point::{self, Point};
 use crate::domain::{
-    Address, Neuron, OperationId, ProviderRequestState, RequestId, SignedReceipt, Timestamp,
+    Address, Neuron, OperationId, OperationState, ProviderRequestState, RequestId, SignedReceipt, Timestamp,
 };
 use crate::store::provider::{ProviderRequestFilter, ProviderRequestSort, Settlement};
 use crate::store::{Operation, OperationFilter, Page, PageOf, Repeats, Totals};
@@ -165,7 +165,16 @@ impl ProviderBroker {
 
     /// Settlements with their rows, newest first.
     pub async fn settlements(&self, page: PageOf) -> Result<Page<Settlement>, ProviderError> {
-        Ok(self.core.store.settlements(None, page).await?)
+        self.settlements_in(None, page).await
+    }
+
+    /// Those of them in one state.
+    pub async fn settlements_in(
+        &self,
+        state: Option<OperationState>,
+        page: PageOf,
+    ) -> Result<Page<Settlement>, ProviderError> {
+        Ok(self.core.store.settlements(state, page).await?)
     }
 
     pub async fn operation(&self, id: OperationId) -> Result<Operation, ProviderError> {

@@ -28,9 +28,10 @@ pub use self::provider::{
     SettleArgs,
 };
 pub use self::user::{
-    AccountCommand, ChatArgs, ExportFile, RefundCommand, RequestCommand, RequestFilters, ServiceCommand,
-    VerifyArgs,
+    AccountCommand, ChatArgs, ExportFile, RefundCommand, RequestCommand, RequestFilters, RequestOrder,
+    ServiceCommand, VerifyArgs,
 };
+pub use self::value::word;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 bad input or setting, 4 short of funds, \
 5 unreachable, 6 refused or reverted, 7 sent but the outcome is not known yet, 8 port or data directory in use, 130 interrupted.";

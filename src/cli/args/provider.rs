@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::value::{address, amount, limit};
-use super::{ExportFile, Json, Listing};
-use crate::domain::{Address, Neuron, ProviderRequestState, ServiceKind, ServiceName, Timestamp};
+use super::{ExportFile, Json, Listing, RequestOrder};
+use crate::domain::{
+    Address, Neuron, OperationState, ProviderRequestState, ServiceKind, ServiceName, Timestamp,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum ProviderCommand {
@@ -16,7 +18,13 @@ pub enum ProviderCommand {
     /// Users and what they owe, those who owe most first.
     Users(Listing),
     /// Settlements so far and the next one.
-    Settlements(Listing),
+    Settlements {
+        #[command(flatten)]
+        listing: Listing,
+        /// Only those in this state: prepared, sent, mined, reverted, unknown or refused.
+        #[arg(long)]
+        status: Option<OperationState>,
+    },
     /// Requests that were served, newest first.
     Requests(Served),
     /// Write all requests that were served, or all settlements, with everything that is known of them.
@@ -29,6 +37,9 @@ pub struct Served {
     pub listing: Listing,
     #[command(flatten)]
     pub which: Which,
+    /// In which order: the newest first unless given.
+    #[arg(long, value_enum)]
+    pub sort: Option<RequestOrder>,
 }
 
 #[derive(Debug, Args)]

@@ -20,6 +20,15 @@ pub enum ServiceCommand {
         /// Only of this type: chatbot or zgStorage.
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<ServiceKind>,
+        /// Only of this name.
+        #[arg(long)]
+        name: Option<ServiceName>,
+        /// Only of this model.
+        #[arg(long)]
+        model: Option<String>,
+        /// In which order: by provider unless given.
+        #[arg(long, value_enum)]
+        sort: Option<ServiceOrder>,
     },
     /// Show one service.
     Show {
@@ -32,10 +41,52 @@ pub enum ServiceCommand {
     },
 }
 
+/// An order of services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ServiceOrder {
+    Provider,
+    Name,
+    /// The cheapest first.
+    Price,
+    Newest,
+}
+
+/// An order of accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AccountOrder {
+    Provider,
+    Balance,
+    Available,
+    Owed,
+}
+
+/// An order of refunds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RefundOrder {
+    Newest,
+    Oldest,
+    Largest,
+}
+
+/// An order of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RequestOrder {
+    Newest,
+    Oldest,
+    Dearest,
+    Cheapest,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum AccountCommand {
     /// List accounts.
-    List(Listing),
+    List {
+        #[command(flatten)]
+        listing: Listing,
+        /// In which order: by provider unless given; by an amount, the highest first.
+        #[arg(long, value_enum)]
+        sort: Option<AccountOrder>,
+    },
     /// Show one account.
     Show {
         /// Its address, as `service list` shows it.
@@ -91,6 +142,12 @@ pub enum RefundCommand {
         /// Only those that are taken (true), or that are not (false).
         #[arg(long)]
         processed: Option<bool>,
+        /// Only with this provider.
+        #[arg(long, value_parser = address)]
+        provider: Option<Address>,
+        /// In which order: the newest first unless given.
+        #[arg(long, value_enum)]
+        sort: Option<RefundOrder>,
     },
     /// Take a refund that is due.
     Process {
@@ -114,6 +171,9 @@ pub enum RequestCommand {
         listing: Listing,
         #[command(flatten)]
         filters: RequestFilters,
+        /// In which order: the newest first unless given.
+        #[arg(long, value_enum)]
+        sort: Option<RequestOrder>,
     },
     /// Write all requests with everything that is known of them, oldest first, to stdout or into a file.
     Export {

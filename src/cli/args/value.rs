@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use clap::ValueEnum;
 use url::Url;
 
 use crate::domain::address::parse_address;
@@ -18,6 +19,11 @@ pub(super) fn amount(text: &str) -> Result<Neuron, String> {
 /// Where to listen.
 pub(super) fn listener(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write it like 127.0.0.1:1034".to_owned())
+}
+
+/// A word of a list of words, as the API takes it.
+pub fn word(value: Option<impl ValueEnum>) -> Option<String> {
+    Some(value?.to_possible_value()?.get_name().to_owned())
 }
 
 /// How many.

@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::Map;
 
 use super::Face;
+use super::answers::OPERATION_STATES;
 use super::once::{self, WAIT_FIELD, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
@@ -16,13 +17,15 @@ use crate::http::Problem;
 use crate::http::export;
 use crate::http::field::{Field, Kind, optional};
 use crate::http::input::Fields;
-use crate::http::list::{PAGE, bad_cursor, limit};
+use crate::http::list::{CURSOR, LIMIT, PAGE, bad_cursor, limit};
 use crate::wire::admin::{DecisionItem, ReportItem, SettlementItem, Settlements};
 use crate::wire::list::List;
 
 pub(super) const SETTLE: &[Field] =
     &[WAIT_FIELD, optional("dryRun", Kind::Truth, "true: only say what would be done, and answer 200.")];
 
+pub(super) const LISTING: &[Field] =
+    &[optional("status", OPERATION_STATES, "Only those in this state."), LIMIT, CURSOR];
 pub(super) const EXPORT: &[Field] = &[export::FORMAT];
 
 pub(super) async fn settle(
@@ -61,15 +64,16 @@ fn answer(report: SettlementReport) -> Result<Response, Problem> {
         let reason = first.error.clone().unwrap_or_else(|| "the contract refused it".to_owned());
         let message = format!("the settlement was not done: {reason}");
         let problem = Problem::new(StatusCode::CONFLICT, "reverted", message);
-        return Err(problem.with("OperationID", first.operation.to_string()));
+        return Err(problem.with("operationID", first.operation.to_string()));
     }
     let status = if report.dry_run { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(ReportItem::from(report))).into_response())
 }
 
 pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) -> Result<Response, Problem> {
-    let query = Fields::of_query(query.as_deref(), PAGE)?;
-    let page = face.broker.settlements(page_of(&query)?).await?;
+    let query = Fields::of_query(query.as_deref(), LISTING)?;
+    let state = query.parse("status")?;
+    let page = face.broker.settlements_in(state, page_of(&query)?).await?;
     // While the chain cannot be read, the last look is better than none; history is there in any case.
     let forecast = match face.broker.forecast().await {
         Ok((forecast, _)) => forecast,
@@ -78,7 +82,8 @@ pub(super) async fn list(State(face): State<Face>, RawQuery(query): RawQuery) ->
             None => return Err(error.into()),
         },
     };
-    let settlements = OperationFilter { kind: Some(OperationKind::Settle), ..OperationFilter::default() };
+    let settlements =
+        OperationFilter { kind: Some(OperationKind::Settle), state, ..OperationFilter::default() };
     let total = face.broker.count_operations(settlements).await?;
     let next = page.next.map(|cursor| cursor.to_string());
     let items = page.items.into_iter().map(|settlement| {

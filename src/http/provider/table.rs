@@ -223,7 +223,7 @@ fn settlement_routes() -> Vec<Route<Face>> {
         Route::get("/v1/settlement", settlements::list)
             .named("listSettlements")
             .about("Settlements, the next one, and why the engine settled or waited.")
-            .query(PAGE)
+            .query(settlements::LISTING)
             .answers(const { &[answer(200, Content::Json(&told::SETTLEMENTS), "The settlements.")] })
             .refuses(&[NO_CHAIN]),
         Route::get("/v1/settlement/export", settlements::export)

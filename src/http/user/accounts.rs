@@ -1,5 +1,7 @@
 //! Accounts with providers: list, show, open, add to, read again.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
@@ -8,13 +10,23 @@ use http::{HeaderMap, StatusCode};
 use super::Face;
 use super::done::{Wait, answer, idempotency_key};
 use super::shapes::AccountItem;
+use crate::broker::user::AccountView;
 use crate::domain::{Address, Neuron};
 use crate::http::Problem;
-use crate::http::field::{Field, Kind, SUM, required, untold};
+use crate::http::field::{Field, Kind, SUM, optional, required, untold};
 use crate::http::input::{Fields, JsonBody, path_address};
-use crate::http::list::{PAGE, cursor, limit};
+use crate::http::list::{CURSOR, LIMIT, cursor, cut, limit};
 use crate::wire::list::List;
 
+pub(super) const LISTING: &[Field] = &[
+    optional(
+        "sort",
+        Kind::Words(&["provider", "balance", "available", "owed"]),
+        "Default provider; by an amount, the highest first.",
+    ),
+    LIMIT,
+    CURSOR,
+];
 pub(super) const OPENING: &[Field] = &[
     required("provider", Kind::Address, "The provider's address."),
     required("balance", SUM, "The deposit in neuron."),
@@ -25,11 +37,27 @@ pub(super) const CHARGE: &[Field] = &[
     untold("provider", Kind::Address),
 ];
 
+/// What accounts are sorted by.
+type Figure = fn(&AccountView) -> Neuron;
+
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<AccountItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), PAGE)?;
+    let query = Fields::of_query(query.as_deref(), LISTING)?;
+    let orders: [(&str, Option<Figure>); 4] = [
+        // As the broker keeps them.
+        ("provider", None),
+        ("balance", Some(|account| account.balance)),
+        ("available", Some(|account| account.available)),
+        ("owed", Some(|account| account.owed)),
+    ];
+    if let Some(figure) = query.word("sort", &orders)?.flatten() {
+        let mut accounts = face.broker.accounts();
+        accounts.sort_by_key(|account| Reverse(figure(account)));
+        let items = accounts.into_iter().map(AccountItem::from).collect();
+        return cut(items, |account: &AccountItem| account.provider.to_string(), &query);
+    }
     let page = face.broker.accounts_after(cursor(&query)?, limit(&query)?);
     let next = page.accounts.last().filter(|_| page.more).map(|account| account.provider.to_string());
     let items = page.accounts.into_iter().map(AccountItem::from).collect();

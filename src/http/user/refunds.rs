@@ -18,6 +18,7 @@ use crate::wire::list::List;
 pub(super) const LISTING: &[Field] = &[
     optional("processed", Kind::Truth, "true: only those taken; false: only those not."),
     optional("provider", Kind::Address, "Only with this provider."),
+    optional("sort", Kind::Words(&["newest", "oldest", "largest"]), "Default newest."),
     LIMIT,
     CURSOR,
 ];
@@ -27,6 +28,13 @@ pub(super) const REFUND: &[Field] = &[
     untold("provider", Kind::Address),
 ];
 
+#[derive(Clone, Copy)]
+enum Order {
+    Newest,
+    Oldest,
+    Largest,
+}
+
 pub(super) async fn list(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
@@ -34,9 +42,17 @@ pub(super) async fn list(
     let query = Fields::of_query(query.as_deref(), LISTING)?;
     let provider = query.address("provider")?;
     let refunds = face.broker.refunds(query.truth("processed")?).await?;
+    let orders = [("newest", Order::Newest), ("oldest", Order::Oldest), ("largest", Order::Largest)];
+    let order = query.word("sort", &orders)?.unwrap_or(Order::Newest);
     let wanted =
         refunds.into_iter().filter(|refund| provider.is_none_or(|provider| refund.provider == provider));
-    let items = wanted.map(RefundItem::from).collect();
+    let mut items: Vec<RefundItem> = wanted.map(RefundItem::from).collect();
+    match order {
+        // As the broker keeps them.
+        Order::Newest => {}
+        Order::Oldest => items.reverse(),
+        Order::Largest => items.sort_by_key(|refund| std::cmp::Reverse(refund.amount)),
+    }
     cut(items, |refund: &RefundItem| format!("{}-{}", refund.provider, refund.index), &query)
 }
 

@@ -5,7 +5,6 @@ use super::done::{ONCE, OPERATION, REFUSALS as NOT_DONE, WAIT};
 use super::{Face, accounts, events, models, paid, refunds, requests, services, status};
 use crate::http::export;
 use crate::http::field::{Answer, Content, Field, Kind, answer, required};
-use crate::http::list::PAGE;
 use crate::http::ready;
 use crate::http::routes::{Access, Route, Table, in_group};
 
@@ -68,7 +67,7 @@ fn account_routes() -> Vec<Route<Face>> {
         Route::get("/v1/provider", accounts::list)
             .named("listAccounts")
             .about("Your accounts with providers.")
-            .query(PAGE)
+            .query(accounts::LISTING)
             .answers(const { &[answer(200, Content::Json(&told::ACCOUNTS), "The accounts.")] }),
         Route::post("/v1/provider", accounts::create)
             .named("openAccount")

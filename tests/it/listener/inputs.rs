@@ -107,15 +107,15 @@ const SQL: [&str; 12] = [
 async fn no_query_is_sql() {
     let world = lived_in().await;
     let before = everything(&world).await;
-    let lists: [(_, &str, &[&str]); 9] = [
+    let lists: [(_, &str, &[&str]); 10] = [
         (
             world.api(),
             "/v1/request",
             &["sort", "provider", "service", "status", "from", "to", "cursor", "limit"],
         ),
-        (world.api(), "/v1/refund", &["processed", "provider", "cursor", "limit"]),
+        (world.api(), "/v1/refund", &["sort", "processed", "provider", "cursor", "limit"]),
         (world.api(), "/v1/service", &["sort", "provider", "type", "name", "model", "cursor", "limit"]),
-        (world.api(), "/v1/provider", &["cursor", "limit"]),
+        (world.api(), "/v1/provider", &["sort", "cursor", "limit"]),
         (world.api(), "/v1/operation", &["limit"]),
         (
             world.owner(),
@@ -124,6 +124,7 @@ async fn no_query_is_sql() {
         ),
         (world.owner(), "/v1/user", &["cursor", "limit"]),
         (world.owner(), "/v1/service", &["cursor", "limit"]),
+        (world.owner(), "/v1/settlement", &["status", "cursor", "limit"]),
         (world.owner(), "/v1/decision", &["cursor", "limit"]),
     ];
     for (client, path, fields) in &lists {
