@@ -16,8 +16,11 @@ use super::field::{Field, Kind, optional};
 use super::input::Fields;
 use crate::broker::export::{ExportError, ExportFormat};
 
-pub(super) const FORMAT: Field =
-    optional("format", Kind::Words(&["csv", "jsonl", "json"]), "Default csv; jsonl is an object a line.");
+pub(super) const FORMAT: Field = optional(
+    "format",
+    Kind::Words(&["csv", "jsonl", "json"]),
+    "Default csv. jsonl is an object a line, json one array; their members are called as in the lists.",
+);
 /// What the file may be.
 pub(super) const TYPES: &[&str] = &["text/csv", "application/x-ndjson", "application/json"];
 

@@ -81,9 +81,9 @@ async fn an_export_has_every_row_that_the_filter_covers() {
     let got = world.api().get("/v1/request/export?format=jsonl&service=llama7b&status=done").await.is(200);
     assert_eq!(got.header("content-type"), Some("application/x-ndjson"));
     let rows: Vec<Value> = got.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let fees = rows.iter().map(|row| row["fee"].as_str().unwrap().parse::<u128>().unwrap());
+    let fees = rows.iter().map(|row| row["Fee"].as_str().unwrap().parse::<u128>().unwrap());
     assert_eq!((rows.len(), fees.sum::<u128>()), (7, owed.get()));
-    assert!(rows.is_sorted_by_key(|row| row["created_at"].as_str().unwrap().to_owned()));
+    assert!(rows.is_sorted_by_key(|row| row["CreatedAt"].as_str().unwrap().to_owned()));
     let csv = world.api().get("/v1/request/export").await.is(200).text();
     assert_eq!((csv.matches("\r\n").count(), csv.starts_with("\"request\",\"provider\"")), (8, true));
     let json = world.api().get("/v1/request/export?format=json").await.is(200).json();
@@ -108,7 +108,7 @@ async fn a_provider_exports_what_it_sold_and_what_came_in() {
     };
     let user = world.user_address();
     let sold = format!("/v1/request/export?format=jsonl&user={user}&status=charged");
-    assert_eq!(sum(&world.owner().get(&sold).await.is(200).text(), "fee"), (5, owed));
+    assert_eq!(sum(&world.owner().get(&sold).await.is(200).text(), "Fee"), (5, owed));
     let csv = world.owner().get("/v1/request/export").await.is(200);
     assert_eq!(csv.header("content-disposition"), Some("attachment; filename=\"requests.csv\""));
     assert_eq!(
@@ -125,12 +125,12 @@ async fn a_provider_exports_what_it_sold_and_what_came_in() {
     .await;
     world.owner().post_empty("/v1/settle").await.is(202);
     let came_in = world.owner().get("/v1/settlement/export?format=jsonl").await.is(200).text();
-    assert_eq!(sum(&came_in, "paid"), (1, owed));
+    assert_eq!(sum(&came_in, "Paid"), (1, owed));
     let row: Value = serde_json::from_str(&came_in).unwrap();
-    let gas = row["gas_used"].as_u64().unwrap();
-    let price: u128 = row["gas_price"].as_str().unwrap().parse().unwrap();
-    assert_eq!(row["gas_paid"].as_str().unwrap(), (u128::from(gas) * price).to_string());
-    assert_eq!((row["state"].as_str(), row["users"].as_u64()), (Some("mined"), Some(1)));
+    let gas = row["GasUsed"].as_u64().unwrap();
+    let price: u128 = row["GasPrice"].as_str().unwrap().parse().unwrap();
+    assert_eq!(row["GasCost"].as_str().unwrap(), (u128::from(gas) * price).to_string());
+    assert_eq!((row["State"].as_str(), row["Users"].as_u64()), (Some("mined"), Some(1)));
 
     for (path, names) in [
         ("/v1/request/export?format=xml", "csv, jsonl, json"),

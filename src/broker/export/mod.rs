@@ -21,8 +21,8 @@ pub enum ExportError {
     Write(#[from] io::Error),
 }
 
-/// A column: its name, and what of a row stands in it.
-pub(super) type Column<T> = (&'static str, fn(&T) -> Cell);
+/// A column: its name in CSV; its name in JSON, which is the API's; and what of a row stands in it.
+pub(super) type Column<T> = (&'static str, &'static str, fn(&T) -> Cell);
 
 /// Writes every row that `page` gives, from the first page to the last, column by column. Gives the number of
 /// rows and the writer, flushed.
@@ -37,14 +37,15 @@ where
     T: Send + 'static,
     F: Future<Output = Result<Page<T>, StoreError>>,
 {
-    let names = columns.iter().map(|(name, _)| *name).collect();
+    let name = |(csv, json, _): &Column<T>| if format == ExportFormat::Csv { *csv } else { *json };
+    let names = columns.iter().map(name).collect();
     let mut table = off(move || TableText::begin(format, writer, names)).await?;
     let mut after = None;
     loop {
         let Page { items, next } = page(PageOf { after, limit: LONGEST_PAGE }).await?;
         table = off(move || {
             for item in items {
-                table.row(columns.iter().map(|(_, cell)| cell(&item)).collect())?;
+                table.row(columns.iter().map(|(_, _, cell)| cell(&item)).collect())?;
             }
             Ok(table)
         })

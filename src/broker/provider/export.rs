@@ -36,46 +36,46 @@ impl ProviderBroker {
 }
 
 const REQUEST_COLUMNS: &[Column<ProviderRequest>] = &[
-    ("request", |request| Cell::text(request.id)),
-    ("user", |request| Cell::text(request.account.user)),
-    ("service", |request| Cell::text(&request.service)),
-    ("state", |request| Cell::text(request.state)),
-    ("created_at", |request| Cell::text(request.created_at)),
-    ("finished_at", |request| Cell::maybe(request.finished_at)),
-    ("input_units", |request| Cell::Count(request.input.0)),
-    ("output_units", |request| Cell::Count(request.output.0)),
-    ("input_price", |request| Cell::text(request.prices.input)),
-    ("output_price", |request| Cell::text(request.prices.output)),
-    ("price_version", |request| Cell::Count(request.price_version)),
-    ("input_fee", |request| Cell::text(request.fee.input)),
-    ("output_fee", |request| Cell::text(request.fee.output)),
-    ("fee", |request| Cell::text(request.fee.total())),
-    ("max_fee", |request| Cell::text(request.max_fee)),
-    ("owed_after", |request| Cell::maybe(request.owed_after)),
-    ("body_hash", |request| Cell::text(request.body_hash)),
-    ("response_hash", |request| Cell::maybe(request.response_hash)),
-    ("receipt_status", |request| Cell::maybe(request.status.map(|status| status.as_str()))),
-    ("provider", |request| Cell::text(request.account.provider)),
+    ("request", "RequestID", |request| Cell::text(request.id)),
+    ("user", "UserAddress", |request| Cell::text(request.account.user)),
+    ("service", "ServiceName", |request| Cell::text(&request.service)),
+    ("state", "Status", |request| Cell::text(request.state)),
+    ("created_at", "CreatedAt", |request| Cell::text(request.created_at)),
+    ("finished_at", "FinishedAt", |request| Cell::maybe(request.finished_at)),
+    ("input_units", "InputUnits", |request| Cell::Count(request.input.0)),
+    ("output_units", "OutputUnits", |request| Cell::Count(request.output.0)),
+    ("input_price", "InputPrice", |request| Cell::text(request.prices.input)),
+    ("output_price", "OutputPrice", |request| Cell::text(request.prices.output)),
+    ("price_version", "PriceVersion", |request| Cell::Count(request.price_version)),
+    ("input_fee", "InputFee", |request| Cell::text(request.fee.input)),
+    ("output_fee", "OutputFee", |request| Cell::text(request.fee.output)),
+    ("fee", "Fee", |request| Cell::text(request.fee.total())),
+    ("max_fee", "MaxFee", |request| Cell::text(request.max_fee)),
+    ("owed_after", "OwedAfter", |request| Cell::maybe(request.owed_after)),
+    ("body_hash", "BodyHash", |request| Cell::text(request.body_hash)),
+    ("response_hash", "ResponseHash", |request| Cell::maybe(request.response_hash)),
+    ("receipt_status", "ReceiptStatus", |request| Cell::maybe(request.status.map(|status| status.as_str()))),
+    ("provider", "ProviderAddress", |request| Cell::text(request.account.provider)),
 ];
 
 const SETTLEMENT_COLUMNS: &[Column<Settlement>] = &[
-    ("settlement", |settlement| Cell::text(settlement.operation.id)),
-    ("state", |settlement| Cell::text(settlement.operation.state)),
-    ("created_at", |settlement| Cell::text(settlement.operation.created_at)),
-    ("updated_at", |settlement| Cell::text(settlement.operation.updated_at)),
-    ("transaction", |settlement| Cell::maybe(settlement.operation.hash)),
-    ("block", |settlement| {
+    ("settlement", "OperationID", |settlement| Cell::text(settlement.operation.id)),
+    ("state", "State", |settlement| Cell::text(settlement.operation.state)),
+    ("created_at", "CreatedAt", |settlement| Cell::text(settlement.operation.created_at)),
+    ("updated_at", "UpdatedAt", |settlement| Cell::text(settlement.operation.updated_at)),
+    ("transaction", "TransactionHash", |settlement| Cell::maybe(settlement.operation.hash)),
+    ("block", "Block", |settlement| {
         settlement.operation.block.map_or(Cell::Nothing, |(number, _)| Cell::Count(number))
     }),
-    ("block_hash", |settlement| Cell::maybe(settlement.operation.block.map(|(_, hash)| hash))),
-    ("users", |settlement| u64::try_from(settlement.rows.len()).map_or(Cell::Nothing, Cell::Count)),
-    ("paid", |settlement| Cell::maybe(brought(settlement))),
-    ("gas_used", |settlement| Cell::Count(settlement.operation.gas_used)),
-    ("gas_price", |settlement| Cell::text(settlement.operation.gas_price)),
-    ("gas_paid", |settlement| {
+    ("block_hash", "BlockHash", |settlement| Cell::maybe(settlement.operation.block.map(|(_, hash)| hash))),
+    ("users", "Users", |settlement| u64::try_from(settlement.rows.len()).map_or(Cell::Nothing, Cell::Count)),
+    ("paid", "Paid", |settlement| Cell::maybe(brought(settlement))),
+    ("gas_used", "GasUsed", |settlement| Cell::Count(settlement.operation.gas_used)),
+    ("gas_price", "GasPrice", |settlement| Cell::text(settlement.operation.gas_price)),
+    ("gas_paid", "GasCost", |settlement| {
         Cell::maybe(settlement.operation.gas_price.checked_mul(settlement.operation.gas_used.into()))
     }),
-    ("note", |settlement| Cell::maybe(settlement.operation.error.as_ref())),
+    ("note", "Reason", |settlement| Cell::maybe(settlement.operation.error.as_ref())),
 ];
 
 /// What it paid, once the chain has said so of any of its users.

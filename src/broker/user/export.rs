@@ -43,38 +43,48 @@ impl UserBroker {
 }
 
 const REQUEST_COLUMNS: &[Column<UserRequest>] = &[
-    ("request", |request| Cell::text(request.id)),
-    ("provider", |request| Cell::text(request.account.provider)),
-    ("service", |request| Cell::text(&request.service)),
-    ("state", |request| Cell::text(request.state)),
-    ("created_at", |request| Cell::text(request.created_at)),
-    ("finished_at", |request| Cell::maybe(request.finished_at)),
-    ("input_units", |request| Cell::Count(request.input.0)),
-    ("output_units", |request| Cell::Count(request.output.0)),
-    ("input_price", |request| Cell::text(request.prices.input)),
-    ("output_price", |request| Cell::text(request.prices.output)),
-    ("price_version", |request| Cell::Count(request.price_version)),
-    ("input_fee", |request| Cell::text(request.fee.input)),
-    ("output_fee", |request| Cell::text(request.fee.output)),
-    ("fee", |request| Cell::text(request.fee.total())),
-    ("max_fee", |request| Cell::text(request.max_fee)),
-    ("disputed", |request| Cell::text(request.disputed)),
-    ("body_hash", |request| Cell::text(request.body_hash)),
-    ("response_hash", |request| Cell::maybe(request.response_hash)),
-    ("note", |request| Cell::maybe(request.error.as_ref())),
-    ("receipt_status", |request| Cell::maybe(receipt(request).map(|receipt| receipt.status.as_str()))),
-    ("receipt_input_units", |request| {
+    ("request", "RequestID", |request| Cell::text(request.id)),
+    ("provider", "ProviderAddress", |request| Cell::text(request.account.provider)),
+    ("service", "ServiceName", |request| Cell::text(&request.service)),
+    ("state", "Status", |request| Cell::text(request.state)),
+    ("created_at", "CreatedAt", |request| Cell::text(request.created_at)),
+    ("finished_at", "FinishedAt", |request| Cell::maybe(request.finished_at)),
+    ("input_units", "InputUnits", |request| Cell::Count(request.input.0)),
+    ("output_units", "OutputUnits", |request| Cell::Count(request.output.0)),
+    ("input_price", "InputPrice", |request| Cell::text(request.prices.input)),
+    ("output_price", "OutputPrice", |request| Cell::text(request.prices.output)),
+    ("price_version", "PriceVersion", |request| Cell::Count(request.price_version)),
+    ("input_fee", "InputFee", |request| Cell::text(request.fee.input)),
+    ("output_fee", "OutputFee", |request| Cell::text(request.fee.output)),
+    ("fee", "Fee", |request| Cell::text(request.fee.total())),
+    ("max_fee", "MaxFee", |request| Cell::text(request.max_fee)),
+    ("disputed", "Disputed", |request| Cell::text(request.disputed)),
+    ("body_hash", "BodyHash", |request| Cell::text(request.body_hash)),
+    ("response_hash", "ResponseHash", |request| Cell::maybe(request.response_hash)),
+    ("note", "Note", |request| Cell::maybe(request.error.as_ref())),
+    ("receipt_status", "ReceiptStatus", |request| {
+        Cell::maybe(receipt(request).map(|receipt| receipt.status.as_str()))
+    }),
+    ("receipt_input_units", "ReceiptInputUnits", |request| {
         receipt(request).map_or(Cell::Nothing, |receipt| Cell::Count(receipt.input.0))
     }),
-    ("receipt_output_units", |request| {
+    ("receipt_output_units", "ReceiptOutputUnits", |request| {
         receipt(request).map_or(Cell::Nothing, |receipt| Cell::Count(receipt.output.0))
     }),
-    ("receipt_input_fee", |request| Cell::maybe(receipt(request).map(|receipt| receipt.fee.input))),
-    ("receipt_output_fee", |request| Cell::maybe(receipt(request).map(|receipt| receipt.fee.output))),
-    ("receipt_owed", |request| Cell::maybe(receipt(request).map(|receipt| receipt.owed))),
-    ("receipt_body_hash", |request| Cell::maybe(receipt(request).map(|receipt| receipt.body_hash))),
-    ("receipt_response_hash", |request| Cell::maybe(receipt(request).map(|receipt| receipt.response_hash))),
-    ("receipt_signature", |request| {
+    ("receipt_input_fee", "ReceiptInputFee", |request| {
+        Cell::maybe(receipt(request).map(|receipt| receipt.fee.input))
+    }),
+    ("receipt_output_fee", "ReceiptOutputFee", |request| {
+        Cell::maybe(receipt(request).map(|receipt| receipt.fee.output))
+    }),
+    ("receipt_owed", "ReceiptOwed", |request| Cell::maybe(receipt(request).map(|receipt| receipt.owed))),
+    ("receipt_body_hash", "ReceiptBodyHash", |request| {
+        Cell::maybe(receipt(request).map(|receipt| receipt.body_hash))
+    }),
+    ("receipt_response_hash", "ReceiptResponseHash", |request| {
+        Cell::maybe(receipt(request).map(|receipt| receipt.response_hash))
+    }),
+    ("receipt_signature", "ReceiptSignature", |request| {
         Cell::maybe(
             request
                 .receipt
@@ -83,24 +93,26 @@ const REQUEST_COLUMNS: &[Column<UserRequest>] = &[
                 .map(|signed| hex::encode_prefixed(signed.signature.bytes())),
         )
     }),
-    ("user", |request| Cell::text(request.account.user)),
+    ("user", "UserAddress", |request| Cell::text(request.account.user)),
 ];
 
 const OPERATION_COLUMNS: &[Column<Operation>] = &[
-    ("operation", |operation| Cell::text(operation.id)),
-    ("kind", |operation| Cell::text(operation.kind)),
-    ("state", |operation| Cell::text(operation.state)),
-    ("provider", |operation| Cell::maybe(parameter(operation, "provider"))),
-    ("amount", |operation| Cell::maybe(parameter(operation, "amount"))),
-    ("created_at", |operation| Cell::text(operation.created_at)),
-    ("updated_at", |operation| Cell::text(operation.updated_at)),
-    ("transaction", |operation| Cell::maybe(operation.hash)),
-    ("block", |operation| operation.block.map_or(Cell::Nothing, |(number, _)| Cell::Count(number))),
-    ("block_hash", |operation| Cell::maybe(operation.block.map(|(_, hash)| hash))),
-    ("gas_used", |operation| Cell::Count(operation.gas_used)),
-    ("gas_price", |operation| Cell::text(operation.gas_price)),
-    ("gas_paid", |operation| Cell::maybe(operation.gas_price.checked_mul(operation.gas_used.into()))),
-    ("note", |operation| Cell::maybe(operation.error.as_ref())),
+    ("operation", "OperationID", |operation| Cell::text(operation.id)),
+    ("kind", "Kind", |operation| Cell::text(operation.kind)),
+    ("state", "State", |operation| Cell::text(operation.state)),
+    ("provider", "Provider", |operation| Cell::maybe(parameter(operation, "provider"))),
+    ("amount", "Amount", |operation| Cell::maybe(parameter(operation, "amount"))),
+    ("created_at", "CreatedAt", |operation| Cell::text(operation.created_at)),
+    ("updated_at", "UpdatedAt", |operation| Cell::text(operation.updated_at)),
+    ("transaction", "TransactionHash", |operation| Cell::maybe(operation.hash)),
+    ("block", "Block", |operation| operation.block.map_or(Cell::Nothing, |(number, _)| Cell::Count(number))),
+    ("block_hash", "BlockHash", |operation| Cell::maybe(operation.block.map(|(_, hash)| hash))),
+    ("gas_used", "GasUsed", |operation| Cell::Count(operation.gas_used)),
+    ("gas_price", "GasPrice", |operation| Cell::text(operation.gas_price)),
+    ("gas_paid", "GasCost", |operation| {
+        Cell::maybe(operation.gas_price.checked_mul(operation.gas_used.into()))
+    }),
+    ("note", "Reason", |operation| Cell::maybe(operation.error.as_ref())),
 ];
 
 /// What the provider's receipt says, if one is there.

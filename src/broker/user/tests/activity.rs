@@ -82,9 +82,9 @@ async fn operations_requests_and_spending_can_be_looked_back_at() {
         broker.export_requests(RequestFilter::default(), ExportFormat::Json, Vec::new()).await.unwrap();
     let json: Vec<serde_json::Value> = serde_json::from_slice(&json).unwrap();
     assert_eq!((rows, json.len()), (2, 2));
-    assert_eq!(json[1]["request"], all.items[0].request.to_string());
-    assert_eq!(json[1]["fee"], all.items[0].fee.total().to_string());
-    assert!(json[1]["receipt_signature"].as_str().is_some_and(|text| text.len() == 132));
+    assert_eq!(json[1]["RequestID"], all.items[0].request.to_string());
+    assert_eq!(json[1]["Fee"], all.items[0].fee.total().to_string());
+    assert!(json[1]["ReceiptSignature"].as_str().is_some_and(|text| text.len() == 132));
     let (rows, csv) =
         broker.export_operations(OperationQuery::default(), ExportFormat::Csv, Vec::new()).await.unwrap();
     let csv = String::from_utf8(csv).unwrap();
