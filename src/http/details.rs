@@ -36,7 +36,7 @@ static OBSTACLE: Shape = Shape {
     fields: &[&[required("code", TEXT, "For programs."), required("message", TEXT, "For people.")]],
 };
 
-pub(super) const OPERATION: Field = required("OperationID", Kind::Id(32), "The operation that it is about.");
+pub(super) const OPERATION: Field = required("operationID", Kind::Id(32), "The operation that it is about.");
 
 pub(super) const SHARED: &[Details] =
     &[("bad_input", &BAD_INPUT), ("body_too_large", &BODY_TOO_LARGE), ("not_ready", &NOT_READY)];

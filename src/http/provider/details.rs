@@ -6,7 +6,7 @@ use crate::http::field::{AMOUNT, COUNT, Kind, PRICE, TEXT, nullable, optional, r
 shapes! {
     SERVICE_EXISTS, "ServiceExistsDetails", "service_exists": [required("service", Kind::Name, "Its name.")];
     SETTLEMENT_RUNNING, "SettlementRunningDetails", "settlement_running": [
-        nullable("OperationID", Kind::Id(32), "The operation that is under way."),
+        nullable("operationID", Kind::Id(32), "The operation that is under way."),
     ];
     REVERTED, "RevertedDetails", "reverted": [OPERATION];
     SHORTAGE, "Shortage", "voucher_needed` and `insufficient_balance": [

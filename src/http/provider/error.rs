@@ -22,9 +22,9 @@ impl From<ProviderError> for Problem {
             }
             E::OtherType { .. } => say(StatusCode::CONFLICT, "other_type"),
             E::SettlementRunning { operation } => say(StatusCode::CONFLICT, "settlement_running")
-                .with("OperationID", operation.map(|id| id.to_string())),
+                .with("operationID", operation.map(|id| id.to_string())),
             E::Reverted { operation, .. } => {
-                say(StatusCode::CONFLICT, "reverted").with("OperationID", operation.to_string())
+                say(StatusCode::CONFLICT, "reverted").with("operationID", operation.to_string())
             }
             E::NotSent(sending) if sending.is_transient() => {
                 say(StatusCode::SERVICE_UNAVAILABLE, "not_sent").retry_after(5)

@@ -12,17 +12,18 @@ use crate::http::field::{AMOUNT, COUNT, Field, Kind, TEXT, nullable, required};
 
 const REQUEST: Field = required("RequestID", Kind::Id(64), "The request.");
 const USER: Field = required("User", Kind::Address, "Whose.");
+const OF_USER: Field = required("UserAddress", Kind::Address, "Whose; as in the request.");
 const OPERATION: Field = required("OperationID", Kind::Id(32), "The operation.");
 const ROWS: Field = required("Rows", COUNT, "Users in it.");
 
 events! {
     REQUEST_ADMITTED, "RequestAdmitted", "A request is being served.": [
-        REQUEST, USER,
+        REQUEST, OF_USER,
         required("ServiceName", Kind::Name, "Of which service."),
         required("MaxFee", AMOUNT, "The most that it may cost."),
     ];
     REQUEST_BOOKED, "RequestBooked", "A request is over and in the books.": [
-        REQUEST, USER,
+        REQUEST, OF_USER,
         required("ServiceName", Kind::Name, "Of which service."),
         required("Status", STATES, "How it ended."),
         required("Fee", AMOUNT, "What it cost."),
@@ -71,12 +72,12 @@ fn shape(event: Event) -> (&'static str, Value) {
     match event {
         Event::RequestAdmitted { id, user, service, max_fee } => (
             "RequestAdmitted",
-            json!({"RequestID": id, "User": user.to_string(), "ServiceName": service, "MaxFee": max_fee}),
+            json!({"RequestID": id, "UserAddress": user.to_string(), "ServiceName": service, "MaxFee": max_fee}),
         ),
         Event::RequestBooked(request) => (
             "RequestBooked",
             json!({
-                "RequestID": request.id, "User": request.user.to_string(), "ServiceName": request.service,
+                "RequestID": request.id, "UserAddress": request.user.to_string(), "ServiceName": request.service,
                 "Status": request.state.as_str(), "Fee": request.fee.total(),
             }),
         ),

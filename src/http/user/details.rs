@@ -69,7 +69,7 @@ shapes! {
         PROVIDER,
         required("required", AMOUNT, "What a voucher would have to promise."),
         required("signed", AMOUNT, "What our own count covers."),
-        required("provider_says", Kind::Object(&SHORTAGE), "The provider's account of it."),
+        required("providerSays", Kind::Object(&SHORTAGE), "The provider's account of it."),
     ];
     PROVIDER_FAILED, "ProviderFailedDetails", "provider_failed": [
         required("providerStatus", COUNT, "The status of its answer."),

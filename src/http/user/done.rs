@@ -87,7 +87,7 @@ pub(super) async fn answer(
             let reason = ended.reason.clone().unwrap_or_else(|| "the contract refused it".to_owned());
             let code = if ended.state == OperationState::Reverted { "reverted" } else { "refused" };
             Err(Problem::new(StatusCode::CONFLICT, code, format!("it was not done: {reason}"))
-                .with("OperationID", id.to_string()))
+                .with("operationID", id.to_string()))
         }
         OperationState::Prepared | OperationState::Sent | OperationState::Unknown => {
             Ok(accepted(face, ended))

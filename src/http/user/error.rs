@@ -146,7 +146,7 @@ impl From<CallRefusal> for Problem {
                     .with("provider", provider.to_string())
                     .with("required", text(required))
                     .with("signed", text(signed))
-                    .with("provider_says", serde_json::to_value(details).unwrap_or_default())
+                    .with("providerSays", serde_json::to_value(details).unwrap_or_default())
             }
             R::Upstream(ref error) => upstream(error, refusal.to_string()),
             R::Answered { status, .. } => {

@@ -35,7 +35,7 @@ events! {
         required("Provider", Kind::Address, "With whom."),
     ];
     SERVICES_CHANGED, "ServicesChanged", "The chain lists other services.": [
-        required("total", COUNT, "How many there are."),
+        required("Total", COUNT, "How many there are."),
     ];
     HEAD, "Head", "The chain moved on.": [required("Block", COUNT, "The newest block.")];
     CHAIN_REACHABLE, "ChainReachable", "The chain cannot be read at the moment, or can again.": [
@@ -69,7 +69,7 @@ fn shape(event: Event) -> (&'static str, Value) {
             }),
         ),
         Event::AccountChanged { provider } => ("AccountChanged", json!({"Provider": provider.to_string()})),
-        Event::ServicesChanged { total } => ("ServicesChanged", json!({"total": total})),
+        Event::ServicesChanged { total } => ("ServicesChanged", json!({"Total": total})),
         Event::Head { number } => ("Head", json!({"Block": number})),
         Event::ChainLost { reason } => ("ChainReachable", json!({"Reachable": false, "Reason": reason})),
         Event::ChainBack => ("ChainReachable", json!({"Reachable": true, "Reason": null})),
