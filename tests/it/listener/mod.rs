@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zgserve_tui::broker::user::AccountView;
-use zgserve_tui::domain::{Neuron, Seal, Tag};
+use zgserve_tui::domain::Neuron;
 
 use super::world::{Books, World};
 
@@ -70,13 +70,8 @@ struct Everything {
 
 async fn everything(world: &World) -> Everything {
     let services = world.owner().get("/v1/service").await.is(200).text();
-    let mut books = world.check_books().await;
-    // The signature of a receipt comes by itself, some time later, and is no effect of anything that is done here.
-    for receipt in books.user_requests.iter_mut().filter_map(|row| row.receipt.as_mut()) {
-        receipt.seal = Seal::Tag(Tag::new([0; 32]));
-    }
     Everything {
-        books,
+        books: world.check_books().await.without_seals(),
         accounts: world.user().accounts(),
         operations: world.user().operations(100).await.unwrap().len(),
         of_provider: world.owner().get("/v1/operation").await.is(200).json()["Items"]
