@@ -133,14 +133,14 @@ async fn caps_and_deposit_bound_what_is_accepted() {
     let free = broker.account(bed.provider()).unwrap().available.above(Neuron::new(1_399));
     let refund =
         broker.request_refund(bed.provider(), free, crate::broker::user::Replace::No, None).await.unwrap();
-    broker.wait(refund.id, std::time::Duration::from_secs(20)).await.unwrap();
+    broker.wait(refund.id, std::time::Duration::from_secs(60)).await.unwrap();
     broker.sync(bed.provider()).await.unwrap();
     let refused = broker.accept(row.request, row.disputed).await.unwrap_err();
     assert!(matches!(refused, CallRefusal::InsufficientBalance { .. }), "{refused}");
     books_are(&bed, &broker, row.fee.total()).await;
     broker.set_own_caps(Caps { per_request: Some(after), per_day: Some(after), ..none }).await.unwrap();
     let cancelled = broker.cancel_refund(bed.provider(), None).await.unwrap();
-    broker.wait(cancelled.id, std::time::Duration::from_secs(20)).await.unwrap();
+    broker.wait(cancelled.id, std::time::Duration::from_secs(60)).await.unwrap();
     broker.sync(bed.provider()).await.unwrap();
     broker.accept(row.request, row.disputed).await.unwrap();
     books_are(&bed, &broker, after).await;

@@ -10,7 +10,7 @@ use crate::domain::{Address, Neuron, OperationState};
 use crate::store::OperationFilter;
 use crate::store::user::RefundState;
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(60);
 
 pub(super) async fn done(broker: &UserBroker, operation: OperationView) -> OperationView {
     let operation = broker.wait(operation.id, WAIT).await.unwrap();
@@ -193,6 +193,8 @@ async fn what_others_do_on_the_chain_shows_up_and_a_reorg_takes_it_back() {
         snapshot.accounts.first().is_some_and(|account| account.balance == neuron(balance))
     };
     tokio::time::timeout(WAIT, news.wait_for(|snapshot| is(snapshot, 1_050))).await.unwrap().unwrap();
+    // Whoever sent what is undone sends it again; here no block takes it.
+    bed.devnet.set_automine(false);
     bed.devnet.reorg(1, ReorgTxs::Drop).unwrap();
     bed.devnet.mine(2).unwrap();
     tokio::time::timeout(WAIT, news.wait_for(|snapshot| is(snapshot, 1_000))).await.unwrap().unwrap();

@@ -40,7 +40,7 @@ async fn operations_requests_and_spending_can_be_looked_back_at() {
     let broker = bed.funded(Settings::default(), 100_000).await;
     let provider = bed.provider();
     let more = broker.deposit(provider, Neuron::new(5), None).await.unwrap();
-    let more = broker.wait(more.id, Duration::from_secs(20)).await.unwrap();
+    let more = broker.wait(more.id, Duration::from_secs(60)).await.unwrap();
     assert_eq!(more.attempts, 1);
     assert!(more.offer.is_some() && more.gas_paid.is_some_and(|gas| !gas.is_zero()));
 

@@ -278,8 +278,9 @@ async fn a_price_that_rises_in_mid_flight_needs_consent_and_is_not_paid_before()
         while bed.script.books.lock().auths.is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        bed.list("llama7b", ServiceKind::Chatbot, dearer).await;
+        // First what it charges: the change on the chain may take longer than the answer.
         bed.script.script.lock().prices = dearer;
+        bed.list("llama7b", ServiceKind::Chatbot, dearer).await;
         broker.sync_all().await.unwrap();
     };
     let (called, ()) = tokio::join!(call, raise);

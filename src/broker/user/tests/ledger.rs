@@ -62,7 +62,7 @@ async fn what_is_shown_is_what_rows_and_chain_come_to_after_every_step() {
     shown_is_the_ledger(&bed, &broker, "an accepted receipt").await;
     let amount = Neuron::new(4_000_000);
     let refund = broker.request_refund(bed.provider(), amount, Replace::No, None).await.unwrap();
-    broker.wait(refund.id, std::time::Duration::from_secs(20)).await.unwrap();
+    broker.wait(refund.id, std::time::Duration::from_secs(60)).await.unwrap();
     shown_is_the_ledger(&bed, &broker, "a refund asked for").await;
     let mut outside = bed.chat(HELLO);
     outside.suffix = "/../x".to_owned();

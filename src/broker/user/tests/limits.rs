@@ -70,7 +70,7 @@ async fn too_small_a_deposit_is_told_at_once_with_what_is_missing() {
     assert!(bed.script.books.lock().headers.is_empty(), "nothing was sent");
     // Exactly that much more is enough.
     let more = broker.deposit(bed.provider(), missing, None).await.unwrap();
-    broker.wait(more.id, Duration::from_secs(20)).await.unwrap();
+    broker.wait(more.id, Duration::from_secs(60)).await.unwrap();
     assert_eq!(broker.call(bed.chat(HELLO)).await.unwrap().status, StatusCode::OK);
 }
 

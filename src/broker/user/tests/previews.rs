@@ -19,7 +19,7 @@ async fn wallet(bed: &Bed, broker: &UserBroker) -> Neuron {
 
 /// Does what was previewed and holds one against the other.
 async fn holds(bed: &Bed, broker: &UserBroker, preview: &Preview, sent: OperationView) {
-    let mined = broker.wait(sent.id, Duration::from_secs(20)).await.unwrap();
+    let mined = broker.wait(sent.id, Duration::from_secs(60)).await.unwrap();
     assert_eq!(mined.state, OperationState::Mined, "{mined:?}");
     let operation = bed.store.operations().get(sent.id).await.unwrap().unwrap();
     let gas = neuron(operation.gas_price.get() * u128::from(operation.gas_used));
@@ -97,7 +97,7 @@ async fn what_a_preview_says_is_what_happens() {
     assert_eq!(preview.amount, neuron(900_000_000_000_000_000));
     holds(&bed, &broker, &preview, broker.cancel_refund(provider, None).await.unwrap()).await;
     let sent = broker.request_refund(provider, first, Replace::No, None).await.unwrap();
-    broker.wait(sent.id, Duration::from_secs(20)).await.unwrap();
+    broker.wait(sent.id, Duration::from_secs(60)).await.unwrap();
     bed.devnet.advance_time(LOCK + 1).unwrap();
     bed.devnet.mine(1).unwrap();
     broker.sync_all().await.unwrap();

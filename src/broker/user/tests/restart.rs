@@ -90,7 +90,7 @@ async fn without_the_chain_the_last_view_is_shown_and_paid_calls_go_on() {
     down.store(false, Ordering::Relaxed);
     let mut news = broker.watch();
     let fresh = news.wait_for(|snapshot| snapshot.stale.is_none() && snapshot.head.is_some());
-    tokio::time::timeout(Duration::from_secs(20), fresh).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(60), fresh).await.unwrap().unwrap();
     broker.sync(bed.provider()).await.unwrap();
 }
 

@@ -205,7 +205,7 @@ async fn an_estimate_says_what_the_call_then_does() {
 
     // One that is opened with one neuron less than is missing is refused, and one more is missing.
     let opened = broker.create_account(bed.provider(), Neuron::new(amount.get() - 1), None).await.unwrap();
-    broker.wait(opened.id, Duration::from_secs(20)).await.unwrap();
+    broker.wait(opened.id, Duration::from_secs(60)).await.unwrap();
     let estimate = agree(&bed, &broker, turn.clone()).await;
     assert_eq!(
         estimate.missing.unwrap(),
@@ -268,7 +268,7 @@ async fn bed_without_books(bed: &Bed) -> &Bed {
 
 async fn deposit(bed: &Bed, broker: &UserBroker, amount: u128) {
     let sent = broker.deposit(bed.provider(), Neuron::new(amount), None).await.unwrap();
-    broker.wait(sent.id, Duration::from_secs(20)).await.unwrap();
+    broker.wait(sent.id, Duration::from_secs(60)).await.unwrap();
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn what_is_missing_counts_what_is_owed_and_what_is_asked_back() {
     let free = broker.account(bed.provider()).unwrap().free();
     let refund =
         broker.request_refund(bed.provider(), free, crate::broker::user::Replace::No, None).await.unwrap();
-    broker.wait(refund.id, Duration::from_secs(20)).await.unwrap();
+    broker.wait(refund.id, Duration::from_secs(60)).await.unwrap();
     let estimate = agree(&bed, &broker, turn.clone()).await;
     let Shortfall { amount, opens: false, .. } = estimate.missing.unwrap() else { panic!("{estimate:?}") };
     deposit(&bed, &broker, amount.get() - 1).await;

@@ -62,7 +62,7 @@ async fn a_stopped_upload_is_over_at_once_and_costs_nothing() {
 #[tokio::test]
 async fn a_small_one_has_left_for_all_that_we_know_and_is_asked_about() {
     let bed = Bed::new(Script::honest(Says::Deaf)).await;
-    let settings = Settings { first_byte_timeout: 1, ..Settings::default() };
+    let settings = Settings { first_byte_timeout: 5, ..Settings::default() };
     let broker = bed.funded(settings, 1_000_000_000_000).await;
     let body = Bytes::from(vec![7u8; 1_000]);
     let small = PaidCall::post(bed.provider(), name("files"), "/small", HeaderMap::new(), body);
