@@ -70,7 +70,7 @@ async fn uploads_count_as_requests_in_flight() {
         call.body = Box::pin(stream::pending());
         call
     };
-    let soon = Duration::from_secs(5);
+    let soon = Duration::from_secs(60);
     // What is not covered is refused before a byte of its body is taken.
     let refusal = tokio::time::timeout(soon, world.broker.proxy(upload(2 * Neuron::A0GI.get()))).await;
     assert!(matches!(refusal, Ok(Err(ProxyRefusal::BalanceTooLow(_) | ProxyRefusal::VoucherNeeded(_)))));

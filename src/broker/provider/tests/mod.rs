@@ -165,7 +165,7 @@ pub(super) fn settings() -> ProviderSettings {
 /// A broker whose patience with a service ends within a test.
 pub(super) fn hasty() -> ProviderSettings {
     let mut settings = settings();
-    settings.upstream.first_byte_timeout = 2;
+    settings.upstream.first_byte_timeout = 5;
     settings.upstream.idle_timeout = 1;
     settings
 }

@@ -270,7 +270,8 @@ async fn free_pages_need_no_account_and_nothing_else_is_free() {
     }
     (ask.method, ask.path, ask.body) = (Method::GET, "/v1/models".to_owned(), Bytes::new());
     let mut refused = 0;
-    for _ in 0..5 {
+    // More than grow again while a slow machine asks.
+    for _ in 0..20 {
         refused += usize::from(world.broker.proxy(world.plain_call(&ask, HeaderMap::new())).await.is_err());
     }
     assert!(refused >= 2, "free pages are few");

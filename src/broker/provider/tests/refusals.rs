@@ -94,6 +94,7 @@ async fn strangers_cost_few_chain_reads() {
     let world = World::new(ServiceKind::Chatbot).await;
     let ask = world.ask(CHAT);
     let (mut unknown, mut too_often) = (0, 0);
+    let began = std::time::Instant::now();
     for _ in 0..200 {
         match world.call_as(&Wallet::random().unwrap(), &ask).await.unwrap_err() {
             ProxyRefusal::UnknownAccount(_) => unknown += 1,
@@ -101,8 +102,10 @@ async fn strangers_cost_few_chain_reads() {
             other => panic!("{other}"),
         }
     }
-    assert!(unknown <= 60, "{unknown} reads");
-    assert!(too_often >= 140);
+    // So many at once, and five more a second.
+    let grown = (began.elapsed().as_secs() + 1) * 5;
+    assert!(unknown <= 20 + grown, "{unknown} reads, 20 + {grown} allowed");
+    assert_eq!(unknown + too_often, 200);
     assert_eq!(world.broker.snapshot().totals.users, 1, "no page for a stranger");
     let stranger = Wallet::random().unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -144,12 +147,12 @@ async fn an_id_is_served_once_now_and_later() {
 
 #[tokio::test]
 async fn a_service_that_does_not_do_its_part_costs_nothing() {
-    let world = World::with(ServiceKind::Chatbot, hasty()).await;
+    let mut world = World::with(ServiceKind::Chatbot, hasty()).await;
     let slow = Plan { delay: Duration::from_secs(60), ..Plan::json("{}") };
     world.upstream.plan(slow);
     assert_eq!(
         refused(&world, &world.ask(CHAT)).await,
-        ProxyRefusal::UpstreamTimeout(Duration::from_secs(2))
+        ProxyRefusal::UpstreamTimeout(Duration::from_secs(5))
     );
     let mut silent = Plan { end: End::Silent, ..Plan::json("{\"choices\":") };
     silent.headers.truncate(1);
@@ -158,6 +161,9 @@ async fn a_service_that_does_not_do_its_part_costs_nothing() {
         refused(&world, &world.ask(CHAT)).await,
         ProxyRefusal::UpstreamTimeout(Duration::from_secs(1))
     );
+    // The end of the other ones is not to be taken for silence.
+    world.settings = settings();
+    world.restart().await;
     world.upstream.plan(Plan { end: End::Broken, ..silent });
     assert_eq!(refused(&world, &world.ask(CHAT)).await, ProxyRefusal::UpstreamBroken);
 

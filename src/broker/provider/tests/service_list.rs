@@ -136,7 +136,7 @@ async fn another_public_url_is_put_on_the_chain_and_strangers_entries_are_left_a
     world.settings.serving_url = "http://127.0.0.1:4000".to_owned();
     world.restart().await;
     let provider = world.wallet.address();
-    for _ in 0..400 {
+    for _ in 0..6_000 {
         let listed = world.chain.service(provider, &name("svc"), None).await.unwrap().unwrap();
         if listed.url == "http://127.0.0.1:4000" {
             let sync = world.broker.sync_services().await.unwrap();
