@@ -255,6 +255,8 @@ async fn confirmations_are_waited_for(net: Net) {
     let call = Call::AddAccount { provider, delegate: None, value: Neuron::new(5) };
     let mut ticket = sender.submit(OperationId::random(), call).await.unwrap();
     net.mine(1).await;
+    let included = async || matches!(ticket.state(), zgserve_tui::chain::TxState::Included { .. });
+    until("it is included", included).await;
     assert!(tokio::time::timeout(Duration::from_millis(200), ticket.wait()).await.is_err());
     assert!(matches!(ticket.state(), zgserve_tui::chain::TxState::Included { .. }));
     net.mine(1).await;

@@ -104,7 +104,8 @@ impl Net {
         let faults = Faulty::new(transport);
         let mut settings =
             ChainSettings::new(Endpoint::InProcess(BoxTransport::new(faults.clone())), Address::ZERO);
-        settings.timeout = Duration::from_millis(500);
+        // A machine may stand still for a while; the tests of silence open a chain of their own.
+        settings.timeout = Duration::from_secs(30);
         let bare = Chain::open_bare(settings).await.unwrap();
         let tasks = Tasks::new();
         let sender = Sender::start(bare.clone(), key(9), Arc::new(Book::default()), &tasks, quick());
