@@ -37,11 +37,11 @@ async fn fund_chat_cost_refund() {
     terminal.shows("✓ on the chain, in block").await;
     a_moment().await;
     terminal.press("\u{1b}");
-    a_moment().await;
+    terminal.hides("[ Close  esc ]").await;
 
     // A chat from the service, and what its answer cost, from the books.
     terminal.press("c");
-    terminal.shows("eliza").await;
+    terminal.shows("Ask eliza").await;
     a_moment().await;
     terminal.press("Say this is a test!");
     terminal.shows("Say this is a test!").await;
@@ -72,7 +72,7 @@ async fn fund_chat_cost_refund() {
     terminal.shows("✓ on the chain, in block").await;
     a_moment().await;
     terminal.press("\u{1b}");
-    a_moment().await;
+    terminal.hides("[ Close  esc ]").await;
     terminal.press("6");
     terminal.shows("taken").await;
 

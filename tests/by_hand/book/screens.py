@@ -82,7 +82,13 @@ def follow(world, words):
             tmux("send-keys", "-l", word[1:])
             time.sleep(0.3)
         else:
+            before = seen()
             tmux("send-keys", word)
+            if word == "Escape":
+                # With the next key read in the same breath it would be one key with Alt; what it closes is gone once it was read.
+                until = time.monotonic() + 10
+                while seen() == before and time.monotonic() < until:
+                    time.sleep(0.05)
             # Dialogs take no key in their first moment.
             time.sleep(0.4)
     return settled(words)
