@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::terminal::Terminal;
+use super::world::FaultProxy;
 
 /// `ctrl+u`, `ctrl+s`, `ctrl+c`.
 const CLEAR: &str = "\u{15}";
@@ -165,24 +166,15 @@ async fn who_leaves_the_guide_leaves_nothing_behind() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_that_is_away_is_told_and_awaited() {
-    let (devnet, home) = (Devnet::start(), home());
-    let url = devnet.url.clone();
-    drop(devnet);
-    let mut terminal = Terminal::open(24, 120, &["--read-only", "--rpc-url", &url], Some(home.path()));
+    // A port that is given back could be anybody's by the time the chain is there.
+    let (line, home) = (FaultProxy::start().await, home());
+    let mut terminal = Terminal::open(24, 120, &["--read-only", "--rpc-url", &line.url], Some(home.path()));
     terminal.shows("cannot be reached").await;
-    let address = url.trim_start_matches("http://").to_owned();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zgserve-tui"));
-    let mut child = command
-        .args(["devnet", "--listen", &address])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let devnet = Devnet::start();
+    line.lead_to(devnet.url.trim_start_matches("http://").parse().unwrap());
     terminal.shows("Services").await;
     terminal.press("q");
     assert_eq!(terminal.ended().await, 0);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
