@@ -215,7 +215,7 @@ async fn events_tell_what_happens() {
             text += std::str::from_utf8(&events.chunk().await.unwrap().unwrap()).unwrap();
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), reading).await.expect("all events come");
+    tokio::time::timeout(std::time::Duration::from_secs(60), reading).await.expect("all events come");
     for line in text.lines().filter_map(|line| line.strip_prefix("data: ")) {
         pascal(&serde_json::from_str(line).unwrap(), line);
     }

@@ -49,6 +49,7 @@ async fn limits_are_set_published_kept_and_taken_away() {
     assert_eq!(terms["Services"][0]["MaxInFlight"], 1);
     assert_eq!(terms["Services"][0]["RequestsPerMinute"], 3);
 
+    let began = std::time::Instant::now();
     let gate = std::sync::Arc::new(Semaphore::new(0));
     world.upstream.say(Reply::events(&["One ", "two."]).gated(&gate));
     let path = world.paid("llama7b", "/chat/completions");
@@ -63,13 +64,22 @@ async fn limits_are_set_published_kept_and_taken_away() {
     world.check_books().await;
 
     world.upstream.say(Reply::chat("Yes."));
-    world.ask(SAY_THIS).await.is(200);
-    world.ask(SAY_THIS).await.is(200);
-    let got = world.ask(SAY_THIS).await.refused(429, "service_busy_now", "3 requests a minute");
+    let mut served = 1;
+    let got = loop {
+        let got = world.ask(SAY_THIS).await;
+        if got.status != 200 {
+            break got.refused(429, "service_busy_now", "3 requests a minute");
+        }
+        served += 1;
+        // One more grows every twenty seconds.
+        let grown = usize::try_from(began.elapsed().as_secs() / 20).unwrap();
+        assert!(served <= 3 + grown, "{served} of 3 and {grown}");
+    };
+    assert!(served >= 3, "{served}");
     assert!(got.headers["retry-after"].to_str().unwrap().parse::<u64>().unwrap() <= 20);
     assert_eq!(world.account().await["Reserved"], "0", "a refusal gives the user's hold back");
     let books = world.check_books().await;
-    assert_eq!((books.charged(), world.upstream.count()), (3, 3));
+    assert_eq!((books.charged(), world.upstream.count()), (served, served));
 
     assert_eq!(put(json!({"maxInFlight": null, "requestsPerMinute": 0})).await.status(), 202);
     world.ask(SAY_THIS).await.is(200);
@@ -136,6 +146,11 @@ async fn behind_a_web_server_each_stranger_has_bounds_of_its_own() {
         };
         // What a stranger claims itself stands before what the server adds.
         assert!(refused("203.0.113.9, 203.0.113.1", 20).await > 0, "the first uses up what it may");
-        assert_eq!(refused("203.0.113.9", 3).await == 0, behind_proxy);
+        if behind_proxy {
+            assert_eq!(refused("203.0.113.9", 3).await, 0);
+        } else {
+            // More than grow again while a slow machine asks.
+            assert!(refused("203.0.113.9", 20).await > 0);
+        }
     }
 }

@@ -33,7 +33,7 @@ async fn run(args: &[&str], home: &Path, envs: &[(&str, &str)]) -> String {
         command.env_remove(name);
     }
     command.envs(envs.iter().copied()).kill_on_drop(true);
-    let output = tokio::time::timeout(std::time::Duration::from_secs(60), command.output()).await;
+    let output = tokio::time::timeout(std::time::Duration::from_secs(300), command.output()).await;
     let output = output.unwrap_or_else(|_| panic!("{args:?} never ends")).unwrap();
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8(text).unwrap_or_else(|error| panic!("{args:?} printed what is no text: {error}"))

@@ -1,9 +1,15 @@
 //! A turn of a conversation against the demo's chatbot, stopped in the middle: what was heard is paid, and the books agree.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::middleware::map_response;
+use axum::response::Response;
+use futures_util::StreamExt;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use zgserve_tui::broker::user::{
     Finding, FinishReason, Message, Outlook, Proof, ReconciliationVerdict, Role, TalkEvent, Turn,
 };
@@ -13,12 +19,16 @@ use zgserve_tui::meter::count;
 
 use super::world::{DEPOSIT, INPUT_PRICE, OUTPUT_PRICE, Plan, World};
 
-/// A world whose `llama7b` is the demo's chatbot, a word every few milliseconds.
-async fn world() -> World {
+/// A world whose `llama7b` is the demo's chatbot. Each event of its streams waits for a permit of the gate.
+async fn world(gate: &Arc<Semaphore>) -> World {
     let world = World::bare(Plan::default()).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let chatbot = demo::chatbot(Duration::from_millis(20));
+    let gate = Arc::clone(gate);
+    let chatbot = demo::chatbot(Duration::ZERO).layer(map_response(move |answer: Response| {
+        let gate = Arc::clone(&gate);
+        std::future::ready(if is_stream(&answer) { gated(answer, gate) } else { answer })
+    }));
     tokio::spawn(async move { axum::serve(listener, chatbot).await.unwrap() });
     let body = json!({
         "URL": url, "inputPrice": INPUT_PRICE as u64, "outputPrice": OUTPUT_PRICE as u64,
@@ -30,9 +40,27 @@ async fn world() -> World {
     world
 }
 
+fn is_stream(answer: &Response) -> bool {
+    answer.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream")
+}
+
+fn gated(answer: Response, gate: Arc<Semaphore>) -> Response {
+    let (head, body) = answer.into_parts();
+    let events = body.into_data_stream().then(move |event| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            event
+        }
+    });
+    Response::from_parts(head, Body::from_stream(events))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_turn_that_is_stopped_costs_what_was_heard_and_one_that_ends_what_it_said() {
-    let world = world().await;
+    // The role and three words, of many more.
+    let gate = Arc::new(Semaphore::new(4));
+    let world = world(&gate).await;
     let user = world.user();
     let text = "I am sad about my computer, and I remember my mother";
     let turn =
@@ -61,6 +89,7 @@ async fn a_turn_that_is_stopped_costs_what_was_heard_and_one_that_ends_what_it_s
     let (output, fee) = running.unwrap();
     assert!(output <= stopped.output && fee <= stopped.fee.total());
 
+    gate.add_permits(1_000);
     let mut talk = user.converse(turn).await.unwrap();
     let request = talk.request.unwrap();
     let (mut said, mut end) = (String::new(), None);

@@ -18,16 +18,16 @@ enum Op {
 
 const OPS: [Op; 4] = [Op::Json, Op::Stream, Op::Upload, Op::Download];
 
-/// A user broker that bears with so many seconds of silence; the provider's bears with three. Enough for a busy machine;
+/// A user broker that bears with so many seconds of silence; the provider's bears with ten. Enough for a busy machine;
 /// all silent faults are waited for at the same time.
 async fn world(patience: u64) -> World {
     let mut plan = Plan { proxies: true, ..Plan::default() };
     plan.user.first_byte_timeout = patience;
     plan.user.idle_timeout = patience;
     plan.user.connect_timeout = patience;
-    plan.provider.upstream.first_byte_timeout = 3;
-    plan.provider.upstream.idle_timeout = 3;
-    plan.provider.upstream.connect_timeout = 3;
+    plan.provider.upstream.first_byte_timeout = 10;
+    plan.provider.upstream.idle_timeout = 10;
+    plan.provider.upstream.connect_timeout = 10;
     plan.provider.max_in_flight_per_user = 1_000;
     let world = World::bare(plan).await;
     world.register_chatbot().await;
@@ -102,7 +102,7 @@ fn seen(answers: &[(Op, NetFault, Got)]) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_between_the_brokers_under_every_call() {
-    let world = world(3).await;
+    let world = world(10).await;
     let proxy = world.proxies.to_provider.clone().unwrap();
     // The vocabulary, the terms and the account are known before the faults begin.
     call(&world, Op::Json, usize::MAX).await.is(200);

@@ -65,7 +65,7 @@ async fn a_voucher_that_did_not_arrive_is_brought_again() {
 /// The answer is lost after it was charged, and so is the first answer to the question for its receipt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_under_the_question_for_a_receipt() {
-    let world = world(5).await;
+    let world = world(10).await;
     let proxy = world.proxies.to_provider.clone().unwrap();
     world.ask(SAY_THIS).await.is(200);
     let mut asked: BTreeMap<String, usize> = BTreeMap::new();

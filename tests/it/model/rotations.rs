@@ -42,7 +42,7 @@ async fn on_the_brink(before: u64) -> Town {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_could_not_be_settled_before_a_change_of_delegate_is_not_served() {
     // Well within: a machine that is busy shows a block to the provider seconds later.
-    let mut town = on_the_brink(MARGIN - 60).await;
+    let mut town = on_the_brink(MARGIN / 2).await;
     let (user, id) = (cheater(&town), town.cheater_id());
     town.cheat(Cheat::Boast).await;
     for _ in 0..3 {

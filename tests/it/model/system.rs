@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use zgserve_tui::chain::Call;
 use zgserve_tui::chain::devnet::ReorgTxs;
+use zgserve_tui::domain::Timestamp;
 
 use super::super::world::{LOCK, until};
 use super::system_line::Fate;
@@ -16,7 +17,7 @@ use super::{Seen, histories, kept};
 const CASES: u32 = 3;
 const LONGEST: usize = 28;
 /// No step takes longer, on however busy a machine.
-const STEP: Duration = Duration::from_secs(90);
+const STEP: Duration = Duration::from_secs(300);
 
 impl Town {
     async fn take(&mut self, step: &Step) {
@@ -160,6 +161,8 @@ impl Town {
         let now = self.world.chain.head().await.unwrap().time;
         let seconds = next.seconds_since(now).saturating_sub(60);
         self.world.devnet.advance_time(seconds).unwrap();
+        let left = next.seconds_since(self.world.chain.head().await.unwrap().time);
+        self.turn = Some(Timestamp::now().plus_seconds(left));
         self.rest().await;
         self.floor = self.world.devnet.height();
         self.saw("brink");

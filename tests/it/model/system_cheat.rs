@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use http::Method;
 use serde_json::json;
 use zgserve_tui::chain::Call;
-use zgserve_tui::domain::{AccountId, RequestId};
+use zgserve_tui::domain::{AccountId, RequestId, Timestamp};
 use zgserve_tui::wire::auth::encode_voucher;
 
 use super::super::world::{Forged, Got, Reply, finish, neuron};
@@ -49,12 +49,22 @@ impl Town {
         self.world.send_signed(forged, &self.cheater.key).await
     }
 
+    /// Whether a machine that stood still lost the last minute before a change of delegate: it counts although no block
+    /// says so yet, and what is forged by the newest block is void.
+    fn came_too_late(&self, got: &Got) -> bool {
+        let passed = self.turn.is_some_and(|turn| Timestamp::now() >= turn);
+        passed && got.status == 401 && got.code() == "wrong_epoch"
+    }
+
     /// Sends a request of which the rules know whether it is served, and says whether it was.
     async fn tries(&mut self, voucher: u128, highest: u128) -> bool {
         let forged = self.forge(voucher, highest).await;
         let before = self.debt_now(self.cheater.key.address()).await;
         let admitted = before.admits(voucher, highest, self.credit);
         let got = self.send_forged(&forged).await;
+        if self.came_too_late(&got) {
+            return false;
+        }
         assert_eq!(
             got.status,
             status_of(admitted),
@@ -99,7 +109,7 @@ impl Town {
                 let got = self.send_forged(&forged).await;
                 let admitted = debt.admits(debt.owed + 1, 1, self.credit);
                 let expected = if admitted == Admission::Served { 400 } else { status_of(admitted) };
-                assert_eq!(got.status, expected, "{}", got.text());
+                assert!(got.status == expected || self.came_too_late(&got), "{}", got.text());
             }
             Cheat::Replay => {
                 self.replay_of_others().await;
@@ -173,7 +183,8 @@ impl Town {
         let key = self.cheater.key.clone();
         let sent = join_all(forged.iter().map(|forged| self.world.send_signed(forged, &key))).await;
         let served = sent.iter().filter(|got| got.status == 200).count();
-        assert!(sent.iter().all(|got| [200, 402, 503].contains(&got.status)), "{sent:?}");
+        let known = |got: &Got| [200, 402, 503].contains(&got.status) || self.came_too_late(got);
+        assert!(sent.iter().all(known), "{sent:?}");
         self.rest().await;
         let after = self.debt(key.address());
         let fee = self.chat_fee(ASKED, ANSWER);

@@ -8,7 +8,7 @@ use zgserve_tui::broker::outbox;
 use zgserve_tui::chain::{Call, Sender};
 use zgserve_tui::domain::{
     AccountId, Address, Neuron, OperationId, OperationState, ProviderRequestState, RequestId, SignedVoucher,
-    UserRequestState,
+    Timestamp, UserRequestState,
 };
 use zgserve_tui::keys::Wallet;
 use zgserve_tui::meter::count;
@@ -55,6 +55,8 @@ pub struct Town {
     pub patient: bool,
     /// No reorg goes below this block.
     pub floor: u64,
+    /// By our own clock, when the change of delegate comes that was last brought near.
+    pub turn: Option<Timestamp>,
     settled: BTreeMap<Address, u128>,
     /// How often each thing came about.
     pub seen: BTreeMap<&'static str, usize>,
@@ -109,6 +111,7 @@ impl Town {
             page: Page::default(),
             patient: false,
             floor: 0,
+            turn: None,
             settled: BTreeMap::new(),
             seen: BTreeMap::new(),
             world,
