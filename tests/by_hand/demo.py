@@ -83,10 +83,10 @@ def demo(binary, *flags):
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
-                raise SystemExit(f"{NAME}: the demo did not stop within 20 s")
+                raise SystemExit(f"{NAME}: the demo did not stop within 60 s")
         check(process.returncode == 0, f"the demo stops cleanly on SIGTERM (was {process.returncode})")
 
 

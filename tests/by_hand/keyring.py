@@ -79,7 +79,7 @@ def run(binary, *args, passphrase=None, key=None, session=True):
 
 
 def wait_for(what, look):
-    for _ in range(200):
+    for _ in range(1_200):
         if look():
             return
         time.sleep(0.05)

@@ -72,7 +72,7 @@ def raise_price(service, price):
 
 def cost(request_id):
     """What a request cost, from the broker's books, once it is over."""
-    for _ in range(100):
+    for _ in range(1_200):
         request = fetch(f"/request/{request_id}")
         if request["Status"] == "done":
             return int(request["Fee"])
