@@ -16,6 +16,7 @@ mod copy;
 mod db;
 mod error;
 mod filing;
+mod indexes;
 mod lock;
 mod migrate;
 mod network;
@@ -33,6 +34,8 @@ mod writer;
 mod earlier;
 #[cfg(test)]
 mod engine_tests;
+#[cfg(test)]
+mod index_tests;
 #[cfg(test)]
 mod shared_tests;
 

@@ -175,16 +175,22 @@ impl Filter {
         &self.sql
     }
 
-    /// The query for a page of requests, and its values: the filed ones by an index, the few others looked at one by one, in
-    /// one order.
-    pub fn requests(mut self, order: Order, page: &PageOf) -> Result<(String, Vec<Value>), StoreError> {
+    /// The query for a page of requests, and its values: the filed ones by an index, the one that is named if one is, the few
+    /// others looked at one by one, in one order.
+    pub fn requests(
+        mut self,
+        order: Order,
+        page: &PageOf,
+        index: Option<&'static str>,
+    ) -> Result<(String, Vec<Value>), StoreError> {
         let Order { column, id, direction } = order;
+        let by = index.map(|index| format!(" INDEXED BY {index}")).unwrap_or_default();
         let word = direction.word();
         self.and_values("filed = 1", []);
         let filed = self.page(order, page)?;
         let unfiled = filed.replacen("filed = 1", "filed = 0", 1);
         let sql = format!(
-            "SELECT * FROM (SELECT * FROM requests{filed}) UNION ALL
+            "SELECT * FROM (SELECT * FROM requests{by}{filed}) UNION ALL
              SELECT * FROM (SELECT * FROM requests INDEXED BY requests_unfiled{unfiled})
              ORDER BY {column} {word}, {id} {word} LIMIT {}",
             limit(page) + 1
@@ -220,7 +226,8 @@ impl Filter {
     }
 }
 
-fn limit(page: &PageOf) -> u32 {
+/// How many rows a page has at most.
+pub(in crate::store) fn limit(page: &PageOf) -> u32 {
     page.limit.clamp(1, LONGEST_PAGE)
 }
 

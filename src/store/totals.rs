@@ -180,21 +180,38 @@ fn grow(totals: &mut Totals, fee: Fee) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What is asked of the sums: conditions on account columns, on service and state, and limits of time in microseconds.
-#[derive(Debug, Default)]
+/// What is asked of lists and sums: conditions on account columns, service and state, and limits of time in microseconds.
+#[derive(Debug)]
 pub(in crate::store) struct Asked {
     pub account: Filter,
-    pub kind: Filter,
+    /// The index of requests by those columns and by time.
+    pub account_index: &'static str,
+    pub service: Option<ServiceName>,
+    /// The state's word.
+    pub state: Option<&'static str>,
     pub from: Option<i64>,
     pub to: Option<i64>,
 }
 
 impl Asked {
+    /// Whether there are limits of time.
+    pub fn is_timed(&self) -> bool {
+        self.from.is_some() || self.to.is_some()
+    }
+
+    /// The conditions on service and state.
+    fn kind(&self) -> Filter {
+        let mut kind = Filter::default();
+        kind.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
+        kind.and_if("state = ?", self.state.map(str::to_owned));
+        kind
+    }
+
     /// The same as conditions on rows.
     pub fn conditions(&self) -> Filter {
         let mut all = Filter::default();
         all.and_all(&self.account);
-        all.and_all(&self.kind);
+        all.and_all(&self.kind());
         all.and_if("created_at >= ?", self.from);
         all.and_if("created_at < ?", self.to);
         all
@@ -203,15 +220,15 @@ impl Asked {
     /// How many requests there are and what they cost, exactly.
     pub fn sum(&self, connection: &Connection) -> Result<Totals, StoreError> {
         let mut totals = Totals::default();
-        let all = self.conditions();
-        add_up(connection, rows(&all, false), &all, &mut totals)?;
-        let timed = self.from.is_some() || self.to.is_some();
+        let (all, timed) = (self.conditions(), self.is_timed());
+        add_up(connection, unfiled(&all), &all, &mut totals)?;
         if !self.account.is_empty() && timed {
-            add_up(connection, rows(&all, true), &all, &mut totals)?;
+            // SQLite would take any other index of two conditions that was made later.
+            add_up(connection, filed(&all, Some(self.account_index)), &all, &mut totals)?;
         } else if !self.account.is_empty() {
             let mut kept = Filter::default();
             kept.and_all(&self.account);
-            kept.and_all(&self.kind);
+            kept.and_all(&self.kind());
             add_up(
                 connection,
                 format!("SELECT count, input_fee, output_fee FROM request_totals{}", kept.sql()),
@@ -221,8 +238,9 @@ impl Asked {
         } else if timed {
             self.days(connection, &mut totals)?;
         } else {
-            let sql = format!("SELECT count, input_fee, output_fee FROM service_totals{}", self.kind.sql());
-            add_up(connection, sql, &self.kind, &mut totals)?;
+            let kind = self.kind();
+            let sql = format!("SELECT count, input_fee, output_fee FROM service_totals{}", kind.sql());
+            add_up(connection, sql, &kind, &mut totals)?;
         }
         Ok(totals)
     }
@@ -239,7 +257,7 @@ impl Asked {
             let mut whole = Filter::default();
             whole.and("day >= ?", first);
             whole.and("day < ?", if self.to.is_none() { i64::MAX } else { behind });
-            whole.and_all(&self.kind);
+            whole.and_all(&self.kind());
             let sql = format!("SELECT count, input_fee, output_fee FROM service_days{}", whole.sql());
             add_up(connection, sql, &whole, totals)?;
             let mut parts = Vec::new();
@@ -253,24 +271,30 @@ impl Asked {
         };
         for (from, to) in parts {
             let mut part = Filter::default();
-            part.and_all(&self.kind);
+            part.and_all(&self.kind());
             part.and("created_at >= ?", from);
             part.and("created_at < ?", to);
-            add_up(connection, rows(&part, true), &part, totals)?;
+            add_up(connection, filed(&part, None), &part, totals)?;
         }
         Ok(())
     }
 }
 
-/// Requests one by one, filed or not.
-fn rows(filter: &Filter, filed: bool) -> String {
-    let mut sql = filter.sql().to_owned();
-    sql.push_str(if sql.is_empty() { " WHERE " } else { " AND " });
-    if filed {
-        format!("SELECT 1, input_fee, output_fee FROM requests{sql}filed = 1")
-    } else {
-        format!("SELECT 1, input_fee, output_fee FROM requests INDEXED BY requests_unfiled{sql}filed = 0")
-    }
+/// Filed requests one by one, by an index.
+pub(in crate::store) fn filed(filter: &Filter, index: Option<&'static str>) -> String {
+    let by = index.map(|index| format!(" INDEXED BY {index}")).unwrap_or_default();
+    format!("SELECT 1, input_fee, output_fee FROM requests{by}{}filed = 1", begun(filter))
+}
+
+/// The few others.
+fn unfiled(filter: &Filter) -> String {
+    let begun = begun(filter);
+    format!("SELECT 1, input_fee, output_fee FROM requests INDEXED BY requests_unfiled{begun}filed = 0")
+}
+
+/// A clause that one more condition is added to.
+fn begun(filter: &Filter) -> String {
+    if filter.is_empty() { " WHERE ".to_owned() } else { format!("{} AND ", filter.sql()) }
 }
 
 /// Adds requests up one by one, for filters that the sums do not know.

@@ -12,7 +12,7 @@ use crate::{
         Direction, Page, PageOf, StoreError, Totals, accounts,
         amount::{Count, add},
         columns::{account, bytes, hash, hash_if_any},
-        page::{Order, cut},
+        page::{Filter, Order, cut},
         totals::Asked,
     },
 };
@@ -234,8 +234,9 @@ impl ProviderStore {
     ) -> Result<Page<ProviderRequest>, StoreError> {
         self.db
             .read(move |connection| {
-                let order = sort.order();
-                let (sql, values) = filter.asked().conditions().requests(order, &page)?;
+                let (order, asked) = (sort.order(), filter.asked());
+                let index = asked.index(connection, order, &page)?;
+                let (sql, values) = asked.conditions().requests(order, &page, index)?;
                 let mut statement = connection.prepare_cached(&sql)?;
                 let items =
                     statement
@@ -253,21 +254,22 @@ impl ProviderStore {
 }
 
 impl ProviderRequestFilter {
-    fn asked(&self) -> Asked {
-        let mut asked = Asked {
+    pub(in crate::store) fn asked(&self) -> Asked {
+        let mut account = Filter::default();
+        account.and_if("user = ?", self.user.map(|user| user.to_vec()));
+        Asked {
+            account,
+            account_index: "requests_by_user",
+            service: self.service.clone(),
+            state: self.state.map(ProviderRequestState::as_str),
             from: self.from.map(Timestamp::as_micros),
             to: self.to.map(Timestamp::as_micros),
-            ..Asked::default()
-        };
-        asked.account.and_if("user = ?", self.user.map(|user| user.to_vec()));
-        asked.kind.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
-        asked.kind.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
-        asked
+        }
     }
 }
 
 impl ProviderRequestSort {
-    fn order(self) -> Order {
+    pub(in crate::store) fn order(self) -> Order {
         let (column, direction) = match self {
             Self::CreatedAt(direction) => ("created_at", direction),
             Self::Fee(direction) => ("fee", direction),

@@ -187,7 +187,8 @@ impl UserStore {
         self.db
             .read(move |connection| {
                 let order = sort.order();
-                let (sql, values) = filter.conditions().requests(order, &page)?;
+                let index = filter.index(connection, order, &page)?;
+                let (sql, values) = filter.conditions().requests(order, &page, index)?;
                 let mut statement = connection.prepare_cached(&sql)?;
                 let items =
                     statement
@@ -221,19 +222,34 @@ impl UserStore {
 
 impl UserRequestFilter {
     /// All but the search.
-    fn asked(&self) -> Asked {
-        let mut asked = Asked {
+    pub(in crate::store) fn asked(&self) -> Asked {
+        let mut account = Filter::default();
+        account.and_if("provider = ?", self.provider.map(|provider| provider.to_vec()));
+        Asked {
+            account,
+            account_index: "requests_by_provider",
+            service: self.service.clone(),
+            state: self.state.map(UserRequestState::as_str),
             from: self.from.map(Timestamp::as_micros),
             to: self.to.map(Timestamp::as_micros),
-            ..Asked::default()
-        };
-        asked.account.and_if("provider = ?", self.provider.map(|provider| provider.to_vec()));
-        asked.kind.and_if("service = ?", self.service.as_ref().map(|service| service.as_str().to_owned()));
-        asked.kind.and_if("state = ?", self.state.map(|state| state.as_str().to_owned()));
-        asked
+        }
     }
 
-    fn conditions(&self) -> Filter {
+    /// The index to read a page by. How much a search finds is not known, so nothing is reckoned for one.
+    pub(in crate::store) fn index(
+        &self,
+        connection: &Connection,
+        order: Order,
+        page: &PageOf,
+    ) -> Result<Option<&'static str>, StoreError> {
+        let asked = self.asked();
+        match self.search {
+            Some(_) => Ok((!asked.account.is_empty()).then_some(asked.account_index)),
+            None => asked.index(connection, order, page),
+        }
+    }
+
+    pub(in crate::store) fn conditions(&self) -> Filter {
         let mut conditions = self.asked().conditions();
         if let Some(search) = &self.search {
             let text = search.to_lowercase();
@@ -252,7 +268,7 @@ impl UserRequestFilter {
 }
 
 impl UserRequestSort {
-    fn order(self) -> Order {
+    pub(in crate::store) fn order(self) -> Order {
         let (column, direction) = match self {
             Self::CreatedAt(direction) => ("created_at", direction),
             Self::Fee(direction) => ("fee", direction),
