@@ -110,10 +110,7 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), PrivateFileError> {
 pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileError> {
     let file = fs::File::open(path).map_err(io_error("open", path))?;
     let meta = file.metadata().map_err(io_error("look at", path))?;
-    if !meta.is_file() {
-        return Err(PrivateFileError::WrongKind { path: path.to_owned() });
-    }
-    refuse_loose(path, mode_of_credential(path, meta.mode()), 0o600)?;
+    refuse_unfit(path, &meta)?;
     if meta.len() > limit {
         return Err(PrivateFileError::TooLarge { path: path.to_owned(), limit });
     }
@@ -122,6 +119,21 @@ pub fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, PrivateFileEr
         Zeroizing::new(Vec::with_capacity(usize::try_from(limit).unwrap_or(usize::MAX).min(1 << 20)));
     file.take(limit).read_to_end(&mut content).map_err(io_error("read", path))?;
     Ok(content)
+}
+
+/// How long a file is that [`read`] does not refuse for its kind or its mode. Nothing is read of it.
+pub fn length(path: &Path) -> Result<u64, PrivateFileError> {
+    let meta = fs::metadata(path).map_err(io_error("look at", path))?;
+    refuse_unfit(path, &meta)?;
+    Ok(meta.len())
+}
+
+/// Only a regular file is read, and only one that nobody but its owner can read.
+fn refuse_unfit(path: &Path, meta: &fs::Metadata) -> Result<(), PrivateFileError> {
+    if !meta.is_file() {
+        return Err(PrivateFileError::WrongKind { path: path.to_owned() });
+    }
+    refuse_loose(path, mode_of_credential(path, meta.mode()), 0o600)
 }
 
 /// The mode of an open file that others than its owner can read or change; `None` where they cannot.

@@ -96,6 +96,20 @@ impl DelegateKeys {
         .await
     }
 
+    /// Those of the accounts that there is a key for, without reading all keys: the kind, mode and length of each file are
+    /// looked at, and one that cannot be a whole key is read, which says what is wrong with it.
+    pub async fn held(&self, ids: Vec<DelegateId>) -> Result<Vec<DelegateId>, KeyError> {
+        if ids.is_empty() {
+            return Ok(ids);
+        }
+        self.blocking(move |inner| {
+            ids.into_iter()
+                .filter_map(|id| inner.is_held(id).map(|held| held.then_some(id)).transpose())
+                .collect()
+        })
+        .await
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> Result<T, KeyError> + Send + 'static,
@@ -107,6 +121,9 @@ impl DelegateKeys {
 
 /// Far more than 64 digits and a line feed.
 const LONGEST: u64 = 256;
+
+/// What a file of ours has: 64 digits and a line feed.
+const WHOLE: u64 = 65;
 
 impl Inner {
     fn read_or_create(&self, id: DelegateId) -> Result<Arc<Wallet>, KeyError> {
@@ -123,6 +140,17 @@ impl Inner {
             // Somebody else was faster; theirs is the key, ours was never shown to anybody.
             Err(PrivateFileError::Exists { path }) => {
                 self.read(id)?.ok_or(PrivateFileError::Exists { path }.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn is_held(&self, id: DelegateId) -> Result<bool, KeyError> {
+        match private_files::length(&self.directory.join(id.file_name())) {
+            Ok(WHOLE) => Ok(true),
+            Ok(_) => Ok(self.read(id)?.is_some()),
+            Err(PrivateFileError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(false)
             }
             Err(error) => Err(error.into()),
         }
@@ -204,6 +232,10 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         let restarted = DelegateKeys::new(dir.path());
         assert!(matches!(
+            restarted.held(vec![id(2)]).await,
+            Err(KeyError::File(PrivateFileError::Loose { mode: 0o604, .. }))
+        ));
+        assert!(matches!(
             restarted.get_or_create(id(2)).await,
             Err(KeyError::File(PrivateFileError::Loose { mode: 0o604, .. }))
         ));
@@ -211,9 +243,27 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         for content in [&digits.as_bytes()[..20], b"\xff\xfe", b""] {
             fs::write(&path, content).unwrap();
+            assert!(matches!(restarted.held(vec![id(2)]).await, Err(KeyError::Delegate { .. })));
             let told = restarted.get_or_create(id(2)).await.unwrap_err();
             assert!(matches!(told, KeyError::Delegate { .. }), "{told:?}");
             assert!(told.to_string().contains(path.to_str().unwrap()), "{told}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_look_at_many_keys_reads_none_of_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = DelegateKeys::new(dir.path());
+        assert_eq!(keys.held(vec![id(2)]).await.unwrap(), [], "there is no directory yet");
+        keys.get_or_create(id(2)).await.unwrap();
+        keys.get_or_create(id(3)).await.unwrap();
+        let restarted = DelegateKeys::new(dir.path());
+        assert_eq!(restarted.held(vec![id(3), id(4), id(2)]).await.unwrap(), [id(3), id(2)]);
+        assert!(restarted.inner.known.lock().is_empty());
+        // One with the line feed left out, as an editor leaves it, is a key all the same.
+        let path = dir.path().join("delegates").join(id(2).file_name());
+        let digits = fs::read_to_string(&path).unwrap();
+        fs::write(&path, digits.trim()).unwrap();
+        assert_eq!(restarted.held(vec![id(2)]).await.unwrap(), [id(2)]);
     }
 }

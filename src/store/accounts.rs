@@ -5,11 +5,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
-    StoreError,
-    amount::Count,
-    columns::{account, bytes},
-};
+use super::{StoreError, amount::Count, columns::bytes};
 use crate::domain::{
     AccountId, Address, ChainAccount, Neuron, PendingRefund, Rotation, Signature, SignedVoucher, Timestamp,
     Voucher,
@@ -73,38 +69,99 @@ pub(in crate::store) fn observe(
     Ok(())
 }
 
-/// The chain's view in a row of `accounts`.
-pub(in crate::store) fn chain_view(row: &Row<'_>) -> rusqlite::Result<Option<ChainAccount>> {
-    let Some(balance) = row.get("balance")? else { return Ok(None) };
+/// What both roles read of a row of `accounts`, in the order of [`Columns`]. Looking a column up by its name takes longer than
+/// reading it, and at a start there are many rows.
+macro_rules! account_columns {
+    ($more:literal) => {
+        concat!(
+            "SELECT user, provider, owed, block, balance, settled, epoch, delegate, rotation_at, rotation_delegate, refund_index,
+                refund_amount, refund_created_at, refund_unlock_at, ",
+            $more,
+            " FROM accounts"
+        )
+    };
+}
+pub(in crate::store) use account_columns;
+
+/// The places of those columns.
+struct Columns;
+
+impl Columns {
+    const USER: usize = 0;
+    const PROVIDER: usize = 1;
+    const OWED: usize = 2;
+    const BLOCK: usize = 3;
+    const BALANCE: usize = 4;
+    const SETTLED: usize = 5;
+    const EPOCH: usize = 6;
+    const DELEGATE: usize = 7;
+    const ROTATION_AT: usize = 8;
+    const ROTATION_DELEGATE: usize = 9;
+    const REFUND_INDEX: usize = 10;
+    const REFUND_AMOUNT: usize = 11;
+    const REFUND_CREATED_AT: usize = 12;
+    const REFUND_UNLOCK_AT: usize = 13;
+}
+
+/// The place of the first column that a role reads beyond these.
+pub(in crate::store) const OWN: usize = 14;
+
+/// What both roles keep of an account.
+pub(in crate::store) struct Account {
+    pub id: AccountId,
+    pub owed: Neuron,
+    /// The chain's view.
+    pub chain: Option<ChainAccount>,
+    /// The number of the block that the chain's view was read at.
+    pub block: Option<u64>,
+}
+
+impl Account {
+    /// Reads a row of [`account_columns`].
+    pub(in crate::store) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let id = AccountId { user: address(row, Columns::USER)?, provider: address(row, Columns::PROVIDER)? };
+        let block = row.get::<_, Option<Count>>(Columns::BLOCK)?.map(|count| count.0);
+        Ok(Self { id, owed: row.get(Columns::OWED)?, chain: chain_view(row, id)?, block })
+    }
+}
+
+fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<Address> {
+    row.get::<_, [u8; 20]>(column).map(Address::from)
+}
+
+fn chain_view(row: &Row<'_>, id: AccountId) -> rusqlite::Result<Option<ChainAccount>> {
+    let Some(balance) = row.get(Columns::BALANCE)? else { return Ok(None) };
     let optional_address =
-        |column| row.get::<_, Option<[u8; 20]>>(column).map(|address| address.map(Address::from));
-    let rotation = match row.get::<_, Option<Timestamp>>("rotation_at")? {
-        Some(active_at) => Some(Rotation { delegate: optional_address("rotation_delegate")?, active_at }),
+        |column: usize| row.get::<_, Option<[u8; 20]>>(column).map(|address| address.map(Address::from));
+    let rotation = match row.get::<_, Option<Timestamp>>(Columns::ROTATION_AT)? {
+        Some(active_at) => {
+            Some(Rotation { delegate: optional_address(Columns::ROTATION_DELEGATE)?, active_at })
+        }
         None => None,
     };
-    let refund = match row.get("refund_index")? {
+    let refund = match row.get(Columns::REFUND_INDEX)? {
         Some(index) => Some(PendingRefund {
             index,
-            amount: row.get("refund_amount")?,
-            created_at: row.get("refund_created_at")?,
-            unlock_at: row.get("refund_unlock_at")?,
+            amount: row.get(Columns::REFUND_AMOUNT)?,
+            created_at: row.get(Columns::REFUND_CREATED_AT)?,
+            unlock_at: row.get(Columns::REFUND_UNLOCK_AT)?,
         }),
         None => None,
     };
-    let (settled, epoch, delegate) = (row.get("settled")?, row.get("epoch")?, optional_address("delegate")?);
-    Ok(Some(ChainAccount { id: account(row)?, balance, settled, epoch, delegate, rotation, refund }))
+    let (settled, epoch) = (row.get(Columns::SETTLED)?, row.get(Columns::EPOCH)?);
+    let delegate = optional_address(Columns::DELEGATE)?;
+    Ok(Some(ChainAccount { id, balance, settled, epoch, delegate, rotation, refund }))
 }
 
-/// The number of the block that the chain's view was read at.
-pub(in crate::store) fn block(row: &Row<'_>) -> rusqlite::Result<Option<u64>> {
-    Ok(row.get::<_, Option<Count>>("block")?.map(|count| count.0))
-}
-
-/// The best voucher in a row of `accounts`.
-pub(in crate::store) fn voucher(row: &Row<'_>) -> rusqlite::Result<Option<SignedVoucher>> {
-    let Some(signature) = row.get::<_, Option<Signature>>("voucher_signature")? else { return Ok(None) };
-    let (epoch, cumulative) = (row.get("voucher_epoch")?, row.get("voucher_cumulative")?);
-    Ok(Some(SignedVoucher { voucher: Voucher { account: account(row)?, epoch, cumulative }, signature }))
+/// The best voucher of an account, whose signature, epoch and amount are in three columns from `first` on.
+pub(in crate::store) fn voucher(
+    row: &Row<'_>,
+    account: AccountId,
+    first: usize,
+) -> rusqlite::Result<Option<SignedVoucher>> {
+    let Some(signature) = row.get::<_, Option<Signature>>(first)? else { return Ok(None) };
+    let voucher = Voucher { account, epoch: row.get(first + 1)?, cumulative: row.get(first + 2)? };
+    Ok(Some(SignedVoucher { voucher, signature }))
 }
 
 /// Keeps a voucher if it is better than the one there, and returns the best.
@@ -114,8 +171,11 @@ pub(in crate::store) fn keep_voucher(
 ) -> Result<SignedVoucher, StoreError> {
     let id = new.voucher.account;
     let best = connection
-        .prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?
-        .query_row(params![bytes(&id.user), bytes(&id.provider)], voucher)
+        .prepare_cached(
+            "SELECT voucher_signature, voucher_epoch, voucher_cumulative FROM accounts
+             WHERE user = ?1 AND provider = ?2",
+        )?
+        .query_row(params![bytes(&id.user), bytes(&id.provider)], |row| voucher(row, id, 0))
         .optional()?;
     if best.is_none() {
         ensure(connection, id)?;

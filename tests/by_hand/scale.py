@@ -3,7 +3,8 @@
     python3 tests/by_hand/scale.py target/release/zgserve-tui ANVIL [requests] [accounts]
 
 Starts anvil (at the path ANVIL), the contract, a provider broker and a user broker, each a process of its own, twice. The accounts are
-real ones: deposits on the chain, of one user with every provider and of every user with one provider. The requests are written
+real ones: deposits on the chain, of one user with every provider and of every user with one provider. The user's name a delegate each, whose
+key is in a file of its own as the broker would have made it (with the same digits in all of them, so that nothing has to be reckoned). The requests are written
 into the closed databases, a provider's calls as charged and a user's as done, two months of them, filed as the brokers would
 (src/store/filing.rs); the brokers' own audit (`doctor`) then has to find nothing wrong. Prints for each question the median time
 of both and their ratio. Nothing is enforced but that all is answered. Needs Python 3 and curl; uses nothing but loopback.
@@ -28,6 +29,7 @@ from procedure import Model
 
 KEYS = {"provider": ("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80", "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"),
         "user": ("0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")}
+DELEGATE = ("5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a", "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC")
 ADD_ACCOUNT = "0x49b51b17"  # addAccount(address,address)
 DEPOSIT = 10**15
 DAYS = 60
@@ -65,9 +67,9 @@ def deposit(contract, accounts):
     rpc("evm_setAutomine", False)
     for number in range(accounts):
         other = "0x" + stranger(b"\x01", number)
-        call = lambda of, to: {"from": of, "to": contract, "value": hex(DEPOSIT), "gas": "0x7a120",
-                               "data": ADD_ACCOUNT + pad(to) + pad("0x0")}
-        batch.append(("eth_sendTransaction", [call(user, "0x" + stranger(b"\x02", number))]))
+        call = lambda of, to, delegate="0x0": {"from": of, "to": contract, "value": hex(DEPOSIT), "gas": "0x7a120",
+                                               "data": ADD_ACCOUNT + pad(to) + pad(delegate)}
+        batch.append(("eth_sendTransaction", [call(user, "0x" + stranger(b"\x02", number), DELEGATE[1])]))
         batch += [("anvil_impersonateAccount", [other]), ("anvil_setBalance", [other, hex(10**18)]),
                   ("eth_sendTransaction", [call(other, provider)])]
         if len(batch) >= 80:
@@ -77,6 +79,17 @@ def deposit(contract, accounts):
         send()
     rpc("evm_mine")
     rpc("evm_setAutomine", True)
+
+
+def keep_delegates(data, contract, accounts):
+    """A key file for each account of the user, named as src/keys/delegate.rs does it."""
+    directory = data / "delegates"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    private = lambda path, flags: os.open(path, flags, mode=0o600)
+    for number in range(accounts):
+        name = f"31337-{contract.lower()}-{KEYS['user'][1].lower()}-0x{stranger(bytes([2]), number)}.key"
+        with open(directory / name, "w", opener=private) as file:
+            file.write(DELEGATE[0] + "\n")
 
 
 def fill(path, role, requests, accounts):
@@ -187,7 +200,10 @@ def measure(binary, anvil, requests, accounts):
                 stop(role)
             begun = time.time()
             for role in KEYS:
-                fill(next(pathlib.Path(home, f"{role}-data").rglob("*.db")), role, requests, accounts)
+                database = next(pathlib.Path(home, f"{role}-data").rglob("*.db"))
+                fill(database, role, requests, accounts)
+                if role == "user":
+                    keep_delegates(database.parent, contract, accounts)
             print(f"  {requests} requests written to both databases in {time.time() - begun:.0f} s")
             for role in KEYS:
                 found[f"{role}: start to the first answer"] = broker(role)
@@ -201,6 +217,9 @@ def measure(binary, anvil, requests, accounts):
                 "user: failed requests": f"{USER}/v1/request?limit=100&status=failed",
                 "user: requests of a service": f"{USER}/v1/request?limit=100&service=other",
                 "user: requests of a provider": f"{USER}/v1/request?limit=10&provider=0x{stranger(bytes([2]), 1)}",
+                "user: requests of a provider and state": f"{USER}/v1/request?limit=10&status=done&provider=0x{stranger(bytes([2]), 1)}",
+                "user: a provider's of 30 days and a state": f"{USER}/v1/request?limit=10&status=done&from={month}&provider=0x{stranger(bytes([2]), 1)}",
+                "user: requests of a service by fee": f"{USER}/v1/request?limit=100&service=llama&sort=dearest",
                 "user: requests of 30 days": f"{USER}/v1/request?limit=100&from={month}",
                 "user: 100 accounts": f"{USER}/v1/provider?limit=100",
                 "user: services": f"{USER}/v1/service",
@@ -210,6 +229,7 @@ def measure(binary, anvil, requests, accounts):
                 "provider: 100 requests by fee": f"{PROVIDER}/v1/request?limit=100&sort=dearest",
                 "provider: failed requests": f"{PROVIDER}/v1/request?limit=100&status=failed",
                 "provider: requests of a user": f"{PROVIDER}/v1/request?limit=10&user=0x{stranger(bytes([1]), 1)}",
+                "provider: requests of a user and service": f"{PROVIDER}/v1/request?limit=10&service=llama&user=0x{stranger(bytes([1]), 1)}",
                 "provider: requests of 30 days": f"{PROVIDER}/v1/request?limit=100&from={month}",
                 "provider: 100 users": f"{PROVIDER}/v1/user?limit=100",
                 "provider: one user": f"{PROVIDER}/v1/user/0x{stranger(bytes([1]), 1)}",

@@ -143,11 +143,14 @@ impl ProviderBroker {
             spool: Spool::new(spool, settings.body_memory),
             settings,
         });
-        let tickets = core.resume().await?;
-        core.load_decisions().await?;
-        core.recall_ids().await?;
-        core.count_today().await?;
-        core.count_gas().await?;
+        // None of them depends on another, and each waits for the disk.
+        let (tickets, (), (), (), ()) = tokio::try_join!(
+            core.resume(),
+            core.load_decisions(),
+            core.recall_ids(),
+            core.count_today(),
+            core.count_gas()
+        )?;
         let (head, behind) = core.look_first().await?;
         core.load_services().await?;
         core.publish_first();
@@ -183,7 +186,9 @@ impl Core {
                 "requests of the last run were never metered; they cost nothing"
             );
         }
-        for user in self.store.all_users().await? {
+        let users = self.store.all_users().await?;
+        let mut pages = Vec::with_capacity(users.len());
+        for user in users {
             if user.id.provider != self.me
                 || (user.chain, user.voucher, user.owed) == (None, None, Neuron::ZERO)
             {
@@ -201,7 +206,7 @@ impl Core {
             });
             // Nobody was paid what was never owed; the first reading sees to a contradiction.
             let account = ChainAccount { settled: account.settled.min(user.owed), ..account };
-            self.book.restore(Page {
+            pages.push(Page {
                 account,
                 block: 0,
                 owed: user.owed,
@@ -213,6 +218,7 @@ impl Core {
                 doubt: None,
             });
         }
+        self.book.begin(pages);
         let operations = self.store.operations();
         let attempts = operations.unfinished_attempts().await?;
         let unfinished = operations.unfinished().await?;

@@ -156,6 +156,11 @@ impl Book {
         self.positions.totals()
     }
 
+    /// Begins with the accounts that the store remembers, each with its provider, once.
+    pub fn begin(&mut self, accounts: Vec<(Address, Position)>) {
+        self.positions = Positions::of(accounts);
+    }
+
     /// Takes what the store remembers of an account.
     pub fn restore(&mut self, provider: Address, authorized: Neuron, owed: Neuron) {
         self.positions.change_or_begin(provider, |position| {

@@ -32,7 +32,7 @@ impl UserBroker {
         };
         let voucher = match (chain, promise) {
             (Some(chain), Some(promise)) if !promise.is_zero() => {
-                inner.keys.voucher(provider, chain.epoch, promise)?
+                inner.keys.voucher(provider, chain.epoch, promise).await?
             }
             _ => None,
         };

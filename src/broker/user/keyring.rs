@@ -1,6 +1,6 @@
 //! Which key signs for which account: the delegate's where we hold it, else the wallet's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,9 +12,18 @@ use crate::domain::{
 };
 use crate::keys::{DelegateId, DelegateKeys, KeyError, SharedKey, Wallet};
 
+/// What signs for one account.
+#[derive(Clone, Debug)]
+enum Signer {
+    /// The key of the delegate with this address, by the name of its file. It is read before the first signature: a start
+    /// would else read one file for each account.
+    Listed(Address),
+    Held(Held),
+}
+
 /// The key that signs for one account, and what was made with it last.
 #[derive(Clone, Debug)]
-struct Signer {
+struct Held {
     key: Arc<Wallet>,
     /// What it shares with the provider, whose public key it belongs to.
     shared: Option<(PublicKey, Arc<SharedKey>)>,
@@ -33,6 +42,20 @@ pub(super) struct Keyring {
     delegates: DelegateKeys,
     /// The key that the chain takes for each account, as of the last read.
     signers: Mutex<HashMap<Address, Signer>>,
+}
+
+impl Signer {
+    fn of(key: Arc<Wallet>) -> Signer {
+        Signer::Held(Held { key, shared: None, voucher: None })
+    }
+
+    /// Whether this is, or is going to be, the key with this address.
+    fn is(&self, address: Address) -> bool {
+        match self {
+            Signer::Held(held) => held.key.address() == address,
+            Signer::Listed(delegate) => *delegate == address,
+        }
+    }
 }
 
 impl Keyring {
@@ -57,28 +80,49 @@ impl Keyring {
         Ok(delegate)
     }
 
+    /// Finds the keys for accounts as the last run left them. Files of delegates are looked at, and not read yet.
+    pub async fn restore(&self, accounts: &[ChainAccount]) -> Result<(), KeyError> {
+        let named = accounts.iter().filter(|account| account.delegate.is_some());
+        let held = self.delegates.held(named.map(|account| self.id(account.id.provider)).collect()).await?;
+        let held: HashSet<Address> = held.into_iter().map(|id| id.account.provider).collect();
+        let mut signers = self.signers.lock();
+        signers.reserve(accounts.len());
+        for account in accounts {
+            let provider = account.id.provider;
+            let listed = account.delegate.filter(|_| held.contains(&provider)).map(Signer::Listed);
+            if let Some(signer) = listed.or_else(|| self.wallet.clone().map(Signer::of)) {
+                signers.insert(provider, signer);
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the key for an account as the chain has it now.
     pub async fn refresh(&self, account: &ChainAccount) -> Result<(), KeyError> {
         let provider = account.id.provider;
-        let held = match account.delegate {
+        if let Some(delegate) = account.delegate
+            && self.signers.lock().get(&provider).is_some_and(|signer| signer.is(delegate))
+        {
+            return Ok(());
+        }
+        let key = self.key(provider, account.delegate).await?;
+        keep(&mut self.signers.lock(), provider, key);
+        Ok(())
+    }
+
+    /// The delegate's key where we hold it, else the wallet's.
+    async fn key(
+        &self,
+        provider: Address,
+        delegate: Option<Address>,
+    ) -> Result<Option<Arc<Wallet>>, KeyError> {
+        let held = match delegate {
             Some(delegate) => {
                 self.delegates.get(self.id(provider)).await?.filter(|key| key.address() == delegate)
             }
             None => None,
         };
-        let signer = held.or_else(|| self.wallet.clone());
-        let mut signers = self.signers.lock();
-        match signer {
-            Some(key)
-                if signers.get(&provider).is_some_and(|signer| signer.key.address() == key.address()) => {}
-            Some(key) => {
-                signers.insert(provider, Signer { key, shared: None, voucher: None });
-            }
-            None => {
-                signers.remove(&provider);
-            }
-        }
-        Ok(())
+        Ok(held.or_else(|| self.wallet.clone()))
     }
 
     /// Whether there is a key for any account.
@@ -90,18 +134,30 @@ impl Keyring {
         self.signers.lock().contains_key(&provider)
     }
 
-    fn signer(&self, provider: Address) -> Option<Signer> {
-        self.signers.lock().get(&provider).cloned()
+    /// The key for an account, read now where that was not needed before.
+    async fn signer(&self, provider: Address) -> Result<Option<Held>, KeyError> {
+        let delegate = match self.signers.lock().get(&provider) {
+            None => return Ok(None),
+            Some(Signer::Held(held)) => return Ok(Some(held.clone())),
+            Some(Signer::Listed(delegate)) => *delegate,
+        };
+        let key = self.key(provider, Some(delegate)).await?;
+        let mut signers = self.signers.lock();
+        match signers.get(&provider) {
+            Some(Signer::Listed(listed)) if *listed == delegate => Ok(keep(&mut signers, provider, key)),
+            // The chain has named another meanwhile: its key signs the next time, as if this had been a moment earlier.
+            _ => Ok(key.map(|key| Held { key, shared: None, voucher: None })),
+        }
     }
 
     /// Signs a voucher; `None` without a key. The caller has `cumulative` on disk as authorized.
-    pub fn voucher(
+    pub async fn voucher(
         &self,
         provider: Address,
         epoch: u32,
         cumulative: Neuron,
     ) -> Result<Option<SignedVoucher>, KeyError> {
-        let Some(signer) = self.signer(provider) else { return Ok(None) };
+        let Some(signer) = self.signer(provider).await? else { return Ok(None) };
         let voucher = Voucher { account: self.account(provider), epoch, cumulative };
         if let Some(last) = signer.voucher.filter(|last| last.voucher == voucher) {
             return Ok(Some(last));
@@ -114,16 +170,16 @@ impl Keyring {
 
     /// Seals leave to serve one request: with the key shared with a provider that has told its public key, else with a
     /// signature. `None` without a key.
-    pub fn authorize(
+    pub async fn authorize(
         &self,
         auth: RequestAuth,
         provider_key: Option<PublicKey>,
     ) -> Result<Option<SealedRequestAuth>, KeyError> {
         let provider = auth.account.provider;
-        if let Some(shared) = provider_key.and_then(|public| self.shared(provider, public)) {
+        let Some(signer) = self.signer(provider).await? else { return Ok(None) };
+        if let Some(shared) = provider_key.and_then(|public| self.shared(provider, public, &signer)) {
             return Ok(Some(shared.seal_request(auth)));
         }
-        let Some(signer) = self.signer(provider) else { return Ok(None) };
         let signature = signer.key.sign(auth.signing_hash(&self.domain))?;
         Ok(Some(SignedRequestAuth { auth, signature }.into()))
     }
@@ -135,15 +191,17 @@ impl Keyring {
         match &sealed.seal {
             Seal::Signature(_) => sealed.signer(&self.domain) == Ok(provider),
             Seal::Tag(tag) => {
-                let shared = self.signers.lock().get(&provider).and_then(|signer| signer.shared.clone());
+                let shared = match self.signers.lock().get(&provider) {
+                    Some(Signer::Held(held)) => held.shared.clone(),
+                    _ => None,
+                };
                 shared.is_some_and(|(_, key)| key.sealed_receipt(&sealed.receipt, tag))
             }
         }
     }
 
     /// The key shared with a provider, if `public` is the provider's.
-    fn shared(&self, provider: Address, public: PublicKey) -> Option<Arc<SharedKey>> {
-        let signer = self.signer(provider)?;
+    fn shared(&self, provider: Address, public: PublicKey, signer: &Held) -> Option<Arc<SharedKey>> {
         if let Some((known, shared)) = &signer.shared
             && *known == public
         {
@@ -158,8 +216,8 @@ impl Keyring {
     }
 
     /// Changes what is remembered of a key, if it is still the one of its account.
-    fn update(&self, provider: Address, key: &Wallet, change: impl FnOnce(&mut Signer)) {
-        if let Some(signer) = self.signers.lock().get_mut(&provider)
+    fn update(&self, provider: Address, key: &Wallet, change: impl FnOnce(&mut Held)) {
+        if let Some(Signer::Held(signer)) = self.signers.lock().get_mut(&provider)
             && signer.key.address() == key.address()
         {
             change(signer);
@@ -180,4 +238,20 @@ impl Keyring {
     fn id(&self, provider: Address) -> DelegateId {
         DelegateId { chain_id: self.chain_id, contract: self.contract, account: self.account(provider) }
     }
+}
+
+/// Has a key sign for an account, if it does not already; or none.
+fn keep(signers: &mut HashMap<Address, Signer>, provider: Address, key: Option<Arc<Wallet>>) -> Option<Held> {
+    let Some(key) = key else {
+        signers.remove(&provider);
+        return None;
+    };
+    if let Some(Signer::Held(held)) = signers.get(&provider)
+        && held.key.address() == key.address()
+    {
+        return Some(held.clone());
+    }
+    let held = Held { key, shared: None, voucher: None };
+    signers.insert(provider, Signer::Held(held.clone()));
+    Some(held)
 }

@@ -110,7 +110,7 @@ enum Attempted {
 
 async fn attempt(inner: &Arc<Inner>, call: &Prepared, reply: &mut Reply) -> Result<Attempted, CallRefusal> {
     let (sent, epoch) = reserve(inner, call, reply).await?;
-    let outgoing = match sign(inner, call, &sent, epoch) {
+    let outgoing = match sign(inner, call, &sent, epoch).await {
         Ok(outgoing) => outgoing,
         Err(refusal) => {
             inner.failed(&Case::live(inner, call, &sent), "it could not be signed").await;
@@ -287,7 +287,7 @@ pub(super) fn refusal(provider: Address, denied: Denied) -> CallRefusal {
 }
 
 /// Signs authorisation and voucher. Both figures are on disk.
-fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgoing, CallRefusal> {
+async fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgoing, CallRefusal> {
     let provider = call.service.provider;
     let no_key = || CallRefusal::NoKey(provider);
     let auth = RequestAuth {
@@ -301,8 +301,8 @@ fn sign(inner: &Inner, call: &Prepared, sent: &Sent, epoch: u32) -> Result<Outgo
         max_fee: sent.max_fee,
         expiry: Timestamp::now().plus_seconds(inner.settings.authorization_lifetime),
     };
-    let auth = inner.keys.authorize(auth, call.conditions.public_key)?.ok_or_else(no_key)?;
-    let voucher = inner.keys.voucher(provider, epoch, sent.voucher)?.ok_or_else(no_key)?;
+    let auth = inner.keys.authorize(auth, call.conditions.public_key).await?.ok_or_else(no_key)?;
+    let voucher = inner.keys.voucher(provider, epoch, sent.voucher).await?.ok_or_else(no_key)?;
     let mut headers = call.headers.clone();
     let value = |text: String| http::HeaderValue::try_from(text).ok();
     if let (Some(auth), Some(voucher)) = (value(encode_request_auth(&auth)), value(encode_voucher(&voucher)))

@@ -49,6 +49,11 @@ pub(super) enum Holds {
 }
 
 impl Position {
+    /// What the store remembers of an account: as of block 0, since the chain may be another one by now.
+    pub fn remembered(authorized: Neuron, owed: Neuron, chain: Option<ChainAccount>) -> Self {
+        Position { authorized, durable: authorized, owed, chain, ..Position::default() }
+    }
+
     pub fn authorized(&self) -> Neuron {
         self.authorized
     }
@@ -198,6 +203,15 @@ impl Sums {
 }
 
 impl Positions {
+    /// All positions at a start. In the order of their providers, as the store gives them, they cost least.
+    pub fn of(all: Vec<(Address, Position)>) -> Self {
+        let mut sums = Sums::default();
+        all.iter().for_each(|(_, position)| sums.apply(position, RunningSum::add));
+        let known = all.iter().filter(|(_, position)| position.chain.is_some());
+        let dearest = known.map(|(provider, position)| (Reverse(position.owed), *provider)).collect();
+        Positions { all: all.into_iter().collect(), dearest, sums }
+    }
+
     pub fn get(&self, provider: Address) -> Option<&Position> {
         self.all.get(&provider)
     }

@@ -100,7 +100,8 @@ async fn bring(inner: &Inner, provider: Address) -> Result<Brought, PushError> {
     let url = inner.catalogue.read().of(provider).next().map(|service| service.url.clone());
     let Some(url) = url else { return Ok(Brought::No) };
     let base = inner.upstream.base(&url)?;
-    let Some(voucher) = inner.keys.voucher(provider, epoch, cumulative).map_err(UserError::from)? else {
+    let voucher = inner.keys.voucher(provider, epoch, cumulative).await.map_err(UserError::from)?;
+    let Some(voucher) = voucher else {
         return Ok(Brought::No);
     };
     crash_point::pass(Point::PushAuthorized);

@@ -9,6 +9,7 @@ use super::UserError;
 use super::finish::Case;
 use super::handle::{Inner, UserBroker, UserParts};
 use super::operations::plain_view;
+use super::positions::Position;
 use super::upstream::Upstream;
 use super::{evidence, follow, receipts, refunds};
 use crate::broker::outbox::{attempt, refused};
@@ -89,20 +90,17 @@ async fn restore(inner: &Inner) -> Result<(), UserError> {
     let spent = crate::domain::amount::sum(spent.into_values()).unwrap_or(crate::domain::Neuron::MAX);
     let accounts = store.accounts().await?;
     let services = store.services().await?;
-    let mut block = 0;
-    for account in accounts.iter().filter(|account| account.id.user == inner.user) {
-        let provider = account.id.provider;
-        {
-            let mut book = inner.book.lock();
-            book.restore(provider, account.authorized, account.owed);
-            // As of block 0: the chain may be another one by now.
-            book.set_chain(provider, account.chain, 0);
-        }
-        if let Some(chain) = &account.chain {
-            inner.keys.refresh(chain).await?;
-        }
-        block = block.max(account.block.unwrap_or(0));
-    }
+    let own: Vec<_> = accounts.into_iter().filter(|account| account.id.user == inner.user).collect();
+    let block = own.iter().filter_map(|account| account.block).max().unwrap_or(0);
+    let chains: Vec<_> = own.iter().filter_map(|account| account.chain).collect();
+    // The files of the keys are looked at meanwhile.
+    let (keys, ()) = tokio::join!(inner.keys.restore(&chains), async {
+        let positions = own.iter().map(|account| {
+            (account.id.provider, Position::remembered(account.authorized, account.owed, account.chain))
+        });
+        inner.book.lock().begin(positions.collect());
+    });
+    keys?;
     inner.book.lock().restore_day(day, spent);
     if !services.is_empty() {
         let at = BlockRef { number: block, hash: B256::ZERO, time: Timestamp::from_seconds(0) };

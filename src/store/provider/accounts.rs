@@ -6,9 +6,10 @@ use super::ProviderStore;
 use crate::{
     domain::{AccountId, ChainAccount, Neuron, SignedVoucher, Timestamp},
     store::{
-        Direction, Observed, Page, PageOf, StoreError, accounts,
+        Direction, Observed, Page, PageOf, StoreError,
+        accounts::{self, Account, account_columns},
         amount::Count,
-        columns::{account, bytes},
+        columns::bytes,
         page::{Filter, Order, cut},
     },
 };
@@ -92,7 +93,7 @@ impl ProviderStore {
                 let mut conditions = Filter::default();
                 conditions
                     .and_if("owed >= ?", filter.owed_from.map(|owed| owed.get().to_be_bytes().to_vec()));
-                let sql = format!("SELECT * FROM accounts{}", conditions.page(order, &page)?);
+                let sql = format!("{ROWS}{}", conditions.page(order, &page)?);
                 let mut statement = connection.prepare_cached(&sql)?;
                 let values = rusqlite::params_from_iter(&conditions.values);
                 let items = statement.query_map(values, read)?.collect::<Result<Vec<_>, _>>()?;
@@ -128,14 +129,16 @@ impl ProviderStore {
     }
 }
 
+/// Rows that [`read`] takes.
+const ROWS: &str = account_columns!("carried, voucher_signature, voucher_epoch, voucher_cumulative");
+
 fn all(connection: &Connection) -> Result<Vec<UserRow>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT * FROM accounts ORDER BY user, provider")?;
+    let mut statement = connection.prepare_cached(&format!("{ROWS} ORDER BY user, provider"))?;
     Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
 }
 
 fn get(connection: &Connection, id: AccountId) -> Result<Option<UserRow>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?;
+    let mut statement = connection.prepare_cached(&format!("{ROWS} WHERE user = ?1 AND provider = ?2"))?;
     Ok(statement.query_row(params![bytes(&id.user), bytes(&id.provider)], read).optional()?)
 }
 
@@ -169,13 +172,9 @@ fn debt_since(
     Ok(since.flatten())
 }
 
+/// A row of [`ROWS`].
 fn read(row: &Row<'_>) -> rusqlite::Result<UserRow> {
-    Ok(UserRow {
-        id: account(row)?,
-        chain: accounts::chain_view(row)?,
-        block: accounts::block(row)?,
-        owed: row.get("owed")?,
-        carried: row.get("carried")?,
-        voucher: accounts::voucher(row)?,
-    })
+    let Account { id, owed, chain, block } = Account::read(row)?;
+    let carried = row.get(accounts::OWN)?;
+    Ok(UserRow { id, chain, block, owed, carried, voucher: accounts::voucher(row, id, accounts::OWN + 1)? })
 }

@@ -6,8 +6,9 @@ use super::UserStore;
 use crate::{
     domain::{AccountId, ChainAccount, Neuron},
     store::{
-        Observed, StoreError, accounts,
-        columns::{account, bytes},
+        Observed, StoreError,
+        accounts::{self, Account, account_columns},
+        columns::bytes,
     },
 };
 
@@ -31,8 +32,7 @@ impl UserStore {
     pub async fn accounts(&self) -> Result<Vec<UserAccount>, StoreError> {
         self.db
             .read(|connection| {
-                let mut statement =
-                    connection.prepare_cached("SELECT * FROM accounts ORDER BY user, provider")?;
+                let mut statement = connection.prepare_cached(&format!("{ROWS} ORDER BY user, provider"))?;
                 Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
             })
             .await
@@ -56,8 +56,7 @@ impl UserStore {
 }
 
 pub(super) fn get(connection: &Connection, id: AccountId) -> Result<Option<UserAccount>, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT * FROM accounts WHERE user = ?1 AND provider = ?2")?;
+    let mut statement = connection.prepare_cached(&format!("{ROWS} WHERE user = ?1 AND provider = ?2"))?;
     Ok(statement.query_row(params![bytes(&id.user), bytes(&id.provider)], read).optional()?)
 }
 
@@ -99,13 +98,11 @@ pub(super) fn grow(connection: &Connection, id: AccountId, by: Sums) -> Result<O
         .optional()?)
 }
 
+/// Rows that [`read`] takes.
+const ROWS: &str = account_columns!("authorized, disputed");
+
 fn read(row: &Row<'_>) -> rusqlite::Result<UserAccount> {
-    Ok(UserAccount {
-        id: account(row)?,
-        chain: accounts::chain_view(row)?,
-        block: accounts::block(row)?,
-        authorized: row.get("authorized")?,
-        owed: row.get("owed")?,
-        disputed: row.get("disputed")?,
-    })
+    let Account { id, owed, chain, block } = Account::read(row)?;
+    let (authorized, disputed) = (row.get(accounts::OWN)?, row.get(accounts::OWN + 1)?);
+    Ok(UserAccount { id, chain, block, authorized, owed, disputed })
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use crate::broker::user::book::{Ask, Book, DeniedReason, Raise};
 use crate::broker::user::caps::{Cap, Caps};
+use crate::broker::user::positions::Position;
 use crate::domain::{AccountId, Address, ChainAccount, Neuron, RequestId};
 
 fn provider(number: u8) -> Address {
@@ -46,6 +47,24 @@ fn funded(balance: u128) -> Book {
     book.restore(provider(0), Neuron::ZERO, Neuron::ZERO);
     book.set_chain(provider(0), Some(chain(0, balance)), 0);
     book
+}
+
+#[test]
+fn a_book_that_begins_with_all_accounts_is_as_if_they_had_come_one_by_one() {
+    let (mut together, mut singly) = (Book::default(), Book::default());
+    let remembered = (0..9).map(|number| {
+        let account = (number % 3 != 0).then(|| chain(number, 100 * u128::from(number)));
+        let (authorized, owed) =
+            (Neuron::new(u128::from(number) * 7), Neuron::new(u128::from(number % 4) * 5));
+        singly.restore(provider(number), authorized, owed);
+        singly.set_chain(provider(number), account, 0);
+        (provider(number), Position::remembered(authorized, owed, account))
+    });
+    together.begin(remembered.collect());
+    assert!(together.holds_together());
+    assert_eq!(together.totals(), singly.totals());
+    assert_eq!(together.committed(), singly.committed());
+    assert_eq!(format!("{together:?}"), format!("{singly:?}"));
 }
 
 #[test]

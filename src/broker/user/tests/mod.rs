@@ -13,6 +13,7 @@ mod claims;
 mod evidence;
 mod greedy;
 mod hostile;
+mod keyring;
 mod ledger;
 mod limits;
 mod network;

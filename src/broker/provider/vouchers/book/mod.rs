@@ -130,7 +130,12 @@ impl Book {
         self.state.lock().ahead = time.seconds_since(now);
     }
 
-    /// Opens a page at the start, from the durable books.
+    /// Opens the pages of all users at the start, from the durable books.
+    pub(in crate::broker::provider) fn begin(&self, pages: Vec<Page>) {
+        self.state.lock().pages.open_all(pages);
+    }
+
+    /// Puts a page in place of the user's old one.
     pub(in crate::broker::provider) fn restore(&self, page: Page) {
         self.state.lock().pages.put(Page { reserved: Neuron::ZERO, in_flight: 0, ..page });
     }

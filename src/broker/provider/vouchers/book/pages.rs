@@ -133,6 +133,14 @@ impl Pages {
         });
     }
 
+    /// Opens the pages of many users who have none.
+    pub fn open_all(&mut self, pages: Vec<Page>) {
+        self.all.reserve(pages.len());
+        for page in pages {
+            self.open(page.account.id.user, || page);
+        }
+    }
+
     /// Changes a user's page, if there is one.
     pub fn change<T>(&mut self, user: Address, change: impl FnOnce(&mut Page) -> T) -> Option<T> {
         let page = self.all.get_mut(&user)?;

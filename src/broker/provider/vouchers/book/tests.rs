@@ -22,6 +22,17 @@ fn reserve(book: &Arc<Book>, fee: u128) -> Result<Reservation, Denied> {
     book.reserve(USER, RequestId::random(), Neuron::new(fee), now(), || 60)
 }
 
+#[test]
+fn a_book_that_begins_with_all_pages_is_as_if_they_had_come_one_by_one() {
+    let pages: Vec<_> = (1..9).map(|number| page(number, 100, u128::from(number % 4) * 5)).collect();
+    let (together, singly) = (Book::new(Neuron::new(5), 64), Book::new(Neuron::new(5), 64));
+    together.begin(pages.clone());
+    pages.iter().for_each(|page| singly.restore(*page));
+    assert!(together.holds_together());
+    assert_eq!(together.first(usize::MAX), singly.first(usize::MAX));
+    assert_eq!(together.totals(now()), singly.totals(now()));
+}
+
 /// Rows: balance, settled, pending refund, owed, voucher, credit, maxFee → admitted, short of promise, of funds.
 #[test]
 fn the_admission_table() {
