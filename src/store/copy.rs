@@ -26,7 +26,8 @@ pub struct About {
     pub network: Option<Network>,
 }
 
-/// Copies the database of a role into a new file, mode 0600. Blocks.
+/// Copies the database of a role into a new file, mode 0600, and looks whether the copy is whole: pages are copied as they are, and
+/// a backup of a damaged database would be found out on the day on which it is needed. Blocks.
 ///
 /// # Errors
 /// [`StoreError::Role`] and [`StoreError::Newer`] for a file that is not this program's, [`StoreError::Corrupt`].
@@ -40,6 +41,7 @@ pub fn copy(from: &Path, role: Role, to: &Path) -> Result<About, StoreError> {
     // Nobody believes a copy that was not finished, so it needs no journal.
     copied.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")?;
     Backup::new(&source, &mut copied)?.run_to_completion(PAGES, Duration::ZERO, None)?;
+    whole(&copied)?;
     copied.close().map_err(|(_, error)| StoreError::from(error))?;
     Ok(about)
 }
@@ -51,12 +53,18 @@ pub fn copy(from: &Path, role: Role, to: &Path) -> Result<About, StoreError> {
 pub fn inspect(path: &Path, role: Role) -> Result<About, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let about = about(&connection, role)?;
-    if let Some(wrong) = audit::check_file(&connection)?.into_iter().next() {
-        return Err(StoreError::Corrupt(wrong));
-    }
+    whole(&connection)?;
     // Closing the last connection takes the log's files away.
     connection.close().map_err(|(_, error)| StoreError::from(error))?;
     Ok(about)
+}
+
+/// Refuses a file in which SQLite finds something wrong.
+fn whole(connection: &Connection) -> Result<(), StoreError> {
+    match audit::check_file(connection)?.into_iter().next() {
+        Some(wrong) => Err(StoreError::Corrupt(wrong)),
+        None => Ok(()),
+    }
 }
 
 fn about(connection: &Connection, role: Role) -> Result<About, StoreError> {
@@ -141,6 +149,25 @@ mod tests {
         let again = Db::open(&last, Role::User).unwrap();
         write_pair(&again, 9_999).await;
         assert_eq!(again.audit().await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn no_copy_is_made_of_a_damaged_database() {
+        let directory = tempfile::tempdir().unwrap();
+        let from = directory.path().join("user.db");
+        let db = Db::open(&from, Role::User).unwrap();
+        for number in 0..500 {
+            write_pair(&db, number).await;
+        }
+        db.close().await.unwrap();
+        copy(&from, Role::User, &directory.path().join("good")).unwrap();
+        // A page in the middle, as a disk loses it.
+        let mut bytes = fs::read(&from).unwrap();
+        let page = bytes.len() / 4096 / 2 * 4096;
+        bytes[page..page + 4096].fill(0x5a);
+        fs::write(&from, bytes).unwrap();
+        let copied = copy(&from, Role::User, &directory.path().join("bad"));
+        assert!(matches!(copied, Err(StoreError::Corrupt(_))), "{copied:?}");
     }
 
     #[test]

@@ -92,6 +92,13 @@ impl Db {
         Self::open_with(&path, role, role.migrations(), Some(dir), None)
     }
 
+    /// A database at a path that does not sync the disk, for tests that write much.
+    #[cfg(test)]
+    pub(in crate::store) fn open_unsynced(path: &Path, role: Role) -> Result<Self, StoreError> {
+        let kept = tempfile::tempdir().map_err(StoreError::other)?;
+        Self::open_with(path, role, role.migrations(), Some(kept), None)
+    }
+
     pub(in crate::store) fn open_with(
         path: &Path,
         role: Role,

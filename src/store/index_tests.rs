@@ -4,7 +4,7 @@
 
 use rusqlite::{Connection, types::Value};
 
-use super::filing::Filing;
+use super::bulk::{LARGE, SMALL};
 use super::page::Order;
 use super::provider::{ProviderRequestFilter, ProviderRequestSort};
 use super::totals::{Asked, filed};
@@ -13,36 +13,10 @@ use super::*;
 use crate::domain::{Address, ProviderRequestState, Timestamp, UserRequestState};
 
 const REQUESTS: u32 = 4_000;
-/// Has half of all requests; each of the others has ten.
-const LARGE: Address = Address::repeat_byte(0xaa);
-const SMALL: Address = Address::ZERO;
 
-/// Books with one large account and many small ones; one request in 40 is of the service `rare`, one in 50 failed.
 async fn books(role: Role) -> Db {
     let db = Db::temporary(role).unwrap();
-    let (many, one, end) = match role {
-        Role::User => ("provider", "user", "done"),
-        Role::Provider => ("user", "provider", "charged"),
-    };
-    db.write(move |connection| {
-        connection.execute_batch(&format!(
-            "INSERT INTO requests (id, {many}, {one}, service, created_at, state, fee, max_fee, price_version, input_price,
-                output_price, body_hash)
-             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {REQUESTS})
-             SELECT randomblob(32), CASE WHEN i % 2 THEN x'{large}' ELSE unhex(printf('%040x', i / 2 % 200)) END, zeroblob(20),
-                iif(i % 40 = 0, 'rare', 'common'), i * 1000000, iif(i % 50 = 0, 'failed', '{end}'),
-                zeroblob(16), zeroblob(16), 1, zeroblob(16), zeroblob(16), zeroblob(32)
-             FROM n",
-            large = alloy::primitives::hex::encode(LARGE),
-        ))?;
-        let filing = Filing::new(role);
-        while filing.is_waited_for(connection)? {
-            filing.file(connection)?;
-        }
-        Ok(())
-    })
-    .await
-    .unwrap();
+    bulk::fill(&db, REQUESTS).await;
     db
 }
 

@@ -31,6 +31,10 @@ mod write_probe;
 mod writer;
 
 #[cfg(test)]
+mod audit_tests;
+#[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod earlier;
 #[cfg(test)]
 mod engine_tests;
