@@ -13,7 +13,7 @@ const FEWEST_DAYS: u64 = 30;
 const LOOK: Duration = Duration::from_secs(3_600);
 /// How often it is asked for while no block is known.
 const UNKNOWN: Duration = Duration::from_secs(10);
-/// Between two transactions.
+/// Between two transactions at least; where they take longer, as long as the last one took.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether so many days can be set.
@@ -54,13 +54,14 @@ async fn look(db: &Db, now: Timestamp, days: u64) -> Result<usize, StoreError> {
     let before = Timestamp::from_seconds(now.as_seconds().saturating_sub(days.saturating_mul(86_400)));
     let (mut requests, mut place) = (0, None);
     loop {
+        let begun = tokio::time::Instant::now();
         let pruned = db.prune(before, place).await?;
         requests += pruned.requests;
         if pruned.next.is_none() {
             return Ok(requests);
         }
         place = pruned.next;
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PAUSE.max(begun.elapsed())).await;
     }
 }
 

@@ -176,7 +176,7 @@ pub(in crate::store) fn run(
         if !group.is_empty() {
             let jobs = group.len();
             commit(&connection, group, counters, gate.as_mut());
-            log.changed(jobs);
+            log.changed(&connection);
             log.finish(&connection);
             if filing.changed(jobs) {
                 file(&connection, &filing, gate.as_mut());
