@@ -255,6 +255,11 @@ impl Library {
         Ok(self.store.take_costs_from_books().await?)
     }
 
+    /// Has search find what came of answers in whose middle the last run ended. To be called at start.
+    pub async fn index_what_was_left(&self) -> Result<(), LibraryError> {
+        Ok(self.store.index_what_was_left().await?)
+    }
+
     /// The newest prompts, each once, for a search backwards. Pastes beyond 16 KiB are left out.
     pub async fn history(&self, limit: usize) -> Result<Vec<String>, LibraryError> {
         Ok(self.store.prompts(limit).await?)

@@ -1,8 +1,11 @@
-//! Conversations that the terminal keeps: words (`words.rs`), rows (`rows.rs`), search (`search.rs`).
+//! Conversations that the terminal keeps: words (`words.rs`), rows (`rows.rs`), what answers cost (`costs.rs`), search (`search.rs`).
 //!
-//! Each change is one write, but for the deletion of a long conversation. The index of words follows the rows by triggers of the schema; the sums of a conversation
+//! Each change is one write, but for the deletion of a long conversation. The index of words follows the rows by triggers of the schema, a
+//! growing answer once it has ended (`growing.rs`); the sums of a conversation
 //! (`messages`, `fee`) are kept by the write that changes a message. Costs are copies of the books, never their source.
 
+mod costs;
+mod growing;
 mod rows;
 mod search;
 #[cfg(test)]
@@ -20,9 +23,9 @@ use crate::{
     store::StoreError,
 };
 
+pub(in crate::store::user) use costs::set_cost;
 use rows::Deleted;
 pub(in crate::store) use rows::audit;
-pub(in crate::store::user) use rows::set_cost;
 pub use search::MOST_FOUND;
 pub use words::{
     Answer, ChatParameters, Conversation, Conversations, Found, Hit, Message, MessageCost, MessageRole,
@@ -35,6 +38,9 @@ pub const MOST_MESSAGES: u64 = 10_000;
 /// Messages that one write deletes. Overwriting a message in the index of words takes some milliseconds where there are
 /// many, and writes of the books wait behind it.
 const DELETED_AT_ONCE: u32 = 8;
+
+/// Requests whose costs one write copies.
+const COSTS_AT_ONCE: usize = 64;
 
 /// The most conversations that a list names.
 pub const MOST_LISTED: u32 = 1000;
@@ -225,12 +231,27 @@ impl LibraryStore {
 
     /// Replaces what the messages of a request cost. Returns whether there is one.
     pub async fn set_cost(&self, request: RequestId, cost: MessageCost) -> Result<bool, StoreError> {
-        self.db.write(move |connection| rows::set_cost(connection, request, cost)).await
+        self.db.write(move |connection| costs::set_cost(connection, request, cost)).await
     }
 
-    /// Copies the costs of all requests that are booked otherwise than their messages say; returns how many.
+    /// Copies the costs of all requests that are booked otherwise than their messages say; returns how many. They are looked for
+    /// without holding up writes of the books.
     pub async fn take_costs_from_books(&self) -> Result<usize, StoreError> {
-        self.db.write(rows::take_costs).await
+        let mut taken = 0;
+        for part in self.db.read(costs::differing).await?.chunks(COSTS_AT_ONCE) {
+            let part = part.to_vec();
+            taken += self.db.write(move |connection| costs::take(connection, &part)).await?;
+        }
+        Ok(taken)
+    }
+
+    /// Has answers that a former run left in their middle be found by their words. Harmless to those that grow now.
+    pub async fn index_what_was_left(&self) -> Result<(), StoreError> {
+        let mut left = self.db.read(growing::is_left).await?;
+        while left {
+            left = self.db.write(growing::index).await?;
+        }
+        Ok(())
     }
 
     /// The newest prompts, each once.

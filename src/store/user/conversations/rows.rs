@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
-    Answer, Appended, Conversation, ConversationChange, Conversations, MOST_MESSAGES, Message, MessageCost,
-    MessageRole, MessageState, NewConversation, NewMessage, ServiceOf, number, places,
+    Answer, Appended, Conversation, ConversationChange, Conversations, MOST_MESSAGES, Message, MessageRole,
+    MessageState, NewConversation, NewMessage, ServiceOf, number, places,
 };
 use crate::{
     domain::{Address, ConversationId, MessageId, Neuron, RequestId, Timestamp},
@@ -254,8 +254,8 @@ pub(super) fn append(
     connection
         .prepare_cached(
             "INSERT INTO messages (number, id, role, at, provider, service, model, request, state, reason, inherited,
-                first_word_ms, duration_ms, text, reasoning)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?14)",
+                first_word_ms, duration_ms, text, reasoning, growing)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             places(number).0.saturating_add(place),
@@ -272,6 +272,7 @@ pub(super) fn append(
             answer.duration_ms.map(Count),
             answer.text,
             answer.reasoning,
+            answer.state == MessageState::Unfinished,
         ])?;
     let prompt = new.role == MessageRole::User;
     let title = title.filter(|_| prompt && !conversation.named && conversation.title.is_empty());
@@ -321,7 +322,7 @@ pub(super) fn update(
     connection
         .prepare_cached(
             "UPDATE messages SET provider = ?2, service = ?3, model = ?4, request = ?5, state = ?6, reason = ?7,
-                first_word_ms = ?8, duration_ms = ?9, text = ?10, reasoning = ?11
+                first_word_ms = ?8, duration_ms = ?9, text = ?10, reasoning = ?11, growing = ?12
              WHERE number = ?1",
         )?
         .execute(params![
@@ -336,67 +337,12 @@ pub(super) fn update(
             answer.duration_ms.map(Count),
             answer.text,
             answer.reasoning,
+            answer.state == MessageState::Unfinished,
         ])?;
     connection
         .prepare_cached("UPDATE conversations SET updated_at = MAX(updated_at, ?2) WHERE number = ?1 >> 20")?
         .execute(params![number, at])?;
     Ok(true)
-}
-
-pub(in crate::store::user) fn set_cost(
-    connection: &Connection,
-    request: RequestId,
-    cost: MessageCost,
-) -> Result<bool, StoreError> {
-    let mut statement =
-        connection.prepare_cached("SELECT number, fee, inherited FROM messages WHERE request = ?1")?;
-    let found = statement
-        .query_map([request], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-        .collect::<Result<Vec<(i64, Neuron, bool)>, _>>()?;
-    for (number, before, inherited) in &found {
-        connection
-            .prepare_cached(
-                "UPDATE messages SET input_units = ?2, output_units = ?3, fee = ?4, disputed = ?5 WHERE number = ?1",
-            )?
-            .execute(params![number, cost.input, cost.output, cost.fee, cost.disputed])?;
-        if !inherited {
-            let sum: Neuron = connection
-                .prepare_cached("SELECT fee FROM conversations WHERE number = ?1 >> 20")?
-                .query_row([number], |row| row.get(0))?;
-            let rest = sum
-                .checked_sub(*before)
-                .ok_or_else(|| StoreError::invalid("a conversation's fee is below one of its messages'"))?;
-            connection
-                .prepare_cached("UPDATE conversations SET fee = ?2 WHERE number = ?1 >> 20")?
-                .execute(params![number, add(rest, cost.fee)?])?;
-        }
-    }
-    Ok(!found.is_empty())
-}
-
-pub(super) fn take_costs(connection: &Connection) -> Result<usize, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT r.id, r.input_units, r.output_units, r.fee, r.disputed
-         FROM messages m JOIN requests r ON r.id = m.request
-         WHERE m.request IS NOT NULL AND r.state IN ('done', 'disputed')
-            AND (m.fee <> r.fee OR m.disputed <> r.disputed
-                OR m.input_units <> r.input_units OR m.output_units <> r.output_units)",
-    )?;
-    let found = statement
-        .query_map([], |row| {
-            let cost = MessageCost {
-                input: row.get(1)?,
-                output: row.get(2)?,
-                fee: row.get(3)?,
-                disputed: row.get(4)?,
-            };
-            Ok((row.get::<_, RequestId>(0)?, cost))
-        })?
-        .collect::<Result<Vec<_>, _>>()?;
-    for (request, cost) in &found {
-        set_cost(connection, *request, *cost)?;
-    }
-    Ok(found.len())
 }
 
 pub(super) fn prompts(connection: &Connection, limit: usize) -> Result<Vec<String>, StoreError> {

@@ -100,7 +100,9 @@ async fn the_database_of_the_version_before_opens_with_its_books() {
     let conversation = begin(&store, 1).await;
     reply(&store, conversation, answer(1, "hello"), 2).await;
     assert_eq!(store.take_costs_from_books().await.unwrap(), 1);
+    let writes = db.stats().jobs;
     assert_eq!(store.take_costs_from_books().await.unwrap(), 0);
+    assert_eq!(db.stats().jobs, writes, "what is as it should be holds up no write");
     let books = UserStore::new(db, network).await.unwrap();
     assert_eq!(books.audit().await.unwrap(), Vec::<String>::new());
     assert_eq!(store.conversation(conversation).await.unwrap().unwrap().fee, n(90));

@@ -77,6 +77,9 @@ pub fn perform(ask: Ask, at: &At, reply: Reply<Answer>) {
                 if let Err(error) = library.take_costs_from_books().await {
                     tracing::warn!(%error, "what answers cost could not be taken from the books");
                 }
+                if let Err(error) = library.index_what_was_left().await {
+                    tracing::warn!(%error, "what the last run left of answers is not found by a search");
+                }
                 sums(&library, &reply).await;
             });
         }
