@@ -113,6 +113,8 @@ pub fn max_output(kind: ServiceKind, suffix: &Suffix, body: &[u8]) -> Option<Uni
 pub struct MeterResult {
     /// The exact output units of all bytes pushed: what is charged.
     pub units: Units,
+    /// How many choices (or items) hold something; 0 for an answer of no known shape.
+    pub answers: u64,
     /// The model server's own figures, if it gave any.
     pub usage: Option<Usage>,
     /// Why the answer ended, in the model server's words; cleaned.
@@ -121,6 +123,8 @@ pub struct MeterResult {
     pub complete: bool,
     /// An error that the model server put into its answer.
     pub error: Option<AnswerError>,
+    /// Why what was read at the end could not be counted further: a whole answer of too many texts.
+    pub fault: Option<MeterError>,
 }
 
 /// How far a chunk may be delivered; see [`OutputMeter::push_until`].

@@ -201,18 +201,26 @@ impl ChatOutput {
     }
 
     pub(super) fn finish(mut self) -> MeterResult {
+        let mut fault = None;
         let whole = if self.cut || self.failed.is_some() {
             false
         } else {
-            let ended = self.body.finish(&mut self.texts).unwrap_or(false);
-            ended && self.decoder.is_whole()
+            match self.body.finish(&mut self.texts) {
+                Ok(ended) => ended && self.decoder.is_whole(),
+                Err(error) => {
+                    fault = Some(error);
+                    false
+                }
+            }
         };
         MeterResult {
             units: Units(self.texts.exact()),
+            answers: self.texts.answers(),
             usage: self.texts.usage,
             finish_reason: self.texts.finish_reason,
             complete: whole,
             error: self.texts.error,
+            fault,
         }
     }
 

@@ -26,7 +26,7 @@ pub use api::{
     Limits, MeterError, MeterResult, OutputMeter, Pushed, Request, RequestBody, input_units, max_output,
 };
 pub use chatbot::{MEDIA_BYTES_PER_UNIT, REMOTE_MEDIA_UNITS};
-pub use texts::AnswerError;
+pub use texts::{AnswerError, MAX_TEXTS};
 pub use tokens::{TokenCounter, count};
 pub use usage::charged;
 

@@ -1,6 +1,8 @@
 //! Tests of the meters as both brokers use them: every cut and split of an answer, bodies of all kinds, both sides agreeing.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+mod shapes;
+
 use std::io::Write;
 
 use bytes::Bytes;
@@ -323,6 +325,10 @@ fn faults_keep_what_was_counted() {
     let many: String = (0..5000).map(|choice| stream(&[(choice, "a")])).collect();
     let mut meter = OutputMeter::new(ServiceKind::Chatbot, EVENTS, None, Limits::default()).unwrap();
     assert_eq!(meter.push(many.as_bytes()), Err(MeterError::TooManyTexts { limit: 4096 }));
+    let whole = serde_json::json!({"choices": vec![serde_json::json!({"text": "a"}); 5000]}).to_string();
+    let mut meter = OutputMeter::new(ServiceKind::Chatbot, JSON, None, Limits::default()).unwrap();
+    assert_eq!(meter.push(whole.as_bytes()), Ok(()));
+    assert_eq!(meter.finish().fault, Some(MeterError::TooManyTexts { limit: 4096 }), "it is read at its end");
     assert!(OutputMeter::new(ServiceKind::Chatbot, EVENTS, Some("lzma"), Limits::default()).is_err());
 }
 

@@ -1,6 +1,6 @@
 //! The texts of one answer, each counted on its own, and what else an answer says of itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::api::MeterError;
 use super::chatbot::media_units;
@@ -9,7 +9,7 @@ use crate::domain::clean::clean;
 use crate::wire::chat::{Part, Reading, Slot, Usage, read_answer};
 
 /// Separate texts of one answer: choices, tool calls, items. A hundred is much.
-const MAX_TEXTS: usize = 4096;
+pub const MAX_TEXTS: usize = 4096;
 
 /// An error that a model server put into its answer. Cleaned, for it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,11 @@ pub struct AnswerError {
 #[derive(Debug)]
 pub(super) struct Texts {
     counters: BTreeMap<Slot, TokenCounter>,
+    /// Choices that have text.
+    spoken: BTreeSet<u64>,
+    /// Undecoded tokens of choices that have none, and their sum.
+    ids: BTreeMap<u64, u64>,
+    undecoded: u64,
     /// Sum of the counters' estimates.
     estimate: u64,
     /// Tokens of texts that are whole by themselves (answers of unknown shape).
@@ -40,6 +45,9 @@ impl Texts {
     pub(super) fn new(limit: u64) -> Texts {
         Texts {
             counters: BTreeMap::new(),
+            spoken: BTreeSet::new(),
+            ids: BTreeMap::new(),
+            undecoded: 0,
             estimate: 0,
             whole: 0,
             media_bytes: 0,
@@ -78,6 +86,11 @@ impl Texts {
         if self.counters.len() >= MAX_TEXTS && !self.counters.contains_key(&slot) {
             return Err(MeterError::TooManyTexts { limit: MAX_TEXTS });
         }
+        if self.spoken.insert(slot.choice) {
+            // What was taken for all that there is was its text, not yet decoded.
+            let repeated = self.ids.remove(&slot.choice).unwrap_or_default();
+            self.undecoded = self.undecoded.saturating_sub(repeated);
+        }
         let counter = self.counters.entry(slot).or_default();
         let before = counter.estimate();
         counter.push(text);
@@ -91,6 +104,24 @@ impl Texts {
         let (fits, beyond) = text.split_at(text.floor_char_boundary(room));
         self.append(slot, fits)?;
         self.append(slot, beyond)
+    }
+
+    fn add_token_ids(&mut self, choice: u64, count: u64) -> Result<(), MeterError> {
+        if self.spoken.contains(&choice) {
+            return Ok(());
+        }
+        if self.ids.len() >= MAX_TEXTS && !self.ids.contains_key(&choice) {
+            return Err(MeterError::TooManyTexts { limit: MAX_TEXTS });
+        }
+        let ids = self.ids.entry(choice).or_default();
+        *ids = ids.saturating_add(count);
+        self.undecoded = self.undecoded.saturating_add(count);
+        Ok(())
+    }
+
+    /// How many choices (or items) of the answer hold something.
+    pub(super) fn answers(&self) -> u64 {
+        (self.spoken.len() as u64).saturating_add(self.ids.len() as u64)
     }
 
     pub(super) fn add_media(&mut self, bytes: u64) {
@@ -117,7 +148,7 @@ impl Texts {
     }
 
     fn flat(&self) -> u64 {
-        self.whole.saturating_add(media_units(self.media_bytes))
+        self.whole.saturating_add(self.undecoded).saturating_add(media_units(self.media_bytes))
     }
 
     fn take(&mut self, part: Part<'_>) -> Result<(), MeterError> {
@@ -125,6 +156,8 @@ impl Texts {
             Part::Append(slot, text) => self.append(slot, &text)?,
             Part::Whole(slot, text) if !self.counters.contains_key(&slot) => self.append(slot, &text)?,
             Part::Whole(..) => {}
+            Part::TokenIds { choice, count } => self.add_token_ids(choice, count)?,
+            Part::Unread(text) => self.add_whole(text)?,
             Part::Media(bytes) => self.add_media(bytes),
             Part::Usage(usage) => self.usage = Some(self.usage.unwrap_or_default().max(usage)),
             Part::Finish(reason) => self.finish_reason = Some(clean(&reason, 32).into_owned()),

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{B256, Units};
 use crate::meter::{MeterError, MeterResult, OutputMeter, Pushed};
-use crate::wire::chat::{Part, Usage, read_answer};
+use crate::wire::chat::{Part, Reading, Usage, read_answer};
 use crate::wire::json;
 use crate::wire::separator::{CommentTooLong, Separator};
 use crate::wire::sse::{self, Splitter, SseError};
@@ -248,11 +248,11 @@ fn usage_alone(data: &str) -> Option<Usage> {
         return None;
     }
     let mut usage = None;
-    read_answer(data, &mut |part| match part {
+    let reading = read_answer(data, &mut |part| match part {
         Part::Usage(found) => usage = Some(found),
         _ => other = true,
     });
-    usage.filter(|_| !other)
+    usage.filter(|_| reading == Reading::Known && !other)
 }
 
 #[cfg(test)]

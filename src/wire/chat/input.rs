@@ -9,7 +9,8 @@
 //!   response formats, members nobody knows) is one text, exactly as written in the body. Numbers, booleans and
 //!   null are free.
 //! - Of a message or part: role, name, content, reasoning, refusal, arguments and any other string are texts; lists
-//!   and objects of calls and contents are walked; ids and types ([`LABELS`]) are free.
+//!   and objects of calls and contents are walked; ids and types ([`LABELS`]) are free up to [`LABEL`] bytes each:
+//!   templates show some of them to the model.
 //! - Images, audio, video and files within a message: data given inline counts by its decoded size; a web address
 //!   counts as [`Piece::Remote`].
 //! - A member that occurs twice counts twice.
@@ -83,6 +84,9 @@ const LABELS: &[&str] = &[
     "tool_use_id",
     "type",
 ];
+
+/// No id or type that servers give is longer; a longer one is a text.
+const LABEL: usize = 80;
 
 /// Deeper lists and messages count as the text they are written as.
 const MAX_DEPTH: usize = 8;
@@ -160,7 +164,7 @@ fn walk<'a>(value: &'a str, depth: usize, sink: &mut dyn FnMut(Piece<'a>)) {
                 }
                 "image_url" | "input_image" | "input_audio" | "video_url" | "audio_url" | "file_url"
                 | "file_data" | "file" | "source" | "images" | "audio" => media(value, depth - 1, sink),
-                _ if LABELS.contains(&name) => {}
+                _ if LABELS.contains(&name) => label(value, sink),
                 _ => plain(value, sink),
             });
         }
@@ -174,6 +178,18 @@ fn plain<'a>(value: &'a str, sink: &mut dyn FnMut(Piece<'a>)) {
         Kind::Text => sink(Piece::Text(json::text(value).unwrap_or_default())),
         Kind::Array | Kind::Object => sink(Piece::Text(Cow::Borrowed(value))),
         Kind::Number | Kind::Word => {}
+    }
+}
+
+/// Nothing, unless it is longer than any label.
+fn label<'a>(value: &'a str, sink: &mut dyn FnMut(Piece<'a>)) {
+    let length = match json::kind(value) {
+        Kind::Text => json::text(value).unwrap_or_default().len(),
+        // However a body is indented.
+        _ => value.bytes().filter(|byte| !byte.is_ascii_whitespace()).count(),
+    };
+    if length > LABEL {
+        plain(value, sink);
     }
 }
 
@@ -200,7 +216,7 @@ fn media<'a>(value: &'a str, depth: usize, sink: &mut dyn FnMut(Piece<'a>)) {
                 "url" | "data" | "file_data" | "file_url" | "image_url" | "b64_json" => {
                     media(value, depth - 1, sink)
                 }
-                _ if LABELS.contains(&name) => {}
+                _ if LABELS.contains(&name) => label(value, sink),
                 _ => plain(value, sink),
             });
         }

@@ -183,7 +183,9 @@ impl Words {
             Part::Error { message, .. } => {
                 self.error = Some(format!("the service says: {}", clean(&message, 500)));
             }
-            Part::Append(..) | Part::Whole(..) | Part::Media(_) | Part::Usage(_) => {}
+            // Of no shape that we know, but it is paid for, so it is shown.
+            Part::Unread(text) => self.say(Field::Content, text),
+            Part::Append(..) | Part::Whole(..) | Part::TokenIds { .. } | Part::Media(_) | Part::Usage(_) => {}
         })
     }
 

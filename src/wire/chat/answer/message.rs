@@ -21,22 +21,87 @@ impl Mode {
     }
 }
 
+/// What a choice's members of these names say in up to [`LABEL`] bytes is how it ended, or which one it is.
+const LABELS: [&str; 7] =
+    ["finish_reason", "id", "matched_stop", "native_finish_reason", "object", "role", "stop_reason"];
+const LABEL: usize = 80;
+
+/// Whether a value that nobody knows holds no text: a number, a word, nothing at all.
+pub(super) fn says_nothing(value: &str) -> bool {
+    match json::kind(value) {
+        Kind::Number | Kind::Word => true,
+        Kind::Text => json::text(value).is_none_or(|text| text.is_empty()),
+        Kind::Object => is_empty_object(value),
+        Kind::Array => {
+            let mut empty = true;
+            let _ = json::elements(value, |_, _| empty = false);
+            empty
+        }
+    }
+}
+
+pub(super) fn is_empty_object(value: &str) -> bool {
+    let mut empty = true;
+    json::members(value, |_, _| empty = false).is_ok() && empty
+}
+
+/// How many tokens a list of numbers names; `None` for any other value.
+pub(super) fn token_ids(value: &str) -> Option<u64> {
+    let (mut count, mut others) = (0_u64, false);
+    json::elements(value, |_, element| match json::kind(element) {
+        Kind::Number => count = count.saturating_add(1),
+        _ => others = true,
+    })
+    .ok()?;
+    (!others).then_some(count)
+}
+
+/// A choice that has a place for its text is read; of another one the whole text counts, unless all that it says is how
+/// it ended. What filters say of a choice comes without it, in a stream that they do not hold up.
 pub(super) fn read_choice<'a>(choice: &'a str, place: u64, sink: Sink<'_, 'a>) {
-    let (mut index, mut message, mut text) = (place, None, None);
-    let _ = json::members(choice, |name, value| match name {
-        "index" => index = json::unsigned(value).unwrap_or(place),
-        "delta" => message = Some((value, Mode::Append)),
-        "message" => message = Some((value, Mode::Whole)),
-        "text" => text = json::text(value),
-        "finish_reason" => json::text(value).into_iter().for_each(|reason| sink(Part::Finish(reason))),
-        _ => {}
+    let (mut index, mut message, mut text, mut ids, mut more) = (place, None, None, None, false);
+    let read = json::members(choice, |name, value| match (name, json::kind(value)) {
+        ("index", _) => index = json::unsigned(value).unwrap_or(place),
+        ("delta", Kind::Object) => message = Some((value, Mode::Append)),
+        ("message", Kind::Object) => message = Some((value, Mode::Whole)),
+        ("text", Kind::Text) => text = json::text(value),
+        ("token_ids" | "output_ids", Kind::Array) => match token_ids(value) {
+            Some(count) => ids = Some(count),
+            None => more = true,
+        },
+        ("content_filter_results" | "content_filter_result" | "content_filter_offsets", _) => {}
+        (name, Kind::Text) if LABELS.contains(&name) => {
+            more |= value.len() > LABEL;
+            let reason = json::text(value).filter(|_| name == "finish_reason");
+            reason.into_iter().for_each(|reason| sink(Part::Finish(reason)));
+        }
+        _ => more |= !says_nothing(value),
     });
+    let known = message.is_some() || text.is_some() || ids.is_some();
+    if (read.is_err() && !says_nothing(choice)) || (more && !known) {
+        return sink(Part::Unread(choice));
+    }
     if let Some(text) = text {
         sink(Part::Append(Slot { field: Field::Content, choice: index, place: 0 }, text));
     }
     if let Some((message, mode)) = message {
         read_message(message, index, mode, sink);
     }
+    if let Some(count) = ids.filter(|count| *count > 0) {
+        sink(Part::TokenIds { choice: index, count });
+    }
+}
+
+/// Whether an object has a place where a message says something.
+pub(super) fn is_message(object: &str) -> bool {
+    let mut known = is_empty_object(object);
+    let _ = json::members(object, |name, _| {
+        known |= matches!(
+            name,
+            "role" | "content" | "reasoning_content" | "reasoning" | "thinking" | "tool_calls" | "images"
+        );
+    });
+    known
 }
 
 pub(super) fn read_message<'a>(message: &'a str, choice: u64, mode: Mode, sink: Sink<'_, 'a>) {
@@ -48,14 +113,11 @@ pub(super) fn read_message<'a>(message: &'a str, choice: u64, mode: Mode, sink: 
             Some(text) => sink(mode.part(slot(Field::Content, 0), text)),
             None if json::kind(value) == Kind::Array => {
                 let _ = json::elements(value, |place, part| {
-                    let _ = json::members(part, |name, value| {
-                        if let ("text" | "thinking" | "refusal", Some(text)) = (name, json::text(value)) {
-                            sink(mode.part(slot(Field::Content, place as u64), text));
-                        }
-                    });
+                    read_part(part, slot(Field::Content, place as u64), mode, sink);
                 });
             }
-            None => {}
+            None if says_nothing(value) => {}
+            None => sink(Part::Unread(value)),
         },
         "reasoning_content" => reasoning[0] = json::text(value),
         "reasoning" => reasoning[1] = json::text(value),
@@ -90,6 +152,18 @@ pub(super) fn read_message<'a>(message: &'a str, choice: u64, mode: Mode, sink: 
     if let Some(text) = reasoning {
         sink(mode.part(slot(Field::Reasoning, 0), text));
     }
+}
+
+/// A part of a message's content. Mistral's thoughts are a list of parts themselves.
+fn read_part<'a>(part: &'a str, slot: Slot, mode: Mode, sink: Sink<'_, 'a>) {
+    if let Some(text) = json::text(part) {
+        return sink(mode.part(slot, text));
+    }
+    let _ = json::members(part, |name, value| match (name, json::text(value)) {
+        ("text" | "thinking" | "refusal", Some(text)) => sink(mode.part(slot, text)),
+        ("thinking", None) if !says_nothing(value) => sink(Part::Unread(value)),
+        _ => {}
+    });
 }
 
 /// `{"image_url": {"url": "data:…"}}`, as some servers return generated images.
@@ -150,9 +224,31 @@ pub(super) fn read_block<'a>(block: &'a str, place: u64, sink: Sink<'_, 'a>) {
     parts.into_iter().for_each(|(field, text)| sink(Part::Append(slot(field), text)));
 }
 
+/// Whether a list is one of the `responses` API's items, each of which has a type.
+pub(super) fn is_output(output: &str) -> bool {
+    let (mut empty, mut typed) = (true, false);
+    let read = json::elements(output, |_, item| {
+        empty = false;
+        typed |= has_type(item);
+    });
+    read.is_ok() && (empty || typed)
+}
+
+fn has_type(item: &str) -> bool {
+    let mut typed = false;
+    let _ = json::members(item, |name, value| typed |= name == "type" && json::kind(value) == Kind::Text);
+    typed
+}
+
 /// The `output` items of the `responses` API, always whole.
 pub(super) fn read_output<'a>(output: &'a str, sink: Sink<'_, 'a>) {
-    let _ = json::elements(output, |place, item| read_item(item, place as u64, sink));
+    let _ = json::elements(output, |place, item| {
+        if has_type(item) {
+            read_item(item, place as u64, sink);
+        } else if !says_nothing(item) {
+            sink(Part::Unread(item));
+        }
+    });
 }
 
 pub(super) fn read_item<'a>(item: &'a str, choice: u64, sink: Sink<'_, 'a>) {

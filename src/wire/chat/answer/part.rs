@@ -49,6 +49,13 @@ pub enum Part<'a> {
     Append(Slot, Cow<'a, str>),
     /// The slot's whole text; repeats what was appended before, if anything was.
     Whole(Slot, Cow<'a, str>),
+    /// Tokens of a choice that the server left undecoded. They repeat the choice's text, where it has any.
+    TokenIds {
+        choice: u64,
+        count: u64,
+    },
+    /// Something of no known shape inside of a known one, as written: its whole text counts.
+    Unread(&'a str),
     /// Inline media of this many bytes.
     Media(u64),
     Usage(Usage),
@@ -68,7 +75,7 @@ pub enum Part<'a> {
 pub enum Reading {
     /// All parts were given out.
     Known,
-    /// JSON of no known shape; no part was given out but perhaps usage or an error.
+    /// JSON of no known shape; no text was given out, but perhaps usage, an error or an end.
     Unknown,
     NotJson,
 }

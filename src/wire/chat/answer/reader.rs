@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::message::{
-    Mode, Sink, read_block, read_choice, read_error, read_item, read_message, read_output, usage,
+    Mode, Sink, is_empty_object, is_message, is_output, read_block, read_choice, read_error, read_item,
+    read_message, read_output, token_ids, usage,
 };
 use super::{Field, Part, Reading, Slot, Usage};
 use crate::wire::chat::input::inline_bytes;
@@ -23,6 +24,9 @@ struct Top<'a> {
     block: Option<&'a str>,
     text: Option<&'a str>,
     data: Option<&'a str>,
+    ids: Option<&'a str>,
+    image: Option<&'a str>,
+    audio: Option<&'a str>,
     usage: Option<&'a str>,
     error: Option<&'a str>,
     stop_reason: Option<&'a str>,
@@ -49,6 +53,10 @@ pub fn read_answer<'a>(text: &'a str, sink: Sink<'_, 'a>) -> Reading {
         "content_block" => top.block = Some(value),
         "text" => top.text = Some(value),
         "data" => top.data = Some(value),
+        // SGLang's and llama.cpp's own endpoints.
+        "token_ids" | "output_ids" | "tokens" => top.ids = Some(value),
+        "b64_json" => top.image = Some(value),
+        "audio" => top.audio = Some(value),
         "usage" => top.usage = Some(value),
         "error" => top.error = Some(value),
         "stop_reason" | "done_reason" => top.stop_reason = Some(value),
@@ -75,14 +83,14 @@ impl<'a> Top<'a> {
         let mut known = false;
         if let Some(usage) = self.usage.and_then(usage) {
             sink(Part::Usage(usage));
-            known = true;
         }
         if self.counts != Usage::default() {
             sink(Part::Usage(self.counts));
         }
         if let Some(error) = self.error.filter(|error| *error != "null") {
             sink(read_error(error));
-            known = true;
+            // Servers that know of none write so in many ways.
+            known = !matches!(error, "false" | "0" | "\"\"" | "[]") && !is_empty_object(error);
         }
         if let Some(choices) = self.choices.filter(|choices| json::kind(choices) == Kind::Array) {
             let _ = json::elements(choices, |place, choice| read_choice(choice, place as u64, sink));
@@ -90,12 +98,15 @@ impl<'a> Top<'a> {
         }
         if let Some(reason) = self.stop_reason.and_then(json::text) {
             sink(Part::Finish(reason));
-            known = true;
         }
         known |= self.read_ollama(sink);
         known |= self.read_responses(sink);
         known |= self.read_messages(sink);
+        known |= self.read_media(sink);
         known |= self.read_data(sink);
+        if let Some(count) = self.ids.and_then(token_ids).filter(|count| known && *count > 0) {
+            sink(Part::TokenIds { choice: 0, count });
+        }
         if self.done {
             sink(Part::Done);
         }
@@ -111,7 +122,7 @@ impl<'a> Top<'a> {
             sink(Part::Append(slot, text));
             known = true;
         }
-        if let Some(message) = self.message.filter(|message| json::kind(message) == Kind::Object) {
+        if let Some(message) = self.message.filter(|message| is_message(message)) {
             read_message(message, 0, Mode::Append, sink);
             known = true;
         }
@@ -121,7 +132,7 @@ impl<'a> Top<'a> {
     /// The `responses` API: whole (`output`) and streamed (`response.….delta`).
     fn read_responses(&self, sink: Sink<'_, 'a>) -> bool {
         let mut known = self.kind.starts_with("response.");
-        if let Some(output) = self.output.filter(|output| json::kind(output) == Kind::Array) {
+        if let Some(output) = self.output.filter(|output| is_output(output)) {
             read_output(output, sink);
             if self.status.and_then(json::text).is_some_and(|status| status == "completed") {
                 sink(Part::Done);
@@ -130,12 +141,14 @@ impl<'a> Top<'a> {
         }
         if let Some(response) = self.response.filter(|response| json::kind(response) == Kind::Object) {
             let _ = json::members(response, |name, value| match name {
-                "output" => read_output(value, sink),
+                "output" if json::kind(value) == Kind::Array => {
+                    read_output(value, sink);
+                    known = true;
+                }
                 "usage" => usage(value).into_iter().for_each(|usage| sink(Part::Usage(usage))),
                 "error" if value != "null" => sink(read_error(value)),
                 _ => {}
             });
-            known = true;
         }
         if matches!(&*self.kind, "response.completed" | "response.incomplete" | "response.failed") {
             let reason = self.kind.trim_start_matches("response.").to_owned();
@@ -174,10 +187,11 @@ impl<'a> Top<'a> {
     fn read_messages(&self, sink: Sink<'_, 'a>) -> bool {
         match &*self.kind {
             "message" => {
-                if let Some(content) = self.content.filter(|content| json::kind(content) == Kind::Array) {
+                let content = self.content.filter(|content| json::kind(content) == Kind::Array);
+                if let Some(content) = content {
                     let _ = json::elements(content, |place, block| read_block(block, place as u64, sink));
                 }
-                true
+                content.is_some()
             }
             "content_block_start" => {
                 self.block.into_iter().for_each(|block| read_block(block, self.index, sink));
@@ -210,6 +224,27 @@ impl<'a> Top<'a> {
             "content_block_stop" | "ping" => true,
             _ => false,
         }
+    }
+
+    /// The streams of OpenAI's endpoints for speech, transcripts and images.
+    fn read_media(&self, sink: Sink<'_, 'a>) -> bool {
+        let slot = Slot { field: Field::Content, choice: 0, place: 0 };
+        let text = |value: Option<&'a str>| value.and_then(json::text);
+        let part = match &*self.kind {
+            "speech.audio.delta" => text(self.audio).map(|sound| Part::Media(inline_bytes(&sound))),
+            "transcript.text.delta" => text(self.delta).map(|delta| Part::Append(slot, delta)),
+            "transcript.text.done" => text(self.text).map(|text| Part::Whole(slot, text)),
+            kind if kind.starts_with("image_generation.") || kind.starts_with("image_edit.") => {
+                text(self.image).map(|image| Part::Media(inline_bytes(&image)))
+            }
+            _ => None,
+        };
+        let known = part.is_some() || self.kind == "speech.audio.done";
+        part.into_iter().for_each(&mut *sink);
+        if known && (self.kind.ends_with(".done") || self.kind.ends_with(".completed")) {
+            sink(Part::Done);
+        }
+        known
     }
 
     /// Embeddings (free) and generated images, in `data`.

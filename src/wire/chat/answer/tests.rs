@@ -9,6 +9,8 @@ fn parts(json: &str) -> (Reading, Vec<String>) {
         found.push(match part {
             Part::Append(slot, text) => format!("{:?} {} {} {text}", slot.field, slot.choice, slot.place),
             Part::Whole(slot, text) => format!("={:?} {} {} {text}", slot.field, slot.choice, slot.place),
+            Part::TokenIds { choice, count } => format!("ids {choice} {count}"),
+            Part::Unread(text) => format!("unread {text}"),
             Part::Media(bytes) => format!("media {bytes}"),
             Part::Usage(usage) => format!("usage {:?} {:?}", usage.input, usage.output),
             Part::Finish(reason) => format!("finish {reason}"),
@@ -53,6 +55,10 @@ fn chat_answers_and_chunks() {
     known(
         r#"{"choices":[{"message":{"audio":{"data":"AAAA","transcript":"t"},"images":[{"image_url":{"url":"data:x;base64,AAAA"}}]}}]}"#,
         &["media 3", "=Transcript 0 0 t", "media 3"],
+    );
+    known(
+        r#"{"choices":[{"index":0,"finish_reason":"stop","token_ids":[7,8]},{"tokens":["a"]},{"index":2}]}"#,
+        &["finish stop", "ids 0 2", r#"unread {"tokens":["a"]}"#],
     );
     // The same reasoning under two names counts once.
     known(r#"{"choices":[{"delta":{"reasoning":"r","reasoning_content":"r"}}]}"#, &["Reasoning 0 0 r"]);
@@ -163,8 +169,22 @@ fn unknown_shapes_are_said_to_be_unknown() {
         r#"[{"generated_text":"x"}]"#,
         r#"{"choices":"x"}"#,
         r#"{"message":"x"}"#,
+        r#"{"message":{"x":"y"}}"#,
+        r#"{"output":["a"]}"#,
+        r#"{"output":{"text":"a"}}"#,
+        r#"{"response":{"text":"a"}}"#,
+        r#"{"output_ids":[1,2]}"#,
+        r#"{"type":"message","content":"x"}"#,
     ] {
         assert_eq!(parts(json), (Reading::Unknown, vec![]), "{json}");
+    }
+    // What says nothing of the text makes none known.
+    for (json, part) in [
+        (r#"{"generated":"x","usage":{"output_tokens":3}}"#, "usage None Some(3)"),
+        (r#"{"completion":"x","stop_reason":"stop"}"#, "finish stop"),
+        (r#"{"generated":"x","error":false}"#, "error None false"),
+    ] {
+        assert_eq!(parts(json), (Reading::Unknown, vec![part.to_owned()]), "{json}");
     }
     for json in ["", "hello", "{\"choices\":[", "{}{}", "\"text\"", "3"] {
         assert_eq!(parts(json), (Reading::NotJson, vec![]), "{json}");
