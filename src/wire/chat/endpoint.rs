@@ -1,6 +1,15 @@
 //! What the last segments of a path say about a call.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use super::request::folded;
+
 /// An endpoint of a model server, told from the end of its path; a query is no part of it.
+///
+/// Segments are read as the most tolerant server reads them: decoded, and in any case. Who could name an endpoint in a
+/// way that only its server understands would choose where the limit of the answer is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// `…/chat/completions`
@@ -30,8 +39,8 @@ pub enum Endpoint {
 impl Endpoint {
     pub fn of(path: &str) -> Endpoint {
         let path = path.split('?').next().unwrap_or_default();
-        let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty());
-        match (segments.next().unwrap_or_default(), segments.next().unwrap_or_default()) {
+        let mut segments = path.rsplit('/').filter(|segment| !segment.is_empty()).map(plain);
+        match (&*segments.next().unwrap_or_default(), &*segments.next().unwrap_or_default()) {
             ("completions", "chat") => Endpoint::ChatCompletions,
             ("chat" | "generate", "api") => Endpoint::Ollama,
             ("completions" | "completion", _) => Endpoint::Completions,
@@ -83,6 +92,15 @@ impl Endpoint {
     }
 }
 
+/// A segment decoded, in small letters.
+fn plain(segment: &str) -> Cow<'_, str> {
+    match percent_decode_str(segment).decode_utf8() {
+        Ok(Cow::Borrowed(decoded)) => folded(decoded),
+        Ok(Cow::Owned(decoded)) => Cow::Owned(folded(&decoded).into_owned()),
+        Err(_) => Cow::Borrowed(segment),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +123,12 @@ mod tests {
             ("/images/generations", Endpoint::Images),
             ("/audio/speech", Endpoint::Audio),
             ("/models/x", Endpoint::Models),
+            ("/api/%63hat", Endpoint::Ollama),
+            ("/%61pi/chat", Endpoint::Ollama),
+            ("/v1/%72esponses", Endpoint::Responses),
+            ("/v1/Chat/COMPLETIONS", Endpoint::ChatCompletions),
+            ("/v1/%4dessages", Endpoint::Messages),
+            ("/v1/%ff", Endpoint::Other),
             ("/fine_tuning/jobs", Endpoint::Other),
             ("", Endpoint::Other),
         ] {

@@ -24,6 +24,24 @@ pub struct Ask {
     /// The largest answer allowed for one choice, in the model's own tokens; the largest figure when several
     /// members (`max_tokens`, `max_completion_tokens`, `max_output_tokens`, …) name one.
     pub max_output: Option<u64>,
+    /// A member that limits the answer to no token at all. Some servers write nothing then, some as long as they like.
+    pub none_wanted: Option<&'static str>,
+}
+
+impl Ask {
+    /// One of the members that limit the answer.
+    fn limited(&mut self, name: &'static str, value: &str) {
+        let stated = json::unsigned(value);
+        self.max_output = self.max_output.max(stated);
+        if stated == Some(0) {
+            self.none_wanted = Some(name);
+        }
+    }
+}
+
+/// The name of a limit as it is known.
+fn limit_name(name: &str) -> Option<&'static str> {
+    LIMITS.into_iter().find(|limit| *limit == name)
 }
 
 /// Names under which a request limits its answer, at the top level.
@@ -44,7 +62,7 @@ const OPTIONS: &str = "options";
 const OPTIONS_LIMIT: &str = "num_predict";
 
 /// A member's name as the most tolerant server reads it: readers in Go take any case, by Unicode's simple folding.
-fn folded(name: &str) -> Cow<'_, str> {
+pub(super) fn folded(name: &str) -> Cow<'_, str> {
     if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         return Cow::Borrowed(name);
     }
@@ -114,18 +132,16 @@ pub fn read_ask(body: &[u8]) -> Option<Ask> {
         OPTIONS => {
             let _ = json::members(value, |name, value| {
                 if folded(name) == OPTIONS_LIMIT {
-                    ask.max_output = ask.max_output.max(json::unsigned(value));
+                    ask.limited(OPTIONS_LIMIT, value);
                 }
             });
         }
         name if SETTINGS.contains(&name) => settings(value, |name, value| match &*folded(name) {
             "n" => choices.read(value),
-            name if LIMITS.contains(&name) => ask.max_output = ask.max_output.max(json::unsigned(value)),
-            _ => {}
+            name => limit_name(name).into_iter().for_each(|name| ask.limited(name, value)),
         }),
         name if PROMPTS.contains(&name) => several = several.max(prompts(value)),
-        name if LIMITS.contains(&name) => ask.max_output = ask.max_output.max(json::unsigned(value)),
-        _ => {}
+        name => limit_name(name).into_iter().for_each(|name| ask.limited(name, value)),
     })
     .ok()?;
     ask.choices = choices.most.max(1).saturating_mul(several);
@@ -334,6 +350,14 @@ mod tests {
         // The larger of repeated members counts: some servers take the first, some the last.
         assert_eq!(read_ask(br#"{"n":5,"n":2,"max_tokens":9,"max_tokens":3}"#).unwrap().choices, 5);
         assert_eq!(read_ask(br#"{"options":{"num_predict":7}}"#).unwrap().max_output, Some(7));
+        for (body, name) in [
+            (r#"{"max_tokens":0,"max_completion_tokens":9}"#, Some("max_tokens")),
+            (r#"{"Options":{"Num_Predict":0.0}}"#, Some("num_predict")),
+            (r#"{"sampling_params":[{"max_new_tokens":0}]}"#, Some("max_new_tokens")),
+            (r#"{"max_tokens":1,"options":{"num_predict":-1}}"#, None),
+        ] {
+            assert_eq!(read_ask(body.as_bytes()).unwrap().none_wanted, name, "{body}");
+        }
         assert_eq!(read_ask(br#"{"prompt":["a","b"],"n":3,"echo":true}"#).unwrap().echoes, 3);
         assert_eq!(read_ask(br#"{"prompt":"a","n":3,"echo":false}"#).unwrap().echoes, 0);
         // In TGI's and SGLang's own places.
