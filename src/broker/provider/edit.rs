@@ -8,6 +8,7 @@ use super::ProxyRefusal;
 use super::offer::Offer;
 use super::proxy::Counted;
 use crate::domain::{Neuron, ServiceKind, Units};
+use crate::meter::MAX_TEXTS;
 use crate::wire::chat::{Ask, Endpoint, ask_for_usage, limit_output, read_ask};
 use crate::wire::encoding::is_plain;
 use crate::wire::headers;
@@ -95,6 +96,13 @@ impl Edit {
         };
         let bad = |error: EditError| ProxyRefusal::BadBody(error.to_string());
         let mut edited: Option<Vec<u8>> = None;
+        // Told before the service works for what could not be counted. Of other shapes all is one text.
+        if endpoint.is_read() && ask.choices > MAX_TEXTS as u64 {
+            return Err(ProxyRefusal::BadBody(format!(
+                "it asks for {} answers, and more than {MAX_TEXTS} at once are not counted; ask for fewer",
+                ask.choices
+            )));
+        }
         if let Some(room) = room {
             if let Some(name) = ask.unclear {
                 return Err(ProxyRefusal::BadBody(format!(
@@ -102,9 +110,24 @@ impl Edit {
                 )));
             }
             // What is repeated of the prompt is part of the answer, and no limit holds it.
-            let most = room.0.saturating_sub(self.input.0.saturating_mul(ask.echoes));
-            // Each would have at least one token, unless none are wanted, as when a prompt is scored.
-            if ask.choices > most && ask.max_output != Some(0) {
+            let repeated = self.input.0.saturating_mul(ask.echoes);
+            let most = room.0.saturating_sub(repeated);
+            // A prompt that is only scored is repeated, with no new token behind it.
+            let scored = endpoint == Endpoint::Completions && ask.echoes > 0 && ask.max_output == Some(0);
+            if let Some(name) = ask.none_wanted.filter(|_| !scored) {
+                return Err(ProxyRefusal::BadBody(format!(
+                    "its {name} is 0, which some services read as no limit; allow at least 1, or leave it out"
+                )));
+            }
+            if scored && repeated > room.0 {
+                return Err(ProxyRefusal::BadBody(format!(
+                    "it has {repeated} tokens of prompts repeated, and the highest fee pays for {}; ask for fewer, or deposit \
+                     more and raise the caps",
+                    room.0
+                )));
+            }
+            // Each has at least one token.
+            if ask.choices > most && !scored {
                 let answers = ask.choices;
                 return Err(ProxyRefusal::BadBody(format!(
                     "it asks for {answers} answers, and the highest fee pays for {most} new tokens; ask for fewer, or deposit more and \

@@ -52,6 +52,11 @@ pub enum ProxyRefusal {
         "the answer is longer than the highest fee pays for; allow a larger max_tokens or ask for a shorter answer"
     )]
     AnswerAboveMaxFee,
+    /// It was written, and nothing of it was handed over: what cannot be counted cannot be paid for.
+    #[error(
+        "the answer is larger than what can be counted; ask for fewer answers, images or prompts at once, or allow fewer tokens"
+    )]
+    AnswerTooLarge,
     #[error("{0} has no account with this provider; open one first")]
     UnknownAccount(Address),
     #[error("a request with this id was served before; every request needs an id of its own")]
@@ -121,7 +126,8 @@ impl ProxyRefusal {
             | R::BodyBroken
             | R::BadBody(_)
             | R::MaxFeeTooLow { .. }
-            | R::AnswerAboveMaxFee => StatusCode::BAD_REQUEST,
+            | R::AnswerAboveMaxFee
+            | R::AnswerTooLarge => StatusCode::BAD_REQUEST,
             R::PaymentMissing(_)
             | R::WrongSigner { .. }
             | R::WrongEpoch { .. }
@@ -167,6 +173,7 @@ impl ProxyRefusal {
             R::BadBody(_) => "bad_body",
             R::MaxFeeTooLow { .. } => "max_fee_too_low",
             R::AnswerAboveMaxFee => "answer_above_max_fee",
+            R::AnswerTooLarge => "answer_too_large",
             R::UnknownAccount(_) => "unknown_account",
             R::Duplicate => "duplicate_request",
             R::PriceChanged { .. } => "price_changed",

@@ -30,28 +30,50 @@ const SLACK: u64 = 16;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Withheld {
     #[error("it cannot be counted: {0}")]
-    Uncountable(#[from] MeterError),
+    Uncountable(MeterError),
+    #[error("it is too large to be counted: {0}")]
+    TooLarge(MeterError),
+    #[error("the count of it failed")]
+    CountFailed,
     #[error("it comes to {} units, and the highest fee pays for {} at most", .units.0, .most.0)]
     AboveMaxFee { units: Units, most: Units },
 }
 
 impl Withheld {
+    /// `encoded`: the service packed its answer although it was asked not to, and what that swells to is its own doing.
+    fn uncounted(error: MeterError, encoded: bool) -> Withheld {
+        match error {
+            MeterError::TooLong { .. } | MeterError::TooManyTexts { .. } if !encoded => {
+                Withheld::TooLarge(error)
+            }
+            _ => Withheld::Uncountable(error),
+        }
+    }
+
     fn status(&self) -> ReceiptStatus {
         match self {
-            Withheld::Uncountable(_) => ReceiptStatus::UpstreamFailed,
+            Withheld::Uncountable(_) | Withheld::TooLarge(_) | Withheld::CountFailed => {
+                ReceiptStatus::UpstreamFailed
+            }
             Withheld::AboveMaxFee { .. } => ReceiptStatus::CutAtMaxFee,
         }
     }
 
     fn refusal(&self) -> ProxyRefusal {
         match self {
-            Withheld::Uncountable(_) => ProxyRefusal::UpstreamBroken,
+            Withheld::Uncountable(_) | Withheld::CountFailed => ProxyRefusal::UpstreamBroken,
+            Withheld::TooLarge(_) => ProxyRefusal::AnswerTooLarge,
             Withheld::AboveMaxFee { .. } => ProxyRefusal::AnswerAboveMaxFee,
         }
     }
+
+    /// The service did its work, and it was the request that asked for so much.
+    fn is_by_request(&self) -> bool {
+        matches!(self, Withheld::TooLarge(_) | Withheld::AboveMaxFee { .. })
+    }
 }
 
-/// The largest output of so many answers that is handed over where the highest fee pays for `room`.
+/// The largest output of so many answers, as they were found, that is handed over where the highest fee pays for `room`.
 ///
 /// A service that was told its limit counts by another vocabulary than we do: a text of so many of its tokens is seldom
 /// twice as many of ours.
@@ -102,8 +124,10 @@ impl Job {
                             tracing::warn!(service = %self.offer.name, "no memory to hold an answer; see bodyMemory");
                             return self.fail(reply, ProxyRefusal::MemoryFull).await;
                         }
-                        tracing::warn!(service = %self.offer.name, "an answer is too large to be counted");
-                        return self.fail(reply, ProxyRefusal::UpstreamBroken).await;
+                        let limit = LARGEST_WHOLE as u64;
+                        return self
+                            .withhold(reply, &Withheld::TooLarge(MeterError::TooLong { limit }))
+                            .await;
                     }
                 }
                 Err(error) => {
@@ -141,7 +165,7 @@ impl Job {
         let units = meter::charged(self.offer.meter, result.units, stated.output);
         // What the meter cannot read is counted whole, names and figures too: an honest answer may come to any sum.
         let held_to = self.room.filter(|_| self.endpoint.is_read());
-        match held_to.map(|room| most_for(room, self.ask.choices)) {
+        match held_to.map(|room| most_for(room, result.answers.min(self.ask.choices))) {
             Some(most) if units > most => Err(Withheld::AboveMaxFee { units, most }),
             _ => Ok(Delivered::metered(ReceiptStatus::Complete, &result, hash_of(body))),
         }
@@ -152,7 +176,7 @@ impl Job {
     /// leaves before they come.
     pub(super) async fn withhold(self: Box<Self>, reply: Reply, withheld: &Withheld) {
         tracing::warn!(service = %self.offer.name, %withheld, "an answer is not handed over");
-        if matches!(withheld, Withheld::AboveMaxFee { .. }) {
+        if withheld.is_by_request() {
             self.core.gate.left_early(self.new.account.user, Instant::now());
         }
         self.book(Delivered::nothing(withheld.status())).await;
@@ -173,17 +197,24 @@ impl Job {
         self.book(Delivered { charged, ..Delivered::nothing(status) }).await;
     }
 
-    async fn count(&self, answer: &UpstreamAnswer, body: Bytes) -> Result<MeterResult, MeterError> {
-        let mut meter = self.meter(answer)?;
+    async fn count(&self, answer: &UpstreamAnswer, body: Bytes) -> Result<MeterResult, Withheld> {
+        let encoded = self.head(answer).encoding.is_some();
+        let uncounted = |error| Withheld::uncounted(error, encoded);
+        let mut meter = self.meter(answer).map_err(uncounted)?;
         // What is encoded can be far larger than it looks.
-        let small = body.len() <= COUNT_AT_ONCE && self.head(answer).encoding.is_none();
-        let count = move || meter.push(&body).map(|()| meter.finish());
+        let small = body.len() <= COUNT_AT_ONCE && !encoded;
+        let count = move || {
+            meter.push(&body)?;
+            let mut result = meter.finish();
+            // What was not counted is not handed over.
+            result.fault.take().map_or(Ok(result), Err)
+        };
         if self.offer.kind == ServiceKind::ZgStorage || small {
-            return count();
+            return count().map_err(uncounted);
         }
         match tokio::task::spawn_blocking(count).await {
-            Ok(result) => result,
-            Err(_) => Err(MeterError::TooLong { limit: LARGEST_WHOLE as u64 }),
+            Ok(result) => result.map_err(uncounted),
+            Err(_) => Err(Withheld::CountFailed),
         }
     }
 }

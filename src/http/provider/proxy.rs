@@ -55,6 +55,7 @@ pub(super) const REFUSALS: &[Refusal] = &[
     (400, "bad_body"),
     (400, "max_fee_too_low"),
     (400, "answer_above_max_fee"),
+    (400, "answer_too_large"),
     (401, "payment_missing"),
     (401, "authorisation_expired"),
     (401, "authorisation_too_long"),

@@ -1,6 +1,7 @@
 //! Whole answers beyond the highest fee: kept back by limits in the request, and where a service does not hold to them,
 //! not handed over.
 
+use super::super::gate::LEAVES;
 use super::upstream::{Plan, whole};
 use super::*;
 use crate::domain::ReceiptStatus;
@@ -184,6 +185,95 @@ async fn the_highest_fee_is_shared_by_all_answers_that_are_asked_for() {
     let limit = sent(&world).await["parameters"]["max_new_tokens"].as_u64().unwrap();
     assert!(limit < 100, "{limit}");
     world.idle().await;
+}
+
+/// Some servers read a limit of 0 as none at all.
+#[tokio::test]
+async fn a_limit_of_nothing_is_no_way_around_the_limit() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    world.upstream.plan(Plan::json(&words(2_000)));
+    for (path, body, says) in [
+        ("/chat/completions", r#"{"n":1000000,"max_tokens":0,"messages":[]}"#, "more than 4096"),
+        ("/chat/completions", r#"{"n":4000,"max_tokens":0,"messages":[]}"#, "max_tokens is 0"),
+        ("/chat/completions", r#"{"max_completion_tokens":9,"max_tokens":0}"#, "max_tokens is 0"),
+        ("/chat/completions", r#"{"echo":true,"max_tokens":0}"#, "max_tokens is 0"),
+        ("/api/chat", r#"{"options":{"num_predict":0}}"#, "num_predict is 0"),
+        ("/completions", r#"{"prompt":"x","n_predict":0}"#, "n_predict is 0"),
+        ("/generate", r#"{"text":"x","sampling_params":{"max_new_tokens":0}}"#, "max_new_tokens is 0"),
+        // A prompt that is only scored is paid for as often as it is repeated.
+        (
+            "/completions",
+            r#"{"prompt":"one two","n":4000,"echo":true,"max_tokens":0}"#,
+            "8000 tokens of prompts",
+        ),
+    ] {
+        let ask = Ask { path: path.to_owned(), max_fee: paying(9), ..world.ask(body) };
+        let refusal = world.call(&ask).await.unwrap_err();
+        assert!(matches!(&refusal, ProxyRefusal::BadBody(why) if why.contains(says)), "{body}: {refusal}");
+    }
+    assert_eq!(world.upstream.seen().len(), 0, "the service was not asked");
+    // What is forgiven is forgiven for each answer that came, not for each that might have.
+    for (written, fits) in [(200 + 16, true), (200 + 17, false)] {
+        world.upstream.plan(Plan::json(&words(written)));
+        let ask = r#"{"n":100,"messages":[{"role":"user","content":"hi"}]}"#;
+        let ask = Ask { max_fee: paying(100), ..world.ask(ask) };
+        assert_eq!(world.call(&ask).await.is_ok(), fits, "{written}");
+        world.idle().await;
+    }
+}
+
+/// Servers decode a path, and some do not look at its case.
+#[tokio::test]
+async fn a_path_that_only_servers_understand_is_no_way_around_the_limit() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    world.upstream.plan(Plan::json(&words(200)));
+    for path in ["/chat/%63ompletions", "/Chat/Completions", "/api/%63hat", "/%72esponses"] {
+        let ask = Ask { path: path.to_owned(), max_fee: paying(20), ..world.ask(HI) };
+        assert_eq!(world.call(&ask).await.unwrap_err(), ProxyRefusal::AnswerAboveMaxFee, "{path}");
+        world.idle().await;
+    }
+    let sent =
+        |at: usize| -> serde_json::Value { serde_json::from_slice(&world.upstream.seen()[at].body).unwrap() };
+    assert_eq!(sent(2)["options"]["num_predict"], 20);
+    assert_eq!(sent(3)["max_output_tokens"], 20);
+}
+
+/// A service that was asked for too much has done all of its work when that is found.
+#[tokio::test]
+async fn an_answer_too_large_to_be_counted_counts_as_left_early() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    let prompts = format!(r#"{{"prompt":[{}"x"]}}"#, r#""x","#.repeat(4_999));
+    let ask = Ask {
+        path: "/completions".to_owned(),
+        max_fee: Neuron::new(100_000 * OUTPUT_PRICE),
+        ..world.ask(&prompts)
+    };
+    let refusal = world.call(&ask).await.unwrap_err();
+    assert!(matches!(&refusal, ProxyRefusal::BadBody(why) if why.contains("5000 answers")), "{refusal}");
+    assert_eq!(world.upstream.seen().len(), 0, "the service was not asked");
+
+    // One of too many bytes, and then those of too many texts.
+    world.upstream.plan(Plan::json(&whole(&"x".repeat(17 << 20))));
+    let choices = (0..5_000).map(|index| format!(r#"{{"index":{index},"text":"a"}}"#));
+    let many = format!(r#"{{"choices":[{}]}}"#, choices.collect::<Vec<_>>().join(","));
+    let mut worked = 0;
+    let refusal = loop {
+        let Err(refusal) = world.call(&world.ask(HI)).await else { panic!("{worked}: it was handed over") };
+        if refusal != ProxyRefusal::AnswerTooLarge {
+            break refusal;
+        }
+        // Clients ask again after a 5xx, and the service would write it all once more.
+        assert_eq!((refusal.status(), refusal.code()), (StatusCode::BAD_REQUEST, "answer_too_large"));
+        assert_eq!(world.idle().await.owed, Neuron::ZERO);
+        worked += 1;
+        if worked == 1 {
+            world.upstream.plan(Plan::json(&many));
+        }
+        assert!(worked < 20 * LEAVES, "nobody is kept out");
+    };
+    assert!(matches!(refusal, ProxyRefusal::LeavesTooOften { most: LEAVES, .. }), "{refusal}");
+    assert!(worked >= LEAVES, "{worked}");
+    assert_eq!(world.upstream.seen().len(), worked as usize);
 }
 
 #[tokio::test]
