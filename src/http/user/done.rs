@@ -36,7 +36,9 @@ pub(super) const OPERATION: &[Field] = &[required(
 )];
 /// What any action on the chain may be refused with.
 pub(super) const REFUSALS: &[Refusal] = &[
+    (402, "insufficient_funds"),
     (403, "read_only"),
+    (403, "delegates_only"),
     (409, "refused"),
     (409, "reverted"),
     (409, "idempotency_key_reused"),
@@ -121,6 +123,24 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_action_on_the_chain_names_what_it_is_refused_with() {
+        let mut actions = 0;
+        for route in crate::http::user::routes() {
+            let codes: Vec<_> = route.refusals.iter().copied().flatten().collect();
+            for (at, code) in codes.iter().enumerate() {
+                assert!(!codes[..at].contains(code), "{} {} names {code:?} twice", route.method, route.path);
+            }
+            if route.query.iter().any(|field| field.name == "wait") {
+                for code in [(402, "insufficient_funds"), (403, "delegates_only"), (403, "read_only")] {
+                    assert!(codes.contains(&&code), "{} {}: {code:?}", route.method, route.path);
+                }
+                actions += 1;
+            }
+        }
+        assert_eq!(actions, 6);
+    }
 
     #[test]
     fn what_wait_means_is_known_before_anything_is_sent() {

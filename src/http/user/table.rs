@@ -90,12 +90,7 @@ fn account_routes() -> Vec<Route<Face>> {
             .answer_headers(OPERATION)
             .refuses(&[
                 NOT_DONE,
-                &[
-                    (400, "own_address"),
-                    (402, "insufficient_funds"),
-                    (404, "unknown_provider"),
-                    (409, "account_exists"),
-                ],
+                &[(400, "own_address"), (404, "unknown_provider"), (409, "account_exists")],
             ]),
         Route::get("/v1/provider/{provider}", accounts::show)
             .named("getAccount")
@@ -110,7 +105,7 @@ fn account_routes() -> Vec<Route<Face>> {
             .body(accounts::CHARGE)
             .answers(DONE)
             .answer_headers(OPERATION)
-            .refuses(&[NOT_DONE, &[(402, "insufficient_funds"), (404, "no_account")]]),
+            .refuses(&[NOT_DONE, &[(404, "no_account")]]),
         Route::post("/v1/provider/{provider}/delegate", accounts::take_over)
             .named("takeOverAccount")
             .about("Names this broker's key on an account whose delegate key is lost or elsewhere.")
