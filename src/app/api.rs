@@ -21,9 +21,6 @@ use crate::http::Bound;
 use crate::keys::Secret;
 use crate::store::{DataLock, Holder};
 
-/// Where a provider broker is unless its settings say otherwise.
-const PROVIDER: &str = "http://127.0.0.1:3080";
-
 /// A broker's API.
 #[derive(Debug)]
 pub struct Api {
@@ -94,7 +91,10 @@ impl Api {
     }
 
     /// A client of the provider broker for a program that stays: the one at the address that was given, the one that
-    /// runs on the data directory, or the one where providers usually are. None is started. Says which it was.
+    /// runs on the data directory, or the one where the settings have it listen. None is started. Says which it was.
+    ///
+    /// Only who holds the data directory is known to be the broker of these settings. Where nobody does, whoever listens at
+    /// that address gets no token but one that was given for it.
     pub fn standing(global: &Global, token: Option<Secret<String>>) -> Result<(Client, &'static str)> {
         if let Some(url) = &global.url {
             return Ok((client(url.clone(), token)?, "--url"));
@@ -103,9 +103,11 @@ impl Api {
         let (api, found) = match Api::running::<ProviderConfig>(config.shell(), global)? {
             Some(api) => (api, "the provider broker that runs on the data directory"),
             None => {
-                let token = token::of_settings(config.shell())?;
-                let api = Api::at(Url::parse(PROVIDER)?, token, global, Role::Provider)?;
-                (api, "where provider brokers usually are; none runs on the data directory")
+                let api = Api::at(base_of(config.shell().listen)?, None, global, Role::Provider)?;
+                (
+                    api,
+                    "the address in the settings; none runs on the data directory, so their token is not sent",
+                )
             }
         };
         Ok(match token {
@@ -288,6 +290,30 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let told = || holder(place.path()).map_err(|error| failure_of(&error));
         assert_eq!(told().unwrap(), None);
+    #[test]
+    fn the_token_of_the_settings_goes_to_who_has_the_data_directory_only() {
+        let place = tempfile::tempdir().unwrap();
+        let (data, file, secret) =
+            (place.path().join("data"), place.path().join("provider.yaml"), place.path().join("token"));
+        std::fs::create_dir(&data).unwrap();
+        crate::private_files::create(&secret, b"0123456789abcdef\n").unwrap();
+        let text =
+            format!("listen: 127.0.0.1:3999\ndataDir: {}\ntokenFile: {}\n", data.display(), secret.display());
+        std::fs::write(&file, text).unwrap();
+        let global = Global { config: Some(file), ..Global::default() };
+        let standing = |token: Option<&str>| {
+            Api::standing(&global, token.map(|token| Secret::new(token.to_owned()))).unwrap().0
+        };
+        let nobody = standing(None);
+        assert!(!nobody.has_token(), "whoever listens there may be anybody");
+        assert!(nobody.base().contains("127.0.0.1:3999"), "{}", nobody.base());
+        assert!(standing(Some("given for this one")).has_token());
+        let mut lock = DataLock::take(&data).unwrap();
+        lock.listening_on("127.0.0.1:3998".parse().unwrap(), false).unwrap();
+        let held = standing(None);
+        assert!(held.has_token() && held.base().contains("127.0.0.1:3998"), "{}", held.base());
+    }
+
         let mut lock = DataLock::take(place.path()).unwrap();
         let screens = told().unwrap_err();
         assert_eq!(screens.exit, Exit::InUse);
