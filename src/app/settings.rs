@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use super::failure::failure_of;
 use super::{passphrase, token};
 use crate::cli::{self, Exit, Failure, Global, Json, Line, Output};
-use crate::config::{ConfigError, Flag, Layer, Paths, RoleConfig, Shell, Source, Sources, load};
+use crate::config::{
+    ConfigError, Flag, Layer, Paths, RoleConfig, SettingsFile, Shell, Source, Sources, load,
+};
 use crate::domain::Address;
 use crate::keys::{KeyFiles, Wallet};
 use crate::private_files;
@@ -24,7 +26,7 @@ pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
     static TOLD: Once = Once::new();
     let sources = sources::<C>(global)?;
     let (config, layers) = load::<C>(&sources)?;
-    if let Some(warning) = sources.file.as_deref().and_then(|file| open_secrets(file, &layers)) {
+    if let Some(warning) = sources.file.as_ref().and_then(|file| open_secrets(file, &layers)) {
         TOLD.call_once(|| tracing::warn!("{warning}"));
     }
     Ok(config)
@@ -32,10 +34,11 @@ pub fn settings<C: RoleConfig>(global: &Global) -> Result<C> {
 
 /// What to say of a settings file that holds secrets and can be read by others. It is read all the same: the usage
 /// procedure has people write it with any editor.
-fn open_secrets(file: &Path, layers: &[Layer]) -> Option<String> {
-    let from = file.display().to_string();
-    let secret = secret_of(file, layers)?;
-    let mode = private_files::others_may_read(file, &std::fs::File::open(file).ok()?).ok()??;
+fn open_secrets(file: &SettingsFile, layers: &[Layer]) -> Option<String> {
+    let from = file.path().display().to_string();
+    let secret = secret_of(file.path(), layers)?;
+    let opened = file.open().ok()?;
+    let mode = private_files::others_may_read(file.path(), &opened).ok()??;
     Some(format!("{from} holds {} and others can read it (mode {mode:04o}); `chmod 600 {from}`", secret.key))
 }
 
@@ -49,7 +52,7 @@ fn secret_of<'a>(file: &Path, layers: &'a [Layer]) -> Option<&'a Layer> {
 pub fn secret_in_file<C: RoleConfig>(global: &Global) -> Result<Option<String>> {
     let sources = sources::<C>(global)?;
     let (_, layers) = load::<C>(&sources)?;
-    let secret = sources.file.as_deref().and_then(|file| secret_of(file, &layers));
+    let secret = sources.file.as_ref().and_then(|file| secret_of(file.path(), &layers));
     Ok(secret.map(|layer| layer.key.clone()))
 }
 
@@ -137,7 +140,7 @@ pub fn show<C: RoleConfig>(global: &Global, json: Json) -> Result<Exit> {
     }
     print_tree("", &shown, &layers);
     match &sources.file {
-        Some(file) => Output.note(&format!("settings file: {}", file.display())),
+        Some(file) => Output.note(&format!("settings file: {}", file.path().display())),
         None => Output.note("no settings file; everything else is at its default"),
     }
     Ok(Exit::Ok)
@@ -181,7 +184,7 @@ pub fn check<C: RoleConfig>(global: &Global) -> Result<Exit> {
     }
     let has_key = global.private_key_file.is_some() || !shell.private_keys.0.is_empty();
     let keyless = shell.wallet.filter(|_| !has_key).and_then(|wallet| without_key_file::<C>(shell, wallet));
-    let file = sources.file.map_or("the defaults".to_owned(), |file| file.display().to_string());
+    let file = sources.file.map_or("the defaults".to_owned(), |file| file.path().display().to_string());
     Output.line(&format!("{file}: the settings of the {} broker can work", C::NAME));
     if let Some(note) = keyless {
         Output.note(&note);
@@ -262,10 +265,13 @@ mod tests {
             std::fs::write(&file, text).unwrap();
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
             let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-            let sources =
-                Sources { file: Some(file.clone()), variables: variables.collect(), ..Sources::default() };
+            let sources = Sources {
+                file: Some(file.clone().into()),
+                variables: variables.collect(),
+                ..Sources::default()
+            };
             let (_, layers) = load::<UserConfig>(&sources).unwrap();
-            open_secrets(&file, &layers)
+            open_secrets(&file.clone().into(), &layers)
         };
         let keys = format!("privateKeys: \"{key}\"\n");
         let told = warning(&keys, 0o644, &[]).unwrap();

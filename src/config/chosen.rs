@@ -70,7 +70,7 @@ mod tests {
             data_dir: Some(directory.path().join("a: b")),
         };
         std::fs::write(&file, chosen.yaml()).unwrap();
-        let sources = Sources { file: Some(file), ..Sources::default() };
+        let sources = Sources { file: Some(file.into()), ..Sources::default() };
         let (config, layers) = load::<UserConfig>(&sources).unwrap();
         assert_eq!(config.shell.chain.rpc_url, chosen.rpc_url);
         assert_eq!(config.shell.chain.contract, chosen.contract);

@@ -115,6 +115,12 @@ fn settings_are_taken_from_nobody_else() {
     let (code, told, _) = shown(0o666, &[]);
     assert!(code == 3 && told.contains("user/config.local.yaml in the working directory"), "{told}");
     assert_eq!(shown(0o666, &["--config", "user/config.local.yaml"]).0, 0);
+    // Where everybody may put another one in its place, it is no better.
+    let place = home.path().join("user");
+    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let (code, told, _) = shown(0o600, &[]);
+    assert!(code == 3 && told.contains("lies in user, which can be changed by everybody"), "{told}");
+    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o755)).unwrap();
     // One that leads nowhere is not one that is absent.
     std::fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("nowhere", &file).unwrap();

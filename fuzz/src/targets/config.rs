@@ -25,7 +25,7 @@ pub fn run(bytes: &[u8]) {
     let variables = variables.lines().filter_map(pair).take(20);
     let flags = flags.lines().filter_map(pair).take(20);
     let sources = Sources {
-        file: Some(file.path().to_owned()),
+        file: Some(file.path().to_owned().into()),
         variables: variables.map(|(name, value)| (format!("ZGSERVE_{name}"), value)).collect(),
         flags: flags.map(|(key, value)| Flag { flag: format!("--{key}"), key, value }).collect(),
     };

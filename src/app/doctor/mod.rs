@@ -24,7 +24,7 @@ use super::settings::{secret_in_file, settings};
 use super::wallet;
 use crate::chain::{Chain, ChainKind};
 use crate::cli::{Exit, Global, Output, Role};
-use crate::config::{Paths, ProviderConfig, RoleConfig, Shell, UserConfig};
+use crate::config::{Paths, ProviderConfig, RoleConfig, SettingsFile, Shell, UserConfig};
 use crate::domain::{Address, Neuron};
 use crate::keys::{DelegateKeys, KeyError, PassphraseKeyring, SystemKeyring};
 use crate::private_files::PrivateFileError;
@@ -88,14 +88,15 @@ async fn examine<C: RoleConfig>(findings: &mut Findings, global: &Global) -> Res
     let settings_file = Paths::settings(C::NAME, global.config.as_deref())?;
     let secret = secret_in_file::<C>(global)?;
     let file = settings_file.clone();
-    let file = file.map_or("no file, all at their defaults".to_owned(), |file| file.display().to_string());
+    let file =
+        file.map_or("no file, all at their defaults".to_owned(), |file| file.path().display().to_string());
     findings.good(&format!("settings: {file}"));
 
     let shell = config.shell();
     let paths = Paths::of(C::NAME, shell.data_dir.as_deref())?;
     let holder = holder(findings, &paths.data);
     let running = holder.is_some();
-    let settings_file = settings_file.as_deref().zip(secret.as_deref());
+    let settings_file = settings_file.as_ref().map(SettingsFile::path).zip(secret.as_deref());
     files::examine(findings, &paths.data, &paths.keys, settings_file);
     delegates(findings, &paths.data).await;
     let address = key::<C>(findings, shell, global, &paths).await;

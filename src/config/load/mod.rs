@@ -1,12 +1,12 @@
 //! Laying the layers over each other, with an error that names key and source for whatever does not fit.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::io::Read;
 
 use serde_json::Value;
 
 use super::error::{ConfigError, Source};
 use super::role::{ProviderConfig, RoleConfig, UserConfig};
+use super::settings_file::SettingsFile;
 use super::tree::{Leaf, Tree, get, leaves, nearest, put};
 use super::upstream;
 
@@ -46,7 +46,7 @@ const LARGEST_FILE: u64 = 1 << 20;
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The settings file; none is no error.
-    pub file: Option<PathBuf>,
+    pub file: Option<SettingsFile>,
     /// Variables of the environment.
     pub variables: Vec<(String, String)>,
     pub flags: Vec<Flag>,
@@ -72,9 +72,9 @@ pub struct Layer {
 /// Reads and checks the settings of a role.
 pub fn load<C: RoleConfig>(sources: &Sources) -> Result<(C, Vec<Layer>), ConfigError> {
     let mut loader = Loader::<C>::new();
-    if let Some(path) = &sources.file {
-        let tree = read_file(path)?;
-        loader.lay_tree(tree, &Source::File(path.clone()))?;
+    if let Some(file) = &sources.file {
+        let tree = read_file(file)?;
+        loader.lay_tree(tree, &Source::File(file.path().to_owned()))?;
     }
     loader.lay_variables(&sources.variables)?;
     for flag in &sources.flags {
@@ -263,13 +263,19 @@ fn variable_of_path(path: &str) -> String {
 }
 
 /// A settings file as a tree.
-fn read_file(path: &Path) -> Result<Tree, ConfigError> {
+fn read_file(file: &SettingsFile) -> Result<Tree, ConfigError> {
+    let path = file.path();
     let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
-    if fs::metadata(path).map_err(unreadable)?.len() > LARGEST_FILE {
+    let opened = file.open().map_err(unreadable)?;
+    let length = opened.metadata().map_err(unreadable)?.len();
+    if length > LARGEST_FILE {
         let reason = "it is larger than any settings file".to_owned();
         return Err(ConfigError::Syntax { path: path.to_owned(), reason });
     }
-    let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(unreadable)?);
+    // Room for all of it from the start, so that no copy of a key is left behind where it grew.
+    let room = usize::try_from(length).unwrap_or_default().saturating_add(1);
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(room));
+    (&*opened).read_to_string(&mut text).map_err(unreadable)?;
     parse_yaml(&text).map_err(|reason| ConfigError::Syntax { path: path.to_owned(), reason })
 }
 

@@ -15,7 +15,7 @@ fn file(text: &str) -> tempfile::NamedTempFile {
 
 fn with_file<C: RoleConfig>(text: &str) -> Result<C, String> {
     let file = file(text);
-    let sources = Sources { file: Some(file.path().to_owned()), ..Sources::default() };
+    let sources = Sources { file: Some(file.path().to_owned().into()), ..Sources::default() };
     load::<C>(&sources).map(|(config, _)| config).map_err(|error| error.to_string())
 }
 
@@ -55,7 +55,7 @@ fn the_procedures_two_keys_are_enough() {
 fn layers_cover_each_other() {
     let file = file("listen: 127.0.0.1:1\nchain:\n  chainId: 5\n  timeout: 7\n");
     let sources = Sources {
-        file: Some(file.path().to_owned()),
+        file: Some(file.path().to_owned().into()),
         variables: vec![
             ("ZGSERVE_LISTEN".to_owned(), "127.0.0.1:2".to_owned()),
             ("ZGSERVE_CHAIN__CHAIN_ID".to_owned(), "6".to_owned()),
