@@ -135,8 +135,7 @@ pub async fn run(args: &DemoArgs, global: &Global, log: &ScreenLog) -> Result<Ex
         () = signals.next() => return Ok(Exit::Interrupted),
     };
     let left = if matches!(demo._place, Place::Passing(_)) { " and leaves nothing behind" } else { "" };
-    let (places, keys, tries) = (places(&demo, args), test_keys(&demo), tries(&demo, args));
-    Output.line(&format!("{places}\n{keys}\n{tries}\n\nCtrl-C stops everything{left}."));
+    Output.line(&format!("{}\n\nCtrl-C stops everything{left}.", told(&demo, args)));
     signals.next().await;
     Output.note("stopping; once more to stop at once");
     let orderly = signals.unless_again(Box::pin(stop(demo))).await;
@@ -198,7 +197,7 @@ async fn on_screen(
     let starting = tasks.spawn("demo", async move {
         match Box::pin(prepared.start(&words)).await {
             Ok(demo) => {
-                let text = [places(&demo, &words), tries(&demo, &words)].concat();
+                let text = told(&demo, &words);
                 for line in text.lines().filter(|line| !line.is_empty()) {
                     log.push(LogLevel::Info, line);
                 }
@@ -385,6 +384,11 @@ pub(super) async fn stop(demo: Demo) {
 }
 
 /// What there is, and where.
+/// What somebody wants to know of a demo: where everything is, whose keys there are, and what can be tried.
+pub(super) fn told(demo: &Demo, args: &DemoArgs) -> String {
+    [places(demo, args), test_keys(demo), tries(demo, args)].join("\n")
+}
+
 fn places(demo: &Demo, args: &DemoArgs) -> String {
     let Addresses { user, provider, chain } = demo.addresses;
     let service = if args.upstream.is_some() { "chat" } else { MODEL };

@@ -33,6 +33,28 @@ async fn demo() -> (Demo, Client) {
 }
 
 /// A path with something that could be right in the place of each name.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_screens_of_a_demo_show_what_it_says_without_them() {
+    let (demo, _) = demo().await;
+    let args = DemoArgs {
+        plain: false,
+        headless: false,
+        upstream: None,
+        user_port: 0,
+        provider_port: 0,
+        chain_port: 0,
+        traffic: false,
+        lock_time: 120,
+    };
+    let told = super::demo::told(&demo, &args);
+    let key = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+    let address = demo.addresses.user.to_string();
+    for words in [key, "known to everybody", &address, "Try, in another terminal"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    stop(demo).await;
+}
+
 fn filled(path: &str) -> String {
     path.replace("{provider}", STRANGER)
         .replace("{user}", STRANGER)
