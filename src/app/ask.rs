@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::api::Api;
 use super::{bundle, export};
 use crate::cli::{
-    Column, Exit, Exported, Global, Json, Listing, Output, RequestCommand, Role, Served, ServiceCommand, word,
+    Column, Exit, Exported, Failure, Global, Json, Listing, OperationFilters, Output, RequestCommand, Role,
+    Served, ServiceCommand, word,
 };
 use crate::domain::amount::grouped;
 use crate::domain::{Neuron, OperationId, OperationState};
@@ -198,16 +199,21 @@ pub async fn requests(command: RequestCommand, global: &Global) -> Result<Exit> 
 pub async fn operation(
     id: Option<OperationId>,
     role: Role,
+    filters: OperationFilters,
     listing: Listing,
     global: &Global,
 ) -> Result<Exit> {
+    if role == Role::Provider && filters.provider.is_some() {
+        let why = "--provider is about the operations of a user; those of a provider are all its own";
+        return Err(Failure::new(Exit::BadInput, why).into());
+    }
     let api = match role {
         Role::User => Api::user(global).await?,
         Role::Provider => Api::provider(global).await?,
     };
     with(api, async |api: &Api| match id {
         Some(id) => show(api, &format!("/v1/operation/{id}"), Json { json: listing.json }).await,
-        None => list(api, "/v1/operation", &listing, &[], OPERATIONS).await,
+        None => list(api, "/v1/operation", &listing, &filters.query(), OPERATIONS).await,
     })
     .await
 }

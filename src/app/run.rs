@@ -37,7 +37,9 @@ async fn perform(command: Command, global: &Global, log: &ScreenLog) -> Result<E
         Command::Account(command) => act::accounts(command, global).await,
         Command::Refund(command) => act::refunds(command, global).await,
         Command::Request(command) => ask::requests(command, global).await,
-        Command::Operation { id, role, listing } => ask::operation(id, role, listing, global).await,
+        Command::Operation { id, role, filters, listing } => {
+            ask::operation(id, role, filters, listing, global).await
+        }
         Command::Settle(args) => settle::settle(&args, global).await,
         Command::Chat(args) => chat::run(args, global).await,
         Command::Config(command) => config(command, global),

@@ -13,7 +13,7 @@ mod unseen;
 pub use self::{
     args::{
         AccountCommand, Behind, ChatArgs, Cli, Command, ConfigCommand, ConsoleArgs, DemoArgs, DeployArgs,
-        DevnetArgs, ExportFile, Exported, Global, Json, KeyringCommand, Listing, LogFormat,
+        DevnetArgs, ExportFile, Exported, Global, Json, KeyringCommand, Listing, LogFormat, OperationFilters,
         OwnServiceCommand, ProviderCommand, RefundCommand, RequestCommand, RequestFilters, Role, RunArgs,
         Served, ServiceChange, ServiceCommand, ServiceDetails, SettleArgs, VerifyArgs, WalletArgs,
         WalletCommand, command, completions, word,

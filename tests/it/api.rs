@@ -168,6 +168,46 @@ async fn lists_are_read_page_by_page() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operations_are_read_page_by_page_and_by_filter() {
+    let world = World::new().await;
+    let provider = world.provider_address();
+    for amount in ["5", "6"] {
+        let body = json!({"balance": amount}).to_string();
+        world.api().post(&format!("/v1/provider/{provider}/charge"), body).await.is(202);
+    }
+    let of_both = [(world.api(), "deposit", world.user().operations(100).await.unwrap().len()), {
+        let list = world.owner().get("/v1/operation").await.is(200).json();
+        (world.owner(), "put_service", list["Items"].as_array().unwrap().len())
+    }];
+    for (client, kind, all) in of_both {
+        let (mut ids, mut cursor) = (BTreeSet::new(), String::new());
+        loop {
+            let page = client.get(&format!("/v1/operation?limit=1{cursor}")).await.is(200).json();
+            assert_eq!(page["Metadata"]["total"], all);
+            ids.extend(page["Items"].as_array().unwrap().iter().map(|item| item["OperationID"].to_string()));
+            match page["Metadata"]["Next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(ids.len(), all);
+        let some = client.get(&format!("/v1/operation?kind={kind}&state=mined&limit=1")).await.is(200).json();
+        let total = some["Metadata"]["total"].as_u64().unwrap();
+        assert!(total > 0 && total <= all as u64 && some["Items"][0]["Kind"] == kind, "{some}");
+        let none = client.get("/v1/operation?state=refused").await.is(200).json();
+        assert_eq!(none["Metadata"]["total"], 0);
+        client.get("/v1/operation?cursor=nonsense").await.refused(400, "bad_input", "cursor");
+        client.get("/v1/operation?kind=nonsense").await.refused(400, "bad_input", "kind");
+        client.get("/v1/operation?state=nonsense").await.refused(400, "bad_input", "state");
+    }
+    let with = |address: &dyn std::fmt::Display| format!("/v1/operation?kind=deposit&provider={address}");
+    let listed = world.api().get(&with(&provider)).await.is(200).json();
+    assert_eq!(listed["Metadata"]["total"], 2);
+    let other = world.api().get(&with(&world.user_address())).await.is(200).json();
+    assert_eq!(other["Metadata"]["total"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn openai_clients_work_by_changing_the_base_url() {
     let world = World::new().await;
     let models = world.api().get("/v1/models").await.is(200).json();

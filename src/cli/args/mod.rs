@@ -28,7 +28,7 @@ pub use self::provider::{
     SettleArgs,
 };
 pub use self::user::{
-    AccountCommand, ChatArgs, ExportFile, RefundCommand, RequestCommand, RequestFilters, RequestOrder,
+    AccountCommand, ChatArgs, ExportFile, OperationFilters, RefundCommand, RequestCommand, RequestFilters, RequestOrder,
     ServiceCommand, VerifyArgs,
 };
 pub use self::value::word;
@@ -327,6 +327,8 @@ pub enum Command {
         /// Whose: the user broker's, or the provider broker's.
         #[arg(long, value_enum, default_value = "user")]
         role: Role,
+        #[command(flatten)]
+        filters: OperationFilters,
         #[command(flatten)]
         listing: Listing,
     },

@@ -6,7 +6,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::value::{address, amount, count};
 use super::{Json, Listing};
-use crate::domain::{Address, Neuron, RequestId, ServiceKind, ServiceName, Timestamp, UserRequestState};
+use crate::domain::{
+    Address, Neuron, OperationKind, OperationState, RequestId, ServiceKind, ServiceName, Timestamp,
+    UserRequestState,
+};
 
 #[derive(Debug, Subcommand)]
 pub enum ServiceCommand {
@@ -237,6 +240,31 @@ impl RequestFilters {
             ("status", self.status.map(|status| status.to_string())),
             ("from", self.from.map(|time| time.to_string())),
             ("to", self.to.map(|time| time.to_string())),
+        ]
+    }
+}
+
+/// Which on-chain actions; everything that is given must fit.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OperationFilters {
+    /// Only of this kind, such as deposit, request_refund or settle.
+    #[arg(long, conflicts_with = "id")]
+    pub kind: Option<OperationKind>,
+    /// prepared, sent, mined, reverted, unknown or refused.
+    #[arg(long, conflicts_with = "id")]
+    pub state: Option<OperationState>,
+    /// Only on the account with this provider.
+    #[arg(long, value_parser = address, conflicts_with = "id")]
+    pub provider: Option<Address>,
+}
+
+impl OperationFilters {
+    /// As the API takes them.
+    pub fn query(&self) -> [(&'static str, Option<String>); 3] {
+        [
+            ("kind", self.kind.map(|kind| kind.to_string())),
+            ("state", self.state.map(|state| state.to_string())),
+            ("provider", self.provider.map(|provider| provider.to_string())),
         ]
     }
 }

@@ -12,7 +12,7 @@ use crate::http::Problem;
 use crate::http::export;
 use crate::http::field::{Field, Kind, optional};
 use crate::http::input::{Fields, path_value};
-use crate::http::list::{CURSOR, LIMIT, PAGE, bad_cursor, limit};
+use crate::http::list::{CURSOR, LIMIT, bad_cursor, limit};
 use crate::wire::admin::{OperationItem, RequestItem};
 use crate::wire::list::List;
 
@@ -30,6 +30,12 @@ pub(super) const LISTING: &[Field] = &[
     FROM,
     TO,
     optional("sort", Kind::Words(&["newest", "oldest", "dearest", "cheapest"]), "Default newest."),
+    LIMIT,
+    CURSOR,
+];
+pub(super) const OPERATIONS: &[Field] = &[
+    optional("kind", super::answers::OPERATION_KINDS, "Only of this kind."),
+    optional("state", super::answers::OPERATION_STATES, "Only in this state."),
     LIMIT,
     CURSOR,
 ];
@@ -95,9 +101,14 @@ pub(super) async fn operations(
     State(face): State<Face>,
     RawQuery(query): RawQuery,
 ) -> Result<List<OperationItem>, Problem> {
-    let query = Fields::of_query(query.as_deref(), PAGE)?;
-    let page = face.broker.operations(OperationFilter::default(), page_of(&query)?).await?;
-    let total = face.broker.count_operations(OperationFilter::default()).await?;
+    let query = Fields::of_query(query.as_deref(), OPERATIONS)?;
+    let filter = OperationFilter {
+        kind: query.parse("kind")?,
+        state: query.parse("state")?,
+        ..OperationFilter::default()
+    };
+    let page = face.broker.operations(filter.clone(), page_of(&query)?).await?;
+    let total = face.broker.count_operations(filter).await?;
     let next = page.next.map(|cursor| cursor.to_string());
     Ok(List::page(
         page.items.into_iter().map(|one| face.linked(OperationItem::from(one))).collect(),

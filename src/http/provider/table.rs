@@ -238,8 +238,8 @@ fn settlement_routes() -> Vec<Route<Face>> {
             .answers(const { &[answer(200, Content::Json(&told::DECISIONS), "The decisions.")] }),
         Route::get("/v1/operation", requests::operations)
             .named("listOperations")
-            .about("On-chain actions, newest first.")
-            .query(PAGE)
+            .about("On-chain actions, newest first: all, or those that the filter matches.")
+            .query(requests::OPERATIONS)
             .answers(const { &[answer(200, Content::Json(&told::OPERATIONS), "The operations.")] }),
         Route::get("/v1/operation/{id}", requests::operation)
             .named("getOperation")

@@ -9,6 +9,16 @@ pub(super) const STATES: Kind =
     Kind::Words(&["reserved", "sent", "done", "disputed", "unconfirmed", "failed"]);
 pub(super) const OPERATION_STATES: Kind =
     Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);
+/// What a user broker does on the chain.
+pub(super) const OPERATION_KINDS: Kind = Kind::Words(&[
+    "create_account",
+    "deposit",
+    "set_delegate",
+    "request_refund",
+    "cancel_refund",
+    "process_refund",
+    "transfer",
+]);
 const FEE: Field =
     required("Fee", AMOUNT, "The sum of all fees that the filter matches, on this page and off it.");
 
@@ -110,11 +120,7 @@ pub(super) static OPERATION: Shape = Shape {
     about: "An on-chain action.",
     fields: &[&[
         required("OperationID", Kind::Id(32), "Its id, the answer's `zg-operation-id`."),
-        required(
-            "Kind",
-            TEXT,
-            "create_account, deposit, set_delegate, request_refund, cancel_refund, process_refund, transfer.",
-        ),
+        required("Kind", OPERATION_KINDS, "What is done."),
         nullable("Provider", Kind::Address, "On whose account."),
         nullable("Amount", AMOUNT, "Neuron that it moves."),
         required("State", OPERATION_STATES, "How it stands."),
@@ -127,7 +133,7 @@ pub(super) static OPERATION: Shape = Shape {
 };
 pub(super) static OPERATIONS: Shape = Shape {
     name: "Operations",
-    about: "The newest operations.",
+    about: "A page of operations.",
     fields: &[METADATA, &[required("Items", Kind::List(&Kind::Object(&OPERATION)), "The operations.")]],
 };
 
@@ -254,7 +260,7 @@ pub(super) static HEALTH: Shape = Shape {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{OperationState, UserRequestState};
+    use crate::domain::{OperationKind, OperationState, UserRequestState};
     use crate::http::document::holds;
     use crate::http::user::shapes;
 
@@ -281,5 +287,8 @@ mod tests {
             told(OPERATION_STATES),
             OperationState::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>()
         );
+        for kind in told(OPERATION_KINDS) {
+            assert_eq!(kind.parse().map(OperationKind::as_str), Ok(*kind));
+        }
     }
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::Face;
 use super::shapes::{OperationItem, ReceiptItem, RequestItem};
-use crate::broker::user::{RequestFilter, RequestSort};
+use crate::broker::user::{OperationQuery, RequestFilter, RequestSort};
 use crate::http::Problem;
 use crate::http::export;
 use crate::http::field::{Field, Kind, SUM, optional, required};
@@ -34,7 +34,13 @@ pub(super) const LISTING: &[Field] = &[
 pub(super) const EXPORT: &[Field] = &[export::FORMAT, PROVIDER, SERVICE, STATUS, FROM, TO];
 pub(super) const ACCEPTANCE: &[Field] =
     &[required("amount", SUM, "The request's `Disputed`, in neuron; another sum is refused.")];
-pub(super) const OPERATIONS: &[Field] = &[LIMIT];
+pub(super) const OPERATIONS: &[Field] = &[
+    optional("kind", super::answers::OPERATION_KINDS, "Only of this kind."),
+    optional("state", super::answers::OPERATION_STATES, "Only in this state."),
+    optional("provider", Kind::Address, "Only on the account with this provider."),
+    LIMIT,
+    CURSOR,
+];
 
 pub(super) async fn list(
     State(face): State<Face>,
@@ -119,11 +125,12 @@ pub(super) async fn operations(
 ) -> Result<List<OperationItem>, Problem> {
     let query = Fields::of_query(query.as_deref(), OPERATIONS)?;
     let limit = u32::try_from(limit(&query)?).unwrap_or(u32::MAX);
-    let operations = face.broker.operations(limit).await?;
-    let total = operations.len() as u64;
-    Ok(List::page(
-        operations.into_iter().map(|one| OperationItem::of(one, &face.explorer)).collect(),
-        total,
-        None,
-    ))
+    let wanted = OperationQuery {
+        kind: query.parse("kind")?,
+        state: query.parse("state")?,
+        provider: query.address("provider")?,
+    };
+    let page = face.broker.operation_page(wanted, query.text("cursor")?, limit).await?;
+    let items = page.items.into_iter().map(|one| OperationItem::of(one, &face.explorer)).collect();
+    Ok(List::page(items, page.total, page.next))
 }

@@ -295,7 +295,7 @@ fn request_routes() -> Vec<Route<Face>> {
             .refuses(&[&[(404, "unknown_request"), (404, "no_receipt")]]),
         Route::get("/v1/operation", requests::operations)
             .named("listOperations")
-            .about("On-chain actions, newest first.")
+            .about("On-chain actions, newest first: all, or those that the filter matches.")
             .query(requests::OPERATIONS)
             .answers(const { &[answer(200, Content::Json(&told::OPERATIONS), "The operations.")] }),
         Route::get("/v1/operation/{id}", requests::operation)

@@ -116,7 +116,7 @@ async fn no_query_is_sql() {
         (world.api(), "/v1/refund", &["sort", "processed", "provider", "cursor", "limit"]),
         (world.api(), "/v1/service", &["sort", "provider", "type", "name", "model", "cursor", "limit"]),
         (world.api(), "/v1/provider", &["sort", "cursor", "limit"]),
-        (world.api(), "/v1/operation", &["limit"]),
+        (world.api(), "/v1/operation", &["kind", "state", "provider", "cursor", "limit"]),
         (
             world.owner(),
             "/v1/request",
@@ -125,6 +125,7 @@ async fn no_query_is_sql() {
         (world.owner(), "/v1/user", &["cursor", "limit"]),
         (world.owner(), "/v1/service", &["cursor", "limit"]),
         (world.owner(), "/v1/settlement", &["status", "cursor", "limit"]),
+        (world.owner(), "/v1/operation", &["kind", "state", "cursor", "limit"]),
         (world.owner(), "/v1/decision", &["cursor", "limit"]),
     ];
     for (client, path, fields) in &lists {

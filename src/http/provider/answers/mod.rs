@@ -15,5 +15,7 @@ use crate::http::field::Kind;
 
 const KINDS: Kind = Kind::Words(&ServiceKind::NAMES);
 const METERS: Kind = Kind::Words(&["o200k", "usage", "bytes"]);
+/// What a provider broker does on the chain.
+pub(super) const OPERATION_KINDS: Kind = Kind::Words(&["put_service", "remove_service", "settle", "deploy"]);
 pub(super) const OPERATION_STATES: Kind =
     Kind::Words(&["prepared", "sent", "mined", "reverted", "unknown", "refused"]);

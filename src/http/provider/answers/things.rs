@@ -1,6 +1,6 @@
 //! Services, users, requests, operations, and what strangers are told.
 
-use super::{KINDS, METERS, OPERATION_STATES};
+use super::{KINDS, METERS, OPERATION_KINDS, OPERATION_STATES};
 use crate::http::field::{AMOUNT, COUNT, Kind, PRICE, Shape, TEXT, nullable, optional, required};
 use crate::http::list::METADATA;
 
@@ -175,7 +175,7 @@ pub(in super::super) static OPERATION: Shape =
     Shape { name: "Operation", about: "An on-chain action.", fields: &[OPERATION_FIELDS] };
 pub(super) const OPERATION_FIELDS: &[crate::http::field::Field] = &[
     required("OperationID", Kind::Id(32), "Its id, the answer's `zg-operation-id`."),
-    required("Kind", TEXT, "put_service, remove_service, settle, deploy."),
+    required("Kind", OPERATION_KINDS, "What is done."),
     required("State", OPERATION_STATES, "How it stands."),
     required("CreatedAt", Kind::Moment, "When it was asked for."),
     required("UpdatedAt", Kind::Moment, "When it changed last."),
