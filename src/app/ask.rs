@@ -1,6 +1,6 @@
 //! Listings: asked of a broker's API, shown as a table, or with `--json` as the API gave them.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,8 +10,9 @@ use crate::cli::{
     Column, Exit, Exported, Failure, Global, Json, Listing, OperationFilters, Output, RequestCommand, Role,
     Served, ServiceCommand, word,
 };
-use crate::domain::amount::grouped;
+use crate::domain::amount::{counted, grouped};
 use crate::domain::{Neuron, OperationId, OperationState};
+use crate::wire::admin::ForecastItem;
 
 const fn column(title: &'static str, key: &'static str) -> Column {
     Column::text(title, key)
@@ -95,6 +96,17 @@ pub async fn list(
     filters: &[(&str, Option<String>)],
     columns: &[Column],
 ) -> Result<Exit> {
+    listed(api, path, listing, filters, columns).await.map(|_| Exit::Ok)
+}
+
+/// The same, and gives what was answered.
+async fn listed(
+    api: &Api,
+    path: &str,
+    listing: &Listing,
+    filters: &[(&str, Option<String>)],
+    columns: &[Column],
+) -> Result<Value> {
     let mut query: Vec<(&str, String)> =
         filters.iter().filter_map(|(name, value)| Some((*name, value.clone()?))).collect();
     query.extend(listing.limit.map(|limit| ("limit", limit.to_string())));
@@ -102,7 +114,7 @@ pub async fn list(
     let answer = api.get(path, &query).await?;
     if listing.json {
         Output.json(&answer);
-        return Ok(Exit::Ok);
+        return Ok(answer);
     }
     let mut items = answer["Items"].as_array().cloned().unwrap_or_default();
     for item in &mut items {
@@ -111,7 +123,7 @@ pub async fn list(
         }
     }
     if !Output.table(&items, columns) {
-        return Ok(Exit::Ok);
+        return Ok(answer);
     }
     let total = answer["Metadata"]["total"].as_u64().unwrap_or_default();
     let fee = answer["Fee"].as_str().and_then(|fee| fee.parse::<Neuron>().ok());
@@ -124,7 +136,7 @@ pub async fn list(
     if let Some(next) = answer["Metadata"]["Next"].as_str() {
         Output.note(&format!("more with --cursor {next}"));
     }
-    Ok(Exit::Ok)
+    Ok(answer)
 }
 
 /// The two ends of an address, by which people tell users apart.
@@ -224,7 +236,38 @@ pub async fn users(listing: Listing, global: &Global) -> Result<Exit> {
 
 pub async fn settlements(listing: Listing, status: Option<OperationState>, global: &Global) -> Result<Exit> {
     let filters = [("status", status.map(|status| status.to_string()))];
-    of_provider("/v1/settlement", listing, &filters, SETTLEMENTS, global).await
+    let api = Api::provider(global).await?;
+    with(api, async |api: &Api| {
+        let answer = listed(api, "/v1/settlement", &listing, &filters, SETTLEMENTS).await?;
+        if !listing.json {
+            let forecast = serde_json::from_value(answer["Forecast"].clone());
+            Output.note(&next_settlement(&forecast.context("the broker's answer has no forecast")?));
+        }
+        Ok(Exit::Ok)
+    })
+    .await
+}
+
+/// The next settlement in a sentence: whether it comes, what it would bring and cost, and by when something asks for it.
+fn next_settlement(forecast: &ForecastItem) -> String {
+    // A broker of an older version tells the code alone.
+    let text = if forecast.text.is_empty() { &forecast.verdict } else { &forecast.text };
+    let mut said = format!("the next one: {text}");
+    if forecast.rows_in_all > 0 {
+        said.push_str(&format!(
+            "; now it would bring {} of {} for about {} of gas",
+            forecast.brings.in_full(),
+            counted(forecast.rows_in_all, "user"),
+            forecast.costs.in_full()
+        ));
+    }
+    if let Some(deadline) = forecast.next_deadline {
+        said.push_str(&format!("; the next deadline is {deadline}"));
+        if let Some(reason) = forecast.next_reason.as_ref().filter(|reason| !reason.text.is_empty()) {
+            said.push_str(&format!(": {}", reason.text));
+        }
+    }
+    said
 }
 
 pub async fn served(served: Served, global: &Global) -> Result<Exit> {
@@ -253,6 +296,7 @@ async fn of_provider(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use std::collections::BTreeSet;
 
     use super::*;
@@ -270,6 +314,29 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|inside| amounts(inside, found)),
             _ => {}
         }
+    }
+
+    #[test]
+    fn the_next_settlement_is_a_sentence() {
+        let forecast = json!({
+            "At": "2026-11-23T01:20:11Z", "Verdict": "wait", "Text": "waits until it is worth its gas",
+            "Reasons": [], "Rows": [], "RowsInAll": 2, "LeftOut": [], "Brings": "2000", "Costs": "44",
+            "WorthFrom": "5000", "NextDeadline": "2026-11-24T01:20:11Z",
+            "NextReason": {"Reason": "age", "Text": "a debt is old"},
+        });
+        let told = |forecast: Value| next_settlement(&serde_json::from_value(forecast).unwrap());
+        let all = told(forecast.clone());
+        for words in [
+            "the next one: waits until it is worth its gas; now it would bring 2,000 neuron",
+            "of 2 users for about 44 neuron",
+            "of gas; the next deadline is 2026-11-24T01:20:11Z: a debt is old",
+        ] {
+            assert!(all.contains(words), "{words}: {all}");
+        }
+        let mut none = forecast;
+        (none["RowsInAll"], none["NextDeadline"], none["Text"]) =
+            (json!(0), Value::Null, json!("nothing can be claimed now"));
+        assert_eq!(told(none), "the next one: nothing can be claimed now");
     }
 
     #[test]

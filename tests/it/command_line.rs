@@ -188,7 +188,16 @@ async fn commands_lead_on_to_the_broker_that_was_named() {
     for (url, kind) in [(&user, "create_account"), (&provider, "put_service")] {
         let (code, told, said) = run(&["operation", "--url", url], "");
         assert!(code == 0 && said.contains(kind) && said.contains("mined"), "{code}: {told}{said}");
+        let (code, told, said) = run(&["operation", "--kind", kind, "--state", "mined", "--url", url], "");
+        assert!(code == 0 && said.contains(kind), "{code}: {told}{said}");
+        let (code, _, said) = run(&["operation", "--state", "refused", "--url", url], "");
+        assert!(code == 0 && !said.contains(kind), "{code}: {said}");
     }
+    let of_user = ["operation", "--role", "provider", "--provider", &address, "--url", &provider];
+    let (code, told, _) = run(&of_user, "");
+    assert!(code == 3 && told.contains("--provider is about the operations of a user"), "{code}: {told}");
+    let (code, told, _) = run(&["provider", "settlements", "--url", &provider], "");
+    assert!(code == 0 && told.contains("the next one: "), "{code}: {told}");
     // A slip of the name changes nothing of what is on offer.
     let before = world.owner().get("/v1/service/llama7b").await.is(200).json();
     let add =
