@@ -16,6 +16,8 @@ pub(super) async fn order(
     body: Option<Value>,
     done: &str,
 ) -> Result<Exit> {
+    // What these make is a 204 once it is done.
+    let makes = method == Method::POST && matches!(path, "/v1/service" | "/v1/provider");
     let (status, answer) = {
         let _waiting = Progress::start("waiting for the transaction");
         api.send_json(method, path, body.as_ref()).await?
@@ -26,8 +28,21 @@ pub(super) async fn order(
         Output.note(&format!("sent, but not in a block yet; see {} before you repeat it", api.advice_of(id)));
         return Ok(Exit::Unknown);
     }
+    // The broker is still at it: nothing is sent that it could name.
+    if status == StatusCode::ACCEPTED && (answer["State"].is_string() || (makes && answer.is_null())) {
+        Output.note(&still_at_it(api, "operation"));
+        return Ok(Exit::Unknown);
+    }
     Output.note(done);
     Ok(Exit::Ok)
+}
+
+/// What to say of an order that the broker took and whose end it could not name in time. `command` shows what comes of it.
+pub(super) fn still_at_it(api: &Api, command: &str) -> String {
+    format!(
+        "the broker is still at it, and it is not known what comes of it; see {} before you repeat it",
+        api.advice_as_role(command)
+    )
 }
 
 pub async fn accounts(command: AccountCommand, global: &Global) -> Result<Exit> {

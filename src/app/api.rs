@@ -84,9 +84,14 @@ impl Api {
 
     /// The command that says how an operation stands.
     pub fn advice_of(&self, operation: &str) -> String {
+        self.advice_as_role(&format!("operation {operation}"))
+    }
+
+    /// A command that asks either broker, given to the one of this API.
+    pub fn advice_as_role(&self, command: &str) -> String {
         match self.role {
-            Role::User => self.advice(&format!("operation {operation}")),
-            Role::Provider => self.advice(&format!("operation {operation} --role provider")),
+            Role::User => self.advice(command),
+            Role::Provider => self.advice(&format!("{command} --role provider")),
         }
     }
 
@@ -286,11 +291,6 @@ mod tests {
     use crate::app::failure_of;
 
     #[test]
-    fn whoever_has_the_directory_without_an_api_is_named_with_what_helps() {
-        let place = tempfile::tempdir().unwrap();
-        let told = || holder(place.path()).map_err(|error| failure_of(&error));
-        assert_eq!(told().unwrap(), None);
-    #[test]
     fn the_token_of_the_settings_goes_to_who_has_the_data_directory_only() {
         let place = tempfile::tempdir().unwrap();
         let (data, file, secret) =
@@ -314,6 +314,11 @@ mod tests {
         assert!(held.has_token() && held.base().contains("127.0.0.1:3998"), "{}", held.base());
     }
 
+    #[test]
+    fn whoever_has_the_directory_without_an_api_is_named_with_what_helps() {
+        let place = tempfile::tempdir().unwrap();
+        let told = || holder(place.path()).map_err(|error| failure_of(&error));
+        assert_eq!(told().unwrap(), None);
         let mut lock = DataLock::take(place.path()).unwrap();
         let screens = told().unwrap_err();
         assert_eq!(screens.exit, Exit::InUse);

@@ -99,7 +99,7 @@ impl Place {
 /// The demo at work.
 #[derive(Debug)]
 pub(super) struct Demo {
-    devnet: Devnet,
+    pub(super) devnet: Devnet,
     chain: Chain,
     user: RunningUser,
     traffic: Option<Traffic>,

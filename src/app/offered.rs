@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::act::order;
+use super::act::{order, still_at_it};
 use super::api::Api;
 use super::ask::with;
 use crate::cli::{
@@ -225,9 +225,15 @@ async fn sync(api: &Api, json: Json) -> Result<Exit> {
         let _waiting = cli::Progress::start("comparing with the chain");
         api.send_json(Method::POST, "/v1/sync-service", None).await?
     };
+    if report.is_null() {
+        Output.note(&still_at_it(api, "operation"));
+        return Ok(Exit::Unknown);
+    }
+    let pending = report["Pending"].as_array().is_some_and(|pending| !pending.is_empty());
+    let exit = if pending { Exit::Unknown } else { Exit::Ok };
     if json.json {
         Output.json(&report);
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
     let words = [
         ("Unchanged", "agrees"),
@@ -244,8 +250,7 @@ async fn sync(api: &Api, json: Json) -> Result<Exit> {
         }
     }
     Output.table(&rows, SYNCED);
-    let pending = report["Pending"].as_array().is_some_and(|pending| !pending.is_empty());
-    Ok(if pending { Exit::Unknown } else { Exit::Ok })
+    Ok(exit)
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub async fn settle(args: &SettleArgs, global: &Global) -> Result<Exit> {
         } else if args.dry_run {
             preview(&report, &answer);
         } else {
-            done(&report, &answer);
+            done(api, &report, &answer);
         }
         Ok(exit(&report))
     })
@@ -61,7 +61,7 @@ fn preview(report: &ReportItem, answer: &Value) {
     ));
 }
 
-fn done(report: &ReportItem, answer: &Value) {
+fn done(api: &Api, report: &ReportItem, answer: &Value) {
     if report.transactions.is_empty() {
         rows(answer);
         return Output.note("there is nothing that could be claimed now");
@@ -82,6 +82,10 @@ fn done(report: &ReportItem, answer: &Value) {
     for transaction in &report.transactions {
         let hash = transaction.transaction_hash.map(|hash| hash.to_string()).unwrap_or_default();
         Output.note(&format!("{} {hash}", transaction.state));
+    }
+    if report.is_open() {
+        let there = api.advice("provider settlements");
+        Output.note(&format!("not all of it is in a block yet; see {there} before you repeat it"));
     }
     match report.left_out.len() {
         0 => {}
@@ -109,7 +113,7 @@ fn exit(report: &ReportItem) -> Exit {
     let is = |state: OperationState| report.transactions.iter().any(|tx| tx.state == state.as_str());
     if is(OperationState::Reverted) || is(OperationState::Refused) {
         Exit::Refused
-    } else if is(OperationState::Sent) || is(OperationState::Unknown) {
+    } else if report.is_open() {
         Exit::Unknown
     } else {
         Exit::Ok

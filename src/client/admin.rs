@@ -18,7 +18,7 @@ use crate::wire::list::List;
 
 /// A look must not take longer than people wait.
 const LOOK: Duration = Duration::from_secs(15);
-/// An order waits for its block, at most 90 s on the broker's side.
+/// An order is answered within 90 s on the broker's side, in a block or not.
 const ORDER: Duration = Duration::from_secs(150);
 const PAGE: &str = "1000";
 const MOST_USERS: usize = 20_000;
@@ -29,6 +29,20 @@ pub enum Outcome {
     Done,
     /// Sent, and not in a block yet.
     Sent(Option<OperationId>),
+    /// The broker is still at it, or not all of it is done; its lists show what comes of it.
+    Unknown,
+}
+
+impl Outcome {
+    fn of(status: StatusCode, answer: Option<&Value>) -> Outcome {
+        let Some(answer) = answer.filter(|_| status == StatusCode::ACCEPTED) else { return Outcome::Done };
+        let id = answer.get("OperationID").and_then(Value::as_str);
+        match answer.get("State").and_then(Value::as_str) {
+            None => Outcome::Done,
+            Some("sent") => Outcome::Sent(id.and_then(|id| id.parse().ok())),
+            Some(_) => Outcome::Unknown,
+        }
+    }
 }
 
 /// What is sent to register a service, or to change one; what is absent stays as it is.
@@ -134,7 +148,12 @@ impl Admin {
         // A name that is taken by mistake must not replace what runs under it.
         body["replace"] = false.into();
         let call = Call::new(Method::POST, "/v1/service");
-        self.order(Call { body: Some(&body), key: Some(key), ..call }).await
+        let call = Call { body: Some(&body), key: Some(key), within: ORDER, ..call };
+        match self.client.read_maybe::<Value>(call).await? {
+            // What is done is a 204 here; older brokers say no more of what they are still at.
+            (StatusCode::ACCEPTED, None) => Ok(Outcome::Unknown),
+            (status, answer) => Ok(Outcome::of(status, answer.as_ref())),
+        }
     }
 
     pub async fn change(&self, name: &ServiceName, change: &ServiceDraft) -> Result<Outcome, ClientError> {
@@ -154,7 +173,12 @@ impl Admin {
 
     /// Compares all services with the chain and repairs what differs.
     pub async fn sync_services(&self) -> Result<Outcome, ClientError> {
-        self.order(Call::new(Method::POST, "/v1/sync-service")).await
+        let call = Call { within: ORDER, ..Call::new(Method::POST, "/v1/sync-service") };
+        let Some(report) = self.client.read_maybe::<Value>(call).await?.1 else {
+            return Ok(Outcome::Unknown);
+        };
+        let pending = report.get("Pending").and_then(Value::as_array);
+        Ok(if pending.is_none_or(Vec::is_empty) { Outcome::Done } else { Outcome::Unknown })
     }
 
     /// Reads all accounts from the chain.
@@ -164,14 +188,7 @@ impl Admin {
 
     async fn order(&self, call: Call<'_>) -> Result<Outcome, ClientError> {
         let (status, answer) = self.client.read_maybe::<Value>(Call { within: ORDER, ..call }).await?;
-        let sent = answer.as_ref().filter(|_| status == StatusCode::ACCEPTED);
-        match sent.filter(|answer| answer.get("State").is_some()) {
-            Some(answer) => {
-                let id = answer.get("OperationID").and_then(Value::as_str);
-                Ok(Outcome::Sent(id.and_then(|id| id.parse().ok())))
-            }
-            None => Ok(Outcome::Done),
-        }
+        Ok(Outcome::of(status, answer.as_ref()))
     }
 
     async fn look<T: DeserializeOwned>(
@@ -203,5 +220,23 @@ impl Admin {
                 _ => return Ok(items),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_done_is_told_as_done() {
+        let id = "2a3bc45ff5d29237cb0f138115647b9f";
+        let of =
+            |status, answer: Value| Outcome::of(status, Some(&answer).filter(|answer| !answer.is_null()));
+        assert_eq!(of(StatusCode::NO_CONTENT, Value::Null), Outcome::Done);
+        assert_eq!(of(StatusCode::ACCEPTED, Value::Null), Outcome::Done);
+        let sent = of(StatusCode::ACCEPTED, json!({"OperationID": id, "State": "sent"}));
+        assert_eq!(sent, Outcome::Sent(id.parse().ok()));
+        let unknown = json!({"OperationID": null, "State": "unknown"});
+        assert_eq!(of(StatusCode::ACCEPTED, unknown), Outcome::Unknown);
     }
 }

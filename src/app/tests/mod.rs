@@ -1,6 +1,7 @@
 //! Both APIs over real sockets: every route exists, strangers get nothing, the procedure's lines work as typed.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod late;
 mod told;
 
 use std::net::SocketAddr;
@@ -32,7 +33,6 @@ async fn demo() -> (Demo, Client) {
     (demo, Client::builder().no_proxy().build().unwrap())
 }
 
-/// A path with something that could be right in the place of each name.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_screens_of_a_demo_show_what_it_says_without_them() {
     let (demo, _) = demo().await;
@@ -55,6 +55,7 @@ async fn the_screens_of_a_demo_show_what_it_says_without_them() {
     stop(demo).await;
 }
 
+/// A path with something that could be right in the place of each name.
 fn filled(path: &str) -> String {
     path.replace("{provider}", STRANGER)
         .replace("{user}", STRANGER)

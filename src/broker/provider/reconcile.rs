@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::core::{Core, ProviderBroker};
 use super::error::ProviderError;
-use super::services::{Errand, Turn};
+use super::services::{Errand, Turn, Wait};
 use crate::chain::{Outcome, Ticket};
-use crate::domain::{Service, ServiceName};
+use crate::domain::{OperationId, Service, ServiceName};
 use crate::store::provider::{OfferedService, ServiceStatus};
 
 /// A disagreement that could not be repaired is looked at again after this time.
@@ -36,9 +36,10 @@ pub struct ServiceSync {
 }
 
 impl ProviderBroker {
-    /// Compares all services with the chain and repairs what differs.
-    pub async fn sync_services(&self) -> Result<ServiceSync, ProviderError> {
-        self.core.reconcile().await
+    /// Compares all services with the chain and repairs what differs. What is not in a block when the wait is over stays
+    /// pending, and is followed all the same.
+    pub async fn sync_services(&self, wait: Wait) -> Result<ServiceSync, ProviderError> {
+        self.core.reconcile(wait).await
     }
 }
 
@@ -77,7 +78,7 @@ impl Core {
                 () = self.services.again.notified() => {}
                 () = until(retry) => {}
             }
-            let repaired = match self.reconcile().await {
+            let repaired = match self.reconcile(Wait::Receipt).await {
                 Ok(sync) => sync.pending.is_empty(),
                 Err(error) => {
                     tracing::warn!(%error, "services and chain could not be compared");
@@ -88,7 +89,7 @@ impl Core {
         }
     }
 
-    async fn reconcile(self: &Arc<Self>) -> Result<ServiceSync, ProviderError> {
+    async fn reconcile(self: &Arc<Self>, wait: Wait) -> Result<ServiceSync, ProviderError> {
         let listed = self.chain.services_of(self.me, None).await?;
         self.services.listing.replace(&listed.services);
         let mut sync = ServiceSync { unreadable: listed.unreadable, ..ServiceSync::default() };
@@ -109,12 +110,13 @@ impl Core {
                 sync.pending.push((name, "an operation is under way".to_owned()));
                 continue;
             };
-            match self.repair(&name, on_chain, turn).await {
+            match self.repair(&name, on_chain, turn, wait).await {
                 Ok(Repair::Unchanged) => sync.unchanged.push(name),
                 Ok(Repair::Pushed) => sync.pushed.push(name),
                 Ok(Repair::Removed) => sync.removed.push(name),
-                Ok(Repair::Pending) => {
-                    sync.pending.push((name, "the transaction is not in a block yet".to_owned()));
+                Ok(Repair::Pending(operation)) => {
+                    sync.pending
+                        .push((name, format!("operation {operation} is sent and not in a block yet")));
                 }
                 Err(error) => sync.pending.push((name, error.to_string())),
             }
@@ -156,6 +158,7 @@ impl Core {
         name: &ServiceName,
         seen: Option<Service>,
         turn: Turn,
+        wait: Wait,
     ) -> Result<Repair, ProviderError> {
         let mut on_chain = seen;
         // Another order may have changed row and chain since the list was read; only what still differs now that the
@@ -177,15 +180,20 @@ impl Core {
             _ => Errand::Put,
         };
         let mut ticket = self.send(&row, errand).await?;
-        let outcome = ticket.wait().await;
-        if matches!(outcome, Outcome::Unknown { .. }) {
+        let operation = ticket.op;
+        let outcome = match wait {
+            Wait::Broadcast => None,
+            Wait::Receipt => Some(ticket.wait().await),
+            Wait::Until(moment) => tokio::time::timeout_at(moment, ticket.wait()).await.ok(),
+        };
+        let Some(outcome) = outcome.filter(|outcome| !matches!(outcome, Outcome::Unknown { .. })) else {
             self.keep_turn(ticket, Some(turn));
-            return Ok(Repair::Pending);
-        }
+            return Ok(Repair::Pending(operation));
+        };
         // However it went, the row stays as it is wanted.
-        let done = self.arrived(&row, Some(row.clone()), errand, &outcome, ticket.op).await?;
+        let done = self.arrived(&row, Some(row.clone()), errand, &outcome, operation).await?;
         Ok(match (done, errand) {
-            (false, _) => Repair::Pending,
+            (false, _) => Repair::Pending(operation),
             (true, Errand::Put) => Repair::Pushed,
             (true, Errand::Remove) => Repair::Removed,
         })
@@ -205,5 +213,5 @@ enum Repair {
     Pushed,
     Removed,
     /// It is not known yet.
-    Pending,
+    Pending(OperationId),
 }

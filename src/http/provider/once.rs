@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
 
 use super::Face;
 use crate::broker::provider::{ProviderError, Repeat};
@@ -64,14 +63,16 @@ pub(super) fn call(route: &str, query: Option<&str>, body: &Map<String, Value>) 
     B256::new(hash.finalize().into())
 }
 
-/// Does what `act` does, unless `headers` carry a key under which it was done before.
+/// Does what `act` does, unless `headers` carry a key under which it was done before. `late` is the answer where it is not
+/// known in time what comes of it; that one is not kept.
 pub(super) async fn once(
     face: &Face,
     headers: &HeaderMap,
     call: B256,
+    late: fn() -> Response,
     act: impl Future<Output = Result<Response, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
-    let Some(key) = key(headers)? else { return act.await };
+    let Some(key) = key(headers)? else { return Ok(face.order(act).await?.unwrap_or_else(late)) };
     let repeats = face.broker.repeats();
     match repeats.claim(key.clone(), call, Timestamp::now()).await.map_err(ProviderError::from)? {
         Repeat::First => {}
@@ -91,8 +92,8 @@ pub(super) async fn once(
             ));
         }
     }
-    let (reply, answered) = oneshot::channel();
-    face.tasks.spawn("order with an idempotency key", async move {
+    // The answer that is kept is the order's own, also where it comes too late for the caller.
+    let answered = face.order(async move {
         let response = match Box::pin(act).await {
             Ok(response) => response,
             // It was sent, and paid for.
@@ -104,19 +105,16 @@ pub(super) async fn once(
                 {
                     tracing::warn!(%error, "an idempotency key could not be given back");
                 }
-                let _ = reply.send(Err(problem));
-                return;
+                return Err(problem);
             }
         };
-        let kept = keep(response).await;
-        if let Ok(kept) = &kept
-            && let Err(error) = repeats.answer(key, kept.clone()).await
-        {
+        let kept = keep(response).await?;
+        if let Err(error) = repeats.answer(key, kept.clone()).await {
             tracing::warn!(%error, "an answer could not be kept for its idempotency key");
         }
-        let _ = reply.send(kept.and_then(|kept| answer(&kept)));
+        answer(&kept)
     });
-    answered.await.unwrap_or_else(|_| Err(ProviderError::Stopping.into()))
+    Ok(answered.await?.unwrap_or_else(late))
 }
 
 fn conflict(code: &str, message: &str) -> Problem {

@@ -120,7 +120,7 @@ pub(super) async fn register(
     RawQuery(query): RawQuery,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let wait = wait(query.as_deref())?;
+    let wait = wait(&face, query.as_deref())?;
     let call = once::call("POST /v1/service", query.as_deref(), &body.0);
     let input = Fields::of_body(body, SERVICE, WITHOUT_EFFECT)?;
     let service = ServiceInput {
@@ -134,12 +134,12 @@ pub(super) async fn register(
         limits: limits(&input, None)?,
     };
     let taken = if input.truth("replace")? == Some(false) { NameTaken::Refused } else { NameTaken::Replaced };
-    let (acting, broker) = (face.clone(), face.broker.clone());
+    let broker = face.broker.clone();
     let act = async move {
-        let change = acting.order(async move { broker.register_service(service, taken, wait).await }).await?;
-        Ok(answer(change, StatusCode::NO_CONTENT))
+        let change = broker.register_service(service, taken, wait).await?;
+        Ok(answer(&change, StatusCode::NO_CONTENT))
     };
-    once(&face, &headers, call, act).await
+    once(&face, &headers, call, late, act).await
 }
 
 /// Changes a service. What is not given stays as it is.
@@ -149,7 +149,7 @@ pub(super) async fn update(
     RawQuery(query): RawQuery,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let wait = wait(query.as_deref())?;
+    let wait = wait(&face, query.as_deref())?;
     let name: ServiceName = path_value("service", &name)?;
     let input = Fields::of_body(body, CHANGE, WITHOUT_EFFECT)?;
     if input.text("Name")?.is_some_and(|other| other != name.as_str()) {
@@ -170,8 +170,8 @@ pub(super) async fn update(
         limits: limits(&input, Some(before.limits))?,
     };
     let broker = face.broker.clone();
-    let change = face.order(async move { broker.update_service(service, wait).await }).await?;
-    Ok(answer(change, StatusCode::ACCEPTED))
+    let change = face.order(async move { Ok(broker.update_service(service, wait).await?) }).await?;
+    Ok(change.map_or_else(late, |change| answer(&change, StatusCode::ACCEPTED)))
 }
 
 pub(super) async fn remove(
@@ -179,11 +179,11 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
-    let wait = wait(query.as_deref())?;
+    let wait = wait(&face, query.as_deref())?;
     let name: ServiceName = path_value("service", &name)?;
     let broker = face.broker.clone();
-    let change = face.order(async move { broker.delete_service(&name, wait).await }).await?;
-    Ok(answer(change, StatusCode::ACCEPTED))
+    let change = face.order(async move { Ok(broker.delete_service(&name, wait).await?) }).await?;
+    Ok(change.map_or_else(late, |change| answer(&change, StatusCode::ACCEPTED)))
 }
 
 /// Has a service take no new requests. Nothing of it goes to the chain.
@@ -202,8 +202,8 @@ pub(super) async fn resume(
 
 /// Compares all services with the chain and repairs what differs.
 pub(super) async fn sync(State(face): State<Face>) -> Result<Response, Problem> {
-    let broker = face.broker.clone();
-    let Some(sync) = face.order(async move { broker.sync_services().await }).await? else {
+    let (broker, wait) = (face.broker.clone(), face.wait());
+    let Some(sync) = face.order(async move { Ok(broker.sync_services(wait).await?) }).await? else {
         return Ok(StatusCode::ACCEPTED.into_response());
     };
     let pending = sync.pending.into_iter().map(|(name, reason)| json!({"Name": name, "Reason": reason}));
@@ -219,9 +219,9 @@ pub(super) async fn sync(State(face): State<Face>) -> Result<Response, Problem> 
     Ok((StatusCode::ACCEPTED, Json(report)).into_response())
 }
 
-pub(super) fn wait(query: Option<&str>) -> Result<Wait, Problem> {
+fn wait(face: &Face, query: Option<&str>) -> Result<Wait, Problem> {
     let query = Fields::of_query(query, WAIT)?;
-    Ok(if query.truth("wait")? == Some(false) { Wait::Broadcast } else { Wait::Receipt })
+    Ok(if query.truth("wait")? == Some(false) { Wait::Broadcast } else { face.wait() })
 }
 
 fn meter(input: &Fields) -> Result<Option<MeterName>, Problem> {
@@ -284,8 +284,7 @@ fn secret<S: From<String>>(headers: Vec<(String, String)>) -> Vec<(String, S)> {
 }
 
 /// `done` once the chain has it; else 202 with the operation to follow.
-fn answer(change: Option<ServiceChange>, done: StatusCode) -> Response {
-    let Some(change) = change else { return StatusCode::ACCEPTED.into_response() };
+fn answer(change: &ServiceChange, done: StatusCode) -> Response {
     let mut response = if change.done {
         done.into_response()
     } else {
@@ -296,4 +295,9 @@ fn answer(change: Option<ServiceChange>, done: StatusCode) -> Response {
         response.headers_mut().insert(OPERATION, id);
     }
     response
+}
+
+/// The answer to an order that is still being carried out. An empty one would be taken for one that is done.
+fn late() -> Response {
+    (StatusCode::ACCEPTED, Json(json!({"OperationID": null, "State": "unknown"}))).into_response()
 }

@@ -11,7 +11,9 @@ use super::answers::OPERATION_STATES;
 use super::once::{self, WAIT_FIELD, once};
 use super::requests::page_of;
 use super::shapes::forecast_item;
-use crate::broker::provider::{Forecast, OperationFilter, SettleRequest, SettlementReport, SettlementTx};
+use crate::broker::provider::{
+    Forecast, OperationFilter, SettleRequest, SettlementReport, SettlementTx, Wait,
+};
 use crate::domain::{OperationKind, OperationState, Timestamp};
 use crate::http::Problem;
 use crate::http::export;
@@ -36,22 +38,23 @@ pub(super) async fn settle(
     let call = once::call("POST /v1/settle", query.as_deref(), &Map::new());
     let query = Fields::of_query(query.as_deref(), SETTLE)?;
     let dry_run = query.truth("dryRun")?.unwrap_or(false);
-    let request = SettleRequest { dry_run, no_wait: query.truth("wait")? == Some(false) };
+    let wait = if query.truth("wait")? == Some(false) { Wait::Broadcast } else { face.wait() };
+    let request = SettleRequest { dry_run, wait };
     if dry_run {
         // Nothing is done that could be done twice; a key that is none is told all the same.
         once::key(&headers)?;
-        return settle_now(face, request).await;
+        return Ok(face.order(settle_now(face.clone(), request)).await?.unwrap_or_else(late));
     }
-    once(&face, &headers, call, settle_now(face.clone(), request)).await
+    once(&face, &headers, call, late, settle_now(face.clone(), request)).await
 }
 
 async fn settle_now(face: Face, request: SettleRequest) -> Result<Response, Problem> {
-    let broker = face.broker.clone();
-    let Some(report) = face.order(async move { broker.settle(request).await }).await? else {
-        // GET /v1/settlement shows how it ends.
-        return Ok(StatusCode::ACCEPTED.into_response());
-    };
-    answer(report)
+    answer(face.broker.settle(request).await?)
+}
+
+/// The answer to an order that is still being carried out; `GET /v1/settlement` shows how it ends.
+fn late() -> Response {
+    StatusCode::ACCEPTED.into_response()
 }
 
 /// Where nothing was done it is a 409. Where some transactions paid and others failed, the caller wants to know all of it,

@@ -148,7 +148,15 @@ fn service_routes() -> Vec<Route<Face>> {
         Route::post("/v1/sync-service", services::sync)
             .named("syncServices")
             .about("Compares all services with the chain and repairs what differs.")
-            .answers(const { &[answer(202, Content::Json(&told::SYNC), "What was found and done; empty if it takes long.")] })
+            .answers(
+                const {
+                    &[answer(
+                        202,
+                        Content::Perhaps(&told::SYNC),
+                        "What was found and done, what is not in a block yet as pending; empty if it is still being done.",
+                    )]
+                },
+            )
             .refuses(&[NO_CHAIN]),
     ]
 }
@@ -214,7 +222,11 @@ fn settlement_routes() -> Vec<Route<Face>> {
             .answers(
                 const {
                     &[
-                        answer(202, Content::Json(&told::REPORT), "What was done; empty if it takes long."),
+                        answer(
+                            202,
+                            Content::Perhaps(&told::REPORT),
+                            "What was done, with the state of each transaction; empty if it is still being done.",
+                        ),
                         answer(200, Content::Json(&told::REPORT), "What would be done."),
                     ]
                 },

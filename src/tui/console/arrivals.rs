@@ -220,6 +220,9 @@ pub fn settled(model: &mut Model, result: Result<Option<ReportItem>, ClientError
         Ok(Some(report)) if report.rows.is_empty() => {
             model.toast(Tone::Warn, texts::console::NOTHING_CLAIMABLE);
         }
+        Ok(Some(report)) if report.is_open() => {
+            model.toast(Tone::Pending, texts::console::SETTLEMENT_SENT);
+        }
         Ok(Some(report)) => {
             let text = texts::console::settled(
                 model.look.amount(report.paid),
@@ -248,6 +251,7 @@ pub fn ordered(model: &mut Model, number: u64, order: &Order, result: Result<Out
             match outcome {
                 Outcome::Done => model.toast(Tone::Good, order.done()),
                 Outcome::Sent(_) => model.toast(Tone::Pending, texts::console::sent_not_mined(&words)),
+                Outcome::Unknown => model.toast(Tone::Pending, texts::console::not_known(&words)),
             }
             if matches!(&model.over, Over::Form(form) if sent(form)) {
                 model.over = Over::Nothing;

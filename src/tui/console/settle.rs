@@ -357,6 +357,16 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
     let mut lines: Lines = Vec::new();
     if report.rows.is_empty() && report.transactions.is_empty() {
         lines.push((texts::console_money::NOTHING_SETTLED.to_owned(), String::new(), Tone::Warn));
+    } else if report.is_open() {
+        lines.push((texts::console_money::SENT_WAITS.to_owned(), String::new(), Tone::Pending));
+        lines.push((texts::console_money::SCREEN_SHOWS_END.to_owned(), String::new(), Tone::Plain));
+        if !report.paid.is_zero() {
+            lines.push((
+                texts::console_money::PAID_SO_FAR.to_owned(),
+                look.in_full(report.paid),
+                Tone::Plain,
+            ));
+        }
     } else {
         lines.push(("✓ Paid".to_owned(), look.in_full(report.paid), Tone::Good));
     }

@@ -50,12 +50,18 @@ pub fn settled(amount: impl Display, users: impl Display) -> String {
 
 pub const ORDER_TAKEN: &str = "the broker took the order; this screen shows how it ends";
 
+pub const SETTLEMENT_SENT: &str = "the settlement is sent, not in a block yet; this screen shows how it ends";
+
 pub fn not_settled(why: impl Display) -> String {
     format!("not settled: {why}")
 }
 
 pub fn sent_not_mined(words: impl Display) -> String {
     format!("{words}: sent, not in a block yet; the log tells when it is mined")
+}
+
+pub fn not_known(words: impl Display) -> String {
+    format!("{words}: not known yet whether all is done; services and log show it")
 }
 
 pub fn could_not(words: impl Display, why: impl Display) -> String {

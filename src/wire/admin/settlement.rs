@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::request::OperationItem;
 
-use crate::domain::{Address, B256, Neuron, OperationId, Timestamp};
+use crate::domain::{Address, B256, Neuron, OperationId, OperationState, Timestamp};
 use crate::wire::list::{List, checksummed, maybe_checksummed};
 
 /// Past settlements, the next one, and the engine's decisions.
@@ -91,6 +91,14 @@ pub struct ReportItem {
     pub expected_cost: Neuron,
     pub paid: Neuron,
     pub transactions: Vec<TransactionItem>,
+}
+
+impl ReportItem {
+    /// Whether it is not known yet how one of its transactions ends.
+    pub fn is_open(&self) -> bool {
+        let open = [OperationState::Sent.as_str(), OperationState::Unknown.as_str()];
+        self.transactions.iter().any(|transaction| open.contains(&transaction.state.as_str()))
+    }
 }
 
 /// One transaction of a settlement.

@@ -215,13 +215,10 @@ impl Core {
             done: false,
             service: core.services.row(&name).map(|row| core.service_view(&row)),
         };
-        if wait == Wait::Broadcast {
-            return Ok(pending(self));
-        }
-        match ended.await {
-            Ok(Ok(done)) => Ok(ServiceChange { done, ..pending(self) }),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(pending(self)),
+        match wait.hear(ended).await {
+            Some(Ok(done)) => Ok(ServiceChange { done, ..pending(self) }),
+            Some(Err(error)) => Err(error),
+            None => Ok(pending(self)),
         }
     }
 

@@ -21,7 +21,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 pub(super) use self::change::Errand;
 use self::check::{check, meter_of};
@@ -52,12 +53,26 @@ pub struct ServiceInput {
 }
 
 /// How long an order waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wait {
     /// Until the transaction is broadcast; the operation can be followed by its id.
     Broadcast,
     /// Until it is in a block (or nobody knows for a long time).
+    #[default]
     Receipt,
+    /// The same, but not beyond this moment: from then on it is answered as one that was broadcast.
+    Until(Instant),
+}
+
+impl Wait {
+    /// What is told of an operation's end while somebody waits for it. `None`: nothing was.
+    pub(super) async fn hear<T>(self, ended: oneshot::Receiver<T>) -> Option<T> {
+        match self {
+            Wait::Broadcast => None,
+            Wait::Receipt => ended.await.ok(),
+            Wait::Until(moment) => tokio::time::timeout_at(moment, ended).await.ok()?.ok(),
+        }
+    }
 }
 
 /// What became of a change.

@@ -10,6 +10,7 @@ use tokio::sync::{MutexGuard, oneshot};
 
 use super::super::core::{Core, ProviderBroker};
 use super::super::error::ProviderError;
+use super::super::services::Wait;
 use super::super::view::Event;
 use super::super::vouchers::LeftOut;
 use super::super::vouchers::claim::{self, ClaimRow};
@@ -34,8 +35,8 @@ const RESULT_PAUSE: Duration = Duration::from_secs(5);
 pub struct SettleRequest {
     /// Only say what would be done.
     pub dry_run: bool,
-    /// Answer once the transactions are broadcast, instead of when they are mined.
-    pub no_wait: bool,
+    /// For how long an answer waits for the blocks of its transactions.
+    pub wait: Wait,
 }
 
 /// What a settlement did, or would do.
@@ -151,7 +152,7 @@ impl Core {
             self.decided(&forecast, Verdict::Settle(forecast.reasons.clone())).await;
             (forecast, sent)
         };
-        Ok(self.wait_for(forecast, sent, !request.no_wait).await)
+        Ok(self.wait_for(forecast, sent, request.wait).await)
     }
 
     /// Sends the rows, in as many transactions as they need. An error only if none of them went out.
@@ -417,8 +418,8 @@ impl Core {
         self.publisher.tell(Event::SettlementEnded { operation, state, paid: sum, gas });
     }
 
-    /// Puts the report together, waiting for the outcomes if that is wanted.
-    async fn wait_for(&self, forecast: Forecast, sent: Vec<Sent>, wait: bool) -> SettlementReport {
+    /// Puts the report together, waiting for the outcomes as long as that is wanted.
+    async fn wait_for(&self, forecast: Forecast, sent: Vec<Sent>, wait: Wait) -> SettlementReport {
         let mut transactions = Vec::new();
         let mut paid = HashMap::new();
         let mut carried = Vec::new();
@@ -434,8 +435,7 @@ impl Core {
                 error: None,
             };
             carried.push(rows);
-            let ended = if wait { ended.await.ok() } else { None };
-            transactions.push(match ended {
+            transactions.push(match wait.hear(ended).await {
                 Some(Ended { outcome, paid: rows_paid }) => {
                     paid.extend(rows_paid);
                     transaction(sent, &outcome)

@@ -209,7 +209,7 @@ async fn at_every_step_of_every_change() {
                 })
                 .await;
             agrees(&world, change, &what).await;
-            let sync = world.broker.sync_services().await.unwrap();
+            let sync = world.broker.sync_services(Wait::Receipt).await.unwrap();
             assert!(sync.pushed.is_empty() && sync.removed.is_empty() && sync.pending.is_empty(), "{what}");
             assert_eq!(world.paid().await - paid, 1, "{what}");
             let open = world.store.operations().unfinished().await.unwrap();
@@ -226,7 +226,7 @@ async fn what_the_last_run_sent_is_waited_for_before_anything_else_is() {
     world.restart().await;
     let busy = world.broker.put_service(Change::NewPrice.input(&world), Wait::Receipt).await;
     assert!(matches!(busy, Err(ProviderError::ServiceBusy(_))), "{busy:?}");
-    let sync = world.broker.sync_services().await.unwrap();
+    let sync = world.broker.sync_services(Wait::Receipt).await.unwrap();
     assert_eq!((sync.pending.len(), sync.pushed.len()), (1, 0));
     world.devnet.set_automine(true);
     world.devnet.mine(1).unwrap();
@@ -243,7 +243,7 @@ async fn a_change_with_an_unknown_outcome_is_not_sent_a_second_time() {
     let change = world.broker.put_service(Change::NewPrice.input(&world), Wait::Receipt).await.unwrap();
     assert!(!change.done, "nobody knows yet");
     let refused = async |world: &World| {
-        let sync = world.broker.sync_services().await.unwrap();
+        let sync = world.broker.sync_services(Wait::Receipt).await.unwrap();
         assert_eq!((sync.pending.len(), sync.pushed.len()), (1, 0), "{sync:?}");
         let again = world.broker.put_service(Change::NewPrice.input(world), Wait::Receipt).await;
         assert!(matches!(again, Err(ProviderError::ServiceBusy(_))), "{again:?}");
@@ -296,7 +296,7 @@ async fn a_repair_does_not_undo_what_was_ordered_meanwhile() {
             broker.services().iter().all(fits)
         })
         .await;
-    let sync = world.broker.sync_services().await.unwrap();
+    let sync = world.broker.sync_services(Wait::Receipt).await.unwrap();
     assert_eq!((sync.unchanged.len(), sync.pushed.len()), (2, 0), "{sync:?}");
     assert_eq!(world.broker.service(&"svc2".parse().unwrap()).unwrap().prices.input.get(), 7);
     assert_eq!(world.paid().await - paid, 4, "two that were removed, two that were put back");

@@ -152,7 +152,7 @@ async fn what_a_reorg_undoes_is_under_way_again_and_not_sent_twice() {
 async fn what_a_leaving_user_owes_beyond_a_stuck_settlement_does_not_wait_for_it() {
     let world = in_debt(1, |_| {}).await;
     world.devnet.set_automine(false);
-    world.broker.settle(SettleRequest { dry_run: false, no_wait: true }).await.unwrap();
+    world.broker.settle(SettleRequest { dry_run: false, wait: Wait::Broadcast }).await.unwrap();
     let mut ask = world.ask(CHAT);
     (ask.max_fee, ask.cumulative) = (Neuron::new(Neuron::A0GI.get() / 2), Neuron::A0GI);
     read(world.call(&ask).await.unwrap()).await;

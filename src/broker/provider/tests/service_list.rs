@@ -139,7 +139,7 @@ async fn another_public_url_is_put_on_the_chain_and_strangers_entries_are_left_a
     for _ in 0..6_000 {
         let listed = world.chain.service(provider, &name("svc"), None).await.unwrap().unwrap();
         if listed.url == "http://127.0.0.1:4000" {
-            let sync = world.broker.sync_services().await.unwrap();
+            let sync = world.broker.sync_services(Wait::Receipt).await.unwrap();
             assert_eq!(
                 sync.unknown.iter().map(|service| service.name.as_str()).collect::<Vec<_>>(),
                 ["elsewhere"]

@@ -26,7 +26,7 @@ async fn what_is_owed_is_claimed_once_and_exactly() {
     use_service(&world, &other.wallet).await;
     let owed = world.idle().await.owed;
 
-    let dry = world.broker.settle(SettleRequest { dry_run: true, no_wait: false }).await.unwrap();
+    let dry = world.broker.settle(SettleRequest { dry_run: true, wait: Wait::Receipt }).await.unwrap();
     assert_eq!((dry.rows.len(), dry.transactions.len(), dry.paid), (2, 0, Neuron::ZERO));
     assert_eq!(settled_on_chain(&world, world.user.address()).await, 0);
 
@@ -171,7 +171,7 @@ async fn two_settlements_never_run_at_once_and_one_survives_a_restart() {
     use_service(&world, &world.user.wallet).await;
     let owed = world.idle().await.owed;
     world.devnet.set_automine(false);
-    let report = world.broker.settle(SettleRequest { dry_run: false, no_wait: true }).await.unwrap();
+    let report = world.broker.settle(SettleRequest { dry_run: false, wait: Wait::Broadcast }).await.unwrap();
     assert_eq!(report.transactions[0].state, OperationState::Sent);
     let operation = report.transactions[0].operation;
     let busy = world.broker.settle(SettleRequest::default()).await;
@@ -188,6 +188,23 @@ async fn two_settlements_never_run_at_once_and_one_survives_a_restart() {
     let history = world.broker.settlements(PageOf::first(10)).await.unwrap().items;
     assert_eq!((history.len(), history[0].paid()), (1, owed));
     assert!(world.broker.settle(SettleRequest::default()).await.unwrap().rows.is_empty());
+}
+
+#[tokio::test]
+async fn a_settlement_that_is_not_in_a_block_in_time_is_told_as_sent() {
+    let world = World::new(ServiceKind::Chatbot).await;
+    use_service(&world, &world.user.wallet).await;
+    let owed = world.idle().await.owed;
+    world.devnet.set_automine(false);
+    let request = SettleRequest { dry_run: false, wait: Wait::Until(tokio::time::Instant::now()) };
+    let report = world.broker.settle(request).await.unwrap();
+    let sent = &report.transactions[0];
+    assert_eq!((sent.state, sent.hash.is_some(), report.paid), (OperationState::Sent, true, Neuron::ZERO));
+    assert_eq!(world.broker.snapshot().settlement.running, [sent.operation]);
+    world.devnet.set_automine(true);
+    world.devnet.mine(1).unwrap();
+    world.until(|broker| broker.snapshot().settlement.running.is_empty()).await;
+    assert_eq!(settled_on_chain(&world, world.user.address()).await, owed.get());
 }
 
 #[tokio::test]
@@ -214,7 +231,7 @@ async fn a_settlement_that_is_stuck_keeps_nobody_else_waiting() {
     let other = world.other_user(2, Neuron::A0GI).await;
     use_service(&world, &world.user.wallet).await;
     world.devnet.set_automine(false);
-    let waiting = SettleRequest { dry_run: false, no_wait: true };
+    let waiting = SettleRequest { dry_run: false, wait: Wait::Broadcast };
     let first = world.broker.settle(waiting).await.unwrap();
     use_service(&world, &world.user.wallet).await;
     use_service(&world, &other.wallet).await;
@@ -246,7 +263,7 @@ async fn a_user_who_leaves_while_the_settlement_is_stuck_makes_it_hurry() {
     ask.cumulative = Neuron::A0GI;
     read(world.call(&ask).await.unwrap()).await;
     world.devnet.set_automine(false);
-    let waiting = SettleRequest { dry_run: false, no_wait: true };
+    let waiting = SettleRequest { dry_run: false, wait: Wait::Broadcast };
     let operation = world.broker.settle(waiting).await.unwrap().transactions[0].operation;
     // Gas has become dearer than the settlement offers. The user pays for it, and leaves.
     world.devnet.set_base_fee(20_000_000_000);

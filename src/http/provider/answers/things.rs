@@ -195,8 +195,16 @@ pub(in super::super) static SENT: Shape = Shape {
     name: "Sent",
     about: "An action that is not in a block yet.",
     fields: &[&[
-        nullable("OperationID", Kind::Id(32), "The operation to follow."),
-        required("State", Kind::Words(&["sent"]), "How it stands."),
+        nullable(
+            "OperationID",
+            Kind::Id(32),
+            "The operation to follow; null while none is known, and `GET /v1/operation` shows what comes.",
+        ),
+        required(
+            "State",
+            Kind::Words(&["sent", "unknown"]),
+            "sent: it is on its way to a block. unknown: it is still being carried out.",
+        ),
     ]],
 };
 

@@ -296,6 +296,20 @@ fn a_refused_form_keeps_what_was_typed() {
 }
 
 #[test]
+fn what_is_not_known_is_no_green_toast() {
+    let mut model = full(Shade::Dark);
+    model.update(Message::Ordered(1, Order::Repair, Ok(Outcome::Unknown)));
+    let seen = picture(&painted(&model));
+    assert!(seen.contains("not known yet whether all"), "{seen}");
+    let mut report = settled();
+    report.transactions[0].state = "sent".to_owned();
+    model.update(Message::Settled(Ok(Some(report))));
+    let seen = picture(&painted(&model));
+    assert!(seen.contains("the settlement is sent, not in a block yet"), "{seen}");
+    assert!(!seen.contains("settled: "), "{seen}");
+}
+
+#[test]
 fn a_change_sends_only_what_changed() {
     let mut model = full(Shade::Dark);
     letter(&mut model, '4');
