@@ -94,6 +94,22 @@ impl Case {
         self.own.account.provider
     }
 
+    /// What we saw, of a request whose end is not known.
+    fn open_end(&self) -> Finish {
+        let seen = self.own.seen;
+        let note = match seen.map_or(Cut::ByUs, |seen| seen.cut) {
+            Cut::No => WAITING,
+            Cut::ByUs => CUT,
+            Cut::ByProvider => BROKEN,
+        };
+        Finish {
+            input: seen.map_or(Units(0), |seen| seen.input),
+            output: seen.map_or(Units(0), |seen| seen.output),
+            error: Some(note.to_owned()),
+            ..self.end(UserRequestState::Unconfirmed)
+        }
+    }
+
     fn end(&self, state: UserRequestState) -> Finish {
         Finish {
             id: self.own.request,
@@ -184,21 +200,17 @@ impl Inner {
         self.ended(case, UserRequestState::Failed, Fee::NONE, Some(why.to_owned()));
     }
 
+    /// Puts what we saw of an answer on disk while its receipt is being asked for. Nobody is told yet: the end may come in
+    /// a moment. A disk that does not take it is told of there.
+    pub async fn keep_count(&self, case: &Case) {
+        if let Err(error) = self.store.finish(case.open_end()).await {
+            tracing::debug!(request = %case.own.request, %error, "the count of an answer was not written down yet");
+        }
+    }
+
     /// It is not known how the request ended: the hold stays, and what we saw is kept.
     pub async fn unconfirmed(&self, case: &Case) {
-        let seen = case.own.seen;
-        let note = match seen.map_or(Cut::ByUs, |seen| seen.cut) {
-            Cut::No => WAITING,
-            Cut::ByUs => CUT,
-            Cut::ByProvider => BROKEN,
-        };
-        let finish = Finish {
-            input: seen.map_or(Units(0), |seen| seen.input),
-            output: seen.map_or(Units(0), |seen| seen.output),
-            error: Some(note.to_owned()),
-            ..case.end(UserRequestState::Unconfirmed)
-        };
-        let finished = match self.store.finish(finish).await {
+        let finished = match self.store.finish(case.open_end()).await {
             Ok(finished) => finished,
             Err(error) => return self.not_written(case.clone(), &error),
         };

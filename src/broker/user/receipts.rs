@@ -13,6 +13,10 @@ use crate::domain::{Address, RequestId, ServiceName, Timestamp, UserRequestState
 
 /// Waits before each question right after the answer; the provider books while we ask.
 const AT_ONCE: [u64; 5] = [0, 30, 150, 600, 2_000];
+/// A receipt that is not there after so long may be long in coming.
+const SOON: Duration = Duration::from_millis(250);
+/// For how long a question is still waited for when the broker stops: far less than the grace that the stop gives.
+const AT_A_STOP: Duration = Duration::from_secs(1);
 /// Waits between later questions: the first, and the longest.
 const FIRST_WAIT: u64 = 2;
 const LONGEST_WAIT: u64 = 600;
@@ -28,27 +32,52 @@ const AT_A_TIME: usize = 32;
 const TICK: Duration = Duration::from_millis(500);
 
 /// Asks a few times and books the end; leaves the request unconfirmed if there is no receipt yet.
+///
+/// Our own count bounds what any receipt may claim, so a provider that lets us wait must not outlast it: the count is on
+/// disk before the wait is long, and a stop of the broker leaves the request with it.
 pub(super) async fn fetch_or_leave(inner: &Arc<Inner>, case: Case) {
+    let mut asking = Box::pin(ask_at_once(inner, &case));
+    let found = match tokio::time::timeout(SOON, &mut asking).await {
+        Ok(found) => found,
+        Err(_) => {
+            inner.keep_count(&case).await;
+            tokio::select! {
+                found = &mut asking => found,
+                () = stopped(inner) => None,
+            }
+        }
+    };
+    match found {
+        Some(ReceiptAnswer::Here(receipt)) => drop(inner.book_end(&case, Some(*receipt)).await),
+        Some(ReceiptAnswer::Lost) => inner.failed(&case, LOST).await,
+        Some(ReceiptAnswer::NotYet | ReceiptAnswer::Unknown) | None => inner.unconfirmed(&case).await,
+    }
+}
+
+/// What a provider says for good about a request that has just ended, if it says so in a few seconds.
+async fn ask_at_once(inner: &Inner, case: &Case) -> Option<ReceiptAnswer> {
     for wait in AT_ONCE {
         tokio::time::sleep(Duration::from_millis(wait)).await;
         match ask(inner, case.provider(), &case.service, case.own.request).await {
             Ok(ReceiptAnswer::Here(receipt)) if receipt.receipt.request == case.own.request => {
-                inner.book_end(&case, Some(*receipt)).await;
-                return;
+                return Some(ReceiptAnswer::Here(receipt));
             }
-            Ok(ReceiptAnswer::Lost) => {
-                inner.failed(&case, LOST).await;
-                return;
-            }
+            Ok(ReceiptAnswer::Lost) => return Some(ReceiptAnswer::Lost),
             // The provider is gone or knows nothing; asking at once again will not help.
-            Err(UpstreamError::Unreachable { .. } | UpstreamError::Url(_)) => break,
+            Err(UpstreamError::Unreachable { .. } | UpstreamError::Url(_)) => return None,
             Ok(_) | Err(_) => {}
         }
         if inner.tasks.stopping() {
-            break;
+            return None;
         }
     }
-    inner.unconfirmed(&case).await;
+    None
+}
+
+/// Once the broker has been told to stop, and a last question has had its time.
+async fn stopped(inner: &Inner) {
+    inner.tasks.token().cancelled().await;
+    tokio::time::sleep(AT_A_STOP).await;
 }
 
 pub(super) async fn ask(

@@ -14,7 +14,7 @@ use super::accounts::done;
 use super::bed::{Bed, HELLO, LOCK, PRICES, name, read};
 use super::scripted::{Says, Script, chat};
 use crate::broker::user::{
-    PaidCall, RefundView, Replace, RequestFilter, RequestSort, Settings, UserError, receipts,
+    CutAllowance, PaidCall, RefundView, Replace, RequestFilter, RequestSort, Settings, UserError, receipts,
 };
 use crate::chain::devnet::DevnetTransport;
 use crate::chain::{Chain, ChainSettings, Endpoint};
@@ -269,6 +269,63 @@ async fn a_stop_in_the_middle_of_an_answer_is_recovered_by_the_receipt() {
     let list = broker.requests(RequestFilter::default(), None, 1, RequestSort::Newest).await.unwrap();
     assert_eq!(list.items[0].state, UserRequestState::Done);
     assert_eq!(bed.books().await.owed, bed.script.books.lock().owed);
+    bed.nothing_held(&broker).await;
+}
+
+/// A provider that withholds the receipt of a cut answer until the broker starts anew gets no more for it than was counted.
+#[tokio::test]
+async fn a_stop_while_the_receipt_is_withheld_keeps_our_own_count() {
+    stop_while_the_receipt_is_withheld(Duration::from_secs(10), false).await;
+}
+
+/// The same where nothing could be written at the end, as by a kill.
+#[tokio::test]
+async fn a_kill_while_the_receipt_is_withheld_keeps_our_own_count() {
+    stop_while_the_receipt_is_withheld(Duration::ZERO, true).await;
+}
+
+async fn stop_while_the_receipt_is_withheld(grace: Duration, once_written: bool) {
+    let bed = Bed::new(Script::honest(Says::Endless)).await;
+    let tasks = bed.tasks.child();
+    let broker = bed.funded(Settings::default(), 1_000_000).await;
+    bed.script.books.lock().silent_receipts = true;
+    let mut answer = broker.call(bed.chat(HELLO)).await.unwrap();
+    futures_util::StreamExt::next(&mut answer.body).await.unwrap().unwrap();
+    drop(answer);
+    // Its end is in the provider's books once the connection is gone.
+    let auth = bed.script.books.lock().auths[0];
+    for _ in 0..6_000 {
+        let row = bed.store.request(auth.request).await.unwrap().unwrap();
+        let written = !once_written || row.state == UserRequestState::Unconfirmed;
+        if written && bed.script.books.lock().receipts.contains_key(&auth.request) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(bed.script.books.lock().receipts_asked <= 1, "it is written while the first question waits");
+    bed.tasks.stop(grace).await;
+    drop((broker, tasks));
+    let row = bed.store.request(auth.request).await.unwrap().unwrap();
+    assert_eq!(row.state, UserRequestState::Unconfirmed);
+    assert!(row.response_hash.is_some() && row.output > Units(0), "{row:?}");
+    let own = PRICES.fee(row.input, row.output).unwrap().total();
+
+    // Now it claims all that the request could have cost.
+    let rest = auth.max_fee.above(PRICES.fee(row.input, Units(0)).unwrap().total());
+    let all = Units(u64::try_from(rest.get() / PRICES.output.get()).unwrap());
+    let claim = bed.script.sign(&auth, (row.input, all));
+    assert!(claim.receipt.fee.total() > own);
+    {
+        let mut books = bed.script.books.lock();
+        books.silent_receipts = false;
+        books.receipts.insert(auth.request, claim);
+    }
+    let bed = Bed { tasks: crate::tasks::Tasks::new(), ..bed };
+    let settings = Settings { cut_allowance: CutAllowance { tokens: 0, bytes: 0 }, ..Settings::default() };
+    let broker = bed.broker(settings).await;
+    let books = bed.until("the claim was judged", |books| books.owed > Neuron::ZERO).await;
+    assert_eq!(books.owed, own);
+    assert_eq!(broker.request(auth.request).await.unwrap().state, UserRequestState::Disputed);
     bed.nothing_held(&broker).await;
 }
 

@@ -151,6 +151,12 @@ pub struct Books {
     pub raw_refusal: Option<(u16, String)>,
     /// Answer vouchers with this.
     pub raw_accepted: Option<String>,
+    /// Refuse vouchers that come on their own.
+    pub refuse_pushes: bool,
+    /// Let those wait for ever who ask for receipts.
+    pub silent_receipts: bool,
+    /// How often a receipt was asked for.
+    pub receipts_asked: usize,
 }
 
 pub struct Scripted {
@@ -340,6 +346,10 @@ async fn voucher(
     State(provider): State<Arc<Scripted>>,
     axum::Json(body): axum::Json<VoucherBody>,
 ) -> Response {
+    if provider.books.lock().refuse_pushes {
+        provider.books.lock().pushes += 1;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     provider.take(&body.voucher).await;
     let (cumulative, owed) = {
         let mut books = provider.books.lock();
@@ -353,6 +363,10 @@ async fn voucher(
 }
 
 async fn receipt(State(provider): State<Arc<Scripted>>, Path(id): Path<RequestId>) -> Response {
+    provider.books.lock().receipts_asked += 1;
+    if provider.books.lock().silent_receipts {
+        std::future::pending::<()>().await;
+    }
     match provider.books.lock().receipts.get(&id) {
         Some(receipt) => axum::Json(json!({"receipt": encode_receipt(&(*receipt).into())})).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
