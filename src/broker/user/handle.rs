@@ -1,6 +1,6 @@
 //! The handle that every face holds, what it shares, and what it is started from.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -87,8 +87,8 @@ pub(super) struct Inner {
     /// Told whenever a hold ends or a deposit grows, for requests that wait for room.
     pub room: Notify,
     pub catalogue: RwLock<Catalogue>,
-    /// Providers that a voucher is being brought to.
-    pub pushing: Mutex<HashSet<Address>>,
+    /// Providers that a voucher is being brought to; who brings it is told when more is owed.
+    pub pushing: Mutex<HashMap<Address, Arc<Notify>>>,
     /// Operations whose outcome is awaited, with what is known of them.
     pub following: Mutex<BTreeMap<OperationId, OperationView>>,
     /// Told whenever an operation changes.

@@ -4,8 +4,11 @@
 //! hundreds of answers. The provider lends that much by its own terms. If a voucher is lost, it is brought again after a
 //! while, and until then each request carries what is owed.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::UserError;
 use super::handle::Inner;
@@ -16,8 +19,9 @@ use crate::domain::{Address, Neuron};
 /// How long to wait for more answers to end.
 const COALESCE: Duration = Duration::from_millis(50);
 
-/// Pauses in seconds before a voucher that did not arrive is brought again; each is cut short when another request ends.
-/// After the last one the next request carries it.
+/// Pauses in seconds before a voucher that did not arrive is brought again. After the last one the next request carries it.
+/// Where more comes to be owed to this provider they begin anew: it has answered, so it is there. What happens at other
+/// providers shortens none of them.
 const AGAIN: [u64; 6] = [1, 4, 15, 60, 300, 1_800];
 
 #[derive(Debug, thiserror::Error)]
@@ -30,8 +34,12 @@ enum PushError {
 
 /// Sees to it that what is owed to a provider is promised to it. Returns at once.
 pub(super) fn push(inner: &Arc<Inner>, provider: Address) {
-    if !inner.pushing.lock().insert(provider) {
-        return;
+    let more_is_owed = Arc::new(Notify::new());
+    match inner.pushing.lock().entry(provider) {
+        Entry::Occupied(at_it) => return at_it.get().notify_one(),
+        Entry::Vacant(place) => {
+            place.insert(Arc::clone(&more_is_owed));
+        }
     }
     inner.book.lock().bringing(provider, true);
     let task = Arc::clone(inner);
@@ -71,7 +79,7 @@ pub(super) fn push(inner: &Arc<Inner>, provider: Address) {
                     };
                     tokio::select! {
                         () = stop.cancelled() => {}
-                        () = task.room.notified() => {}
+                        () = more_is_owed.notified() => pauses = AGAIN.iter(),
                         () = tokio::time::sleep(pause) => {}
                     }
                 }

@@ -352,3 +352,21 @@ async fn a_servers_own_figures_never_cost_more_than_we_counted() {
     assert_eq!(newest(&broker, 1).await[0].state, UserRequestState::Done);
     assert_eq!(broker.account(bed.provider()).unwrap().owed.get(), 4 * own.fee.total().get());
 }
+
+/// What happens at other providers says nothing about the one that a voucher could not be brought to.
+#[tokio::test]
+async fn the_tries_to_bring_a_voucher_are_not_used_up_by_what_happens_elsewhere() {
+    let bed = Bed::new(Script::honest(chat("This is a test!"))).await;
+    let broker = bed.funded(Settings::default(), 1_000_000).await;
+    bed.script.books.lock().refuse_pushes = true;
+    read(broker.call(bed.chat(HELLO)).await.unwrap()).await.2.unwrap();
+    let owed = bed.books().await.owed;
+    assert!(owed > Neuron::ZERO);
+    for _ in 0..300 {
+        broker.inner.room.notify_waiters();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(bed.script.books.lock().pushes > 0);
+    bed.script.books.lock().refuse_pushes = false;
+    assert_eq!(bed.script.promised(owed).await, owed);
+}
