@@ -1,7 +1,7 @@
 //! The HTTP faces: what the brokers answer to applications, to people with `curl`, and to each other.
 //!
 //! A face holds a broker's handle and turns requests into its operations and its answers into JSON; it knows no rule
-//! about money. A request passes `serve` (connections and their limits), `guard` (who may ask at all; `asker` says who it is behind a web server), a handler of
+//! about money. A request passes `serve` (connections and their limits; `outflow` says whether what was sent has left), `guard` (who may ask at all; `asker` says who it is behind a web server), a handler of
 //! `user/` or `provider/`, and leaves as an answer or as a [`Problem`], the one error shape. `input` reads bodies and
 //! queries strictly, `field` says what may stand in them, `details` what the details of errors hold, `export`
 //! sends books as files, `routes` holds the tables from which routers, OpenAPI documents and API pages (`document/`) are made.
@@ -22,6 +22,7 @@ mod input;
 mod limits;
 mod list;
 mod metrics;
+mod outflow;
 mod pass;
 mod patient;
 pub mod provider;

@@ -1,18 +1,14 @@
 //! Passing requests and answers through: paths exactly as sent, bodies as streams.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode};
 
+use super::outflow::Outflow;
 use crate::body::{Answer, AnswerBody};
-
-/// How long bytes that were handed over have to leave before an answer is broken off.
-const TO_SEND_THE_REST: Duration = Duration::from_millis(50);
 
 /// Splits a request target behind its first `segments` segments; what follows is given exactly as sent, query
 /// included.
@@ -29,23 +25,27 @@ pub(super) fn suffix_after(target: &str, segments: usize) -> (&str, &str) {
     target.split_at(end.map_or(target.len(), |(at, _)| at))
 }
 
-/// A break comes a moment after what was sent before it: a server that learns of both at once closes the connection with the last bytes
-/// still in its hands, and what was paid for would not arrive.
-async fn told_last<T, E>(piece: Result<T, E>) -> Result<T, E> {
-    if piece.is_err() {
-        tokio::time::sleep(TO_SEND_THE_REST).await;
+/// A break comes after what was sent before it: a server that learns of both at once closes the connection with the last
+/// bytes still in its hands, and what was paid for would not arrive.
+async fn told_last<T, E>(piece: Result<T, E>, outflow: Option<Outflow>) -> Result<T, E> {
+    if let (Err(_), Some(outflow)) = (&piece, outflow) {
+        outflow.emptied().await;
     }
     piece
 }
 
-/// An answer of a broker to a request of this method, as a response.
-pub(super) fn respond(answer: Answer, method: &Method) -> Response {
+/// An answer of a broker as a response to a request of this method, with these extensions.
+pub(super) fn respond(answer: Answer, method: &Method, request: &Extensions) -> Response {
+    // None where the request came without a connection, from inside the process.
+    let outflow = request.get::<Outflow>().cloned();
     let Answer { status, mut headers, body } = answer;
     let body = match body {
         AnswerBody::Full(bytes) => Body::from(with_its_length(bytes, status, method, &mut headers)),
         // The server holds a stream to the length that its head names: no byte more leaves, and with fewer the connection
         // ends.
-        stream @ AnswerBody::Stream(_) => Body::from_stream(stream.then(told_last)),
+        stream @ AnswerBody::Stream(_) => {
+            Body::from_stream(stream.then(move |piece| told_last(piece, outflow.clone())))
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -130,6 +130,7 @@ mod tests {
                 return respond(
                     Answer { status: StatusCode::OK, headers: HeaderMap::new(), body },
                     request.method(),
+                    request.extensions(),
                 );
             }
             let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(8);
@@ -141,7 +142,7 @@ mod tests {
                 headers: with_length("2"),
                 body: AnswerBody::Stream(receiver),
             };
-            respond(answer, request.method())
+            respond(answer, request.method(), request.extensions())
         };
         let tasks = Tasks::new();
         let bound = Bound::bind("127.0.0.1:0".parse().unwrap(), "test").await.unwrap();
@@ -174,7 +175,8 @@ mod tests {
         headers.insert("content-security-policy", HeaderValue::from_static("default-src *"));
         headers.insert("refresh", HeaderValue::from_static("0;url=/"));
         let body = AnswerBody::Full("<script>fetch('/v1/provider')</script>".into());
-        let response = respond(Answer { status: StatusCode::OK, headers, body }, &Method::POST);
+        let answer = Answer { status: StatusCode::OK, headers, body };
+        let response = respond(answer, &Method::POST, &Extensions::new());
         let policies: Vec<_> = response.headers().get_all(CONTENT_SECURITY_POLICY).iter().collect();
         assert_eq!(policies, ["sandbox; default-src 'none'"]);
         assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::limits;
+use super::outflow::Gauge;
 
 /// A stream whose first byte must come within a time, and whose writes end with an error when they have waited for
 /// `patience` longer than what the peer took meanwhile was worth.
@@ -24,11 +25,14 @@ pub(super) struct Patient<S> {
     left: Duration,
     /// Since when a write waits, and what ends the wait.
     stalled: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// Told whether a write waits.
+    gauge: Gauge,
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, first_byte: Duration, patience: Duration) -> Self {
-        Patient { stream, patience, silent: Some(Box::pin(sleep(first_byte))), left: patience, stalled: None }
+    pub(super) fn new(stream: S, first_byte: Duration, patience: Duration, gauge: Gauge) -> Self {
+        let silent = Some(Box::pin(sleep(first_byte)));
+        Patient { stream, patience, silent, left: patience, stalled: None, gauge }
     }
 
     /// What came of a write. Only time in which one waits for the peer counts, so that nobody is hurried who has little to
@@ -38,6 +42,7 @@ impl<S> Patient<S> {
         context: &mut Context<'_>,
         wrote: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
+        self.gauge.waits(wrote.is_pending());
         if let Poll::Ready(wrote) = wrote {
             if let Some((since, _)) = self.stalled.take() {
                 self.left = self.left.saturating_sub(since.elapsed());
@@ -108,11 +113,17 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
     use super::*;
+    use crate::http::outflow::outflow;
+
+    fn patient<S>(stream: S) -> Patient<S> {
+        let (first_byte, patience) = (Duration::from_secs(10), Duration::from_secs(120));
+        Patient::new(stream, first_byte, patience, outflow(patience).0)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_takes_nothing_is_left() {
         let (ours, _theirs) = tokio::io::duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         ours.write_all(&[0; 16]).await.unwrap();
         assert_eq!(ours.write_all(&[0]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
@@ -120,10 +131,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_says_nothing_is_left_and_one_that_has_said_something_may_think() {
         let (ours, _theirs) = tokio::io::duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         assert_eq!(ours.read(&mut [0; 1]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let (ours, mut theirs) = tokio::io::duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         let speaking = async {
             for _ in 0..2 {
                 theirs.write_all(b"x").await.unwrap();
@@ -155,7 +166,7 @@ mod tests {
         // Somewhat faster than the least pace, in pieces with long waits between them.
         let piece = 128 << 10;
         let (ours, theirs) = tokio::io::duplex(piece);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         let writing = async {
             ours.write_all(&vec![7; 20 * piece]).await.unwrap();
             drop(ours);
@@ -168,7 +179,7 @@ mod tests {
     async fn a_peer_that_drips_is_left() {
         // Never without progress for long; 1 MiB would take it 75 days.
         let (ours, theirs) = tokio::io::duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         let began = Instant::now();
         let wrote = tokio::select! {
             wrote = async { ours.write_all(&[7; 1 << 20]).await } => wrote,
@@ -182,7 +193,7 @@ mod tests {
     async fn a_server_that_has_little_to_say_may_take_its_time() {
         // A day of small events, each taken at once: nobody waits for the peer.
         let (ours, theirs) = tokio::io::duplex(16);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         let writing = async {
             for _ in 0..864 {
                 tokio::time::sleep(Duration::from_secs(100)).await;
@@ -197,7 +208,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_download_may_be_paused_again_and_again() {
         let (ours, mut theirs) = tokio::io::duplex(64 << 10);
-        let mut ours = Patient::new(ours, Duration::from_secs(10), Duration::from_secs(120));
+        let mut ours = patient(ours);
         let writing = async {
             ours.write_all(&vec![7; 10 << 20]).await.unwrap();
             drop(ours);

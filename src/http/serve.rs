@@ -21,12 +21,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
 use super::Problem;
 use super::limits::Limits;
+use super::outflow::{Outflow, outflow};
 use super::patient::Patient;
 use crate::domain::network;
 use crate::tasks::Tasks;
@@ -167,6 +169,7 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, tasks: Ta
         let token = tasks.token();
         tasks.spawn(format!("connection from {peer}"), async move {
             let _place = place;
+            send_at_once(&stream);
             let connection = connection(stream, peer, router, limits);
             tokio::pin!(connection);
             let ended = tokio::select! {
@@ -187,6 +190,7 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, tasks: Ta
 struct Routed {
     router: Router,
     peer: SocketAddr,
+    outflow: Outflow,
     target_bytes: usize,
 }
 
@@ -207,18 +211,19 @@ impl hyper::service::Service<hyper::Request<Incoming>> for Routed {
         }
         let mut request: Request = request.map(Body::new);
         request.extensions_mut().insert(Peer(self.peer));
+        request.extensions_mut().insert(self.outflow.clone());
         // A router is always ready, so it can be called at once.
         Box::pin(self.router.clone().call(request))
     }
 }
 
-fn connection(
-    stream: TcpStream,
+fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
     peer: SocketAddr,
     router: Router,
     limits: Limits,
-) -> http1::Connection<TokioIo<Patient<TcpStream>>, Routed> {
-    send_at_once(&stream);
+) -> http1::Connection<TokioIo<Patient<S>>, Routed> {
+    let (gauge, outflow) = outflow(limits.stalled);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_read)
@@ -227,8 +232,8 @@ fn connection(
         // hyper takes no smaller one.
         .max_buf_size(limits.header_bytes.max(8 << 10))
         .serve_connection(
-            TokioIo::new(Patient::new(stream, limits.first_byte, limits.stalled)),
-            Routed { router, peer, target_bytes: limits.target_bytes },
+            TokioIo::new(Patient::new(stream, limits.first_byte, limits.stalled, gauge)),
+            Routed { router, peer, outflow, target_bytes: limits.target_bytes },
         )
 }
 
@@ -243,6 +248,8 @@ fn send_at_once(stream: &TcpStream) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
     use super::*;
+    use crate::body::{Answer, AnswerBody};
+    use crate::http::pass::respond;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     async fn server(limits: Limits) -> (Server, Tasks) {
@@ -267,6 +274,34 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         send_at_once(&stream);
         assert!(stream.nodelay().unwrap());
+    }
+
+    /// What was counted as handed over is charged, so none of it may stay behind when an answer is broken off.
+    #[tokio::test]
+    async fn what_was_handed_over_before_a_break_arrives() {
+        const SENT: usize = 48 << 10;
+        let router = Router::new().fallback(|request: Request| async move {
+            let (pieces, body) = tokio::sync::mpsc::channel(8);
+            pieces.try_send(Ok(axum::body::Bytes::from_static(&[b'#'; SENT]))).unwrap();
+            pieces.try_send(Err(io::Error::other("cut"))).unwrap();
+            let (status, headers) = (StatusCode::OK, http::HeaderMap::new());
+            let answer = Answer { status, headers, body: AnswerBody::Stream(body) };
+            respond(answer, request.method(), request.extensions())
+        });
+        let (ours, mut theirs) = tokio::io::duplex(4 << 10);
+        let serving = connection(ours, SocketAddr::from(([127, 0, 0, 1], 1)), router, Limits::default());
+        let reading = async {
+            theirs.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+            // Longer than a server that waits for a fixed time would wait.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            let mut answer = Vec::new();
+            let _ = theirs.read_to_end(&mut answer).await;
+            answer
+        };
+        let (served, answer) = tokio::join!(serving, reading);
+        assert!(served.is_err(), "it is not passed off as the whole");
+        assert!(!answer.ends_with(b"0\r\n\r\n"));
+        assert_eq!(answer.iter().filter(|byte| **byte == b'#').count(), SENT);
     }
 
     #[tokio::test]

@@ -28,8 +28,8 @@ pub use self::provider::{
     SettleArgs,
 };
 pub use self::user::{
-    AccountCommand, ChatArgs, ExportFile, OperationFilters, RefundCommand, RequestCommand, RequestFilters, RequestOrder,
-    ServiceCommand, VerifyArgs,
+    AccountCommand, ChatArgs, ExportFile, OperationFilters, RefundCommand, RequestCommand, RequestFilters,
+    RequestOrder, ServiceCommand, VerifyArgs,
 };
 pub use self::value::word;
 

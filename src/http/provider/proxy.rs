@@ -91,7 +91,7 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
     };
     // Large: the whole way of a request through the broker is in it.
     let answer = Box::pin(face.broker.proxy(call)).await?;
-    Ok(respond(answer, &method))
+    Ok(respond(answer, &method, &parts.extensions))
 }
 
 /// A body stream that may be shared, since it is only ever reached through one `&mut`.

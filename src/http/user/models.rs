@@ -95,5 +95,5 @@ async fn call(face: Face, request: Request, endpoint: &str) -> Result<Response, 
         ..PaidCall::post(service.provider, service.name, &suffix, headers, read.replaced_by(edited))
     };
     let answer = Box::pin(face.broker.call(call)).await?;
-    Ok(respond(answer, &parts.method))
+    Ok(respond(answer, &parts.method, &parts.extensions))
 }

@@ -77,7 +77,7 @@ pub(super) async fn call(State(face): State<Face>, request: Request) -> Result<R
     };
     // Large: the whole life of a request is in it.
     let answer = Box::pin(face.broker.call(call)).await?;
-    Ok(respond(answer, &method).into_response())
+    Ok(respond(answer, &method, &parts.extensions).into_response())
 }
 
 /// `zg-max-fee: <neuron>` caps one call from the outside.
