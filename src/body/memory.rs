@@ -1,4 +1,4 @@
-//! How much memory bodies may take, over all requests of a broker.
+//! How much memory bodies may take, over all requests of a broker. What goes to disk instead is counted by `disk`.
 //!
 //! What is held whole takes a share first, and gives it back when the last reference to its bytes is gone. A request
 //! that finds no share is no error: it goes to disk (`request`), or waits its turn; an answer is streamed where it can
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::disk::Disk;
+use crate::domain::Address;
 
 /// What is counted: smaller pieces of memory are not worth a count of their own.
 const BLOCK: usize = 4 << 10;
@@ -33,23 +36,43 @@ pub struct Spool {
     pub(super) directory: PathBuf,
     pub(super) resting: Memory,
     pub(super) working: Memory,
+    /// For what is in the files.
+    pub(super) disk: Disk,
 }
 
 impl Spool {
     /// The default of the settings: 256 MiB in memory at most.
     pub const MEMORY: u64 = 256 << 20;
+    /// The default of the settings: 16 GiB on disk at most.
+    pub const DISK: u64 = 16 << 30;
     /// Bodies up to this size need no share.
     pub const SLIGHT: usize = 16 << 10;
 
     /// Bodies of at most `memory` bytes in all are held in memory, the rest in `directory`.
     pub fn new(directory: impl Into<PathBuf>, memory: u64) -> Spool {
-        let half = Memory::of(memory / 2);
-        Spool { directory: directory.into(), resting: half, working: Memory::of(memory / 2) }
+        let (resting, working) = (Memory::of(memory / 2), Memory::of(memory / 2));
+        let disk = Disk::of(Spool::DISK, Spool::DISK);
+        Spool { directory: directory.into(), resting, working, disk }
+    }
+
+    /// With so many bytes on disk at most, and no more than `most_of_one` of each who is named with [`Spool::of`].
+    pub fn with_disk(self, bytes: u64, most_of_one: u64) -> Spool {
+        Spool { disk: Disk::of(bytes, most_of_one), ..self }
+    }
+
+    /// The same spool for bodies of one who may not take all of its disk.
+    pub fn of(&self, owner: Address) -> Spool {
+        Spool { disk: self.disk.owned_by(owner), ..self.clone() }
     }
 
     /// Bytes of bodies in memory at the moment.
     pub fn in_memory(&self) -> u64 {
         self.resting.taken() + self.working.taken()
+    }
+
+    /// Bytes of bodies on disk at the moment.
+    pub fn on_disk(&self) -> u64 {
+        self.disk.taken()
     }
 }
 
@@ -72,7 +95,7 @@ impl Memory {
         Memory { free: Arc::new(Semaphore::new(blocks as usize)), blocks }
     }
 
-    fn taken(&self) -> u64 {
+    pub fn taken(&self) -> u64 {
         let free = self.free.available_permits() as u64;
         u64::from(self.blocks).saturating_sub(free) * BLOCK as u64
     }

@@ -1,6 +1,7 @@
 //! Bodies of requests and answers, held in memory when small and never held whole when large.
 
 pub mod answer;
+mod disk;
 mod memory;
 mod request;
 

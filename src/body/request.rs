@@ -1,16 +1,15 @@
 //! The body of a request: received once, hashed on the way, read as often as needed.
 //!
 //! Up to a limit it stays in memory, if the [`Spool`] has room for it; otherwise it goes to a temporary file without a
-//! name, which the operating system removes when the last reader is gone, whatever happens to the process. Reading the
-//! file takes constant memory; reading it whole ([`Body::open`]) waits for its share. Disk work runs on the blocking
-//! threads.
+//! name, if there is room on disk (`disk`). The operating system removes that file when the last reader is gone, whatever
+//! happens to the process. Reading the file takes constant memory; reading it whole ([`Body::open`]) waits for its share.
+//! Disk work runs on the blocking threads.
 
 use std::{
     fmt,
     fs::File,
     io::{self, Write},
     os::unix::fs::FileExt,
-    path::{Path, PathBuf},
     pin::pin,
     sync::Arc,
 };
@@ -19,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, stream};
 use sha2::{Digest, Sha256};
 
+use super::disk::Place;
 use super::memory::{Held, PATIENCE, Share, Spool};
 use crate::domain::B256;
 
@@ -114,8 +114,14 @@ impl fmt::Debug for Opened {
 #[derive(Clone)]
 enum Content {
     Memory(Bytes),
-    /// A file without a name, read at explicit positions so that readers do not disturb each other.
-    File(Arc<File>),
+    /// Read at explicit positions, so that readers do not disturb each other.
+    File(Arc<Spooled>),
+}
+
+/// A file without a name, and what it takes of the disk.
+struct Spooled {
+    file: File,
+    _place: Place,
 }
 
 impl fmt::Debug for Body {
@@ -133,7 +139,8 @@ impl Body {
     /// Takes a whole stream in. What does not fit in memory goes to a file of the spool.
     ///
     /// # Errors
-    /// [`BodyError::TooLarge`] as soon as the limit is passed; the rest of the stream is not read.
+    /// [`BodyError::TooLarge`] as soon as the limit is passed, [`BodyError::Busy`] where there is no room on disk; the rest
+    /// of the stream is not read.
     pub async fn collect<S, E>(stream: S, limits: BodyLimits, spool: &Spool) -> Result<Self, BodyError>
     where
         S: Stream<Item = Result<Bytes, E>>,
@@ -143,7 +150,7 @@ impl Body {
         let mut hash = Sha256::new();
         let mut length = 0u64;
         let mut waiting = Held::new(spool);
-        let mut file: Option<Arc<File>> = None;
+        let mut file: Option<Spooled> = None;
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|error| BodyError::Receive(error.into()))?;
             length = length.saturating_add(chunk.len() as u64);
@@ -152,12 +159,12 @@ impl Body {
             let most = if file.is_some() { CHUNK } else { limits.memory };
             if waiting.len() + chunk.len() > most || !waiting.push(&chunk) {
                 let before = std::mem::replace(&mut waiting, Held::new(spool)).freeze();
-                file = Some(append(file, &spool.directory, [before, chunk]).await?);
+                file = Some(append(file, spool, [before, chunk]).await?);
             }
         }
         let content = match file {
-            Some(file) if waiting.is_empty() => Content::File(file),
-            Some(file) => Content::File(append(Some(file), &spool.directory, [waiting.freeze()]).await?),
+            Some(file) if waiting.is_empty() => Content::File(Arc::new(file)),
+            Some(file) => Content::File(Arc::new(append(Some(file), spool, [waiting.freeze()]).await?)),
             None => Content::Memory(waiting.freeze()),
         };
         let sha256 = B256::new(hash.finalize().into());
@@ -234,7 +241,7 @@ impl From<Bytes> for Body {
 enum Rest {
     End,
     Memory(Bytes),
-    File { file: Arc<File>, position: u64, length: u64 },
+    File { file: Arc<Spooled>, position: u64, length: u64 },
 }
 
 impl Rest {
@@ -248,7 +255,7 @@ impl Rest {
                 let from = Arc::clone(&file);
                 let chunk = blocking(move || {
                     let mut chunk = vec![0; size];
-                    from.read_exact_at(&mut chunk, position)?;
+                    from.file.read_exact_at(&mut chunk, position)?;
                     Ok(Bytes::from(chunk))
                 })
                 .await?;
@@ -260,20 +267,29 @@ impl Rest {
 
 /// Writes pieces to the end of the file, which is made first if there is none yet.
 async fn append<const N: usize>(
-    file: Option<Arc<File>>,
-    directory: &Path,
+    spooled: Option<Spooled>,
+    spool: &Spool,
     pieces: [Bytes; N],
-) -> Result<Arc<File>, BodyError> {
-    let directory: PathBuf = directory.to_owned();
+) -> Result<Spooled, BodyError> {
+    let (file, mut place) = match spooled {
+        Some(Spooled { file, _place }) => (Some(file), _place),
+        None => (None, Place::new(&spool.disk)),
+    };
+    let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+    if !place.grow(bytes) {
+        return Err(BodyError::Busy);
+    }
+    let spool = spool.clone();
     let written = blocking(move || {
-        let file = match file {
+        let mut file = match file {
             Some(file) => file,
-            None => Arc::new(tempfile::tempfile_in(directory)?),
+            None => tempfile::tempfile_in(&spool.directory)?,
         };
+        spool.disk.look(&file, bytes)?;
         for piece in pieces {
-            (&*file).write_all(&piece)?;
+            file.write_all(&piece)?;
         }
-        Ok(file)
+        Ok(Spooled { file, _place: place })
     });
     written.await.map_err(BodyError::Disk)
 }
@@ -404,6 +420,30 @@ mod tests {
         assert_eq!(bodies[5].open(1 << 20).await.unwrap().len(), 100_000);
         drop((opened, bodies));
         assert_eq!(spool.in_memory(), 0);
+    }
+
+    #[tokio::test]
+    async fn bodies_take_no_more_of_the_disk_than_there_is_for_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let mib = vec![7; 1 << 20];
+        let spool = Spool::new(dir.path(), 0).with_disk(1 << 20, 1 << 20);
+        let limits = BodyLimits::up_to(1 << 30);
+        let take = async || Body::collect(chunks(&[&mib[..600_000], &mib[600_000..]]), limits, &spool).await;
+        let first = take().await.unwrap();
+        assert_eq!((first.bytes(), spool.on_disk()), (None, 1 << 20));
+        assert!(matches!(take().await, Err(BodyError::Busy)));
+        assert_eq!(spool.on_disk(), 1 << 20, "a refused one keeps nothing");
+        // A reader keeps the file, and its share with it.
+        let mut reader = Box::pin(first.stream());
+        assert!(reader.next().await.unwrap().is_ok());
+        drop(first);
+        assert!(matches!(take().await, Err(BodyError::Busy)));
+        drop(reader);
+        assert_eq!(spool.on_disk(), 0);
+        // A sender who breaks off holds nothing either.
+        let broken = stream::iter([Ok(Bytes::from(mib.clone())), Err(io::Error::other("gone"))]);
+        assert!(matches!(Body::collect(broken, limits, &spool).await, Err(BodyError::Receive(_))));
+        assert_eq!(all(&take().await.unwrap()).await, mib);
     }
 
     proptest! {

@@ -141,6 +141,11 @@ pub(super) const USER: Lines = &[
         "Bytes of request and answer bodies held in memory at a time, over all requests. What finds no room goes to disk, or \
          waits for a few seconds and is then refused.",
     ),
+    (
+        "bodyDisk",
+        "Bytes of request bodies that may lie on disk at a time, over all requests; at least one of the largest. A provider gives \
+         one user half of it, or one largest body. What finds no room is refused with 503 busy, and 256 MiB of the disk stay free.",
+    ),
     ("autoProcessRefunds", "Take refunds as soon as they are due: true or false."),
     (
         "allowPrivateProviders",
@@ -205,6 +210,11 @@ pub(super) const PROVIDER: Lines = &[
         "bodyMemory",
         "Bytes of request and answer bodies held in memory at a time, over all requests. What finds no room goes to disk, or \
          waits for a few seconds and is then refused.",
+    ),
+    (
+        "bodyDisk",
+        "Bytes of request bodies that may lie on disk at a time, over all requests; at least one of the largest. A provider gives \
+         one user half of it, or one largest body. What finds no room is refused with 503 busy, and 256 MiB of the disk stay free.",
     ),
     (
         "upstream",

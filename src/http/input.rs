@@ -109,12 +109,12 @@ pub async fn without_body(request: Request, next: Next) -> Response {
 /// A body as a stream of pieces, ended with an error when it stops for too long, or comes so slowly that no program that
 /// works sends it.
 pub fn body_stream(body: Body) -> BoxStream<'static, Result<Bytes, BodyStreamError>> {
-    let arriving = Arriving { pieces: body.into_data_stream(), began: Instant::now(), bytes: 0 };
+    let arriving = Arriving::new(body);
     let pieces = stream::unfold(Some(arriving), |arriving| async move {
         let mut arriving = arriving?;
         match tokio::time::timeout(arriving.patience(), arriving.pieces.next()).await {
             Ok(Some(Ok(piece))) => {
-                arriving.bytes = arriving.bytes.saturating_add(piece.len() as u64);
+                arriving.took(piece.len() as u64);
                 Some((Ok(piece), Some(arriving)))
             }
             Ok(Some(Err(error))) => Some((Err(BodyStreamError::from(error)), None)),
@@ -130,16 +130,30 @@ struct Arriving {
     pieces: BodyDataStream,
     began: Instant,
     bytes: u64,
+    /// Until when it may take, by the time that its bytes have bought.
+    until: Instant,
 }
 
 impl Arriving {
-    /// How long the next piece may take: each byte that has arrived buys time.
+    fn new(body: Body) -> Arriving {
+        let began = Instant::now();
+        let until = began + limits::BODY_PIECE_TIME;
+        Arriving { pieces: body.into_data_stream(), began, bytes: 0, until }
+    }
+
+    /// Each byte that arrives buys time, up to an hour ahead.
+    fn took(&mut self, bytes: u64) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let ahead = Instant::now() + limits::BODY_TIME_AHEAD;
+        self.until = (self.until + limits::bought_by(bytes)).min(ahead);
+    }
+
+    /// How long the next piece may take.
     fn patience(&self) -> Duration {
-        let bought = limits::bought_by(self.bytes);
-        limits::BODY_PIECE_TIME
-            .saturating_add(bought)
-            .saturating_sub(self.began.elapsed())
-            .min(limits::BODY_PIECE_TIME)
+        let long = Duration::from_secs(self.bytes / limits::LONG_BODY_BYTES_A_SECOND);
+        let in_all = self.began + limits::BODY_TIME_AHEAD + long;
+        let left = self.until.min(in_all).saturating_duration_since(Instant::now());
+        left.min(limits::BODY_PIECE_TIME)
     }
 }
 
@@ -417,6 +431,39 @@ mod tests {
         let stops = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; 64 << 20]))]);
         let stops = stops.chain(stream::pending());
         assert!(body_stream(Body::from_stream(stops)).collect::<Vec<_>>().await.last().unwrap().is_err());
+    }
+
+    /// Time that was bought with a quick beginning would else keep an upload open, and its bytes on disk, for weeks.
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_began_quickly_is_not_waited_for_without_end() {
+        let drips = |first: usize, then: usize| {
+            let first = stream::iter([Ok::<_, std::io::Error>(Bytes::from(vec![0; first]))]);
+            first.chain(stream::repeat(then).then(|then| async move {
+                tokio::time::sleep(Duration::from_secs(50)).await;
+                Ok(Bytes::from(vec![0; then]))
+            }))
+        };
+        // 64 MiB buy 18 hours, of which one counts.
+        let began = Instant::now();
+        let body = Body::from_stream(drips(64 << 20, 1));
+        let pieces: Vec<_> = body_stream(body).take(1_000).collect().await;
+        assert!(pieces.last().unwrap().is_err(), "{}", pieces.len());
+        assert!(began.elapsed() <= Duration::from_secs(3_700), "{:?}", began.elapsed());
+        // Fast enough to buy all the time that it takes, too slow to go on like this for longer than an hour.
+        let began = Instant::now();
+        let body = Body::from_stream(drips(1, 64 << 10));
+        let pieces: Vec<_> = body_stream(body).take(1_000).collect().await;
+        assert!(pieces.last().unwrap().is_err(), "{}", pieces.len());
+        let took = began.elapsed();
+        assert!(Duration::from_secs(3_600) <= took && took <= Duration::from_secs(3_800), "{took:?}");
+        // A large one at a fair pace has the time that it needs: 8 MiB a minute are more than 64 KiB a second.
+        let fair = stream::repeat(()).take(300).then(|()| async {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            Ok::<_, std::io::Error>(Bytes::from(vec![0; 4 << 20]))
+        });
+        let whole: Vec<_> =
+            body_stream(Body::from_stream(fair)).map(|piece| piece.map(|p| p.len())).collect().await;
+        assert!(whole.len() == 300 && whole.iter().all(Result::is_ok));
     }
 
     #[test]

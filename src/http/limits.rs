@@ -4,9 +4,9 @@
 //! (which is also how long it may idle), the time for which it may take nothing of an answer, the pace at which it takes
 //! one, and in number, in all and by address; one that says nothing at all is closed soonest. HTTP/1.1 serves one request of a connection at a time, so
 //! the connections also bound the requests. How large a body may be is said by whoever takes it in: [`API_BODY`] for the
-//! APIs' own routes, `maxChatBody` and its like in the settings for what is passed on, `bodyMemory` for all bodies in
-//! memory together. How many requests of one user run at the same time is a matter of the provider's books
-//! (`maxInFlightPerUser`).
+//! APIs' own routes, `maxChatBody` and its like in the settings for what is passed on, `bodyMemory` and `bodyDisk` for all
+//! bodies in memory and on disk together. How many requests of one user run at the same time is a matter of the provider's
+//! books (`maxInFlightPerUser`).
 
 use std::time::Duration;
 
@@ -16,9 +16,13 @@ pub const API_BODY: usize = 64 << 10;
 pub const API_BODY_TIME: Duration = Duration::from_secs(30);
 /// The longest silence inside a body that is passed on, and the time that such a body has from its beginning ...
 pub const BODY_PIECE_TIME: Duration = Duration::from_secs(60);
-/// ... and gets more of, a second for so many bytes that have arrived. Answers have the same least pace: while we wait for a
-/// peer to take one, so many bytes that it takes give it a second of [`Limits::stalled`] back.
+/// ... and gets more of, a second for so many bytes that have arrived, but no more than [`BODY_TIME_AHEAD`] ahead: what has
+/// come quickly is no reason to wait for the rest for days. Answers have the same least pace: while we wait for a peer to
+/// take one, so many bytes that it takes give it a second of [`Limits::stalled`] back.
 pub const BODY_BYTES_A_SECOND: u64 = 1 << 10;
+pub const BODY_TIME_AHEAD: Duration = Duration::from_secs(3_600);
+/// A body that takes longer than that in all comes at least as fast as this: a user broker bears with no slower provider.
+pub const LONG_BODY_BYTES_A_SECOND: u64 = 64 << 10;
 
 /// The time that so many bytes give a body, or an answer, to go on with.
 pub(super) fn bought_by(bytes: u64) -> Duration {

@@ -140,7 +140,8 @@ impl ProviderBroker {
             wallet,
             me,
             tasks,
-            spool: Spool::new(spool, settings.body_memory),
+            spool: Spool::new(spool, settings.body_memory)
+                .with_disk(settings.body_disk, settings.disk_of_one()),
             settings,
         });
         // None of them depends on another, and each waits for the disk.

@@ -77,6 +77,11 @@ impl ProviderBroker {
         self.core.spool.in_memory()
     }
 
+    /// Bytes of bodies on disk at the moment; bodyDisk bounds them.
+    pub fn bodies_on_disk(&self) -> u64 {
+        self.core.spool.on_disk()
+    }
+
     /// Serves a request: passes it to the service behind, and its answer back, metered and booked.
     ///
     /// Dropping the future, or the stream of the answer, tells that the caller left; what was handed over until then
@@ -118,7 +123,7 @@ impl Core {
         let (payment, prices, shared) = self.verify(&offer, &call, &suffix).await?;
         let max_fee = payment.request.max_fee;
         // Before the body: what is not covered is not worth taking in, and an upload counts as a request in flight, so
-        // that nobody fills disk or memory with more of them.
+        // that nobody has more of them. What all of them may take is for the spool to say.
         let hold = self.reserve(&payment).await?;
         let pass = self.gate.enter(&offer, Instant::now())?;
         if self.seen.may_have(payment.request.request) {
@@ -135,7 +140,7 @@ impl Core {
         let body = tokio::select! {
             biased;
             () = self.cut.cancelled() => return Err(ProxyRefusal::Stopping),
-            body = self.take_body(offer.kind, &call.headers, body, prices, max_fee) => body?,
+            body = self.take_body(offer.kind, &call.headers, body, prices, &payment) => body?,
         };
         if body.sha256() != payment.request.body_hash {
             return Err(ProxyRefusal::BodyMismatch);
@@ -319,8 +324,9 @@ impl Core {
         headers: &HeaderMap,
         body: CallBody,
         prices: Prices,
-        max_fee: Neuron,
+        payment: &Payment,
     ) -> Result<Body, ProxyRefusal> {
+        let max_fee = payment.request.max_fee;
         let most = self.settings.body_limits.of(kind);
         // Where bytes are units the highest fee says how many are worth taking in.
         let paid = match kind {
@@ -340,7 +346,8 @@ impl Core {
         if let Some(length) = announced(headers) {
             limits.check_announced(length).map_err(refuse)?;
         }
-        Body::collect(body, limits, &self.spool).await.map_err(refuse)
+        // Nobody fills the disk alone with uploads that never end.
+        Body::collect(body, limits, &self.spool.of(payment.user())).await.map_err(refuse)
     }
 
     /// What the service is sent: the body as it came, or an edited one. A large one does not stay in memory for as long

@@ -28,6 +28,8 @@ pub struct ProviderSettings {
     pub body_limits: BodyLimits,
     /// Bytes of request and answer bodies held in memory at a time, over all requests; the rest is on disk or waits.
     pub body_memory: u64,
+    /// Bytes of request bodies on disk at a time, over all requests; half of them, or one largest body, of one user.
+    pub body_disk: u64,
     pub upstream: UpstreamSettings,
     pub authorisation: AuthorisationSettings,
     pub free: FreeSettings,
@@ -50,6 +52,11 @@ impl BodyLimits {
             ServiceKind::Chatbot => self.chatbot,
             ServiceKind::ZgStorage => self.zg_storage,
         }
+    }
+
+    /// The largest that any service takes.
+    pub fn largest(&self) -> u64 {
+        self.chatbot.max(self.zg_storage)
     }
 }
 
@@ -126,6 +133,7 @@ impl Default for ProviderSettings {
             resync: 600,
             body_limits: BodyLimits::default(),
             body_memory: crate::body::Spool::MEMORY,
+            body_disk: crate::body::Spool::DISK,
             upstream: UpstreamSettings::default(),
             authorisation: AuthorisationSettings::default(),
             free: FreeSettings::default(),
@@ -185,6 +193,11 @@ pub struct SettingsError {
 }
 
 impl ProviderSettings {
+    /// What one user may take of the disk for bodies.
+    pub(super) fn disk_of_one(&self) -> u64 {
+        (self.body_disk / 2).max(self.body_limits.largest())
+    }
+
     /// Checks what the types cannot.
     pub fn check(&self) -> Result<(), SettingsError> {
         let wrong = |key, reason: &str| Err(SettingsError { key, reason: reason.to_owned() });
@@ -195,6 +208,12 @@ impl ProviderSettings {
         }
         if self.max_in_flight_per_user == 0 {
             return wrong("maxInFlightPerUser", "with 0 nobody could ever be served");
+        }
+        if self.body_disk < self.body_limits.largest() {
+            return wrong(
+                "bodyDisk",
+                "it must hold one body of the size that bodyLimits allows; raise it, or lower those",
+            );
         }
         if self.upstream.connect_timeout == 0
             || self.upstream.first_byte_timeout == 0

@@ -139,6 +139,11 @@ impl UserBroker {
         self.inner.spool.in_memory()
     }
 
+    /// Bytes of bodies on disk at the moment; bodyDisk bounds them.
+    pub fn bodies_on_disk(&self) -> u64 {
+        self.inner.spool.on_disk()
+    }
+
     /// Calls a service and pays for it. The answer's body may still be under way when this returns.
     ///
     /// Free endpoints of a service are forwarded without payment. Answers carry `zg-request-id`, whole ones also

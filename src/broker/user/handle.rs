@@ -130,7 +130,7 @@ impl Inner {
             sender,
             user,
             tasks,
-            spool: Spool::new(spool, settings.body_memory),
+            spool: Spool::new(spool, settings.body_memory).with_disk(settings.body_disk, settings.body_disk),
             settings,
             own_caps: RwLock::default(),
             upstream,

@@ -37,6 +37,8 @@ pub struct Settings {
     pub max_chat_answer: u64,
     /// Bytes of request and answer bodies held in memory at a time, over all calls; the rest is on disk or waits.
     pub body_memory: u64,
+    /// Bytes of request bodies on disk at a time, over all calls.
+    pub body_disk: u64,
     /// Take refunds as soon as they are due.
     pub auto_process_refunds: bool,
     /// Call providers at loopback, private and other special addresses. Unset: only where the chain itself is on
@@ -98,6 +100,7 @@ impl Default for Settings {
             max_storage_body: 4 << 30,
             max_chat_answer: 64 << 20,
             body_memory: crate::body::Spool::MEMORY,
+            body_disk: crate::body::Spool::DISK,
             auto_process_refunds: true,
             allow_private_providers: None,
             usage_tolerance_percent: 0,
@@ -112,6 +115,10 @@ impl Default for Settings {
 impl Settings {
     /// Checks what the types cannot. Gives the key that is wrong, and why.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.body_disk < self.max_chat_body.max(self.max_storage_body) {
+            let reason = "it must hold one body of the size that maxStorageBody and maxChatBody allow; raise it, or lower those";
+            return Err(("bodyDisk", reason.to_owned()));
+        }
         match retention::check(self.keep_requests) {
             Ok(()) => Ok(()),
             Err(reason) => Err(("keepRequests", reason)),

@@ -87,6 +87,11 @@ pub(super) async fn metrics(State(face): State<Face>) -> Result<Figures, Problem
             "Request and answer bodies in memory; bodyMemory bounds them.",
             face.broker.bodies_in_memory(),
         )
+        .gauge(
+            "bodies_on_disk_bytes",
+            "Request bodies on disk; bodyDisk bounds them.",
+            face.broker.bodies_on_disk(),
+        )
         .gauge("settling", "Settlements under way.", snapshot.settlement.running.len())
         .gauge("debtors", "Users with something unsettled.", overview.debtors)
         .gauge(

@@ -55,6 +55,11 @@ pub(super) async fn metrics(State(face): State<Face>) -> Figures {
             "Request and answer bodies in memory; bodyMemory bounds them.",
             face.broker.bodies_in_memory(),
         )
+        .gauge(
+            "bodies_on_disk_bytes",
+            "Request bodies on disk; bodyDisk bounds them.",
+            face.broker.bodies_on_disk(),
+        )
         .gauge("chain_stale", "1 while the chain cannot be read.", u8::from(now.stale.is_some()));
     if let Some(wallet) = now.wallet {
         figures.gauge("wallet_neuron", "Money of the wallet outside the contract.", wallet);

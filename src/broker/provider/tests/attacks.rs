@@ -56,7 +56,8 @@ async fn limits_under_other_names_are_lowered_too() {
     world.idle().await;
 }
 
-/// Bodies are taken in before they can be counted; without a hold one user could fill the disk with them.
+/// Bodies are taken in before they can be counted; without a hold one user could have any number of them open. What
+/// they take of the disk is bounded too: see `unfinished_uploads_fill_no_disk`.
 #[tokio::test]
 async fn uploads_count_as_requests_in_flight() {
     let mut settings = settings();
@@ -100,6 +101,50 @@ async fn uploads_count_as_requests_in_flight() {
             .items,
         []
     );
+}
+
+/// An upload that never ends costs nothing, so what such uploads may take has a bound, and it comes back with their end.
+#[tokio::test]
+async fn unfinished_uploads_fill_no_disk() {
+    const MIB: u64 = 1 << 20;
+    let mut settings = settings();
+    (settings.body_memory, settings.body_disk) = (64 << 10, 2 * MIB);
+    settings.body_limits = BodyLimits { chatbot: MIB, zg_storage: MIB };
+    let world = World::with(ServiceKind::ZgStorage, settings).await;
+    let other = world.other_user(2, Neuron::A0GI).await;
+    // The last piece never comes, until it is told that it never will.
+    let upload = |user: &User| {
+        let max_fee = Neuron::new(INPUT_PRICE * 2 * u128::from(MIB));
+        let ask = Ask { path: "/file".to_owned(), max_fee, ..world.ask("x") };
+        let mut call = world.proxy_call(&user.wallet, world.wallet.address(), &ask);
+        call.headers.remove(header::CONTENT_LENGTH);
+        call.headers.insert(header::TRANSFER_ENCODING, "chunked".parse().unwrap());
+        let (ends, ended) = tokio::sync::oneshot::channel::<()>();
+        let pieces = stream::iter((0..4).map(|_| Ok(Bytes::from_static(&[0; 1 << 18]))));
+        call.body = Box::pin(pieces.chain(stream::once(async move {
+            let _ = ended.await;
+            Err(std::io::Error::other("broken off"))
+        })));
+        let broker = world.broker.clone();
+        (ends, tokio::spawn(async move { broker.proxy(call).await.map(|_| ()).unwrap_err() }))
+    };
+    let (first_ends, first) = upload(&world.user);
+    world.until(|broker| broker.bodies_on_disk() == MIB).await;
+    // The same user has had the half that one user may have.
+    let (_second_ends, second) = upload(&world.user);
+    assert!(matches!(second.await.unwrap(), ProxyRefusal::MemoryFull));
+    let (_others_ends, others) = upload(&other);
+    world.until(|broker| broker.bodies_on_disk() == 2 * MIB).await;
+    drop(first_ends);
+    assert!(matches!(first.await.unwrap(), ProxyRefusal::BodyBroken));
+    world.until(|broker| broker.bodies_on_disk() == MIB).await;
+    let (_again_ends, again) = upload(&world.user);
+    world.until(|broker| broker.bodies_on_disk() == 2 * MIB).await;
+    for upload in [others, again] {
+        upload.abort();
+    }
+    world.until(|broker| broker.bodies_on_disk() == 0).await;
+    assert_eq!(world.idle().await.reserved, Neuron::ZERO);
 }
 
 /// A stored byte has its price, so the highest fee says how many are worth taking in.
