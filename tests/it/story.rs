@@ -36,8 +36,7 @@ async fn fund_chat_cost_refund() {
     terminal.press("y");
     terminal.shows("✓ on the chain, in block").await;
     a_moment().await;
-    terminal.press("\u{1b}");
-    terminal.hides("[ Close  esc ]").await;
+    terminal.close().await;
 
     // A chat from the service, and what its answer cost, from the books.
     terminal.press("c");
@@ -71,8 +70,7 @@ async fn fund_chat_cost_refund() {
     terminal.press("y");
     terminal.shows("✓ on the chain, in block").await;
     a_moment().await;
-    terminal.press("\u{1b}");
-    terminal.hides("[ Close  esc ]").await;
+    terminal.close().await;
     terminal.press("6");
     terminal.shows("taken").await;
 

@@ -113,16 +113,13 @@ impl Terminal {
         panic!("the screen never shows {text:?}:\n{}", self.text());
     }
 
-    /// Waits until it is gone. A key that follows escape in the same breath makes one of the two; who has seen what escape
-    /// closes go may press the next.
-    pub async fn hides(&self, text: &str) {
-        for _ in 0..6_000 {
-            if !self.text().contains(text) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("the screen shows {text:?} for ever:\n{}", self.text());
+    /// Closes what lies over a screen, and waits until the screen tells its own keys again. A key that is read in one
+    /// breath with escape makes one with it; and what is seen before the last row, where the keys are told, may be half of
+    /// what is being drawn.
+    pub async fn close(&mut self) {
+        self.shows(" esc close").await;
+        self.press("\x1b");
+        self.shows("? help").await;
     }
 
     /// Waits for the end; gives the exit code.
@@ -135,7 +132,7 @@ impl Terminal {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        code.expect("the program ends").exit_code()
+        code.unwrap_or_else(|| panic!("the program does not end:\n{}", self.text())).exit_code()
     }
 
     /// The terminal as its owner left it: no alternate screen, a cursor, no mouse reports, no bracketed paste.
@@ -186,8 +183,8 @@ async fn a_provider_looks_around_settles_and_leaves() {
     terminal.shows("llama7b").await;
     terminal.press("?");
     terminal.shows("settle now").await;
-    terminal.press("\x1b");
-    terminal.hides("settle now").await;
+    terminal.shows("scroll  esc close").await;
+    terminal.close().await;
     terminal.press("T");
     terminal.shows("Settle now").await;
     terminal.shows(&user).await;
@@ -199,8 +196,7 @@ async fn a_provider_looks_around_settles_and_leaves() {
     terminal.shows("Paid").await;
     let after = world.chain.account(world.id(), None).await.unwrap().unwrap();
     assert_eq!(after.settled, owed);
-    terminal.press("\x1b");
-    terminal.hides("[ Close  esc ]").await;
+    terminal.close().await;
     terminal.press("q");
     assert_eq!(terminal.ended().await, 0);
     terminal.is_given_back().await;
