@@ -362,7 +362,7 @@ fn done(report: &ReportItem, look: &Look) -> Lines {
         lines.push((texts::console_money::SCREEN_SHOWS_END.to_owned(), String::new(), Tone::Plain));
         if !report.paid.is_zero() {
             lines.push((
-                texts::console_money::PAID_SO_FAR.to_owned(),
+                texts::console_money::CAME_IN_SO_FAR.to_owned(),
                 look.in_full(report.paid),
                 Tone::Plain,
             ));

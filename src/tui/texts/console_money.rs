@@ -63,7 +63,7 @@ pub fn settling(amount: impl Display, users: impl Display) -> String {
 
 pub const SENT_WAITS: &str = "The transaction is sent and waits for its block.";
 pub const CLOSING_STOPS_NOTHING: &str = "Closing this does not stop it; the log tells its end.";
-pub const PAID_SO_FAR: &str = "Paid so far";
+pub const CAME_IN_SO_FAR: &str = "Came in so far";
 pub const ORDER_TAKEN: &str = "The broker took the order and does it.";
 pub const SCREEN_SHOWS_END: &str = "The settlements screen (5) shows how it ends.";
 

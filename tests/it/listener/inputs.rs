@@ -107,7 +107,7 @@ const SQL: [&str; 12] = [
 async fn no_query_is_sql() {
     let world = lived_in().await;
     let before = everything(&world).await;
-    let lists: [(_, &str, &[&str]); 10] = [
+    let lists: [(_, &str, &[&str]); 11] = [
         (
             world.api(),
             "/v1/request",
