@@ -88,7 +88,7 @@ const UNITS: &[Unit] = &[
             "broker::user",
             "broker::provider",
         ],
-        homes: &["axum", "hyper", "hyper_util"],
+        homes: &["axum", "hyper", "hyper_util", "socket2"],
     },
     Unit {
         path: "tui",

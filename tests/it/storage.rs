@@ -1,6 +1,7 @@
 //! The second service type: bytes up and down, large bodies on disk, each byte counted once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
@@ -99,6 +100,29 @@ async fn leaving_a_download_costs_what_was_delivered() {
     drop(answer);
     let books = world.check_books().await;
     assert_eq!(books.owed.get(), seen as u128 * DOWNLOAD_PRICE);
+}
+
+/// Nobody holds the service back here: whatever the sockets and brokers on the way take is under way when the reader leaves.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaving_a_download_that_comes_as_fast_as_it_can_is_no_dispute() {
+    let world = storage().await;
+    let reply =
+        Reply { pieces: vec![noise(64 << 10); 1_024], ..Reply::whole(200, "application/octet-stream", "") };
+    world.upstream.say(reply);
+    let path = world.paid("files", "/large");
+    let mut answer = world.api().request(Method::GET, &path).send().await.unwrap();
+    let mut seen = 0;
+    while seen < MIB {
+        seen += answer.chunk().await.unwrap().unwrap().len();
+    }
+    // So that as much is under way as can be.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    drop(answer);
+    let books = world.check_books().await;
+    assert!(books.user_requests[0].disputed.is_zero(), "{:?}", books.user_requests[0]);
+    let delivered = u128::from(books.provider_requests[0].output.0);
+    assert!((seen as u128..64 * MIB as u128).contains(&delivered), "{delivered}");
+    assert_eq!(books.owed.get(), delivered * DOWNLOAD_PRICE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
