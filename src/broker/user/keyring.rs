@@ -18,7 +18,7 @@ enum Signer {
     /// The key of the delegate with this address, by the name of its file. It is read before the first signature: a start
     /// would else read one file for each account.
     Listed(Address),
-    Held(Held),
+    Held(Box<Held>),
 }
 
 /// The key that signs for one account, and what was made with it last.
@@ -46,7 +46,7 @@ pub(super) struct Keyring {
 
 impl Signer {
     fn of(key: Arc<Wallet>) -> Signer {
-        Signer::Held(Held { key, shared: None, voucher: None })
+        Signer::Held(Box::new(Held { key, shared: None, voucher: None }))
     }
 
     /// Whether this is, or is going to be, the key with this address.
@@ -138,7 +138,7 @@ impl Keyring {
     async fn signer(&self, provider: Address) -> Result<Option<Held>, KeyError> {
         let delegate = match self.signers.lock().get(&provider) {
             None => return Ok(None),
-            Some(Signer::Held(held)) => return Ok(Some(held.clone())),
+            Some(Signer::Held(held)) => return Ok(Some(Held::clone(held))),
             Some(Signer::Listed(delegate)) => *delegate,
         };
         let key = self.key(provider, Some(delegate)).await?;
@@ -249,9 +249,9 @@ fn keep(signers: &mut HashMap<Address, Signer>, provider: Address, key: Option<A
     if let Some(Signer::Held(held)) = signers.get(&provider)
         && held.key.address() == key.address()
     {
-        return Some(held.clone());
+        return Some(Held::clone(held));
     }
     let held = Held { key, shared: None, voucher: None };
-    signers.insert(provider, Signer::Held(held.clone()));
+    signers.insert(provider, Signer::Held(Box::new(held.clone())));
     Some(held)
 }
