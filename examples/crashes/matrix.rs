@@ -108,7 +108,7 @@ pub async fn run(plan: &Plan, matrix: &Matrix, tally: &Arc<Tally>) {
     let (mut queue, mut kills, mut number) = (VecDeque::from(trials), 0, 0);
     while !queue.is_empty() {
         let mut world = World::start(plan, Arc::clone(tally)).await;
-        let part: Vec<Trial> = queue.drain(..queue.len().min(matrix.per_world)).collect();
+        let part: Vec<Trial> = queue.drain(..queue.len().min(matrix.per_world.max(1))).collect();
         for trial in &part {
             tally.scene(format!("seed {}, kill {kills}: {trial:?}", matrix.seed));
             let before = tally.broken();
