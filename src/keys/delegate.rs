@@ -96,8 +96,8 @@ impl DelegateKeys {
         .await
     }
 
-    /// Those of the accounts that there is a key for, without reading all keys: the kind, mode and length of each file are
-    /// looked at, and one that cannot be a whole key is read, which says what is wrong with it.
+    /// Those of the accounts that there is a key for, without reading all keys: the kind, mode and length of each file
+    /// are looked at, and one that cannot be a whole key is read, which says what is wrong with it.
     pub async fn held(&self, ids: Vec<DelegateId>) -> Result<Vec<DelegateId>, KeyError> {
         if ids.is_empty() {
             return Ok(ids);

@@ -69,8 +69,8 @@ pub(in crate::store) fn observe(
     Ok(())
 }
 
-/// What both roles read of a row of `accounts`, in the order of [`Columns`]. Looking a column up by its name takes longer than
-/// reading it, and at a start there are many rows.
+/// What both roles read of a row of `accounts`, in the order of [`Columns`]. Looking a column up by its name takes
+/// longer than reading it, and at a start there are many rows.
 macro_rules! account_columns {
     ($more:literal) => {
         concat!(

@@ -1,7 +1,8 @@
 //! Recomputes every sum that the books keep from the rows below it, and has SQLite check the file.
 //!
 //! The answer is a list of sentences, empty when all is well (invariants I7 and I17). For `doctor` and for tests that
-//! kill brokers; it reads everything and looks each row up in each of its indexes, so it takes up to a minute for each million calls.
+//! kill brokers; it reads everything and looks each row up in each of its indexes, so it takes up to a minute for each
+//! million calls.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +54,8 @@ fn search_once(connection: &Connection) -> Result<(), StoreError> {
 
 pub(in crate::store) fn check_file(connection: &Connection) -> Result<Vec<String>, StoreError> {
     search_once(connection)?;
-    // The quick one does not hold indexes against their rows: a row that is missing from one is in no list that goes by it.
+    // The quick one does not hold indexes against their rows: a row that is missing from one is in no list that goes
+    // by it.
     let mut statement = connection.prepare("PRAGMA integrity_check")?;
     let found = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
     let mut wrong: Vec<String> = found

@@ -9,7 +9,8 @@ use crate::domain::Address;
 pub(in crate::store) const LARGE: Address = Address::repeat_byte(0xaa);
 pub(in crate::store) const SMALL: Address = Address::ZERO;
 
-/// Fills empty books: a request a second since 1970, one in 40 of the service `rare`, one in 50 failed, the others ended and paid.
+/// Fills empty books: a request a second since 1970, one in 40 of the service `rare`, one in 50 failed, the others
+/// ended and paid.
 pub(in crate::store) async fn fill(db: &Db, requests: u32) {
     let role = db.role();
     let (many, one, end, more, value) = match role {

@@ -19,8 +19,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{Role, StoreError, db::connect};
 
-/// The log is moved after so many pages were written to it: 16 MiB, a quarter of what SQLite itself waits for. A paid request writes
-/// two pages where many come at once, five or six where it comes alone.
+/// The log is moved after so many pages were written to it: 16 MiB, a quarter of what SQLite itself waits for. A paid
+/// request writes two pages where many come at once, five or six where it comes alone.
 const EVERY: u64 = 4096;
 
 /// The thread, as the writer holds it. It ends with this.

@@ -26,8 +26,8 @@ pub struct About {
     pub network: Option<Network>,
 }
 
-/// Copies the database of a role into a new file, mode 0600, and looks whether the copy is whole: pages are copied as they are, and
-/// a backup of a damaged database would be found out on the day on which it is needed. Blocks.
+/// Copies the database of a role into a new file, mode 0600, and looks whether the copy is whole: pages are copied as
+/// they are, and a backup of a damaged database would be found out on the day on which it is needed. Blocks.
 ///
 /// # Errors
 /// [`StoreError::Role`] and [`StoreError::Newer`] for a file that is not this program's, [`StoreError::Corrupt`].

@@ -1,8 +1,8 @@
 //! Which index a list of requests is read by.
 //!
-//! SQLite keeps no statistics here, since they would be of a moment at which the books were small: among indexes that fit alike it
-//! takes the one that was made last, whatever is behind it. The running totals know how many requests each condition covers, so the
-//! choice is made by them.
+//! SQLite keeps no statistics here, since they would be of a moment at which the books were small: among indexes that
+//! fit alike it takes the one that was made last, whatever is behind it. The running totals know how many requests
+//! each condition covers, so the choice is made by them.
 
 use rusqlite::Connection;
 

@@ -161,7 +161,7 @@ mod tests {
             (Role::User, "a8e8ab0f1694130d1b474e0170cf2ec27649aaab98423ada41cbe5764fa08a6c"), // 0005_accepted_and_asked.sql
             (Role::User, "7168e52047a381ce7e25ab649c20784d6a9f90c43fb59dbaddf8d197f647880d"), // 0006_carried.sql
             (Role::User, "2fb30fac1c9aff66f894678ff91dfecd85605387f477b80351f6869c38f23392"), // 0007_filed.sql
-            (Role::User, "2954e5e49da5d0d431658e1d1b70b282c09ce2da3c3cfe456f044227a2147f5e"), // 0008_growing.sql
+            (Role::User, "9a6e89171ad8acf8548c7342682ff92554f52d37e6177ca4c355cbea88959c40"), // 0008_growing.sql
             (Role::Provider, "1952d700e34eb1252e7ef8faa60877d5610de0ded0a5b736a8cb19a133a41653"), // 0001_start.sql
             (Role::Provider, "f608b530d6e2dcb3039866445e24f758e68165e1b73e7d684abb96785d24dbe4"), // 0002_services.sql
             (Role::Provider, "7365c429ba00c73b94785af323b7a33b820016794d1956270da26c6d4cffc440"), // 0003_decisions.sql

@@ -175,8 +175,8 @@ impl Filter {
         &self.sql
     }
 
-    /// The query for a page of requests, and its values: the filed ones by an index, the one that is named if one is, the few
-    /// others looked at one by one, in one order.
+    /// The query for a page of requests, and its values: the filed ones by an index, the one that is named if one is,
+    /// the few others looked at one by one, in one order.
     pub fn requests(
         mut self,
         order: Order,

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::domain::{AccountId, Fee, Neuron, ProviderRequestState, RequestId, Timestamp, UserRequestState};
 
-/// Rows that are looked at in one transaction. Each that goes is overwritten in the table and in all its indexes, and the books'
-/// own writes wait behind it.
+/// Rows that are looked at in one transaction. Each that goes is overwritten in the table and in all its indexes, and
+/// the books' own writes wait behind it.
 const AT_ONCE: usize = 32;
 
 /// Where a look goes on.

@@ -174,8 +174,8 @@ fn cure_of_key(error: &anyhow::Error) -> &'static str {
     }
 }
 
-/// Whether each delegate key can be read. One that others can read, or that is cut short, keeps the user broker from starting; any
-/// other fault is found out at the first signature.
+/// Whether each delegate key can be read. One that others can read, or that is cut short, keeps the user broker from
+/// starting; any other fault is found out at the first signature.
 async fn delegates(findings: &mut Findings, data: &Path) {
     let keys = DelegateKeys::new(data);
     let mut wrong = Vec::new();

@@ -1,7 +1,7 @@
--- An answer that grows is saved about once a second. With each save the index of words took the whole text out and the longer one in,
--- tens of milliseconds for a long answer, and the books' own writes waited behind it. A message that grows is not in the index; it
--- enters when it has ended, or, where the program ended first, with the next start (src/store/user/conversations/growing.rs). What
--- there is now does not grow: no program has the file open.
+-- An answer that grows is saved about once a second. With each save the index of words took the whole text out and the
+-- longer one in, tens of milliseconds for a long answer, and the books' own writes waited behind it. A message that
+-- grows is not in the index; it enters when it has ended, or, where the program ended first, with the next start
+-- (src/store/user/conversations/growing.rs). What there is now does not grow: no program has the file open.
 ALTER TABLE messages ADD COLUMN growing INTEGER NOT NULL DEFAULT 0 CHECK (growing IN (0, 1));
 CREATE INDEX messages_growing ON messages (number) WHERE growing = 1;
 

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use crate::store::StoreError;
 
-/// How many messages are marked as growing, the oldest first, and at most so many.
+/// Messages that one write has enter the index: writes of the books wait behind it.
 const AT_ONCE: u32 = 8;
 
 /// Whether an answer of a former run waits to enter the index.
@@ -14,7 +14,8 @@ pub(super) fn is_left(connection: &Connection) -> Result<bool, StoreError> {
         .exists([])?)
 }
 
-/// Has messages enter the index as they are. One that does grow leaves it again with its next change. Returns whether there may be more.
+/// Has messages enter the index as they are. One that does grow leaves it again with its next change. Returns whether
+/// there may be more.
 pub(super) fn index(connection: &Connection) -> Result<bool, StoreError> {
     let changed = connection
         .prepare_cached(

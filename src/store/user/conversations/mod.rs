@@ -1,8 +1,9 @@
-//! Conversations that the terminal keeps: words (`words.rs`), rows (`rows.rs`), what answers cost (`costs.rs`), search (`search.rs`).
+//! Conversations that the terminal keeps: words (`words.rs`), rows (`rows.rs`), what answers cost (`costs.rs`), search
+//! (`search.rs`).
 //!
-//! Each change is one write, but for the deletion of a long conversation. The index of words follows the rows by triggers of the schema, a
-//! growing answer once it has ended (`growing.rs`); the sums of a conversation
-//! (`messages`, `fee`) are kept by the write that changes a message. Costs are copies of the books, never their source.
+//! Each change is one write, but for the deletion of a long conversation. The index of words follows the rows by
+//! triggers of the schema, a growing answer once it has ended (`growing.rs`); the sums of a conversation (`messages`,
+//! `fee`) are kept by the write that changes a message. Costs are copies of the books, never their source.
 
 mod costs;
 mod growing;
@@ -234,8 +235,8 @@ impl LibraryStore {
         self.db.write(move |connection| costs::set_cost(connection, request, cost)).await
     }
 
-    /// Copies the costs of all requests that are booked otherwise than their messages say; returns how many. They are looked for
-    /// without holding up writes of the books.
+    /// Copies the costs of all requests that are booked otherwise than their messages say; returns how many. They are
+    /// looked for without holding up writes of the books.
     pub async fn take_costs_from_books(&self) -> Result<usize, StoreError> {
         let mut taken = 0;
         for part in self.db.read(costs::differing).await?.chunks(COSTS_AT_ONCE) {
