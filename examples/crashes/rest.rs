@@ -169,6 +169,11 @@ async fn user(world: &World, number: usize) -> Result<UserBooks, String> {
         store.account(place.account(number)).await.map_err(text)?.ok_or("a user without an account")?;
     let shown = place.get(&format!("{}/v1/provider/{}", place.users[number].url, place.owner)).await;
     let shown = shown.ok_or("a user does not answer")?;
+    // A voucher that is brought between the two is on disk before it is shown, and would look as if it were not.
+    let after = store.account(place.account(number)).await.map_err(text)?;
+    if after.as_ref() != Some(&account) {
+        return Err(format!("a user's account does not hold still: {account:?}, then {after:?}"));
+    }
     let audit = store.audit().await.map_err(text)?;
     Ok(UserBooks { audit, account, requests, unfinished, operations, attempts, shown })
 }

@@ -22,6 +22,7 @@
 //! | `forecast` | what a settlement would do, whether it is due, what it may cost (pure) |
 //! | `engine` | the task that looks, decides and keeps deadlines |
 //! | `send` | a settlement on its way |
+//! | `report` | what is told of one |
 //! | `result` | what it brought |
 //! | `record` | decisions, in memory and on disk |
 //! | `refusals` | how long to wait after nodes refused one |
@@ -33,6 +34,7 @@ mod gas;
 mod inclusion;
 mod record;
 mod refusals;
+mod report;
 mod result;
 mod rules;
 mod send;
@@ -51,8 +53,9 @@ pub use self::forecast::{Books, Forecast, Left, Tried, bid, forecast};
 pub use self::gas::GasHistory;
 pub use self::inclusion::Inclusion;
 pub use self::record::{Decision, DecisionCounts, PastDecisions, Verdict};
+pub use self::report::{ReportRow, SettlementReport, SettlementTx};
 pub use self::rules::{Danger, Reason, Risk, Rules};
-pub use self::send::{ReportRow, SettleRequest, SettlementReport, SettlementTx};
+pub use self::send::SettleRequest;
 
 /// Settlements of one key that may be under way at once; the sender takes eight orders of any kind.
 pub const MOST_UNDER_WAY: usize = 6;

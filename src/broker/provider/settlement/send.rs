@@ -17,6 +17,7 @@ use super::super::vouchers::claim::{self, ClaimRow};
 use super::UnderWay;
 use super::forecast::{Forecast, Left};
 use super::record::Verdict;
+use super::report::{SettlementReport, SettlementTx};
 use super::rules::Reason;
 use crate::broker::outbox;
 use crate::chain::{Bid, BlockRef, Call, Outcome, SendError, SettleRow, Ticket};
@@ -37,46 +38,6 @@ pub struct SettleRequest {
     pub dry_run: bool,
     /// For how long an answer waits for the blocks of its transactions.
     pub wait: Wait,
-}
-
-/// What a settlement did, or would do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettlementReport {
-    pub at: Timestamp,
-    pub dry_run: bool,
-    pub reasons: Vec<Reason>,
-    pub rows: Vec<ReportRow>,
-    pub left_out: Vec<Left>,
-    /// What the rows would bring, and the transactions cost, as seen before sending. Neuron.
-    pub expected: Neuron,
-    pub expected_cost: Neuron,
-    /// What was paid, as far as is known.
-    pub paid: Neuron,
-    pub transactions: Vec<SettlementTx>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReportRow {
-    pub user: Address,
-    /// The all-time sum claimed.
-    pub claim: Neuron,
-    pub expected: Neuron,
-    /// `None` until the chain has said.
-    pub paid: Option<Neuron>,
-}
-
-/// One transaction of a settlement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettlementTx {
-    pub operation: OperationId,
-    pub state: OperationState,
-    pub rows: usize,
-    pub hash: Option<B256>,
-    pub block: Option<u64>,
-    pub gas_used: u64,
-    /// Neuron.
-    pub gas_cost: Neuron,
-    pub error: Option<String>,
 }
 
 /// How a transaction of a settlement ended.
@@ -126,7 +87,7 @@ impl Core {
     async fn settle_now(self: &Arc<Self>, request: SettleRequest) -> Result<SettlementReport, ProviderError> {
         if request.dry_run {
             let forecast = self.look_closely(true).await?;
-            return Ok(report(&forecast, Vec::new(), &HashMap::new(), true));
+            return Ok(SettlementReport::of(&forecast, Vec::new(), &HashMap::new(), true));
         }
         let (forecast, sent) = {
             let turn = self.settling.turn.lock().await;
@@ -146,7 +107,7 @@ impl Core {
                     }
                 }
                 self.decided(&forecast, Verdict::NothingToClaim).await;
-                return Ok(report(&forecast, Vec::new(), &HashMap::new(), false));
+                return Ok(SettlementReport::of(&forecast, Vec::new(), &HashMap::new(), false));
             }
             let sent = self.send_chosen(&forecast, true, &turn).await?;
             self.decided(&forecast, Verdict::Settle(forecast.reasons.clone())).await;
@@ -424,21 +385,12 @@ impl Core {
         let mut paid = HashMap::new();
         let mut carried = Vec::new();
         for Sent { operation, hash, rows, ended } in sent {
-            let sent = SettlementTx {
-                operation,
-                state: OperationState::Sent,
-                rows: rows.len(),
-                hash: Some(hash),
-                block: None,
-                gas_used: 0,
-                gas_cost: Neuron::ZERO,
-                error: None,
-            };
+            let sent = SettlementTx::sent(operation, hash, rows.len());
             carried.push(rows);
             transactions.push(match wait.hear(ended).await {
                 Some(Ended { outcome, paid: rows_paid }) => {
                     paid.extend(rows_paid);
-                    transaction(sent, &outcome)
+                    sent.ended(&outcome)
                 }
                 None => sent,
             });
@@ -452,7 +404,7 @@ impl Core {
                 forecast.left_out.push(Left { user: row.user(), why: LeftOut::NextRound, unsettled });
             }
         }
-        report(&forecast, transactions, &paid, false)
+        SettlementReport::of(&forecast, transactions, &paid, false)
     }
 }
 
@@ -471,42 +423,4 @@ fn reasons_of(rows: &[ClaimRow], reasons: &[Reason]) -> Vec<&'static str> {
     let mut codes: Vec<_> = reasons.iter().filter(about).map(Reason::code).collect();
     codes.dedup();
     codes
-}
-
-fn transaction(sent: SettlementTx, outcome: &Outcome) -> SettlementTx {
-    let end = outbox::end_of(outcome, Timestamp::now());
-    SettlementTx {
-        state: end.state,
-        hash: end.hash.or(sent.hash),
-        block: end.block.map(|(number, _)| number),
-        gas_used: end.gas_used,
-        gas_cost: Neuron::new(outcome.gas_cost()),
-        error: end.error,
-        ..sent
-    }
-}
-
-fn report(
-    forecast: &Forecast,
-    transactions: Vec<SettlementTx>,
-    paid: &HashMap<Address, Neuron>,
-    dry_run: bool,
-) -> SettlementReport {
-    let rows = forecast.rows.iter().map(|row| ReportRow {
-        user: row.user(),
-        claim: row.claim,
-        expected: row.pays,
-        paid: paid.get(&row.user()).copied(),
-    });
-    SettlementReport {
-        at: forecast.at,
-        dry_run,
-        reasons: forecast.reasons.clone(),
-        rows: rows.collect(),
-        left_out: forecast.left_out.clone(),
-        expected: forecast.brings,
-        expected_cost: forecast.costs,
-        paid: paid.values().fold(Neuron::ZERO, |sum, amount| sum.saturating_add(*amount)),
-        transactions,
-    }
 }
