@@ -44,7 +44,11 @@ pub(super) fn respond(answer: Answer, method: &Method, request: &Extensions) -> 
         // The server holds a stream to the length that its head names: no byte more leaves, and with fewer the connection
         // ends.
         stream @ AnswerBody::Stream(_) => {
-            Body::from_stream(stream.then(move |piece| told_last(piece, outflow.clone())))
+            Body::from_stream(stream.then(move |piece| {
+                // Only a break has to wait.
+                let outflow = outflow.as_ref().filter(|_| piece.is_err()).cloned();
+                told_last(piece, outflow)
+            }))
         }
     };
     let mut response = Response::new(body);
